@@ -1,7 +1,7 @@
 """Generates the Python code of `protos/` into `services/`, for `make protos` and for the package build alike.
 
 `protos/` and `services/` both hold `ucoder/`, so the import paths that protoc writes are right as they are.
-Run as a program it generates and exits; hatchling finds `ProtoBuildHook` and calls it for every wheel, editable ones included.
+Run as a program it generates and exits; hatchling calls `ProtoBuildHook` for every wheel, editable ones included.
 """
 
 import sys
@@ -32,9 +32,8 @@ def generate(root: Path = ROOT) -> None:
         f"--mypy_grpc_out=quiet:{out}",
     ]
     # pip's isolated builds put the plugins beside that build's own interpreter, which may not be on PATH.
-    for plugin in ("protoc-gen-mypy", "protoc-gen-mypy_grpc"):
-        if (plugins / plugin).exists():
-            arguments.append(f"--plugin={plugin}={plugins / plugin}")
+    names = ("protoc-gen-mypy", "protoc-gen-mypy_grpc")
+    arguments += [f"--plugin={name}={plugins / name}" for name in names if (plugins / name).exists()]
     if code := protoc.main([*arguments, *files]):
         raise SystemExit(code)
     (out / "ucoder" / "v1" / "__init__.py").touch()

@@ -1,1 +1,1 @@
-"""What every service stands on: settings, logs, the bus, the store, gRPC, and the one builder that joins them (`app`)."""
+"""What every service stands on: settings, logs, bus, store, gRPC, and the one builder that joins them (`app`)."""

@@ -1,12 +1,12 @@
 """Errors, by whose fault they are. Anything else that escapes a stage is a bug and stays naked.
 
-    UcoderError            expected; its text is one line for a person: what is wrong, what to do
-    ├── Retry              the world is unwell   bus: nak with back-off, bounded     gRPC: UNAVAILABLE
-    │   └── Overloaded     too much at once      bus: nak with back-off              gRPC: RESOURCE_EXHAUSTED
-    └── Reject             the message is unwell bus: terminate, dead letter         gRPC: INVALID_ARGUMENT
-        ├── NotFound       names nothing we have                                     gRPC: NOT_FOUND
-        ├── Conflict       contradicts what we have                                  gRPC: FAILED_PRECONDITION
-        └── Misconfigured  a flag, file or variable is wrong (the program ends: 2)   gRPC: FAILED_PRECONDITION
+UcoderError            expected; its text is one line for a person: what is wrong, what to do
+├── Retry              the world is unwell   bus: nak with back-off, bounded     gRPC: UNAVAILABLE
+│   └── Overloaded     too much at once      bus: nak with back-off              gRPC: RESOURCE_EXHAUSTED
+└── Reject             the message is unwell bus: terminate, dead letter         gRPC: INVALID_ARGUMENT
+    ├── NotFound       names nothing we have                                     gRPC: NOT_FOUND
+    ├── Conflict       contradicts what we have                                  gRPC: FAILED_PRECONDITION
+    └── Misconfigured  a flag, file or variable is wrong (the program ends: 2)   gRPC: FAILED_PRECONDITION
 """
 
 from typing import ClassVar

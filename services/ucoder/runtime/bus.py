@@ -1,0 +1,142 @@
+"""The bus: one JetStream stream is queue and event log of every arrow; a second keeps what could not be worked on.
+
+Subjects are `ucoder.<kind>.<run>.<name>`, one message each for ever: the server itself refuses a second one, so however
+often a worker repeats itself nothing happens twice, and counting subjects counts artefacts.
+"""
+
+import asyncio
+import json
+
+import nats
+import structlog
+from google.protobuf import json_format
+from nats.aio.client import Client
+from nats.errors import Error as NatsError
+from nats.js import JetStreamContext
+from nats.js.api import AckPolicy, ConsumerConfig, DiscardPolicy, StorageType, StreamConfig
+from nats.js.errors import APIError
+
+from ucoder.flow import FLOW, Arrow
+from ucoder.runtime.errors import Misconfigured, Reject, Retry
+from ucoder.runtime.settings import Settings
+from ucoder.runtime.validation import validate
+from ucoder.v1 import artifacts_pb2 as pb
+
+STREAM, DEAD = "UCODER", "UCODER_DEAD"
+SUBJECT_TAKEN = 10077  # the server's code for "maximum messages per subject exceeded"
+UNREACHABLE = (NatsError, TimeoutError, OSError)
+log = structlog.get_logger()
+
+
+class Bus:
+    """A connection. Methods raise Retry while the servers cannot be reached; nats reconnects by itself for ever."""
+
+    def __init__(self, client: Client, settings: Settings) -> None:
+        self.client = client
+        self.jetstream: JetStreamContext = client.jetstream(timeout=10)
+        self._ack_wait = settings.ack_wait_seconds
+
+    @classmethod
+    async def connect(cls, settings: Settings) -> "Bus":
+        """Connects and makes streams and consumers. Misconfigured when nobody answers."""
+
+        async def quiet(error: Exception) -> None:
+            log.debug("bus.error", error=repr(error))
+
+        try:
+            async with asyncio.timeout(settings.nats_wait_seconds):
+                client = await nats.connect(
+                    settings.nats_url.split(","),
+                    user_credentials=str(settings.nats_credentials) if settings.nats_credentials else None,
+                    max_reconnect_attempts=-1,
+                    reconnect_time_wait=0.2,
+                    error_cb=quiet,
+                    ping_interval=10,
+                )
+        except UNREACHABLE as error:
+            raise Misconfigured(
+                f"no NATS server answers at {settings.nats_url} ({type(error).__name__}): start one with "
+                "`nats-server -js` or set UCODER_NATS_URL."
+            ) from None
+        bus = cls(client, settings)
+        await bus._declare()
+        return bus
+
+    async def _declare(self) -> None:
+        """Makes what is missing; every service does, so none has to start first."""
+        await self.jetstream.add_stream(
+            StreamConfig(
+                name=STREAM,
+                subjects=["ucoder.>"],
+                storage=StorageType.FILE,
+                discard=DiscardPolicy.NEW,
+                discard_new_per_subject=True,
+                max_msgs_per_subject=1,
+                allow_direct=True,
+            )
+        )
+        await self.jetstream.add_stream(StreamConfig(name=DEAD, subjects=["ucoder-dead.>"], storage=StorageType.FILE))
+        for arrow in FLOW:
+            await self.jetstream.add_consumer(
+                STREAM,
+                ConsumerConfig(
+                    durable_name=arrow.name,
+                    filter_subject=f"ucoder.{arrow.source}.>",
+                    ack_policy=AckPolicy.EXPLICIT,
+                    ack_wait=self._ack_wait,
+                    max_deliver=-1,  # the worker counts attempts: it also ends the brief and writes the dead letter
+                    max_ack_pending=10_000,
+                ),
+            )
+
+    async def pull(self, arrow: Arrow) -> JetStreamContext.PullSubscription:
+        """The queue of one arrow."""
+        return await self.jetstream.pull_subscribe_bind(consumer=arrow.name, stream=STREAM)
+
+    async def publish(self, ref: pb.Ref) -> bool:
+        """Announces an artefact; False when it was announced before. Retry when the bus did not confirm."""
+        body = json_format.MessageToJson(ref, indent=None, preserving_proto_field_name=True).encode()
+        try:
+            await self.jetstream.publish(subject(ref), body, headers={"Nats-Msg-Id": f"{ref.kind}/{ref.sha256}"})
+        except APIError as error:
+            if error.err_code == SUBJECT_TAKEN:
+                return False
+            raise Retry(f"bus: {error.description}.") from error
+        except UNREACHABLE as error:
+            raise Retry(f"bus: {type(error).__name__} while publishing {ref.kind} {ref.name}.") from error
+        return True
+
+    async def count(self, kind: str, run: str, iteration: int | None = None) -> int:
+        """How many artefacts of a kind were announced, in a run or in one of its iterations.
+
+        One request, answered by a number: an offset past the end asks the server for the total alone.
+        """
+        below = f"ucoder.{kind}.{run}.>" if iteration is None else f"ucoder.{kind}.{run}.{iteration:03d}.>"
+        request = json.dumps({"subjects_filter": below, "offset": 1 << 40}).encode()
+        try:
+            answer = json.loads((await self.client.request(f"$JS.API.STREAM.INFO.{STREAM}", request, timeout=10)).data)
+        except UNREACHABLE as error:
+            raise Retry(f"bus: {type(error).__name__} while counting {below}.") from error
+        if "error" in answer:
+            raise Retry(f"bus: {answer['error'].get('description')}.")
+        return int(answer.get("total", 0))
+
+    async def close(self) -> None:
+        """Closes the connection; unacknowledged messages go to others after the acknowledgement wait."""
+        if not self.client.is_closed:
+            await self.client.close()
+
+
+def subject(ref: pb.Ref) -> str:
+    """`ucoder.problem.RUN.001.00042`: an iteration's artefacts share a prefix that a filter can name."""
+    return f"ucoder.{ref.kind}.{ref.run}.{ref.name.replace('-', '.')}"
+
+
+def parse(body: bytes) -> pb.Ref:
+    """The Ref in a message; Reject when it is none."""
+    try:
+        ref = json_format.Parse(body, pb.Ref())
+    except (json_format.ParseError, UnicodeDecodeError) as error:
+        raise Reject(f"message is not a Ref: {error}.") from None
+    validate(ref)
+    return ref

@@ -1,0 +1,28 @@
+"""Logs: structlog, dotted event names, run and brief by contextvars. JSON in a cluster, pretty on a terminal."""
+
+import logging
+import sys
+from typing import TextIO
+
+import structlog
+
+from ucoder.runtime.settings import Settings
+
+
+def configure(settings: Settings, stream: TextIO = sys.stderr) -> None:
+    """Sets up structlog for this process. Records go to `stream`, so that stdout stays the program's own output."""
+    console = settings.log_format == "console" or (settings.log_format == "auto" and stream.isatty())
+    pretty = structlog.dev.ConsoleRenderer(colors=stream.isatty())
+    renderer: structlog.typing.Processor = pretty if console else structlog.processors.JSONRenderer()
+    structlog.configure(
+        processors=[
+            structlog.contextvars.merge_contextvars,
+            structlog.processors.add_log_level,
+            structlog.processors.TimeStamper(fmt="iso", utc=True),
+            *([] if console else [structlog.processors.dict_tracebacks]),
+            renderer,
+        ],
+        wrapper_class=structlog.make_filtering_bound_logger(logging.getLevelName(settings.log_level.upper())),
+        logger_factory=structlog.PrintLoggerFactory(stream),
+        cache_logger_on_first_use=False,
+    )

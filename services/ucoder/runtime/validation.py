@@ -1,0 +1,75 @@
+"""Checks messages against the rules beside their fields (protos/ucoder/v1/rules.proto).
+
+Our own few lines because protovalidate's wheel ships neither its .proto nor classes that google's protobuf imports.
+"""
+
+import math
+import re
+from functools import cache
+
+from google.protobuf.descriptor import Descriptor, FieldDescriptor
+from google.protobuf.message import Message
+
+from ucoder.runtime.errors import Reject
+from ucoder.v1 import rules_pb2
+
+NUMBERS = {
+    FieldDescriptor.CPPTYPE_DOUBLE,
+    FieldDescriptor.CPPTYPE_FLOAT,
+    FieldDescriptor.CPPTYPE_INT32,
+    FieldDescriptor.CPPTYPE_INT64,
+    FieldDescriptor.CPPTYPE_UINT32,
+    FieldDescriptor.CPPTYPE_UINT64,
+}
+
+
+def validate(message: Message, at: str = "") -> None:
+    """Raises Reject naming the first field that breaks its rule, e.g. `config.loop.iterations: 0 is less than 1`."""
+    for field, rules, nested in _plan(message.DESCRIPTOR):
+        path = f"{at}.{field.name}" if at else field.name
+        value = getattr(message, field.name)
+        present = bool(value) if field.is_repeated or not field.has_presence else message.HasField(field.name)
+        if rules and rules.required and not present:
+            raise Reject(f"{path}: required, and missing.")
+        if not present and (field.has_presence or field.is_repeated):
+            continue
+        if rules:
+            _check(path, field, rules, value)
+        if nested:
+            for index, inner in enumerate(value) if field.is_repeated else ((-1, value),):
+                validate(inner, path if index < 0 else f"{path}[{index}]")
+
+
+@cache
+def _plan(descriptor: Descriptor) -> tuple[tuple[FieldDescriptor, rules_pb2.Rules | None, bool], ...]:
+    """The fields of a message that have anything to check, so that the rest costs nothing."""
+    plan = []
+    for field in descriptor.fields:
+        options = field.GetOptions()
+        rules = options.Extensions[rules_pb2.rules] if options.HasExtension(rules_pb2.rules) else None
+        is_map = field.message_type is not None and field.message_type.GetOptions().map_entry
+        nested = field.message_type is not None and not is_map and bool(_deep(field.message_type))
+        number = field.cpp_type in (FieldDescriptor.CPPTYPE_DOUBLE, FieldDescriptor.CPPTYPE_FLOAT)
+        if rules or nested or number:
+            plan.append((field, rules or (rules_pb2.Rules() if number else None), nested))
+    return tuple(plan)
+
+
+def _deep(descriptor: Descriptor) -> bool:
+    """Whether a message has anything to check: none of google's own types has."""
+    return not descriptor.full_name.startswith("google.")
+
+
+def _check(path: str, field: FieldDescriptor, rules: rules_pb2.Rules, value: object) -> None:
+    if rules.HasField("max_len") and len(value) > rules.max_len:  # type: ignore[arg-type]
+        raise Reject(f"{path}: {len(value)} is longer than {rules.max_len}.")  # type: ignore[arg-type]
+    for one in value if field.is_repeated else (value,):  # type: ignore[attr-defined]
+        if field.cpp_type in NUMBERS:
+            if math.isnan(one):
+                raise Reject(f"{path}: not a number.")
+            if rules.HasField("min") and one < rules.min:
+                raise Reject(f"{path}: {one:g} is less than {rules.min:g}.")
+            if rules.HasField("max") and one > rules.max:
+                raise Reject(f"{path}: {one:g} is more than {rules.max:g}.")
+        elif rules.pattern and isinstance(one, str) and one and not re.fullmatch(rules.pattern, one):
+            raise Reject(f"{path}: {one[:80]!r} does not match {rules.pattern}.")
