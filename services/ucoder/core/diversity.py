@@ -1,0 +1,70 @@
+"""How varied a set of programs is: the paper's measures (arXiv 2512.17385, section on diversity) and exact ones.
+
+A loop that trains on its own output can collapse; these numbers fall before its benchmark does.
+"""
+
+import ast
+import math
+import re
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from ucoder.core.extraction import duplicates, parse
+
+_TOKEN = re.compile(r"[A-Za-z_]\w*|\d+(?:\.\d+)?|\"[^\"\n]*\"|'[^'\n]*'|[^\s\w]")
+_BRANCHES = (
+    ast.If, ast.For, ast.AsyncFor, ast.While, ast.ExceptHandler, ast.IfExp, ast.Assert, ast.comprehension,
+    ast.match_case,
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Diversity:
+    """Means over programs, each of which counts once; `distinct` is the share of different syntax trees."""
+
+    programs: int
+    distinct: float
+    token_entropy_bits: float
+    node_types: float
+    complexity: float
+    lines: float
+
+
+def measure(programs: Sequence[str]) -> Diversity:
+    """Diversity of `programs`. Those that do not parse count for entropy and lines only. None at all: zeros."""
+    if not programs:
+        return Diversity(0, 0.0, 0.0, 0.0, 0.0, 0.0)
+    trees = [tree for tree in map(parse, programs) if tree is not None]
+    return Diversity(
+        programs=len(programs),
+        distinct=(max(duplicates(programs)) + 1) / len(programs),
+        token_entropy_bits=_mean(entropy_bits(tokens(text)) for text in programs),
+        node_types=_mean(len({type(node) for node in ast.walk(tree)}) for tree in trees),
+        complexity=_mean(map(cyclomatic_complexity, trees)),
+        lines=_mean(sum(bool(line.strip()) for line in text.splitlines()) for text in programs),
+    )
+
+
+def tokens(program: str) -> list[str]:
+    """Names, numbers, one-line strings and single marks; white space is no token."""
+    return _TOKEN.findall(program)
+
+
+def entropy_bits(symbols: Iterable[str]) -> float:
+    """Shannon entropy of the symbols' frequencies, in bits. Nothing: 0."""
+    counts = Counter(symbols)
+    total = counts.total()
+    return -sum(n / total * math.log2(n / total) for n in counts.values()) if len(counts) > 1 else 0.0
+
+
+def cyclomatic_complexity(tree: ast.AST) -> int:
+    """McCabe's number: 1 + branches, each further operand of `and`/`or` being one."""
+    nodes = list(ast.walk(tree))
+    operands = sum(len(node.values) - 1 for node in nodes if isinstance(node, ast.BoolOp))
+    return 1 + sum(isinstance(node, _BRANCHES) for node in nodes) + operands
+
+
+def _mean(values: Iterable[float]) -> float:
+    found = list(values)
+    return sum(found) / len(found) if found else 0.0

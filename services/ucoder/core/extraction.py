@@ -1,0 +1,142 @@
+"""A program out of what a model wrote: out of fences, out of prose, or glued to the prompt it continues.
+
+Also the normal form that makes two texts the same program: equal syntax trees, docstrings and comments aside.
+Nothing here judges: a text without a program in it comes back as it is and fails where it is run.
+"""
+
+import ast
+import re
+import warnings
+from collections.abc import Iterator, Sequence
+
+_FENCE = re.compile(r"^[ \t]*(```+|~~~+)[ \t]*([\w+-]*)[^\n]*\n(.*?)(?:^[ \t]*\1[ \t]*$|\Z)", re.DOTALL | re.MULTILINE)
+_THOUGHT = re.compile(r"<think>.*?(</think>|\Z)", re.DOTALL)
+_OPENING = re.compile(r"^(?:def|class|import|from|async def|@)\b|^@", re.MULTILINE)
+_TOP_LEVEL = re.compile(r"^(?=[^\s#)\]}])|^(?=#)", re.MULTILINE)
+_PYTHON = {"", "py", "python", "python3"}
+
+
+def extract_program(completion: str, prompt: str = "", entry_point: str = "") -> str:
+    """The program that `completion` holds, complete with what `prompt` gives (imports, helpers, signature).
+
+    prompt: a skeleton in HumanEval's style that the completion continues or restates; may be empty.
+    entry_point: the function that must be there, where known. Never raises; nothing found gives the text itself.
+    """
+    text = _THOUGHT.sub("", completion)
+    if prompt and text[:1] in (" ", "\t") and not text.lstrip().startswith(("`", "~")):
+        return continue_prompt(prompt, text)
+    blocks = [match.group(3) for match in _FENCE.finditer(text) if match.group(2).lower() in _PYTHON]
+    if blocks:
+        best = _best_block(blocks, entry_point)
+        return _complete(best, prompt, entry_point)
+    if _defines(text, entry_point) or not prompt:
+        return _complete(_out_of_prose(text), prompt, entry_point)
+    return continue_prompt(prompt, text)
+
+
+def continue_prompt(prompt: str, completion: str) -> str:
+    """`prompt` plus the body that `completion` begins with, cut where the function ends.
+
+    The end is the first line at column 0 where what stands before it parses, so that a column-0 line inside a
+    triple-quoted string or an open bracket does not cut (plain stop strings do). Source: the stop sequences of
+    the Codex paper (arXiv 2107.03374, 3.2), made exact by parsing.
+    """
+    for match in _TOP_LEVEL.finditer(completion):
+        if match.start() and parses(prompt + completion[: match.start()]):
+            return prompt + completion[: match.start()].rstrip() + "\n"
+    if parses(prompt + completion):
+        return prompt + completion
+    stops = [match.start() for match in _TOP_LEVEL.finditer(completion) if match.start()]
+    return prompt + (completion[: stops[0]] if stops else completion)
+
+
+def parses(program: str) -> bool:
+    """Whether `program` is Python. Too deep, too large or binary counts as no."""
+    return parse(program) is not None
+
+
+def normal_form(program: str) -> str:
+    """A text that two programs share when their syntax trees are equal, docstrings aside.
+
+    Comments, layout, quotes and redundant brackets do not count; names do. A program that does not parse is
+    its own normal form.
+    """
+    tree = parse(program)
+    if tree is None:
+        return program
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Module | ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef) and _documented(node):
+            node.body = node.body[1:] or [ast.Pass()]
+    try:
+        return ast.dump(tree)
+    except RecursionError:
+        return program
+
+
+def duplicates(programs: Sequence[str]) -> list[int]:
+    """For each program the number of its class of equal normal forms, numbered by first appearance."""
+    forms = {text: normal_form(text) for text in dict.fromkeys(programs)}
+    numbers: dict[str, int] = {}
+    return [numbers.setdefault(forms[text], len(numbers)) for text in programs]
+
+
+def parse(program: str) -> ast.Module | None:
+    """The syntax tree, or None: not Python, too deep, too large, or binary."""
+    with warnings.catch_warnings():  # "\d" in a candidate is its own affair
+        warnings.simplefilter("ignore")
+        try:
+            return ast.parse(program)
+        except (SyntaxError, ValueError, RecursionError, MemoryError):
+            return None
+
+
+def _documented(node: ast.Module | ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef) -> bool:
+    first = node.body[0] if node.body else None
+    return isinstance(first, ast.Expr) and isinstance(first.value, ast.Constant) and isinstance(first.value.value, str)
+
+
+def _defines(text: str, entry_point: str) -> bool:
+    name = re.escape(entry_point) if entry_point else r"\w+"
+    return re.search(rf"^(?:async )?def {name}\b|^class {name}\b", text, re.MULTILINE) is not None
+
+
+def _best_block(blocks: Sequence[str], entry_point: str) -> str:
+    """The last block that defines the entry point and parses; later blocks correct earlier ones."""
+    defining = [block for block in blocks if _defines(block, entry_point)]
+    whole = [block for block in defining if parses(block)]
+    return (whole or defining or [max(blocks, key=len)])[-1]
+
+
+def _complete(program: str, prompt: str, entry_point: str) -> str:
+    """Puts the prompt's imports and helpers before a restated function, or the prompt before a bare body."""
+    if not prompt:
+        return program
+    if not _defines(program, entry_point):
+        return continue_prompt(prompt, program)
+    preamble = prompt
+    for match in re.finditer(r"^(?:async )?def |^class |^@", prompt, re.MULTILINE):
+        if not entry_point or re.match(
+            rf"(?:async )?(?:def|class) {re.escape(entry_point)}\b", prompt[match.start() :]
+        ):
+            preamble = prompt[: match.start()]
+            break
+    missing = preamble.strip() and preamble.strip() not in program
+    return preamble.rstrip() + "\n\n\n" + program if missing else program
+
+
+def _out_of_prose(text: str) -> str:
+    """The longest run of lines that begins like code and parses; the text itself where there is none."""
+    if parses(text):
+        return text
+    for begin in (match.start() for match in _OPENING.finditer(text)):
+        for end in _paragraph_ends(text, begin):
+            if parses(text[begin:end]):
+                return text[begin:end].rstrip() + "\n"
+    return text
+
+
+def _paragraph_ends(text: str, begin: int) -> Iterator[int]:
+    """Places where code that starts at `begin` may end, last first: the text's end and each column-0 line."""
+    yield len(text)
+    starts = [match.start() for match in re.finditer(r"^(?=\S)", text, re.MULTILINE) if match.start() > begin]
+    yield from reversed(starts[-200:])

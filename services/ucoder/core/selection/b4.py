@@ -1,0 +1,59 @@
+"""B4: the Bayesian optimum when neither programs nor tests can be trusted."""
+
+from dataclasses import dataclass
+from math import lgamma
+
+import numpy as np
+
+from ucoder.core.clustering import cluster, distinct_weights, first_members, weights_by_label
+from ucoder.core.matrix import Floats, Matrix
+from ucoder.core.selection.ballot import Ballot, Options
+from ucoder.core.signatures import bits, outputs
+
+_log_gamma = np.frompyfunc(lgamma, 1, 1)
+
+
+@dataclass(frozen=True)
+class B4Options(Options):
+    outputs: bool = False
+    """Sets are programs with equal outputs instead of equal passes."""
+    alpha: float = 1e3
+    """How strongly right programs and right tests are believed to abound."""
+    beta0: float = 1e5
+    """How strongly wrong programs are believed to fail wrong tests."""
+    distinct: bool = True
+    """Equal syntax trees count once, as in the source."""
+
+
+def vote(m: Matrix, options: B4Options) -> Ballot:
+    """argmax over observed consensus sets of the posterior that exactly this set is right.
+
+    For the set k of x programs that pass the y tests: L(|y|, M; a, 1) + L(|x|, N; a, 1)
+    + L(ones in E[not x, y]; its size; 1, 1) + L(ones in E[not x, not y]; its size; 1, beta0)
+    with L(c, n; a, b) = ln Beta(c + a, n - c + b), E the pass matrix. Tests count once.
+    Source: B4 (arXiv 2409.08692). A set that passes nothing is not eligible.
+    """
+    labels = cluster(m, outputs(m) if options.outputs else bits(m))
+    weights = distinct_weights(m, labels) if options.distinct else m.multiplicity.astype(np.float64)
+    passed = m.passed.astype(np.float64)
+    rows = passed[first_members(labels)]
+    own = np.zeros_like(rows)
+    np.add.at(own, labels, passed * weights[:, None])
+    others = weights @ passed - own
+    x, y = weights_by_label(labels, weights), rows.sum(axis=1)
+    n, tests = weights.sum(), m.shape[1]
+    on_right, on_wrong = (others * rows).sum(axis=1), (others * (1 - rows)).sum(axis=1)
+    scores = (
+        _log_beta(y, tests, options.alpha, 1)
+        + _log_beta(x, n, options.alpha, 1)
+        + _log_beta(on_right, (n - x) * y, 1, 1)
+        + _log_beta(on_wrong, (n - x) * (tests - y), 1, options.beta0)
+    )
+    return Ballot(labels, np.where(y > 0, scores, -np.inf))
+
+
+def _log_beta(ones: Floats, size: Floats | float, a: float, b: float) -> Floats:
+    """ln Beta(ones + a, size - ones + b), element by element."""
+    zeros = size - ones
+    total = _log_gamma(ones + a) + _log_gamma(zeros + b) - _log_gamma(ones + zeros + a + b)
+    return np.asarray(total, dtype=np.float64)

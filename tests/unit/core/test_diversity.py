@@ -1,0 +1,42 @@
+import ast
+
+import pytest
+from ucoder.core.diversity import cyclomatic_complexity, entropy_bits, measure, tokens
+
+
+def test_entropy_by_hand() -> None:
+    assert entropy_bits("abcd") == 2.0
+    assert entropy_bits("aab") == pytest.approx(0.918296, abs=1e-6)
+    assert entropy_bits("aaaa") == 0.0
+    assert entropy_bits([]) == 0.0
+
+
+def test_tokens() -> None:
+    assert tokens("x_1 += f('a b', 2.5)\n") == ["x_1", "+", "=", "f", "(", "'a b'", ",", "2.5", ")"]
+
+
+@pytest.mark.parametrize(
+    ("body", "complexity"),
+    [
+        ("return 1", 1),
+        ("if x:\n        return 1\n    elif y:\n        return 2", 3),
+        ("return a and b and c", 3),
+        ("return [i for i in x for j in i]", 3),
+        ("try:\n        f()\n    except A:\n        pass\n    except B:\n        pass", 3),
+        ("while x:\n        x = 1 if x else 2", 3),
+    ],
+)
+def test_complexity_counts_branches(body: str, complexity: int) -> None:
+    assert cyclomatic_complexity(ast.parse(f"def f():\n    {body}\n")) == complexity
+
+
+def test_a_set_of_equal_programs_has_no_diversity_of_trees() -> None:
+    found = measure(["x = 1\n", "x  =  1", "# note\nx = 1", "def (:"])
+    assert found.programs == 4
+    assert found.distinct == 0.5
+    assert found.complexity == 1.0
+    assert found.lines == pytest.approx(5 / 4)
+
+
+def test_nothing_is_not_diverse() -> None:
+    assert measure([]).programs == 0

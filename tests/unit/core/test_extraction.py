@@ -1,0 +1,110 @@
+import pytest
+from ucoder.core.extraction import continue_prompt, duplicates, extract_program, normal_form, parses
+
+PROMPT = 'import math\n\n\ndef area(r: float) -> float:\n    """Area of a circle."""\n'
+BODY = "    return math.pi * r * r\n"
+
+
+def test_a_body_continues_the_prompt() -> None:
+    assert extract_program(BODY, PROMPT, "area") == PROMPT + BODY
+
+
+@pytest.mark.parametrize(
+    "more",
+    [
+        "\n\ndef other():\n    pass\n",
+        "\nprint(area(1))\n",
+        "\n# Test\nassert area(0) == 0\n",
+        "\nclass A:\n    pass",
+        "\nif __name__ ==",
+        "\n```\nThis works.",
+    ],
+)
+def test_a_body_ends_where_the_function_ends(more: str) -> None:
+    assert extract_program(BODY + more, PROMPT, "area") == PROMPT + BODY
+
+
+def test_column_0_inside_a_string_or_bracket_does_not_end_it() -> None:
+    body = '    text = """\ncolumn 0\n"""\n    pair = (\n1, 2)\n    return r\n'
+    assert continue_prompt(PROMPT, body + "\nprint(1)\n") == PROMPT + body
+
+
+def test_a_comment_at_column_0_within_the_body_ends_it() -> None:
+    assert continue_prompt(PROMPT, BODY + "# next task\n") == PROMPT + BODY
+
+
+def test_a_body_cut_off_by_the_token_limit_stays_as_it_is() -> None:
+    assert continue_prompt(PROMPT, "    return math.pi * (") == PROMPT + "    return math.pi * ("
+
+
+@pytest.mark.parametrize(
+    "fence",
+    ["```python\n{}```", "```\n{}```", "~~~py\n{}~~~", "Sure!\n\n```python\n{}", "1. So:\n   ```Python\n{}   ```\n"],
+)
+def test_fences(fence: str) -> None:
+    program = "def area(r):\n    return r\n"
+    assert extract_program(fence.format(program), "", "area") == program
+
+
+def test_the_last_whole_block_with_the_entry_point_wins() -> None:
+    blocks = ["def f():\n    return 1", "def f():\n    return 2", "print(f())"]
+    text = "better:\n".join(f"```python\n{block}\n```\n" for block in blocks)
+    assert extract_program(text, "", "f") == "def f():\n    return 2\n"
+
+
+def test_blocks_in_other_languages_are_passed_over() -> None:
+    text = "```bash\npip install f\n```\n```python\ndef f():\n    return 2\n```"
+    assert extract_program(text) == "def f():\n    return 2\n"
+
+
+def test_thoughts_are_no_program() -> None:
+    text = "<think>\n```python\ndef f(): return 1\n```\n</think>\n```python\ndef f(): return 2\n```"
+    assert extract_program(text, "", "f") == "def f(): return 2\n"
+
+
+def test_a_restated_function_gets_the_prompts_imports() -> None:
+    program = extract_program("```python\ndef area(r):\n    return math.pi\n```", PROMPT, "area")
+    assert program == "import math\n\n\ndef area(r):\n    return math.pi\n"
+
+
+def test_helpers_of_the_prompt_are_kept() -> None:
+    prompt = "def helper():\n    return 1\n\n\ndef f():\n"
+    assert extract_program("def f():\n    return helper()\n", prompt, "f") == (
+        "def helper():\n    return 1\n\n\ndef f():\n    return helper()\n"
+    )
+
+
+def test_a_fenced_body_continues_the_prompt() -> None:
+    assert extract_program(f"```python\n{BODY}```", PROMPT, "area") == PROMPT + BODY
+
+
+def test_code_amid_prose_without_fences() -> None:
+    text = "Here is the function:\n\ndef f(x):\n    return x\n\nIt returns x.\n"
+    assert extract_program(text, "", "f") == "def f(x):\n    return x\n"
+
+
+@pytest.mark.parametrize("text", ["", "no code at all here", "\0", "(" * 5000])
+def test_nothing_found_gives_the_text(text: str) -> None:
+    assert extract_program(text) == text
+
+
+def test_a_megabyte_of_program_is_taken() -> None:
+    program = "def f():\n    return 1\n" + "x = 1\n" * 170_000
+    assert len(program) > 1_000_000
+    assert extract_program(program, "", "f") == program
+
+
+def test_normal_form_ignores_layout_comments_and_docstrings_only() -> None:
+    same = 'def f(x):\n    """Doc."""\n    return (x + 1)  # add\n'
+    assert normal_form(same) == normal_form("def f(x):\n  return x+1")
+    assert normal_form(same) != normal_form("def f(y):\n  return y+1")
+    assert normal_form('def f():\n    """Only this."""\n') == normal_form("def f():\n    pass\n")
+    assert normal_form("def (") == "def ("
+
+
+def test_duplicates_are_numbered_by_first_appearance() -> None:
+    assert duplicates(["b=1", "a=1", "b = 1", "def (", "def ("]) == [0, 1, 0, 2, 2]
+
+
+def test_a_bad_escape_in_a_candidate_warns_nobody() -> None:
+    assert parses(r"x = '\d'")
