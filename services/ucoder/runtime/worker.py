@@ -2,7 +2,7 @@
 
 The rules: acknowledge only after the products are stored and announced; heartbeat while a stage runs; never hold more
 messages than are being worked on; a stage that fails says by its error whose fault it is (errors.py); a brief that
-The rules: acknowledge only after the products are stored and announced; heartbeat while a stage runs; never hold more
+cannot go on ends, so that its iteration can be counted complete; an iteration's step that cannot go on ends the run.
 """
 
 import asyncio

@@ -1,0 +1,63 @@
+"""consensus -> dataset: when every brief of an iteration has ended, what was selected becomes a Parquet file, once.
+
+The bus counts the endings (one subject each, so a repeated one cannot count twice). Whoever sees the last one seals; if
+two do, the store lets one of them write, and both announce the same dataset.
+"""
+
+import hashlib
+from collections import Counter
+
+from ucoder.consensus.service import Service
+from ucoder.consensus.tables import Row, table
+from ucoder.core import diversity
+from ucoder.v1 import artifacts_pb2 as pb
+
+
+async def run(service: Service, ended: pb.Consensus, run: pb.Run) -> list[pb.Dataset] | None:
+    """The sealed datasets: the loop's, and the control's where one was asked for. None while briefs are open."""
+    iteration = ended.brief.iteration
+    if await service.bus.count("consensus", run.id, iteration) < run.config.loop.briefs:
+        return None
+    names = await service.artifacts.names(run.id, "consensus", f"{iteration:03d}-")
+    endings = [await service.artifacts.get(pb.Consensus, run.id, name) for name in names]
+    variants = [pb.VARIANT_LOOP]
+    if run.config.loop.control and iteration == 1:
+        variants.append(pb.VARIANT_CONTROL)
+    return [await _seal(service, run, iteration, endings, variant) for variant in variants]
+
+
+async def _seal(
+    service: Service, run: pb.Run, iteration: int, endings: list[pb.Consensus], variant: pb.Variant
+) -> pb.Dataset:
+    """Both variants hold the same problems: those selected. The control's rows hold a random candidate instead."""
+    selected = [one for one in endings if one.ending == pb.ENDING_SELECTED]
+    control = variant == pb.VARIANT_CONTROL
+    rows = [Row.of(one, one.random if control else one.selected) for one in selected]
+    data = table(rows)
+    key = f"{run.id}/data/{iteration:03d}{'-control' if control else ''}.parquet"
+    if not await service.artifacts.store.create(key, data):
+        data = await service.artifacts.store.get(key)
+    counted = Counter(one.ending for one in endings)
+    decided = [one for one in endings if one.clusters]
+    spread = diversity.measure([row.solution for row in rows])
+    return pb.Dataset(
+        run=run.id,
+        iteration=iteration,
+        variant=variant,
+        key=key,
+        sha256=hashlib.sha256(data).hexdigest(),
+        rows=len(rows),
+        briefs=len(endings),
+        selected=counted[pb.ENDING_SELECTED],
+        abstained=counted[pb.ENDING_ABSTAINED],
+        dropped=Counter(f"{one.stage}.{one.reason}" for one in endings if one.ending == pb.ENDING_DROPPED),
+        cluster_shares=[max(cluster.share for cluster in one.clusters) for one in decided],
+        cluster_entropy_bits=sum(map(_entropy, decided)) / max(1, len(decided)),
+        problem_entropy_bits=diversity.measure([row.prompt for row in rows]).token_entropy_bits,
+        node_types=spread.node_types,
+    )
+
+
+def _entropy(one: pb.Consensus) -> float:
+    """Entropy of the cluster sizes: 0 when all candidates agree."""
+    return diversity.entropy_bits(str(number) for number, cluster in enumerate(one.clusters) for _ in cluster.members)

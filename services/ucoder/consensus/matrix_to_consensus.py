@@ -1,0 +1,44 @@
+"""matrix -> consensus: signatures, clusters, and one program selected or none."""
+
+import random
+
+from ucoder.consensus.matrices import matrix_of
+from ucoder.consensus.service import Service
+from ucoder.consensus.verdicts import choose, clusters_of
+from ucoder.core.selection import DEFAULT
+from ucoder.v1 import artifacts_pb2 as pb
+
+
+async def run(service: Service, matrix: pb.Matrix, run: pb.Run) -> pb.Consensus:
+    """The ending of one brief: selected or abstained."""
+    candidates = matrix.candidates.candidates
+    tests = matrix.candidates.tests
+    config = run.config.selection
+    selection = choose(
+        matrix_of(
+            matrix.rows,
+            tests.tests,
+            [candidate.mean_log_prob for candidate in candidates],
+            [candidate.program for candidate in candidates],
+        ),
+        config,
+    )
+    problem = tests.problem
+    finished = [candidate for candidate in candidates if candidate.finish == "stop"] or list(candidates)
+    consensus = pb.Consensus(
+        brief=problem.brief,
+        ending=pb.ENDING_SELECTED if selection.winner is not None else pb.ENDING_ABSTAINED,
+        stage="consensus",
+        reason=selection.reason,
+        problem=problem,
+        random=random.Random(problem.brief.seed).choice(finished),
+        confidence=selection.confidence,
+        margin=selection.margin,
+        strategy=DEFAULT if config.strategy == "default" else config.strategy,
+        clusters=clusters_of(selection),
+        test_count=len(tests.tests),
+        candidate_count=len(candidates),
+    )
+    if selection.winner is not None:
+        consensus.selected.CopyFrom(candidates[selection.winner])
+    return consensus

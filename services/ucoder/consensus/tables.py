@@ -1,0 +1,62 @@
+"""A dataset as Parquet that Hugging Face `datasets` opens: one row per training example, with its provenance."""
+
+import io
+from dataclasses import asdict, dataclass, fields
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from ucoder.runtime.artifacts import name_of
+from ucoder.v1 import artifacts_pb2 as pb
+
+TYPES = {str: pa.string(), int: pa.int64(), float: pa.float64()}
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One example. `brief` names the brief it came from; `ucoder trace` tells the rest."""
+
+    brief: str
+    prompt: str
+    solution: str
+    """What the model wrote after the prompt: what is trained on."""
+    program: str
+    entry_point: str
+    domain: str
+    difficulty: int
+    rating: float
+    confidence: float
+    margin: float
+    strategy: str
+    mean_log_prob: float
+    tests: int
+    candidates: int
+
+    @classmethod
+    def of(cls, ending: pb.Consensus, chosen: pb.Candidate) -> "Row":
+        """The row of a selected brief with the program chosen for it."""
+        problem = ending.problem
+        return cls(
+            brief=name_of(ending),
+            prompt=problem.prompt,
+            solution=chosen.completion,
+            program=chosen.program,
+            entry_point=problem.entry_point,
+            domain=problem.brief.domain,
+            difficulty=problem.brief.difficulty,
+            rating=problem.rating,
+            confidence=ending.confidence,
+            margin=ending.margin,
+            strategy=ending.strategy,
+            mean_log_prob=chosen.mean_log_prob,
+            tests=ending.test_count,
+            candidates=ending.candidate_count,
+        )
+
+
+def table(rows: list[Row]) -> bytes:
+    """The Parquet file; the same rows give the same bytes."""
+    columns = {f.name: pa.array([asdict(row)[f.name] for row in rows], TYPES[f.type]) for f in fields(Row)}  # type: ignore[index]
+    file = io.BytesIO()
+    pq.write_table(pa.table(columns), file, compression="zstd")
+    return file.getvalue()

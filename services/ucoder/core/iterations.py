@@ -1,0 +1,41 @@
+"""The promotion gate: what happens after an evaluation. Decides on the dev split alone, never on what is reported."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """`action`: wait (an evaluation is missing), continue, stop, or roll_back. `best` is the iteration to go on from."""
+
+    action: str
+    best: int = 0
+    reason: str = ""
+
+
+def next_step(
+    dev: Mapping[int, float], *, control_missing: bool, iterations: int, min_gain: float, patience: int
+) -> Step:
+    """What follows from the dev scores so far.
+
+    dev: pass@1 (fraction) on the dev split by iteration; 0 is the base. control_missing: a control was asked for and is
+    not evaluated yet, so a run that would end waits for it. A gain counts when it is at least `min_gain` over the best
+    before it; after more than `patience` iterations in a row without one the run ends, on the best checkpoint.
+    """
+    if 0 not in dev or sorted(dev) != list(range(len(dev))):
+        return Step("wait", reason="an earlier evaluation is missing")
+    last, best, flat = len(dev) - 1, 0, 0
+    for index in range(1, len(dev)):
+        if dev[index] >= dev[best] + min_gain:
+            best, flat = index, 0
+        else:
+            flat += 1
+    if flat <= patience and last < iterations:
+        how = f"dev pass@1 {dev[last]:.3f}, best {dev[best]:.3f} at iteration {best}"
+        return Step("continue", best, how)
+    if control_missing:
+        return Step("wait", reason="the control is not evaluated yet")
+    why = f"{iterations} iterations done" if flat <= patience else f"{flat} iterations without a gain of {min_gain:g}"
+    if best == last:
+        return Step("stop", best, why)
+    return Step("roll_back", best, f"{why}; iteration {best} is the best on the dev split ({dev[best]:.3f})")

@@ -1,0 +1,82 @@
+"""GeneratorService, and what its three arrows share."""
+
+import contextlib
+from collections.abc import AsyncIterator
+
+from ucoder.core.decontamination import Decontamination
+from ucoder.generator.known_tasks import known_prompts
+from ucoder.generator.problems import invent
+from ucoder.generator.solutions import sample
+from ucoder.runtime.artifacts import Artifacts
+from ucoder.runtime.worker import Dropped
+from ucoder.runtime.world import World
+from ucoder.v1 import artifacts_pb2 as pb
+from ucoder.v1 import generator_pb2, generator_pb2_grpc
+
+NAME = generator_pb2.DESCRIPTOR.services_by_name["GeneratorService"].full_name
+REGISTER = generator_pb2_grpc.add_GeneratorServiceServicer_to_server
+
+
+class Service(generator_pb2_grpc.GeneratorServiceServicer):
+    """The model's side of the loop."""
+
+    def __init__(self, world: World) -> None:
+        self.model = world.model()
+        self.artifacts: Artifacts = world.artifacts
+        self._known: dict[tuple[str, ...], Decontamination] = {}
+
+    @classmethod
+    @contextlib.asynccontextmanager
+    async def open(cls, world: World) -> AsyncIterator["Service"]:
+        """The service for as long as the block runs."""
+        yield cls(world)
+
+    def known(self, *benchmarks: str) -> Decontamination:
+        """The index of the benchmarks' own tasks, read once."""
+        if benchmarks not in self._known:
+            self._known[benchmarks] = Decontamination(known_prompts(benchmarks))
+        return self._known[benchmarks]
+
+    async def GenerateProblems(  # noqa: N802
+        self, request: generator_pb2.GenerateProblemsRequest, context: object
+    ) -> AsyncIterator[generator_pb2.GenerateProblemsResponse]:
+        """One answer per brief asked for; duplicates within the call are left out."""
+        seen: set[str] = set()
+
+        async def fresh(fingerprint: str) -> bool:
+            return not (fingerprint in seen or seen.add(fingerprint))
+
+        domains = list(request.config.domains)
+        for number in range(request.count):
+            spread = request.config.max_difficulty - request.config.min_difficulty + 1
+            brief = pb.Brief(
+                number=number,
+                seed=request.seed + number,
+                model=request.model,
+                domain=domains[number % len(domains)],
+                difficulty=request.config.min_difficulty + number // len(domains) % spread,
+            )
+            made = await invent(
+                self.model, brief, request.config, request.profile, fresh=fresh, known=self.known("seed")
+            )
+            if isinstance(made, Dropped):
+                yield generator_pb2.GenerateProblemsResponse(dropped=made.reason)
+            else:
+                yield generator_pb2.GenerateProblemsResponse(problem=made)
+
+    async def SampleSolutions(  # noqa: N802
+        self, request: generator_pb2.SampleSolutionsRequest, context: object
+    ) -> AsyncIterator[generator_pb2.SampleSolutionsResponse]:
+        """Programs for one problem."""
+        found = await sample(
+            self.model, request.model, request.problem, request.config, request.profile, seed=request.seed
+        )
+        for candidate in found:
+            yield generator_pb2.SampleSolutionsResponse(candidate=candidate)
+
+    async def Score(  # noqa: N802
+        self, request: generator_pb2.ScoreRequest, context: object
+    ) -> generator_pb2.ScoreResponse:
+        """The mean log-probability of a text."""
+        scored = await self.model.score(request.model, request.text)
+        return generator_pb2.ScoreResponse(mean_log_prob=scored.mean_log_prob, tokens=scored.tokens)

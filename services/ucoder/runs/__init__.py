@@ -1,0 +1,1 @@
+"""The loop's front door: starts runs, decides what comes next, reports."""

@@ -1,0 +1,28 @@
+"""run -> checkpoint: the base model is checkpoint 0."""
+
+from importlib import resources
+from pathlib import Path
+
+from ucoder.runs.service import Service
+from ucoder.runtime.errors import Misconfigured
+from ucoder.v1 import artifacts_pb2 as pb
+
+
+async def run(service: Service, source: pb.Run, run: pb.Run) -> pb.Checkpoint:
+    """The base checkpoint."""
+    return pb.Checkpoint(run=run.id, iteration=0, variant=pb.VARIANT_LOOP, path=base_path(run.config.model.base))
+
+
+def base_path(base: str) -> str:
+    """Where the base model is: the shipped one for `seed`, a Hugging Face folder, or a name the model server knows.
+
+    Misconfigured when it looks like a folder and holds no model.
+    """
+    if base == "seed":
+        return str(resources.files("ucoder.seed") / "model")
+    path = Path(base).expanduser()
+    if path.is_absolute() or base.startswith((".", "~")) or path.exists():
+        if not (path / "config.json").is_file():
+            raise Misconfigured(f"model.base: {base} is not a Hugging Face model folder: it has no config.json.")
+        return str(path.resolve())
+    return base

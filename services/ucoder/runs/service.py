@@ -1,0 +1,93 @@
+"""RunService, and what its three arrows share."""
+
+import asyncio
+import contextlib
+import secrets
+from collections.abc import AsyncIterator
+
+from google.protobuf.timestamp_pb2 import Timestamp
+
+from ucoder.runs.status import Endings, status_of
+from ucoder.runtime.errors import Conflict, NotFound
+from ucoder.runtime.world import World
+from ucoder.v1 import artifacts_pb2 as pb
+from ucoder.v1 import runs_pb2, runs_pb2_grpc
+
+NAME = runs_pb2.DESCRIPTOR.services_by_name["RunService"].full_name
+REGISTER = runs_pb2_grpc.add_RunServiceServicer_to_server
+FORMAT = 1
+"""Version of everything a run stores; another one is refused with a clear word."""
+WATCH_SECONDS = 0.5
+
+
+class Service(runs_pb2_grpc.RunServiceServicer):
+    """Runs."""
+
+    def __init__(self, world: World) -> None:
+        self.artifacts = world.artifacts
+        self.states = world.states
+        self._bus = world.bus
+        self._endings = Endings(world.artifacts)
+
+    @classmethod
+    @contextlib.asynccontextmanager
+    async def open(cls, world: World) -> AsyncIterator["Service"]:
+        """The service for as long as the block runs."""
+        yield cls(world)
+
+    async def CreateRun(  # noqa: N802
+        self, request: runs_pb2.CreateRunRequest, context: object
+    ) -> runs_pb2.CreateRunResponse:
+        """Starts a run, or answers the one of the same id and config; FAILED_PRECONDITION on another config."""
+        run = pb.Run(id=request.id or f"run-{secrets.token_hex(4)}", config=request.config, format=FORMAT)
+        run.created.GetCurrentTime()
+        ref = await self.artifacts.save(run.id, run)
+        stored = await self.artifacts.get(pb.Run, run.id, "000")
+        if stored.config != run.config:
+            raise Conflict(f"run {run.id} exists with another configuration; choose another id or folder.")
+        if stored.format != FORMAT:
+            raise Conflict(f"run {run.id} has format {stored.format}; this version reads {FORMAT}.")
+        await self.states.begin(run.id)
+        await self._bus.publish(ref)
+        return runs_pb2.CreateRunResponse(status=await self.status(run.id))
+
+    async def GetRun(  # noqa: N802
+        self, request: runs_pb2.GetRunRequest, context: object
+    ) -> runs_pb2.GetRunResponse:
+        """How far a run is."""
+        return runs_pb2.GetRunResponse(status=await self.status(request.id))
+
+    async def ListRuns(  # noqa: N802
+        self, request: runs_pb2.ListRunsRequest, context: object
+    ) -> runs_pb2.ListRunsResponse:
+        """Every run."""
+        return runs_pb2.ListRunsResponse(runs=[await self.status(name) for name in await self.states.all()])
+
+    async def WatchRun(  # noqa: N802
+        self, request: runs_pb2.WatchRunRequest, context: object
+    ) -> AsyncIterator[runs_pb2.WatchRunResponse]:
+        """The status whenever it has changed, until the run has ended."""
+        last = None
+        while True:
+            status = await self.status(request.id)
+            if status != last:
+                last = status
+                yield runs_pb2.WatchRunResponse(status=status)
+            if status.state != runs_pb2.RUN_STATE_RUNNING:
+                return
+            await asyncio.sleep(WATCH_SECONDS)
+
+    async def CancelRun(  # noqa: N802
+        self, request: runs_pb2.CancelRunRequest, context: object
+    ) -> runs_pb2.CancelRunResponse:
+        """Ends a run where it stands."""
+        await self.states.end(request.id, "cancelled", request.reason or "cancelled by a caller")
+        return runs_pb2.CancelRunResponse(status=await self.status(request.id))
+
+    async def status(self, run: str) -> runs_pb2.RunStatus:
+        """How far a run is; NotFound for one nobody began."""
+        state = await self.states.get(run)
+        created = Timestamp()
+        with contextlib.suppress(NotFound):
+            created = (await self.artifacts.get(pb.Run, run, "000")).created
+        return await status_of(run, state, created, self.artifacts, self._bus, self._endings)

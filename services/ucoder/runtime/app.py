@@ -1,0 +1,121 @@
+"""The one builder: settings -> world -> services -> workers and gRPC with health -> drain.
+
+A service is a package with a `service.py` whose `Service` is a gRPC servicer, and one module per arrow whose `run`
+takes that servicer, the source artefact and the run. The builder gives all of them everything else, so none can forget it.
+"""
+
+import asyncio
+import contextlib
+import functools
+import importlib
+import signal
+from collections.abc import AsyncIterator
+from typing import Any
+
+import grpc
+import structlog
+from grpc_health.v1 import health, health_pb2, health_pb2_grpc
+from grpc_reflection.v1alpha import reflection
+
+from ucoder.flow import SERVICES, arrows_of
+from ucoder.runtime import log as logs
+from ucoder.runtime.errors import Misconfigured
+from ucoder.runtime.rpc import Doorkeeper, open_port
+from ucoder.runtime.settings import Settings
+from ucoder.runtime.worker import Worker
+from ucoder.runtime.world import World
+
+log = structlog.get_logger()
+
+
+@contextlib.asynccontextmanager
+async def serving(settings: Settings, services: tuple[str, ...]) -> AsyncIterator[World]:
+    """Serves while the block runs; then drains: no new work, work in hand finishes or goes back, doors close."""
+    async with contextlib.AsyncExitStack() as stack:
+        world = await stack.enter_async_context(World.open(settings, services))
+        server, doors = _server(world)
+        host = settings.listen.rpartition(":")[0]
+        world.address = f"{'127.0.0.1' if host in ('0.0.0.0', '[::]') else host}:{open_port(server, settings)}"
+        workers = []
+        for name in services:
+            module = importlib.import_module(f"ucoder.{name}.service")
+            service = await stack.enter_async_context(module.Service.open(world))
+            module.REGISTER(service, server)
+            workers += [_worker(world, service, arrow) for arrow in arrows_of(name)]
+        await server.start()
+        if settings.metrics_port:
+            world.telemetry.serve(settings.metrics_port)
+        tasks = [asyncio.create_task(worker.work(), name=worker.arrow.name) for worker in workers]
+        watch = asyncio.create_task(_watch_health(doors, services, workers))
+        log.info("service.started", services=services, address=world.address)
+        try:
+            yield world
+        finally:
+            watch.cancel()
+            await doors.enter_graceful_shutdown()
+            for worker in workers:
+                worker.drain()
+            await asyncio.gather(*tasks, return_exceptions=True)
+            await server.stop(grace=min(5.0, settings.drain_seconds))
+            log.info("service.stopped", services=services)
+
+
+async def serve(settings: Settings, services: tuple[str, ...]) -> None:
+    """Serves until SIGTERM or SIGINT."""
+    logs.configure(settings)
+    for name in services:
+        if name not in SERVICES:
+            raise Misconfigured(f"no service {name}; there are {', '.join(SERVICES)}, and `all`.")
+    stop = asyncio.Event()
+    for sign in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(sign, stop.set)
+    async with serving(settings, services):
+        await stop.wait()
+
+
+def _server(world: World) -> tuple[grpc.aio.Server, health.aio.HealthServicer]:
+    settings = world.settings
+    limit = settings.max_message_mb << 20
+    server = grpc.aio.server(
+        interceptors=[Doorkeeper(settings, world.telemetry)],
+        options=[
+            ("grpc.max_receive_message_length", limit),
+            ("grpc.max_send_message_length", limit),
+            ("grpc.so_reuseport", 0),  # or a busy port would be shared in silence
+            ("grpc.keepalive_time_ms", 60_000),
+        ],
+    )
+    doors = health.aio.HealthServicer()
+    health_pb2_grpc.add_HealthServicer_to_server(doors, server)
+    names = [_grpc_name(name) for name in world.services]
+    reflection.enable_server_reflection([*names, health.SERVICE_NAME, reflection.SERVICE_NAME], server)
+    return server, doors
+
+
+def _worker(world: World, service: Any, arrow: Any) -> Worker:
+    stage = importlib.import_module(arrow.module)
+    return Worker(
+        arrow,
+        functools.partial(stage.run, service),
+        bus=world.bus,
+        states=world.states,
+        dead=world.dead,
+        artifacts=world.artifacts,
+        settings=world.settings,
+        telemetry=world.telemetry,
+    )
+
+
+async def _watch_health(doors: health.aio.HealthServicer, services: tuple[str, ...], workers: list[Worker]) -> None:
+    """Readiness follows the workers, not the socket: a service cut off from the bus is not ready."""
+    status = health_pb2.HealthCheckResponse
+    while True:
+        ready = all(worker.ready.is_set() for worker in workers)
+        for name in ("", *map(_grpc_name, services)):
+            await doors.set(name, status.SERVING if ready else status.NOT_SERVING)
+        await asyncio.sleep(0.2)
+
+
+def _grpc_name(service: str) -> str:
+    """`sandbox_runner` -> `ucoder.v1.SandboxService`, as its service.py declares it."""
+    return str(importlib.import_module(f"ucoder.{service}.service").NAME)

@@ -1,0 +1,163 @@
+"""The gRPC side of every service: typed errors, deadlines, size limits, load limit, tokens, validation, metrics."""
+
+import asyncio
+import hmac
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable
+from pathlib import Path
+from typing import Any
+
+import grpc
+import structlog
+from google.protobuf.message import Message
+
+from ucoder.runtime.errors import Misconfigured, UcoderError
+from ucoder.runtime.settings import Settings
+from ucoder.runtime.telemetry import Telemetry
+from ucoder.runtime.validation import validate
+
+log = structlog.get_logger()
+OPEN = ("/grpc.health.v1.Health/", "/grpc.reflection.")  # probes come without a token
+
+
+class Doorkeeper(grpc.aio.ServerInterceptor):  # type: ignore[misc]
+    """Wraps every handler of a server; a handler itself only computes and raises."""
+
+    def __init__(self, settings: Settings, telemetry: Telemetry) -> None:
+        self._settings, self._telemetry = settings, telemetry
+        self._tokens = read_tokens(settings.tokens_file)
+        self._calls = 0
+
+    async def intercept_service(
+        self, continuation: Callable[[Any], Awaitable[grpc.RpcMethodHandler]], details: grpc.HandlerCallDetails
+    ) -> grpc.RpcMethodHandler:
+        """The handler, guarded. Handlers take one request; what they answer is one message or a stream."""
+        handler = await continuation(details)
+        if handler is None or details.method.startswith(OPEN) or handler.request_streaming:
+            return handler
+        metadata = dict(details.invocation_metadata)
+
+        async def unary(request: Message, context: grpc.aio.ServicerContext) -> Message:
+            async with _Guard(self, details.method, metadata, request, context) as seconds, asyncio.timeout(seconds):
+                return await handler.unary_unary(request, context)  # type: ignore[no-any-return]
+
+        async def stream(request: Message, context: grpc.aio.ServicerContext) -> AsyncIterator[Message]:
+            async with _Guard(self, details.method, metadata, request, context) as seconds, asyncio.timeout(seconds):
+                async for answer in handler.unary_stream(request, context):
+                    yield answer
+
+        make = (
+            grpc.unary_stream_rpc_method_handler if handler.response_streaming else grpc.unary_unary_rpc_method_handler
+        )
+        return make(
+            stream if handler.response_streaming else unary,
+            request_deserializer=handler.request_deserializer,
+            response_serializer=handler.response_serializer,
+        )
+
+
+class _Guard:
+    """One call from the door to its status."""
+
+    def __init__(
+        self, keeper: Doorkeeper, method: str, metadata: dict[str, str], request: Message, context: Any
+    ) -> None:
+        self._keeper, self._method, self._metadata = keeper, method, metadata
+        self._request, self._context = request, context
+        self._status = grpc.StatusCode.OK
+
+    async def __aenter__(self) -> float:
+        keeper = self._keeper
+        self._started = time.perf_counter()
+        keeper._calls += 1
+        try:
+            if keeper._tokens and self._caller() is None:
+                await self._abort(
+                    grpc.StatusCode.UNAUTHENTICATED, "send `authorization: Bearer TOKEN` with a known token."
+                )
+            if keeper._calls > keeper._settings.max_calls:
+                await self._abort(
+                    grpc.StatusCode.RESOURCE_EXHAUSTED,
+                    f"{keeper._settings.max_calls} calls at once is the limit; retry.",
+                )
+            try:
+                validate(self._request)
+            except UcoderError as error:
+                await self._abort(error.status, str(error))
+        except BaseException:
+            self._count()
+            raise
+        left = self._context.time_remaining()
+        return keeper._settings.rpc_seconds if left is None else min(left, keeper._settings.rpc_seconds)
+
+    async def __aexit__(self, kind: Any, error: BaseException | None, trace: Any) -> bool:
+        try:
+            if isinstance(error, UcoderError):
+                await self._abort(error.status, str(error))
+            elif isinstance(error, TimeoutError):
+                await self._abort(grpc.StatusCode.DEADLINE_EXCEEDED, "the deadline passed before the answer was ready.")
+            elif isinstance(error, Exception) and not isinstance(error, grpc.aio.AbortError):
+                log.exception("call.bug", method=self._method, exc_info=error)
+                await self._abort(grpc.StatusCode.INTERNAL, f"a bug on our side: {type(error).__name__}; see the log.")
+            elif isinstance(error, asyncio.CancelledError):
+                self._status = grpc.StatusCode.CANCELLED
+        finally:
+            self._count()
+        return False
+
+    def _caller(self) -> str | None:
+        offered = self._metadata.get("authorization", "").removeprefix("Bearer ").encode()
+        found = None
+        for token, caller in self._keeper._tokens.items():
+            if hmac.compare_digest(token, offered):  # every token is compared, so time tells nothing
+                found = caller
+        return found
+
+    async def _abort(self, status: grpc.StatusCode, words: str) -> None:
+        self._status = status
+        await self._context.abort(status, words)
+
+    def _count(self) -> None:
+        keeper = self._keeper
+        keeper._calls -= 1
+        keeper._telemetry.calls.labels(self._method, self._status.name).inc()
+        keeper._telemetry.call_seconds.labels(self._method).observe(time.perf_counter() - self._started)
+
+
+def read_tokens(path: Path | None) -> dict[bytes, str]:
+    """Tokens to callers from a file of `caller:token` lines; Misconfigured naming file and line."""
+    if path is None:
+        return {}
+    try:
+        lines = path.read_text().splitlines()
+    except OSError as error:
+        raise Misconfigured(f"UCODER_TOKENS_FILE={path}: {error.strerror}.") from None
+    tokens = {}
+    for number, line in enumerate(lines, 1):
+        if not line.strip() or line.startswith("#"):
+            continue
+        caller, colon, token = line.strip().partition(":")
+        if not colon or not caller or len(token) < 16:
+            raise Misconfigured(f"{path}:{number}: expected caller:token, the token 16 characters or more.")
+        tokens[token.encode()] = caller
+    if not tokens:
+        raise Misconfigured(f"UCODER_TOKENS_FILE={path}: holds no token, so nobody could call.")
+    return tokens
+
+
+def open_port(server: grpc.aio.Server, settings: Settings) -> int:
+    """Binds the door and answers its port; Misconfigured when it is taken or a certificate cannot be read."""
+    try:
+        if settings.tls_certificate is None:
+            return server.add_insecure_port(settings.listen)  # type: ignore[no-any-return]
+        if settings.tls_key is None:
+            raise Misconfigured("UCODER_TLS_CERTIFICATE needs UCODER_TLS_KEY beside it.")
+        authority = settings.tls_client_ca.read_bytes() if settings.tls_client_ca else None
+        credentials = grpc.ssl_server_credentials(
+            [(settings.tls_key.read_bytes(), settings.tls_certificate.read_bytes())], authority, authority is not None
+        )
+        return server.add_secure_port(settings.listen, credentials)  # type: ignore[no-any-return]
+    except OSError as error:
+        raise Misconfigured(f"TLS: {error.filename}: {error.strerror}.") from None
+    except RuntimeError:
+        raise Misconfigured(f"cannot listen at {settings.listen}: in use, or not ours; set UCODER_LISTEN.") from None

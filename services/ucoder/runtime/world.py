@@ -1,0 +1,80 @@
+"""What a service is given: the bus, the store, the model, and the way to the other services."""
+
+import contextlib
+from collections.abc import AsyncIterator
+from dataclasses import dataclass, field
+from typing import Any, TypeVar
+
+import grpc
+
+from ucoder.models import Model, open_model
+from ucoder.runtime.artifacts import Artifacts
+from ucoder.runtime.bus import Bus
+from ucoder.runtime.dead_letters import DeadLetters
+from ucoder.runtime.errors import Misconfigured
+from ucoder.runtime.run_states import RunStates
+from ucoder.runtime.settings import Settings
+from ucoder.runtime.store import Store
+from ucoder.runtime.telemetry import Telemetry
+
+S = TypeVar("S")
+
+
+@dataclass
+class World:
+    """One per process. `address` is where this process' own doors are, once they are open."""
+
+    settings: Settings
+    bus: Bus
+    states: RunStates
+    dead: DeadLetters
+    artifacts: Artifacts
+    telemetry: Telemetry
+    services: tuple[str, ...]
+    address: str = ""
+    _stack: contextlib.AsyncExitStack = field(default_factory=contextlib.AsyncExitStack)
+    _model: Model | None = None
+    _channels: dict[str, grpc.aio.Channel] = field(default_factory=dict)
+
+    @classmethod
+    @contextlib.asynccontextmanager
+    async def open(cls, settings: Settings, services: tuple[str, ...]) -> AsyncIterator["World"]:
+        """Connects to the bus and the store; closes everything that was opened through it."""
+        store = Store(settings)
+        bus = await Bus.connect(settings)
+        world = cls(settings, bus, await RunStates.open(bus), DeadLetters(bus), Artifacts(store), Telemetry(), services)
+        try:
+            async with world._stack:
+                yield world
+        finally:
+            await bus.close()
+
+    def model(self) -> Model:
+        """The model's server, opened at the first call and shared by the services of this process."""
+        if self._model is None:
+            self._model = open_model(self.settings.model_url, api_key=self.settings.model_api_key)
+            self._stack.push_async_callback(self._model.close)
+        return self._model
+
+    def stub(self, stub: type[S], service: str) -> S:
+        """A gRPC stub of another service, or of this process where `UCODER_PEERS` does not name that service."""
+        peers = dict(entry.split("=", 1) for entry in self.settings.peers.split(",") if "=" in entry)
+        address = peers.get(service) or (self.address if service in self.services else "")
+        if not address:
+            raise Misconfigured(f"nobody serves {service} here: add {service}=host:port to UCODER_PEERS.")
+        if address not in self._channels:
+            self._channels[address] = channel = self._dial(address)
+            self._stack.push_async_callback(channel.close)
+        make: Any = stub
+        return make(self._channels[address])  # type: ignore[no-any-return]
+
+    def _dial(self, address: str) -> grpc.aio.Channel:
+        limit = self.settings.max_message_mb << 20
+        options = [
+            ("grpc.max_send_message_length", limit),
+            ("grpc.max_receive_message_length", limit),
+            ("grpc.lb_policy_name", "round_robin"),
+        ]
+        if self.settings.tls_certificate is None:
+            return grpc.aio.insecure_channel(address, options)
+        return grpc.aio.secure_channel(address, grpc.ssl_channel_credentials(), options)

@@ -1,0 +1,81 @@
+"""SandboxService: the door to the sandbox, and the rows as messages."""
+
+import contextlib
+from collections.abc import AsyncIterator, Sequence
+
+from ucoder.core.outcomes import Outcome
+from ucoder.core.test_cases import TestCase
+from ucoder.runtime.world import World
+from ucoder.sandbox_runner.job import Job, Limits, Row
+from ucoder.sandbox_runner.sandbox import Sandbox
+from ucoder.v1 import artifacts_pb2 as pb
+from ucoder.v1 import config_pb2, sandbox_pb2, sandbox_pb2_grpc
+
+NAME = sandbox_pb2.DESCRIPTOR.services_by_name["SandboxService"].full_name
+REGISTER = sandbox_pb2_grpc.add_SandboxServiceServicer_to_server
+CODES = {outcome: pb.Outcome.Value(f"OUTCOME_{outcome.upper()}") for outcome in Outcome}
+
+
+class Service(sandbox_pb2_grpc.SandboxServiceServicer):
+    """Runs programs nobody vouches for."""
+
+    def __init__(self, sandbox: Sandbox) -> None:
+        self.sandbox = sandbox
+
+    @classmethod
+    @contextlib.asynccontextmanager
+    async def open(cls, world: World) -> AsyncIterator["Service"]:
+        """Opens the cells; NoIsolation when this machine has nothing to hold the programs."""
+        async with Sandbox.open(isolation=world.settings.isolation, cells=world.settings.cells) as sandbox:
+            yield cls(sandbox)
+
+    async def Execute(  # noqa: N802
+        self, request: sandbox_pb2.ExecuteRequest, context: object
+    ) -> AsyncIterator[sandbox_pb2.ExecuteResponse]:
+        """Rows as programs finish."""
+        job = Job(
+            programs=tuple(request.programs),
+            tests=test_cases(request.tests),
+            entry_point=request.entry_point,
+            language=request.language or "python",
+            limits=limits(request.limits) if request.HasField("limits") else Limits(),
+            check_determinism=request.check_determinism,
+            mode="compat" if request.compat else "outside",
+        )
+        async for row in self.sandbox.execute(job):
+            yield sandbox_pb2.ExecuteResponse(row=row_message(row))
+
+
+def test_cases(tests: Sequence[pb.TestCase]) -> tuple[TestCase, ...]:
+    """Tests as the core knows them."""
+    return tuple(
+        TestCase(
+            code=test.code,
+            count=test.count or 1,
+            stdin=test.stdin if test.HasField("stdin") else None,
+            expected_stdout=test.expected_stdout if test.HasField("expected_stdout") else None,
+        )
+        for test in tests
+    )
+
+
+def limits(config: config_pb2.ExecutionConfig) -> Limits:
+    """The limits of one program on one test."""
+    return Limits(
+        cpu_seconds=config.cpu_seconds,
+        wall_seconds=config.wall_seconds,
+        memory_mb=config.memory_mb,
+        give_up_after_timeouts=config.give_up_after_timeouts,
+    )
+
+
+def row_message(row: Row) -> pb.Row:
+    """A row as it travels; a test without an output has the empty text."""
+    return pb.Row(
+        program=row.program,
+        outcomes=[CODES[outcome] for outcome in row.outcomes],
+        outputs=["" if output is None else output for output in row.outputs],
+        seconds=row.seconds,
+        peak_memory_mb=row.peak_memory_mb,
+        note=row.note,
+    )

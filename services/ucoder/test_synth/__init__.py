@@ -1,0 +1,1 @@
+"""Writes tests: inputs and what a solution should answer to them."""

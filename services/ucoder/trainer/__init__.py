@@ -1,0 +1,1 @@
+"""Fine-tunes on what was selected."""

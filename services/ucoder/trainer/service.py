@@ -1,0 +1,112 @@
+"""TrainerService, and what its arrow uses."""
+
+import asyncio
+import contextlib
+import shutil
+from collections.abc import AsyncIterator, Callable
+from pathlib import Path
+
+from ucoder.models.probe import PROBE
+from ucoder.runtime.artifacts import name_of
+from ucoder.runtime.errors import NotFound
+from ucoder.runtime.world import World
+from ucoder.trainer.examples import examples_of
+from ucoder.trainer.process import Progress, train
+from ucoder.v1 import artifacts_pb2 as pb
+from ucoder.v1 import config_pb2, trainer_pb2, trainer_pb2_grpc
+
+NAME = trainer_pb2.DESCRIPTOR.services_by_name["TrainerService"].full_name
+REGISTER = trainer_pb2_grpc.add_TrainerServiceServicer_to_server
+
+
+class Service(trainer_pb2_grpc.TrainerServiceServicer):
+    """Fine-tuning in a process of its own."""
+
+    def __init__(self, world: World) -> None:
+        self.artifacts = world.artifacts
+        self._work = world.settings.cache_dir.expanduser() / "training"
+        self._progress: dict[tuple[str, str], trainer_pb2.TrainingProgress] = {}
+        self._finished: set[tuple[str, str]] = set()
+
+    @classmethod
+    @contextlib.asynccontextmanager
+    async def open(cls, world: World) -> AsyncIterator["Service"]:
+        """The service for as long as the block runs."""
+        yield cls(world)
+
+    async def fine_tune(
+        self, dataset: pb.Dataset, run: pb.Run, report: Callable[[trainer_pb2.TrainingProgress], None] | None = None
+    ) -> pb.Checkpoint:
+        """Trains on a sealed dataset and puts the checkpoint into the store, whole or not at all."""
+        name = name_of(dataset)
+        prefix = f"{run.id}/weights/{name}"
+        out = self._work / run.id / name
+
+        def on_progress(moment: Progress) -> None:
+            message = trainer_pb2.TrainingProgress(
+                step=moment.step,
+                steps=moment.steps,
+                loss=moment.loss,
+                tokens_per_second=moment.tokens_per_second,
+                seconds_left=moment.seconds_left,
+                memory_mb=moment.memory_mb,
+            )
+            self._progress[run.id, name] = message
+            if report:
+                report(message)
+
+        summary, probe = await train(
+            await examples_of(self.artifacts, dataset, run),
+            base=await self._start(dataset, run),
+            out=out,
+            config=run.config.training,
+            seed=run.config.seed * 1000 + dataset.iteration,
+            probe_text=PROBE,
+            on_progress=on_progress,
+        )
+        summary.dataset_sha256 = dataset.sha256
+        await self.artifacts.store.put_folder(out, prefix)
+        await asyncio.to_thread(shutil.rmtree, out, ignore_errors=True)
+        self._finished.add((run.id, name))
+        return pb.Checkpoint(
+            run=run.id,
+            iteration=dataset.iteration,
+            variant=dataset.variant,
+            path=f"store:{prefix}",
+            probe_log_prob=probe,
+            training=summary,
+        )
+
+    async def _start(self, dataset: pb.Dataset, run: pb.Run) -> Path:
+        """The weights that this training begins with."""
+        last = run.config.training.start == config_pb2.TrainingConfig.START_LAST and dataset.iteration > 1
+        start = await self.artifacts.get(pb.Checkpoint, run.id, f"{dataset.iteration - 1:03d}" if last else "000")
+        if start.path.startswith("store:"):
+            return await self.artifacts.store.folder(start.path.removeprefix("store:"))
+        return Path(start.path)
+
+    async def Train(  # noqa: N802
+        self, request: trainer_pb2.TrainRequest, context: object
+    ) -> AsyncIterator[trainer_pb2.TrainResponse]:
+        """Trains on a dataset that a run has sealed."""
+        run = await self.artifacts.get(pb.Run, request.run, "000")
+        dataset = await self.artifacts.get(pb.Dataset, request.run, request.dataset)
+        moments: asyncio.Queue[trainer_pb2.TrainingProgress] = asyncio.Queue()
+        task = asyncio.create_task(self.fine_tune(dataset, run, moments.put_nowait))
+        try:
+            while not task.done() or not moments.empty():
+                with contextlib.suppress(TimeoutError):
+                    moment = await asyncio.wait_for(moments.get(), 0.5)
+                    yield trainer_pb2.TrainResponse(progress=moment)
+            yield trainer_pb2.TrainResponse(checkpoint=task.result())
+        finally:
+            task.cancel()
+
+    async def GetTraining(  # noqa: N802
+        self, request: trainer_pb2.GetTrainingRequest, context: object
+    ) -> trainer_pb2.GetTrainingResponse:
+        """How far a training is that this process runs or ran."""
+        key = request.run, request.dataset
+        if key not in self._progress:
+            raise NotFound(f"no training of {request.run}/{request.dataset} here.")
+        return trainer_pb2.GetTrainingResponse(progress=self._progress[key], finished=key in self._finished)
