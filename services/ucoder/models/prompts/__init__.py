@@ -1,0 +1,61 @@
+"""Prompts are files: a folder per profile, a Jinja template per stage, and `profile.yaml` with its stop strings."""
+
+import hashlib
+from functools import cache
+from pathlib import Path
+
+import yaml
+from jinja2 import Environment, FileSystemLoader, StrictUndefined, TemplateError
+
+from ucoder.runtime.errors import Misconfigured
+
+FOLDER = Path(__file__).parent
+STAGES = ("problem", "rating", "skeleton", "tests", "solution")
+
+
+class Prompts:
+    """The prompts of one profile."""
+
+    def __init__(self, folder: Path) -> None:
+        """Reads a profile's folder. Raises Misconfigured naming the file that is missing or wrong."""
+        files = sorted(file for file in folder.iterdir() if file.suffix in (".jinja", ".yaml"))
+        content = b"\0".join(part for file in files for part in (file.name.encode(), file.read_bytes()))
+        self.version = f"{folder.name}@{hashlib.sha256(content).hexdigest()[:12]}"
+        """Profile and hash of its files: equal versions ask the same."""
+        jinja = Environment(loader=FileSystemLoader(folder), undefined=StrictUndefined, autoescape=False)
+        try:
+            self._templates = {stage: jinja.get_template(f"{stage}.jinja") for stage in STAGES}
+            self._stop = {stage: tuple(strings) for stage, strings in _profile(folder)["stop"].items()}
+        except (TemplateError, OSError, yaml.YAMLError, KeyError, AttributeError, TypeError) as error:
+            raise Misconfigured(f"prompt profile {folder}: {type(error).__name__}: {error}.") from None
+        if unknown := set(self._stop) - set(STAGES):
+            raise Misconfigured(f"{folder / 'profile.yaml'}: stop names {min(unknown)}, which is no stage.")
+
+    @classmethod
+    @cache
+    def load(cls, profile: str) -> "Prompts":
+        """The profile of that name. Raises Misconfigured naming those there are."""
+        known = profiles()
+        if profile not in known:
+            raise Misconfigured(f"no prompt profile {profile!r}: there are {', '.join(known)}.")
+        return cls(FOLDER / profile)
+
+    def render(self, stage: str, **values: object) -> str:
+        """The prompt of a stage: `problem` takes domain and difficulty, every other stage takes problem.
+
+        Raises jinja2.UndefinedError when a value is missing: that is a bug of the caller.
+        """
+        return self._templates[stage].render(**values)
+
+    def stop(self, stage: str) -> tuple[str, ...]:
+        """The strings that end a completion of this stage, besides the end-of-text token."""
+        return self._stop.get(stage, ())
+
+
+def profiles() -> tuple[str, ...]:
+    """The names of the profiles there are."""
+    return tuple(sorted(file.parent.name for file in FOLDER.glob("*/profile.yaml")))
+
+
+def _profile(folder: Path) -> dict[str, dict[str, list[str]]]:
+    return yaml.safe_load((folder / "profile.yaml").read_text())  # type: ignore[no-any-return]
