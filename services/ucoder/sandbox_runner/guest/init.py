@@ -1,0 +1,196 @@
+"""The first process of a cell: a warm interpreter that forks, watches, kills and reports. It never runs a program
+itself.
+
+Speaks frames (four bytes of length, then a tag and JSON) with the host over its standard input and output. One job at
+a time: fork, drop to a user of its own, limit, run; relay what the fork reports; kill whatever is left; say how it
+ended. The end of standard input means that the host is gone: this process ends, and with it the cell.
+"""
+
+import contextlib
+import gc
+import importlib
+import json
+import os
+import resource
+import select
+import shutil
+import signal
+import site
+import sys
+import time
+from typing import Any
+
+from ucoder.sandbox_runner.guest import state, worker
+
+GRACE = 0.1
+FIRST_UID = 20_000
+LARGEST_REPORT = 8 << 20
+
+
+def read_exactly(descriptor: int, size: int) -> bytes:
+    data = b""
+    while len(data) < size:
+        more = os.read(descriptor, min(1 << 16, size - len(data)))
+        if not more:
+            sys.exit(0)
+        data += more
+    return data
+
+
+def send(tag: bytes, payload: bytes) -> None:
+    data = (len(payload) + 1).to_bytes(4, "big") + tag + payload
+    while data:
+        data = data[os.write(1, data) :]
+
+
+class Cell:
+    """What lasts from job to job: the baseline of memory, and the users taken so far."""
+
+    def __init__(self) -> None:
+        for name in state.PREPARED:
+            importlib.import_module(name)
+        site.setquit()
+        self.uid = FIRST_UID
+        self.baseline = virtual_memory()
+        self.drops = os.getuid() == 0
+        gc.collect()
+        gc.freeze()
+
+    def run(self, job: dict[str, Any]) -> None:
+        """One job, from fork to the last process gone."""
+        self.uid = FIRST_UID + (self.uid + 1 - FIRST_UID) % 40_000
+        folder = f"/tmp/{self.uid}"
+        os.mkdir(folder, 0o700)
+        if self.drops:
+            os.chown(folder, self.uid, self.uid)
+        reports, reporting = os.pipe()
+        child = os.fork()
+        if child == 0:
+            try:
+                self.become(job, folder, reports, reporting)
+                worker.main(job)
+            finally:
+                os._exit(70)
+        os.close(reporting)
+        why = watch(child, reports, job)
+        os.close(reports)
+        status, usage = reap(child)
+        shutil.rmtree(folder, ignore_errors=True)
+        send(b"E", json.dumps({"id": job["id"], "why": why, "status": status, "peak_kb": usage}).encode())
+
+    def become(self, job: dict[str, Any], folder: str, reports: int, reporting: int) -> None:
+        """In the fork: no descriptor but the report, a group and a user of its own, limits that hold for all it
+        starts.
+        """
+        os.close(reports)
+        null = os.open("/dev/null", os.O_RDWR)
+        for descriptor in (0, 1, 2):
+            os.dup2(null, descriptor)
+        if reporting != worker.REPORT:
+            os.dup2(reporting, worker.REPORT)
+            os.close(reporting)
+        if null != worker.REPORT:
+            os.close(null)
+        os.set_inheritable(worker.REPORT, False)
+        os.setsid()
+        os.chdir(folder)
+        limits = job["limits"]
+        bound(resource.RLIMIT_AS, self.baseline + limits["memory_mb"] * (1 << 20))
+        bound(resource.RLIMIT_FSIZE, limits["file_size_mb"] * (1 << 20))
+        bound(resource.RLIMIT_NOFILE, limits["open_files"])
+        bound(resource.RLIMIT_CORE, 0)
+        if self.drops:
+            os.setgroups([])
+            os.setresgid(self.uid, self.uid, self.uid)
+            bound(resource.RLIMIT_NPROC, limits["processes"])
+            os.setresuid(self.uid, self.uid, self.uid)
+
+
+def bound(which: int, value: int) -> None:
+    resource.setrlimit(which, (value, value))
+
+
+def virtual_memory() -> int:
+    """Address space of this interpreter in bytes; without /proc, a fair guess."""
+    try:
+        with open("/proc/self/statm") as file:
+            return int(file.read().split()[0]) * resource.getpagesize()
+    except OSError:
+        return 96 << 20
+
+
+def watch(child: int, reports: int, job: dict[str, Any]) -> str:
+    """Relays reports until the fork ends or must be ended: returns exit, timeout_cpu, timeout_wall or talk (it says
+    too much)."""
+    limits, buffered = job["limits"], b""
+    clock = (~child << 3) | 2
+    allowed = limits["cpu_seconds"] + GRACE
+    spent, heard = 0.0, time.monotonic()
+    messages, beat = 0, heard
+    while True:
+        ready, _, _ = select.select([reports], [], [], min(0.1, allowed / 2))
+        if ready:
+            data = os.read(reports, 1 << 18)
+            if not data:
+                return "exit"
+            buffered += data
+            while len(buffered) >= 4:
+                size = int.from_bytes(buffered[:4], "big")
+                if size > LARGEST_REPORT:
+                    return "talk"
+                if len(buffered) < 4 + size:
+                    break
+                payload, buffered = buffered[4 : 4 + size], buffered[4 + size :]
+                if size:
+                    messages += 1
+                    if messages > len(job["tests"]) * len(job["programs"]) + 1:
+                        return "talk"
+                    send(b"R", payload)
+                if size or job["shared"]:
+                    heard, spent = time.monotonic(), used(clock, spent)
+        elif used(clock, spent) - spent > allowed:
+            return "timeout_cpu"
+        now = time.monotonic()
+        if now - heard > limits["wall_seconds"]:
+            return "timeout_wall"
+        if now - beat > 1.0:
+            beat = now
+            send(b"B", b"")
+
+
+def used(clock: int, otherwise: float) -> float:
+    """Processor seconds of the fork so far."""
+    try:
+        return time.clock_gettime(clock)
+    except OSError:
+        return otherwise
+
+
+def reap(child: int) -> tuple[int, int]:
+    """Kills everything in the cell but this process, and waits for all of it: the fork's (wait status, peak memory in
+    KB)."""
+    status, peak = 0, 0
+    while True:
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(child, signal.SIGKILL)
+        if os.getpid() == 1:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(-1, signal.SIGKILL)
+        try:
+            pid, ended, usage = os.wait4(-1, 0)
+        except ChildProcessError:
+            return status, peak
+        if pid == child:
+            status, peak = ended, usage.ru_maxrss
+
+
+def main() -> None:
+    cell = Cell()
+    send(b"H", json.dumps({"python": sys.version.split()[0], "pid": os.getpid()}).encode())
+    while True:
+        size = int.from_bytes(read_exactly(0, 4), "big")
+        cell.run(json.loads(read_exactly(0, size)))
+
+
+if __name__ == "__main__":
+    main()

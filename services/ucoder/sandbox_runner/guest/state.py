@@ -1,0 +1,101 @@
+"""The proof that a tame program left the interpreter as it found it: a snapshot before, the same after.
+
+Covers what the whitelist lets a program reach: builtins, the modules it may import and their classes, module-level
+containers of theirs, and the interpreter's own switches. It does not cover a program that escapes the whitelist: such a
+program runs alone.
+"""
+
+import atexit
+import builtins
+import decimal
+import gc
+import os
+import signal
+import sys
+import warnings
+from collections.abc import Mapping
+from typing import Any
+
+Space = Mapping[str, Any]
+Snapshot = tuple[list[Space], list[list[int]], list[Any], list[int], dict[str, object]]
+
+PREPARED = tuple(
+    """
+    bisect cmath collections collections.abc copy datetime decimal fractions functools hashlib heapq itertools json math
+    operator random re statistics string textwrap typing abc array calendar enum dataclasses contextlib time
+    """.split()  # noqa: SIM905
+)
+"""Imported before the first fork, so that no program pays for them and none of them is new afterwards."""
+
+_SIGNALS = (
+    signal.SIGPROF,
+    signal.SIGALRM,
+    signal.SIGVTALRM,
+    signal.SIGINT,
+    signal.SIGTERM,
+    signal.SIGXCPU,
+    signal.SIGCHLD,
+)
+
+
+def _watched() -> list[Space]:
+    spaces: list[Space] = [vars(builtins), vars(sys)]
+    for name in PREPARED:
+        module = sys.modules[name]
+        spaces.append(vars(module))
+        spaces += [
+            vars(value) for value in vars(module).values() if isinstance(value, type) and value.__module__ != "builtins"
+        ]
+    return spaces
+
+
+def _containers(spaces: list[Space]) -> list[Any]:
+    return [value for space in spaces for value in space.values() if type(value) in (list, dict, set)]
+
+
+_IGNORED = ("stdout", "stderr", "stdin", "last_type", "last_value", "last_traceback")
+
+
+def snapshot() -> Snapshot:
+    """Everything `difference` compares."""
+    spaces = _watched()
+    sys.stdout = sys.stderr = None
+    containers = [one for one in _containers(spaces) if one is not sys.modules]
+    return spaces, _identities(spaces), containers, [len(one) for one in containers], _switches()
+
+
+def difference(before: Snapshot) -> str:
+    """Empty when nothing changed, else what did."""
+    spaces, identities, containers, sizes, switches = before
+    for number, (was, is_now) in enumerate(zip(identities, _identities(spaces), strict=True)):
+        if was != is_now:
+            return f"namespace {number} changed"
+    if [len(one) for one in containers] != sizes:
+        return "a container of a library module changed"
+    now = _switches()
+    if now != switches:
+        return f"the interpreter changed: {[name for name, value in now.items() if switches[name] != value]}"
+    return ""
+
+
+def _identities(spaces: list[Space]) -> list[list[int]]:
+    return [list(map(id, space.values())) for space in spaces]
+
+
+def _switches() -> dict[str, object]:
+    context = decimal.getcontext()
+    free = os.dup(3)
+    os.close(free)
+    return {
+        "modules": len(sys.modules),
+        "recursion limit": sys.getrecursionlimit(),
+        "trace": (sys.gettrace(), sys.getprofile()),
+        "gc": (gc.get_threshold(), len(gc.callbacks), gc.isenabled()),
+        "threads": len(sys._current_frames()),
+        "signals": [signal.getsignal(number) for number in _SIGNALS],
+        "decimal": (context.prec, context.rounding, context.Emin, context.Emax, list(context.traps.values())),
+        "warnings": (id(warnings.filters), len(warnings.filters)),
+        "atexit": atexit._ncallbacks(),
+        "descriptors": free,
+        "path": len(sys.path),
+    }

@@ -1,0 +1,213 @@
+"""Runs programs inside one fork: the untrusted side. It reports what calls returned, and knows nothing of what is
+expected.
+
+A program that runs alone owns this process and may lie in every report; it gains nothing, because a report is only a
+value. Programs that share a fork are tame, and after each the interpreter is proved unchanged (`state.py`).
+"""
+
+import io
+import json
+import os
+import random
+import re
+import resource
+import signal
+import sys
+import time
+from types import CodeType
+from typing import Any
+
+from ucoder.core.values import TooLarge, canonical
+from ucoder.sandbox_runner.guest import state
+
+TICK = 0.01
+_ADDRESS = re.compile(r"\b0x[0-9a-f]{6,}\b")
+
+
+class TimeLimit(BaseException):
+    """The test has used its processor time. Not an Exception, so an honest `except Exception` lets it through."""
+
+
+class Clock:
+    """Counts ticks of processor time spent in one test; costs no system call per test."""
+
+    def __init__(self, seconds: float, beat: bool) -> None:
+        self.allowed, self.beat = max(1, round(seconds / TICK)), beat
+        self.armed, self.ticks = False, 0
+        signal.signal(signal.SIGPROF, self.tick)
+        signal.setitimer(signal.ITIMER_PROF, TICK, TICK)
+
+    def tick(self, *_: object) -> None:
+        if self.beat:
+            os.write(REPORT, b"\0\0\0\0")
+        if self.armed:
+            self.ticks += 1
+            if self.ticks > self.allowed:
+                raise TimeLimit
+
+
+REPORT = 3
+
+
+def report(message: object) -> None:
+    """One frame to the warden of this cell: four bytes of length, then JSON."""
+    data = json.dumps(message).encode()
+    data = len(data).to_bytes(4, "big") + data
+    while data:
+        data = data[os.write(REPORT, data) :]
+
+
+class Sink(io.TextIOBase):
+    """Standard output that keeps the first `limit` characters and lets the rest go."""
+
+    def __init__(self, limit: int) -> None:
+        self.limit, self.size = limit, 0
+        self.parts: list[str] = []
+
+    def writable(self) -> bool:
+        return True
+
+    def write(self, text: str) -> int:
+        if not isinstance(text, str):
+            raise TypeError(f"write() argument must be str, not {type(text).__name__}")
+        if self.size < self.limit:
+            self.parts.append(text[: self.limit - self.size])
+        self.size += len(text)
+        return len(text)
+
+
+def error_text(error: BaseException) -> str:
+    """`!Type: message`, without the addresses that differ from run to run."""
+    try:
+        message = str(error)[:300]
+    except Exception:
+        message = ""
+    return f"!{type(error).__name__}: {_ADDRESS.sub('0x', message)}" if message else f"!{type(error).__name__}"
+
+
+class Runner:
+    """Runs one program after another on the same tests. `job` is the frame the host sent."""
+
+    def __init__(self, job: dict[str, Any]) -> None:
+        self.limits, self.shared = job["limits"], job["shared"]
+        self.output_limit = self.limits["output_kb"] * 1024
+        self.seed = job["seed"]
+        self.tests = [(kind, prepare(kind, text)) for kind, text in job["tests"]]
+        self.clock = Clock(self.limits["cpu_seconds"], beat=self.shared)
+
+    def run(self, index: int, source: str, stateless: bool, first: int) -> None:
+        """Every test from number `first` on. Alone each result is sent at once, so that a crash costs only its own
+        test.
+        """
+        results: list[list[Any]] = []
+        timeouts = 0
+        code: CodeType | None
+        self.random = "random" in source
+        try:
+            code = compile(source, "<program>", "exec", dont_inherit=True)
+        except BaseException as error:
+            code, failed = None, ["exception", error_text(error), 0.0]
+        namespace: dict[str, Any] | None = None
+        for number in range(first, len(self.tests)):
+            kind, test = self.tests[number]
+            if code is None:
+                result = failed
+            elif timeouts >= self.limits["give_up_after_timeouts"]:
+                result = ["abandoned", "", 0.0]
+            else:
+                if not stateless or kind != "call":
+                    namespace = None
+                result, namespace = self.measured(kind, code, test, namespace)
+                timeouts += result[0] == "timeout_cpu"
+            if self.shared:
+                results.append(result)
+            else:
+                report({"program": index, "test": number, "result": result, "peak_kb": peak_kb()})
+        if self.shared:
+            report({"program": index, "results": results})
+
+    def measured(
+        self, kind: str, code: CodeType, test: Any, namespace: dict[str, Any] | None
+    ) -> tuple[list[Any], dict[str, Any] | None]:
+        """Runs one test: ([status, text, seconds], the namespace if it may be used again)."""
+        started, clock, text = time.perf_counter(), self.clock, ""
+        try:
+            clock.ticks, clock.armed = 0, True
+            if self.random:
+                random.seed(self.seed)
+            try:
+                if kind == "call":
+                    if namespace is None:
+                        sys.stdout = sys.stderr = Sink(0)
+                        namespace = {"__name__": "solution", "__builtins__": __builtins__}
+                        exec(code, namespace)
+                    text = canonical(eval(test, namespace), self.output_limit)
+                    status = "ok"
+                else:
+                    status, text = self.script(code, test)
+            finally:
+                clock.armed = False
+        except TimeLimit:
+            status, namespace = "timeout_cpu", None
+        except MemoryError:
+            status, namespace = "out_of_memory", None
+        except TooLarge:
+            status = "output_limit"
+        except BaseException as error:
+            status, text = "exception", error_text(error)
+            if isinstance(error, BlockingIOError) and error.errno == 11:
+                status = "process_limit"
+        return [status, text, round(time.perf_counter() - started, 6)], namespace
+
+    def script(self, code: CodeType, stdin: str) -> tuple[str, str]:
+        """The program as a script: reads `stdin`, prints to a file that is read back and cut at the limit."""
+        descriptor = os.open("stdin", os.O_RDWR | os.O_CREAT | os.O_TRUNC, 0o600)
+        os.write(descriptor, stdin.encode("utf-8", "surrogateescape"))
+        os.lseek(descriptor, 0, os.SEEK_SET)
+        os.dup2(descriptor, 0)
+        os.close(descriptor)
+        descriptor = os.open("stdout", os.O_RDWR | os.O_CREAT | os.O_TRUNC, 0o600)
+        os.dup2(descriptor, 1)
+        sys.stdin = io.TextIOWrapper(io.BufferedReader(io.FileIO(0, closefd=False)))
+        sys.stdout, sys.stderr = io.TextIOWrapper(io.BufferedWriter(io.FileIO(1, "w", closefd=False))), Sink(0)
+        status = "stdout"
+        try:
+            exec(code, {"__name__": "__main__", "__builtins__": __builtins__})
+        except SystemExit as error:
+            if error.code not in (None, 0):
+                raise
+        finally:
+            self.clock.armed = False
+            try:
+                sys.stdout.flush()
+            except OSError:
+                status = "output_limit"
+        data = os.pread(descriptor, self.output_limit + 1, 0)
+        os.close(descriptor)
+        if len(data) > self.output_limit:
+            status = "output_limit"
+        return status, data[: self.output_limit].decode("utf-8", "replace")
+
+
+def prepare(kind: str, text: str) -> CodeType | str:
+    """Calls are compiled once for all programs; a call that does not compile raises when it is run."""
+    return compile(text, "<test>", "eval", dont_inherit=True) if kind == "call" else text
+
+
+def peak_kb() -> int:
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+
+
+def main(job: dict[str, Any]) -> None:
+    """Runs the programs of one job, then ends this process without running what a program may have left for the end."""
+    runner = Runner(job)
+    before = state.snapshot() if job["shared"] else None
+    for index, source, stateless in job["programs"]:
+        runner.run(index, source, stateless, job["first"])
+        if before is not None:
+            sys.stdout = sys.stderr = None
+            doubt = state.difference(before)
+            if doubt:
+                report({"program": index, "doubt": doubt})
+                break
+    os._exit(0)

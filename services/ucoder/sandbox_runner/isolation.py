@@ -1,0 +1,32 @@
+"""The kinds of boundary, and which of them this machine has."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from ucoder.runtime.errors import UcoderError
+
+
+class NoIsolation(UcoderError):
+    """No boundary is available; the text says what is missing and the command that installs it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Launch:
+    """How to start one cell: a command whose standard input and output speak the cell's frames.
+
+    `dispose` removes what the command may leave behind when it is killed.
+    """
+
+    command: tuple[str, ...]
+    dispose: Callable[[], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Root:
+    """A folder that is a cell's whole world, read-only, and the interpreter's path inside it."""
+
+    path: Path
+    python: str
+    version: str
+    """Changes whenever what runs inside changes; part of every cache key."""

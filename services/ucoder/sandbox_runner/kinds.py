@@ -1,0 +1,64 @@
+"""Choosing a boundary: what this machine has, the best first, and never less than was asked for."""
+
+import functools
+from pathlib import Path
+from types import ModuleType
+
+from ucoder.runtime.errors import Misconfigured
+from ucoder.sandbox_runner import rootfs
+from ucoder.sandbox_runner.cells import runsc
+from ucoder.sandbox_runner.isolation import Launch, NoIsolation, Root
+
+KINDS: dict[str, ModuleType] = {"runsc": runsc}
+_AUTO = ("runsc",)
+
+
+class Kind:
+    """One usable kind of boundary."""
+
+    def __init__(self, module: ModuleType, platform: str) -> None:
+        self.name: str = module.NAME
+        self.platform = platform
+        self._module = module
+
+    @property
+    def runsc(self) -> str:
+        """The runsc binary, for the warden; empty for other kinds."""
+        return runsc.binary() or "" if self.name == runsc.NAME else ""
+
+    def root(self, folder: Path | None) -> Root:
+        """The world inside: `folder` as it is, or one composed from this interpreter."""
+        return rootfs.given(folder) if folder else rootfs.compose()
+
+    def launch(self, root: Root, name: str, folder: Path) -> Launch:
+        """How to start one cell."""
+        started: Launch = self._module.launch(root, name, folder, self.platform)
+        return started
+
+
+def choose(isolation: str) -> Kind:
+    """The kind called `isolation`, or for `auto` the best there is. Raises `NoIsolation`; never falls back to less."""
+    if isolation != "auto" and isolation not in KINDS:
+        raise Misconfigured(f"isolation {isolation!r} is unknown: auto, {', '.join(KINDS)}")
+    reasons = []
+    for name in _AUTO if isolation == "auto" else (isolation,):
+        module = KINDS[name]
+        reason = _missing(name)
+        if not reason:
+            return Kind(module, "systrap")
+        reasons.append(f"{reason} ({module.INSTALL})")
+    raise NoIsolation("; ".join(reasons))
+
+
+@functools.cache
+def _missing(name: str) -> str:
+    return str(KINDS[name].missing())
+
+
+def probe() -> list[tuple[str, bool, str]]:
+    """For `ucoder doctor`: each kind, whether it can be used here, and what it covers and does not."""
+    found = []
+    for name, module in KINDS.items():
+        reason = _missing(name)
+        found.append((name, not reason, reason or (module.__doc__ or "").strip()))
+    return found

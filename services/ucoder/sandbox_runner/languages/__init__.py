@@ -1,0 +1,46 @@
+"""One adapter per language: how its tests are read, and which of its programs may share a fork."""
+
+from dataclasses import dataclass
+from typing import Protocol
+
+from ucoder.core import tame, test_cases
+from ucoder.core.tame import Nature
+from ucoder.core.test_cases import Plan, TestCase
+from ucoder.runtime.errors import Reject
+
+
+class Language(Protocol):
+    """What the sandbox must know of a language."""
+
+    @property
+    def name(self) -> str:
+        """As callers write it."""
+
+    def read(self, test: TestCase, entry_point: str) -> Plan:
+        """What a test runs inside and what is compared outside."""
+
+    def nature(self, program: str) -> Nature:
+        """Whether a program may share a fork."""
+
+
+@dataclass(frozen=True, slots=True)
+class Python:
+    """CPython, by the warm interpreter of the cell."""
+
+    name: str = "python"
+
+    def read(self, test: TestCase, entry_point: str) -> Plan:
+        return test_cases.read(test, entry_point)
+
+    def nature(self, program: str) -> Nature:
+        return tame.nature(program)
+
+
+LANGUAGES: dict[str, Language] = {"python": Python()}
+
+
+def language(name: str) -> Language:
+    """The adapter called `name`; raises `Reject` naming the known ones."""
+    if name not in LANGUAGES:
+        raise Reject(f"unknown language {name!r}: known are {', '.join(LANGUAGES)}")
+    return LANGUAGES[name]

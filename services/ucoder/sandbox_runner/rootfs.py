@@ -1,0 +1,118 @@
+"""The world inside a cell: a folder with one Python, the libraries it needs, our guest, and nothing else of this
+machine.
+
+Composed once from the running interpreter (no Docker, no download) and kept in the user's cache folder under a name
+made of everything that went into it. A cluster's image is used as it is instead.
+"""
+
+import functools
+import hashlib
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+import ucoder
+from ucoder.sandbox_runner.isolation import Root
+
+GUEST = "/guest"
+"""Where our own files lie inside."""
+_SKIPPED = (
+    "site-packages", "test", "tests", "idlelib", "tkinter", "turtledemo", "ensurepip", "lib2to3", "distutils",
+    "pydoc_data", "config-*", "__phello__",
+)  # fmt: skip
+
+
+def cache_folder() -> Path:
+    """Where composed roots live: `$XDG_CACHE_HOME/ucoder` or `~/.cache/ucoder`."""
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "ucoder"
+
+
+@functools.cache
+def guest_files() -> dict[str, bytes]:
+    """The files that run inside, by path; the text form of values is the very file that reads it outside."""
+    package = Path(ucoder.__file__).parent
+    found = [*package.glob("__init__.py"), *package.glob("core/__init__.py"), package / "core" / "values.py"]
+    found += [package / "sandbox_runner" / "__init__.py", *package.glob("sandbox_runner/guest/*.*")]
+    return {
+        str(Path("ucoder") / path.relative_to(package)): path.read_bytes() for path in sorted(found) if path.is_file()
+    }
+
+
+def compose(folder: Path | None = None) -> Root:
+    """The root for this interpreter, made if it is not there yet. Safe to call from several processes at once."""
+    library = Path(sys.base_prefix) / "lib" / f"python{sys.version_info.major}.{sys.version_info.minor}"
+    identity = hashlib.sha256(f"{sys.version} {library} {library.stat().st_mtime_ns}".encode())
+    for name, content in guest_files().items():
+        identity.update(name.encode() + b"\0" + content)
+    version = identity.hexdigest()[:16]
+    path = (folder or cache_folder()) / "roots" / version
+    python = f"/python/bin/python{sys.version_info.major}.{sys.version_info.minor}"
+    if not path.is_dir():
+        path.parent.mkdir(parents=True, exist_ok=True)
+        draft = Path(tempfile.mkdtemp(dir=path.parent, prefix=".draft-"))
+        try:
+            _fill(draft, library, python)
+            draft.chmod(0o755)
+            draft.rename(path)
+        except OSError:
+            if not path.is_dir():
+                raise
+        finally:
+            shutil.rmtree(draft, ignore_errors=True)
+    return Root(path, python, version)
+
+
+def _fill(draft: Path, library: Path, python: str) -> None:
+    inner = draft / "python" / "lib" / library.name
+    shutil.copytree(library, inner, ignore=shutil.ignore_patterns(*_SKIPPED), symlinks=True)
+    binary = draft / python.lstrip("/")
+    binary.parent.mkdir(parents=True)
+    shutil.copy2(Path(sys.base_prefix) / "bin" / Path(python).name, binary)
+    modules = [str(path) for path in inner.glob("lib-dynload/*.so")]
+    for needed in shared_libraries(str(binary), *modules):
+        target = draft / needed.lstrip("/")
+        if needed.startswith(str(sys.base_prefix)):
+            target = draft / "python" / "lib" / Path(needed).name
+        target.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy2(needed, target)
+    for name, content in guest_files().items():
+        target = draft / GUEST.lstrip("/") / name
+        target.parent.mkdir(parents=True, exist_ok=True)
+        target.write_bytes(content)
+    for name in ("tmp", "proc", "sys", "dev", "etc"):
+        (draft / name).mkdir()
+    (draft / "etc" / "passwd").write_text("root:x:0:0::/:/bin/false\n")
+
+
+def shared_libraries(*binaries: str) -> list[str]:
+    """Absolute paths of the libraries that trusted binaries of this machine load."""
+    listed = subprocess.run(["ldd", *binaries], capture_output=True, text=True, check=False).stdout
+    words = (line.split() for line in listed.splitlines())
+    found = {word for line in words for word in line if word.startswith("/") and not word.endswith(":")}
+    return sorted(path for path in found if Path(path).is_file())
+
+
+def python_command(root: Root) -> tuple[str, ...]:
+    """The guest's first process. No site, no user folder, nothing from the environment but what the cell sets."""
+    start = f"import sys; sys.path.insert(0, {GUEST!r}); from ucoder.sandbox_runner.guest.init import main; main()"
+    return (root.python, "-sSPBu", "-X", "utf8", "-c", start)
+
+
+ENVIRONMENT = {
+    "PATH": "/usr/bin:/bin",
+    "HOME": "/tmp",
+    "PYTHONHASHSEED": "0",
+    "LD_LIBRARY_PATH": "/python/lib",
+    "OMP_NUM_THREADS": "1",
+    "TZ": "UTC",
+}
+
+
+def given(folder: Path) -> Root:
+    """An image's root as it is: it must hold our files in /guest and the path of its Python in /guest/python."""
+    interpreter = folder / GUEST.lstrip("/") / "python"
+    version = hashlib.sha256(str(folder.resolve()).encode() + b"".join(guest_files().values())).hexdigest()[:16]
+    return Root(folder, interpreter.read_text().strip() if interpreter.is_file() else "/usr/bin/python3", version)
