@@ -1,4 +1,4 @@
-"""Who answers for a model: a protocol, an OpenAI-compatible server, transformers on this machine. Importing it loads no torch."""
+"""Who answers for a model: any OpenAI-compatible server, or transformers here. Importing this loads no torch."""
 
 import os
 

@@ -57,7 +57,7 @@ class Model(Protocol):
         ...
 
     async def serve(self, model: str) -> None:
-        """Makes sure that this checkpoint answers. Raises NotFound or Misconfigured when it cannot, Retry when it may."""
+        """Makes sure that this checkpoint answers. Raises NotFound or Misconfigured when it never can."""
         ...
 
     async def served(self) -> list[str]:
