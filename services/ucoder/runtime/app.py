@@ -1,7 +1,7 @@
 """The one builder: settings -> world -> services -> workers and gRPC with health -> drain.
 
 A service is a package with a `service.py` whose `Service` is a gRPC servicer, and one module per arrow whose `run`
-takes that servicer, the source artefact and the run. The builder gives all of them everything else, so none can forget it.
+takes that servicer, the source artefact and the run. The builder gives them everything else, so none can forget it.
 """
 
 import asyncio

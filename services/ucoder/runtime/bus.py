@@ -16,7 +16,7 @@ from nats.js import JetStreamContext
 from nats.js.api import AckPolicy, ConsumerConfig, DiscardPolicy, StorageType, StreamConfig
 from nats.js.errors import APIError
 
-from ucoder.flow import FLOW, Arrow
+from ucoder.flow import FLOW
 from ucoder.runtime.errors import Misconfigured, Reject, Retry
 from ucoder.runtime.settings import Settings
 from ucoder.runtime.validation import validate
@@ -89,22 +89,19 @@ class Bus:
                 ),
             )
 
-    async def pull(self, arrow: Arrow) -> JetStreamContext.PullSubscription:
-        """The queue of one arrow."""
-        return await self.jetstream.pull_subscribe_bind(consumer=arrow.name, stream=STREAM)
-
     async def publish(self, ref: pb.Ref) -> bool:
         """Announces an artefact; False when it was announced before. Retry when the bus did not confirm."""
         body = json_format.MessageToJson(ref, indent=None, preserving_proto_field_name=True).encode()
         try:
-            await self.jetstream.publish(subject(ref), body, headers={"Nats-Msg-Id": f"{ref.kind}/{ref.sha256}"})
+            identity = f"{subject(ref)}/{ref.sha256}"
+            done = await self.jetstream.publish(subject(ref), body, headers={"Nats-Msg-Id": identity})
         except APIError as error:
             if error.err_code == SUBJECT_TAKEN:
                 return False
             raise Retry(f"bus: {error.description}.") from error
         except UNREACHABLE as error:
             raise Retry(f"bus: {type(error).__name__} while publishing {ref.kind} {ref.name}.") from error
-        return True
+        return not done.duplicate
 
     async def count(self, kind: str, run: str, iteration: int | None = None) -> int:
         """How many artefacts of a kind were announced, in a run or in one of its iterations.

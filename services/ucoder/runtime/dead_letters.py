@@ -40,9 +40,9 @@ class DeadLetters:
         )
         try:
             await self._bus.jetstream.publish(
-                f"ucoder-dead.{arrow.name}.{ref.run}",
+                f"ucoder-dead.{arrow.name}.{ref.run or 'none'}",
                 json.dumps(asdict(letter)).encode(),
-                headers={"Nats-Msg-Id": f"{arrow.name}/{subject(ref)}/{ref.sha256}"},
+                headers={"Nats-Msg-Id": f"{arrow.name}/{subject(ref)}/{ref.sha256 or time.time_ns()}"},
             )
         except UNREACHABLE as error:
             raise Retry(f"bus: {type(error).__name__} while writing a dead letter.") from error
@@ -51,7 +51,7 @@ class DeadLetters:
         """Every dead letter, oldest first."""
         info = await self._bus.jetstream.stream_info(DEAD)
         found = []
-        for sequence in range(info.state.first_seq, info.state.last_seq + 1):
+        for sequence in range(max(1, info.state.first_seq), info.state.last_seq + 1):
             try:
                 found.append(await self.get(sequence))
             except NotFound:

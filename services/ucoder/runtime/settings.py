@@ -90,8 +90,9 @@ def load(environment: Mapping[str, str] | None = None, **overrides: object) -> S
     known = {PREFIX + name.upper() for name in Settings.model_fields}
     for variable in sorted(environment):
         if variable.upper().startswith(PREFIX) and variable.upper() not in known:
-            near = difflib.get_close_matches(variable.upper(), known, 1)
-            hint = f"did you mean {near[0]}?" if near else "`ucoder settings` lists them all."
+            names = [name.upper() for name in Settings.model_fields]
+            near = difflib.get_close_matches(variable.upper().removeprefix(PREFIX), names, 1)
+            hint = f"did you mean {PREFIX}{near[0]}?" if near else "`ucoder settings` lists them all."
             raise Misconfigured(f"{variable} is not a setting; {hint}")
     values = {
         name: environment[variable]

@@ -74,11 +74,15 @@ class Store:
 
     async def keys(self, prefix: str) -> list[str]:
         """All keys below a prefix, sorted."""
+        return sorted(await self.written(prefix))
+
+    async def written(self, prefix: str) -> dict[str, float]:
+        """When each key below a prefix was written, in seconds since the epoch."""
         try:
-            found: list[str] = []
+            found: dict[str, float] = {}
             async for chunk in obstore.list(self._store, prefix):
-                found.extend(entry["path"] for entry in chunk)
-            return sorted(found)
+                found |= {entry["path"]: entry["last_modified"].timestamp() for entry in chunk}
+            return found
         except (BaseError, OSError) as error:
             raise Retry(f"store {self.url}: cannot list {prefix}: {_line(error)}") from error
 

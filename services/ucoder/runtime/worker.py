@@ -23,13 +23,13 @@ from ucoder.runtime.artifacts import Artifacts, brief_named, brief_of
 from ucoder.runtime.bus import Bus, parse
 from ucoder.runtime.dead_letters import DeadLetters
 from ucoder.runtime.errors import NotFound, Overloaded, Reject, Retry, UcoderError
+from ucoder.runtime.pull import Pull
 from ucoder.runtime.run_states import RunStates
 from ucoder.runtime.settings import Settings
 from ucoder.runtime.telemetry import Telemetry
 from ucoder.v1 import artifacts_pb2 as pb
 
 log = structlog.get_logger()
-POLL_SECONDS = 2.0
 PATIENCE = 4  # times as many attempts when it is the world that is unwell
 
 
@@ -71,23 +71,15 @@ class Worker:
             "compute": settings.compute_concurrency,
         }[arrow.bound]
         self._draining = asyncio.Event()
-        self._tasks: set[asyncio.Task[None]] = set()
         self._runs: dict[str, pb.Run] = {}
         self.ready = asyncio.Event()
 
     async def work(self) -> None:
-        """Pulls and works until `drain`; then lets what is in hand finish, or hands it back when time is up."""
-        while not self._draining.is_set():
-            try:
-                queue = await self._bus.pull(self.arrow)
-                self.ready.set()
-                await self._pump(queue)
-            except (NatsError, OSError, TimeoutError) as error:
-                self.ready.clear()
-                log.warning("bus.unreachable", arrow=self.arrow.name, error=repr(error))
-                await asyncio.sleep(1)
-        if self._tasks:
-            _, late = await asyncio.wait(self._tasks, timeout=self._settings.drain_seconds)
+        """Works until `drain`; then lets what is in hand finish, or hands it back when time is up."""
+        pull = Pull(self._bus, self.arrow.name, self._room, self._handle)
+        await pull.run(self._draining, self.ready)
+        if pull.tasks:
+            _, late = await asyncio.wait(pull.tasks, timeout=self._settings.drain_seconds)
             for task in late:
                 task.cancel()
             await asyncio.gather(*late, return_exceptions=True)
@@ -95,28 +87,6 @@ class Worker:
     def drain(self) -> None:
         """No new messages from now on."""
         self._draining.set()
-        self.ready.clear()
-
-    async def _pump(self, queue: Any) -> None:
-        while not self._draining.is_set():
-            free = self._room - len(self._tasks)
-            if free <= 0:
-                await asyncio.wait(self._tasks, return_when=asyncio.FIRST_COMPLETED)
-                continue
-            fetch = asyncio.ensure_future(queue.fetch(free, timeout=POLL_SECONDS))
-            drained = asyncio.ensure_future(self._draining.wait())
-            try:
-                await asyncio.wait({fetch, drained}, return_when=asyncio.FIRST_COMPLETED)
-            finally:
-                drained.cancel()
-            if not fetch.done():
-                fetch.cancel()  # what the server sends into this hole comes back after the acknowledgement wait
-                return
-            with contextlib.suppress(TimeoutError):
-                for message in fetch.result():
-                    task = asyncio.create_task(self._handle(message))
-                    self._tasks.add(task)
-                    task.add_done_callback(self._tasks.discard)
 
     async def _handle(self, message: Msg) -> None:
         """One message to its end. Nothing leaves here but cancellation, which hands the message back."""
@@ -143,7 +113,7 @@ class Worker:
         try:
             ref = parse(message.data)
         except Reject as error:
-            await self._bury(message, pb.Ref(kind=self.arrow.source, run="unknown", name="unknown"), error)
+            await self._bury(message, pb.Ref(), error)
             return "dead"
         with structlog.contextvars.bound_contextvars(arrow=self.arrow.name, run=ref.run, name=ref.name):
             try:
@@ -210,7 +180,7 @@ class Worker:
         if ref.kind in BRIEF_KINDS:
             dropped = ending(brief_named(ref.run, ref.name), self.arrow.service, Dropped("dead_letter", reason))
             await self._bus.publish(await self._artifacts.save(ref.run, dropped))
-        elif ref.run != "unknown":
+        elif ref.kind:  # not so where the message was no Ref at all
             with contextlib.suppress(NotFound):
                 await self._states.end(ref.run, "failed", f"{self.arrow.name} {ref.name}: {reason}")
         await message.term()

@@ -1,0 +1,45 @@
+# Every target sets up what it needs first: an environment in .venv, the generated code, a sandbox.
+PYTHON ?= python3
+SEED ?= 1
+OUT ?= runs/demo-$(SEED)
+BIN := .venv/bin
+
+.PHONY: help demo test test-unit lint setup setup-dev sandbox protos seed-model clean
+
+help: ## this list
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 16
+
+demo: setup sandbox ## run the whole loop here, in minutes: make demo [SEED=2] [OUT=folder]
+	$(BIN)/ucoder run --preset demo --seed $(SEED) --out $(OUT) $(if $(wildcard $(OUT)/config.yaml),--resume)
+
+test: setup-dev sandbox lint ## run every test
+	$(BIN)/python -m pytest tests
+
+test-unit: setup-dev ## run the tests that do no I/O, in seconds
+	$(BIN)/python -m pytest tests/unit
+
+lint: setup-dev ## style, types, protos
+	$(BIN)/ruff format --check . && $(BIN)/ruff check . && $(BIN)/mypy && cd protos && ../$(BIN)/buf lint && ../$(BIN)/buf format -d --exit-code
+
+setup: .venv/.installed
+setup-dev: .venv/.installed-dev
+
+.venv/.installed: pyproject.toml $(wildcard protos/ucoder/v1/*.proto) protos/build.py deploy/venv.sh
+	deploy/venv.sh "$(PYTHON)" .venv '.[local]'
+	@touch $@
+
+.venv/.installed-dev: .venv/.installed
+	deploy/venv.sh "$(PYTHON)" .venv '.[local,dev]'
+	@touch $@
+
+sandbox: ## install gVisor, through apt where that is allowed
+	@deploy/install-sandbox.sh
+
+protos: setup-dev ## generate services/ucoder/v1 from protos/
+	$(BIN)/python protos/build.py
+
+seed-model: setup ## make the shipped model again, from its corpus: under an hour on one core
+	$(BIN)/python -m ucoder.seed.train
+
+clean: ## remove the environment and generated code
+	rm -rf .venv services/ucoder/v1

@@ -1,0 +1,128 @@
+"""`ucoder run`: the whole loop in one folder, on the embedded default."""
+
+import asyncio
+import contextlib
+import fcntl
+import shutil
+import signal
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import grpc
+from rich.console import Console
+
+from ucoder.commands.progress import Progress
+from ucoder.flow import SERVICES
+from ucoder.runs import config as run_config
+from ucoder.runs.report import write_report
+from ucoder.runtime import log, settings
+from ucoder.runtime.app import serving
+from ucoder.runtime.errors import Misconfigured, Retry
+from ucoder.runtime.nats_server import nats_server
+from ucoder.v1 import config_pb2, runs_pb2, runs_pb2_grpc
+
+RUN = "run"
+NEEDED_MB = 300  # what a small run writes; with less a full disk is certain
+
+
+async def main(*, config: Path | None, preset: str | None, out: Path | None, resume: bool, seed: int | None) -> None:
+    """Starts or resumes a run and reports. Ends with code 0 when it succeeded, 1 when it failed, 130 on Ctrl-C."""
+    started = time.monotonic()
+    chosen, folder = _choose(config, preset, out, resume, seed)
+    console = Console()
+    with _locked(folder):
+        prepared = settings.load(
+            store_url=f"file://{folder / 'store'}", cache_dir=folder / "work", listen="127.0.0.1:0", peers=""
+        )
+        with (folder / "log.jsonl").open("a") as stream:
+            log.configure(prepared.model_copy(update={"log_format": "json"}), stream)
+            status = await _drive(prepared, folder, chosen, console)
+    if status is None:
+        console.print(f"stopped; go on with: ucoder run --resume --out {folder}")
+        raise KeyboardInterrupt
+    if status.state != runs_pb2.RUN_STATE_SUCCEEDED:
+        raise Retry(f"run ended: {status.reason} (log: {folder / 'log.jsonl'})")
+    console.print(f"report: {folder / 'report.html'}  ({time.monotonic() - started:.0f} s)")
+
+
+async def _drive(
+    prepared: settings.Settings, folder: Path, config: config_pb2.RunConfig, console: Console
+) -> runs_pb2.RunStatus | None:
+    """Serves everything while the run is watched; None when the user stopped it."""
+    stop = asyncio.Event()
+    for sign in (signal.SIGINT, signal.SIGTERM):
+        asyncio.get_running_loop().add_signal_handler(sign, stop.set)
+    async with (
+        nats_server(folder / "bus") as url,
+        serving(prepared.model_copy(update={"nats_url": url}), SERVICES) as world,
+        grpc.aio.insecure_channel(world.address) as channel,
+    ):
+        runs = runs_pb2_grpc.RunServiceStub(channel)
+        try:
+            await runs.CreateRun(runs_pb2.CreateRunRequest(id=RUN, config=config))
+        except grpc.aio.AioRpcError as error:
+            raise Misconfigured(error.details()) from None
+        watching = asyncio.create_task(_watch(runs, config, console))
+        stopped = asyncio.create_task(stop.wait())
+        await asyncio.wait({watching, stopped}, return_when=asyncio.FIRST_COMPLETED)
+        stopped.cancel()
+        if not watching.done():
+            watching.cancel()
+            await asyncio.gather(watching, return_exceptions=True)
+            return None
+        status = watching.result()
+        if status.state == runs_pb2.RUN_STATE_SUCCEEDED:
+            await write_report(world.artifacts, RUN, folder)
+        return status
+
+
+async def _watch(
+    runs: runs_pb2_grpc.RunServiceStub, config: config_pb2.RunConfig, console: Console
+) -> runs_pb2.RunStatus:
+    """Shows how far the run is until it has ended."""
+    status = runs_pb2.RunStatus()
+    with Progress(console, config) as progress:
+        async for answer in runs.WatchRun(runs_pb2.WatchRunRequest(id=RUN)):
+            status = answer.status
+            progress.show(status)
+    return status
+
+
+def _choose(
+    config: Path | None, preset: str | None, out: Path | None, resume: bool, seed: int | None
+) -> tuple[config_pb2.RunConfig, Path]:
+    """The configuration and the folder; the folder keeps the configuration, so resuming needs no other flag."""
+    if resume:
+        if out is None:
+            raise Misconfigured("--resume needs --out, the folder of the run to go on with.")
+        kept = out / "config.yaml"
+        if not kept.is_file():
+            raise Misconfigured(f"{out} holds no run: config.yaml is missing; leave out --resume to start one there.")
+        return run_config.load(kept), out.resolve()
+    chosen = run_config.load(config, preset, {"seed": seed} if seed is not None else None)
+    folder = (out or Path("runs") / f"{preset or (config.stem if config else 'run')}-{chosen.seed}").absolute()
+    if (folder / "config.yaml").exists():
+        raise Misconfigured(f"{folder} holds a run already; add --resume to go on with it, or choose another --out.")
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        aside = folder / "config.yaml.partial"
+        aside.write_text(run_config.dump(chosen))
+        aside.rename(folder / "config.yaml")
+    except OSError as error:
+        raise Misconfigured(f"--out {folder}: {error.strerror}; choose a folder that can be written.") from None
+    return chosen, folder
+
+
+@contextlib.contextmanager
+def _locked(folder: Path) -> Iterator[None]:
+    """Holds the run folder: two programs in one would undo each other."""
+    free = shutil.disk_usage(folder).free >> 20
+    if free < NEEDED_MB:
+        raise Misconfigured(f"{folder}: {free} MB free, a run needs {NEEDED_MB}; make room or choose another --out.")
+    with (folder / "lock").open("w") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise Misconfigured(f"{folder} is in use by another ucoder run.") from None
+        yield

@@ -1,0 +1,27 @@
+"""What a run leaves for people: `report.json` and a `report.html` that needs nothing else."""
+
+import json
+from importlib import resources
+from pathlib import Path
+
+from jinja2 import Environment, StrictUndefined
+
+from ucoder.runs.report.collecting import collect
+from ucoder.runs.report.plots import plots
+from ucoder.runtime.artifacts import Artifacts
+
+
+async def write_report(artifacts: Artifacts, run: str, folder: Path) -> None:
+    """Writes both files, each aside first, then renamed."""
+    report = await collect(artifacts, run)
+    template = (resources.files("ucoder.runs.report") / "report.html.jinja").read_text()
+    environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
+    page = environment.from_string(template).render(report=report, plots=plots(report))
+    _write(folder / "report.json", json.dumps(report, indent=2) + "\n")
+    _write(folder / "report.html", page)
+
+
+def _write(path: Path, text: str) -> None:
+    aside = path.with_name(path.name + ".partial")
+    aside.write_text(text)
+    aside.rename(path)

@@ -1,0 +1,135 @@
+"""The report's plots, as SVG text to stand inside the page."""
+
+import io
+from typing import Any
+
+import matplotlib as mpl
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+BLUE, ORANGE, GREY, GREEN, RED = "#2563eb", "#ea580c", "#6b7280", "#16a34a", "#dc2626"
+STYLE = {
+    "svg.fonttype": "none", "font.family": "sans-serif", "font.size": 10, "axes.spines.top": False,
+    "axes.spines.right": False, "axes.grid": True, "grid.alpha": 0.25, "svg.hashsalt": "ucoder",
+}  # fmt: skip
+
+
+def plots(report: dict[str, Any]) -> dict[str, str]:
+    """SVG by name; those whose data a run lacks are left out."""
+    drawn = {"pass_at_1": _draw(_pass_at_1, report)}
+    if report["iterations"]:
+        drawn |= {
+            "precision": _draw(_precision, report),
+            "funnel": _draw(_funnel, report),
+            "clusters": _draw(_clusters, report),
+            "diversity": _draw(_diversity, report),
+            "losses": _draw(_losses, report),
+        }
+    return drawn | {"timeline": _draw(_timeline, report)}
+
+
+def _draw(plot: Any, report: dict[str, Any]) -> str:
+    with mpl.rc_context(STYLE):
+        figure = Figure(figsize=(6.2, 3.4), layout="constrained")
+        plot(figure.subplots(), report)
+        file = io.StringIO()
+        figure.savefig(file, format="svg", metadata={"Date": None})
+    text = file.getvalue()
+    return text[text.index("<svg") :]
+
+
+def _pass_at_1(axes: Axes, report: dict[str, Any]) -> None:
+    """pass@1 by iteration with intervals; greedy, cool and majority beside it; the control as a point."""
+    line = [report["base"], *report["iterations"]]
+    x = range(len(line))
+    y = [100 * one["pass_at_1"] for one in line]
+    errors = [
+        [100 * (one["pass_at_1"] - one["ci_low"]) for one in line],
+        [100 * (one["ci_high"] - one["pass_at_1"]) for one in line],
+    ]
+    axes.errorbar(x, y, yerr=errors, color=BLUE, marker="o", capsize=3, label="pass@1 as sampled")
+    for metric, style, label in (("greedy", "--", "greedy"), ("cool", ":", "cool"), ("majority", "-.", "majority")):
+        if all(metric in one for one in line):
+            axes.plot(x, [100 * one[metric] for one in line], color=GREY, linestyle=style, label=label)
+    if control := report["control"]:
+        low, high = control["pass_at_1"] - control["ci_low"], control["ci_high"] - control["pass_at_1"]
+        axes.errorbar([1], [100 * control["pass_at_1"]], yerr=[[100 * low], [100 * high]], color=ORANGE, marker="s",
+                      capsize=3, linestyle="none", label="control: random candidates")  # fmt: skip
+    axes.set(xlabel="iteration (0 is the base)", ylabel="%", xticks=list(x), ylim=(0, 100))
+    axes.legend(fontsize=8, loc="lower right")
+
+
+def _precision(axes: Axes, report: dict[str, Any]) -> None:
+    """Selection precision, and how many briefs were selected or abstained."""
+    rounds = report["iterations"]
+    x = [one["index"] for one in rounds]
+    series = (
+        ("selection_precision", GREEN, "right among selected", lambda one: one["selection_precision"]),
+        ("selected", BLUE, "selected of briefs", lambda one: one["selected"] / max(1, one["briefs"])),
+        ("abstained", ORANGE, "abstained of briefs", lambda one: one["abstained"] / max(1, one["briefs"])),
+    )
+    for _, colour, label, value in series:
+        points = [(i, 100 * value(one)) for i, one in zip(x, rounds, strict=True) if value(one) is not None]
+        if points:
+            axes.plot(*zip(*points, strict=True), color=colour, marker="o", label=label)
+    axes.set(xlabel="iteration", ylabel="%", xticks=x, ylim=(0, 102))
+    axes.legend(fontsize=8)
+
+
+def _funnel(axes: Axes, report: dict[str, Any]) -> None:
+    """Where the briefs went, all iterations together."""
+    totals: dict[str, int] = {"selected": 0, "abstained": 0}
+    for one in report["iterations"]:
+        totals["selected"] += one["selected"]
+        totals["abstained"] += one["abstained"]
+        for reason, count in one["dropped"].items():
+            totals[f"dropped: {reason}"] = totals.get(f"dropped: {reason}", 0) + count
+    colours = [GREEN if name == "selected" else ORANGE if name == "abstained" else GREY for name in totals]
+    bars = axes.barh(list(totals), list(totals.values()), color=colours)
+    axes.bar_label(bars, padding=3, fontsize=8)
+    axes.invert_yaxis()
+    axes.set(xlabel="briefs")
+
+
+def _clusters(axes: Axes, report: dict[str, Any]) -> None:
+    """How much of the candidates the largest cluster held."""
+    shares = [one["cluster_shares"] for one in report["iterations"]]
+    labels = [f"iteration {one['index']}" for one in report["iterations"]]
+    axes.hist(shares, bins=[i / 10 for i in range(11)], label=labels)
+    axes.set(xlabel="share of candidates in the largest cluster", ylabel="problems")
+    axes.legend(fontsize=8)
+
+
+def _diversity(axes: Axes, report: dict[str, Any]) -> None:
+    """Signs of collapse: entropy of what the model writes, and the share of distinct programs."""
+    line = [report["base"], *report["iterations"]]
+    x = range(len(line))
+    axes.plot(x, [one["entropy_bits"] for one in line], color=BLUE, marker="o", label="token entropy, bits")
+    axes.plot(x, [10 * one["distinct"] for one in line], color=RED, marker="o", label="distinct programs, tenths")
+    rounds = report["iterations"]
+    index = [one["index"] for one in rounds]
+    problems = [one["problem_entropy_bits"] for one in rounds]
+    axes.plot(index, problems, color=GREEN, marker="o", label="problems' entropy, bits")
+    axes.set(xlabel="iteration (0 is the base)", xticks=list(x), ylim=(0, None))
+    axes.legend(fontsize=8)
+
+
+def _losses(axes: Axes, report: dict[str, Any]) -> None:
+    """Training loss by step."""
+    for one in report["iterations"]:
+        axes.plot(one["training"]["losses"], label=f"iteration {one['index']}", linewidth=1)
+    if report["control"]:
+        axes.plot(report["control"]["training"]["losses"], color=ORANGE, linewidth=1, label="control")
+    axes.set(xlabel="step", ylabel="loss per target token")
+    axes.legend(fontsize=8)
+
+
+def _timeline(axes: Axes, report: dict[str, Any]) -> None:
+    """When each stage was at work. Stages overlap: briefs flow through them independently."""
+    spans = report["timeline"]
+    stages = list(dict.fromkeys(span["stage"] for span in spans))
+    for span in spans:
+        colour = ORANGE if span["part"].endswith("control") else BLUE
+        axes.barh(span["stage"], max(0.3, span["end"] - span["start"]), left=span["start"], color=colour, alpha=0.75)
+    axes.set(xlabel="seconds since the start (the control in orange)", yticks=range(len(stages)))
+    axes.invert_yaxis()

@@ -1,0 +1,49 @@
+"""Fixtures of every test: real servers on free loopback ports, gone when the test ends."""
+
+from collections.abc import AsyncIterator, Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from ucoder.runtime.nats_server import nats_server
+from ucoder.runtime.settings import Settings
+
+SHARED = Path(__file__).parents[2] / "shared" / "data"
+
+
+@pytest.fixture
+async def nats_url(tmp_path: Path) -> AsyncIterator[str]:
+    """A real nats-server with JetStream, of this test alone."""
+    async with nats_server(tmp_path / "nats") as url:
+        yield url
+
+
+@pytest.fixture
+def make_settings(tmp_path: Path) -> Callable[..., Settings]:
+    """Settings whose every path lies in the test's own folder."""
+
+    def make(**overrides: Any) -> Settings:
+        values = {
+            "store_url": f"file://{tmp_path / 'store'}",
+            "cache_dir": tmp_path / "cache",
+            "listen": "127.0.0.1:0",
+            "ack_wait_seconds": 2.0,
+            "drain_seconds": 1.0,
+        }
+        return Settings(**{**values, **overrides})
+
+    return make
+
+
+@pytest.fixture
+def shared_data() -> Callable[[str], Path]:
+    """A measuring file that is not part of the repository; the test is skipped where it is absent."""
+
+    def find(name: str) -> Path:
+        path = SHARED / name
+        if not path.exists():
+            pytest.skip(f"measuring data {name} is not on this machine")
+        return path
+
+    return find

@@ -1,0 +1,154 @@
+"""The store, on a folder and on a real S3 server: created once, read whole, errors named."""
+
+import asyncio
+import json
+import shutil
+import socket
+import sys
+from collections.abc import AsyncIterator, Callable
+from pathlib import Path
+
+import httpx
+import pytest
+
+from ucoder.runtime.artifacts import Artifacts
+from ucoder.runtime.errors import Misconfigured, NotFound, Reject, Retry
+from ucoder.runtime.settings import Settings
+from ucoder.runtime.store import Store
+from ucoder.v1 import artifacts_pb2 as pb
+
+
+def free_ports(count: int) -> list[int]:
+    """Ports free now whose neighbours 10000 above, which seaweedfs takes for gRPC, are free as well."""
+    sockets, ports = [], []
+    while len(ports) < count:
+        low, high = socket.socket(), socket.socket()
+        sockets += [low, high]
+        low.bind(("127.0.0.1", 0))
+        port = low.getsockname()[1]
+        if port + 10_000 < 65_536:
+            try:
+                high.bind(("127.0.0.1", port + 10_000))
+                ports.append(port)
+            except OSError:
+                continue
+    for one in sockets:
+        one.close()
+    return ports
+
+
+@pytest.fixture
+async def s3(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[str]:
+    """A real S3 server with one bucket; gives its endpoint."""
+    master, volume, filer, port = free_ports(4)
+    for folder in ("log", "data"):
+        (tmp_path / folder).mkdir()
+    identity = {
+        "identities": [
+            {"name": "test", "credentials": [{"accessKey": "test", "secretKey": "test-secret"}], "actions": ["Admin"]}
+        ]
+    }
+    (tmp_path / "s3.json").write_text(json.dumps(identity))
+    process = await asyncio.create_subprocess_exec(
+        str(Path(sys.executable).parent / "weed"), f"-logdir={tmp_path / 'log'}", "mini", f"-dir={tmp_path / 'data'}",
+        "-ip=127.0.0.1", "-ip.bind=127.0.0.1", f"-master.port={master}", f"-volume.port={volume}",
+        f"-filer.port={filer}", f"-s3.port={port}", "-webdav=false", "-admin.ui=false", "-master.telemetry=false",
+        "-s3.port.iceberg=0", "-s3.port.lance=0", "-bucket=artefacts", f"-s3.config={tmp_path / 's3.json'}",
+        stdout=asyncio.subprocess.DEVNULL, stderr=asyncio.subprocess.DEVNULL, cwd=tmp_path,
+    )  # fmt: skip
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "test")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "test-secret")
+    endpoint = f"http://127.0.0.1:{port}"
+    try:
+        async with asyncio.timeout(60), httpx.AsyncClient() as client:
+            while True:
+                try:
+                    if (await client.get(endpoint)).status_code < 500:
+                        break
+                except httpx.TransportError:
+                    pass
+                await asyncio.sleep(0.2)
+        yield endpoint
+    finally:
+        process.terminate()
+        await process.wait()
+
+
+@pytest.fixture(params=["file", "s3"])
+def store(request: pytest.FixtureRequest, make_settings: Callable[..., Settings]) -> Store:
+    """The store by each of its URLs."""
+    if request.param == "file":
+        return Store(make_settings())
+    endpoint = request.getfixturevalue("s3")
+    return Store(make_settings(store_url="s3://artefacts", store_endpoint=endpoint))
+
+
+async def created(store: Store, key: str, data: bytes) -> bool:
+    """Creates, giving a server that has just started time to make its bucket."""
+    async with asyncio.timeout(30):
+        while True:
+            try:
+                return await store.create(key, data)
+            except Retry:
+                await asyncio.sleep(0.3)
+
+
+async def test_the_first_writer_wins_and_folders_travel_whole(store: Store, tmp_path: Path) -> None:
+    assert await created(store, "a/b", b"first")
+    assert not await store.create("a/b", b"second")
+    assert await store.get("a/b") == b"first"
+    won = await asyncio.gather(*(store.create("race", str(i).encode()) for i in range(20)))
+    assert sum(won) == 1
+    with pytest.raises(NotFound):
+        await store.get("a/absent")
+    assert await store.keys("a") == ["a/b"]
+
+    folder = tmp_path / "weights"
+    (folder / "deep").mkdir(parents=True)
+    (folder / "config.json").write_text("{}")
+    (folder / "deep" / "model.bin").write_bytes(b"\0" * 1000)
+    await store.put_folder(folder, "run/weights/001")
+    found = await store.folder("run/weights/001")
+    assert (found / "config.json").read_text() == "{}"
+    assert (found / "deep" / "model.bin").stat().st_size == 1000
+
+
+async def test_an_artefact_is_written_once_and_proved_when_read(make_settings: Callable[..., Settings]) -> None:
+    artifacts = Artifacts(Store(make_settings()))
+    brief = pb.Brief(run="r", iteration=1, number=2, domain="algorithms")
+    ref = await artifacts.save("r", brief)
+    assert ref.name == "001-000002"
+    again = await artifacts.save("r", pb.Brief(run="r", iteration=1, number=2, domain="other"))
+    assert again == ref
+    assert await artifacts.load(ref) == brief
+    assert await artifacts.names("r", "brief", "001-") == ["001-000002"]
+
+
+@pytest.mark.parametrize("damage", [lambda data: data[:-3], lambda data: b"junk", lambda data: b""])
+async def test_a_damaged_artefact_is_refused(
+    make_settings: Callable[..., Settings], tmp_path: Path, damage: Callable[[bytes], bytes]
+) -> None:
+    artifacts = Artifacts(Store(make_settings()))
+    ref = await artifacts.save("r", pb.Brief(run="r", iteration=1, number=2, domain="algorithms"))
+    file = tmp_path / "store" / "r" / "brief" / "001-000002.binpb.z"
+    file.write_bytes(damage(file.read_bytes()))
+    with pytest.raises(Reject, match="corrupt"):
+        await artifacts.load(ref)
+    with pytest.raises(Reject):
+        await artifacts.get(pb.Brief, "r", "001-000002")
+
+
+def test_a_store_that_cannot_be_written_is_named(make_settings: Callable[..., Settings], tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("in the way")
+    with pytest.raises(Misconfigured, match="cannot be written"):
+        Store(make_settings(store_url=f"file://{tmp_path / 'file' / 'store'}"))
+    with pytest.raises(Misconfigured, match="UCODER_STORE_URL"):
+        Store(make_settings(store_url="gopher://x"))
+
+
+async def test_a_store_that_is_gone_is_the_worlds_fault(make_settings: Callable[..., Settings], tmp_path: Path) -> None:
+    store = Store(make_settings())
+    shutil.rmtree(tmp_path / "store")
+    (tmp_path / "store").write_text("in the way")
+    with pytest.raises(Retry):
+        await store.create("a", b"x")

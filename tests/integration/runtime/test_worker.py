@@ -1,0 +1,258 @@
+"""The bus rules, on a real nats-server: each promise of worker.py broken on purpose."""
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator, Awaitable, Callable
+from typing import Any
+
+import pytest
+
+from ucoder.flow import FLOW
+from ucoder.runtime.artifacts import Artifacts
+from ucoder.runtime.bus import Bus
+from ucoder.runtime.dead_letters import DeadLetters
+from ucoder.runtime.errors import Reject, Retry
+from ucoder.runtime.run_states import RunStates
+from ucoder.runtime.settings import Settings
+from ucoder.runtime.store import Store
+from ucoder.runtime.telemetry import Telemetry
+from ucoder.runtime.worker import Dropped, Worker
+from ucoder.v1 import artifacts_pb2 as pb
+
+ARROW = next(arrow for arrow in FLOW if arrow.name == "brief_to_problem")
+RUN = "r"
+
+
+class Bench:
+    """A bus, a store, and workers of one arrow."""
+
+    def __init__(self, settings: Settings, bus: Bus, states: RunStates) -> None:
+        self.settings, self.bus, self.states = settings, bus, states
+        self.artifacts, self.dead, self.telemetry = Artifacts(Store(settings)), DeadLetters(bus), Telemetry()
+
+    async def send(self, number: int) -> pb.Ref:
+        ref = await self.artifacts.save(RUN, pb.Brief(run=RUN, iteration=1, number=number))
+        await self.bus.publish(ref)
+        return ref
+
+    @contextlib.asynccontextmanager
+    async def working(self, run: Callable[[Any, pb.Run], Awaitable[Any]], **changes: Any) -> AsyncIterator[Worker]:
+        worker = Worker(
+            ARROW,
+            run,
+            bus=self.bus,
+            states=self.states,
+            dead=self.dead,
+            artifacts=self.artifacts,
+            settings=self.settings.model_copy(update=changes),
+            telemetry=self.telemetry,
+        )
+        task = asyncio.create_task(worker.work())
+        try:
+            yield worker
+        finally:
+            worker.drain()
+            await task
+
+    async def until(self, kind: str, count: int, seconds: float = 15) -> None:
+        async with asyncio.timeout(seconds):
+            while await self.bus.count(kind, RUN) < count:
+                await asyncio.sleep(0.02)
+
+    async def settled(self) -> None:
+        """Nothing waits and nothing is unacknowledged."""
+        async with asyncio.timeout(15):
+            while True:
+                info = await self.bus.jetstream.consumer_info("UCODER", ARROW.name)
+                if info.num_pending == 0 and info.num_ack_pending == 0:
+                    return
+                await asyncio.sleep(0.05)
+
+
+@pytest.fixture
+async def bench(nats_url: str, make_settings: Callable[..., Settings]) -> AsyncIterator[Bench]:
+    settings = make_settings(nats_url=nats_url, attempts=2)
+    bus = await Bus.connect(settings)
+    states = await RunStates.open(bus)
+    bench = Bench(settings, bus, states)
+    await states.begin(RUN)
+    await bench.artifacts.save(RUN, pb.Run(id=RUN, format=1))
+    yield bench
+    await bus.close()
+
+
+def problem(brief: pb.Brief) -> pb.Problem:
+    return pb.Problem(brief=brief, prompt=f"problem {brief.number}")
+
+
+async def test_every_message_is_worked_on_once_by_whoever_is_free(bench: Bench) -> None:
+    worked: list[int] = []
+
+    async def run(brief: pb.Brief, run: pb.Run) -> pb.Problem:
+        worked.append(brief.number)
+        await asyncio.sleep(0.01)
+        return problem(brief)
+
+    async with bench.working(run), bench.working(run):
+        for number in range(100):
+            await bench.send(number)
+        await bench.until("problem", 100)
+        await bench.settled()
+    assert sorted(worked) == list(range(100))
+    assert (await bench.artifacts.get(pb.Problem, RUN, "001-000007")).prompt == "problem 7"
+
+
+async def test_publishing_twice_counts_once_for_ever(bench: Bench) -> None:
+    ref = await bench.send(0)
+    assert not await bench.bus.publish(ref)
+    assert await bench.bus.count("brief", RUN) == await bench.bus.count("brief", RUN, 1) == 1
+    assert await bench.bus.count("brief", RUN, 2) == 0
+
+
+async def test_what_was_made_before_a_crash_is_found_not_made_again(bench: Bench) -> None:
+    await bench.artifacts.save(RUN, pb.Problem(brief=pb.Brief(run=RUN, iteration=1, number=0), prompt="first"))
+
+    async def run(brief: pb.Brief, run: pb.Run) -> pb.Problem:
+        raise AssertionError("must not run again")
+
+    await bench.send(0)
+    async with bench.working(run):
+        await bench.until("problem", 1)
+        await bench.settled()
+    assert (await bench.artifacts.get(pb.Problem, RUN, "001-000000")).prompt == "first"
+
+
+async def test_an_unwell_world_is_tried_again(bench: Bench) -> None:
+    attempts = 0
+
+    async def run(brief: pb.Brief, run: pb.Run) -> pb.Problem:
+        nonlocal attempts
+        attempts += 1
+        if attempts < 3:
+            raise Retry("the model server is starting")
+        return problem(brief)
+
+    await bench.send(0)
+    async with bench.working(run):
+        await bench.until("problem", 1)
+    assert attempts == 3
+
+
+@pytest.mark.parametrize(
+    ("error", "attempts", "words"),
+    [(Reject("cannot be read"), 1, "cannot be read"), (ZeroDivisionError("a bug"), 2, "ZeroDivisionError('a bug')")],
+)
+async def test_a_message_that_cannot_be_worked_on_ends_its_brief_and_is_kept(
+    bench: Bench, error: Exception, attempts: int, words: str
+) -> None:
+    tried = 0
+
+    async def run(brief: pb.Brief, run: pb.Run) -> pb.Problem:
+        nonlocal tried
+        if brief.number == 1:
+            return problem(brief)
+        tried += 1
+        raise error
+
+    await bench.send(0)
+    await bench.send(1)
+    async with bench.working(run):
+        await bench.until("consensus", 1)
+        await bench.until("problem", 1)
+        await bench.settled()
+    ended = await bench.artifacts.get(pb.Consensus, RUN, "001-000000")
+    assert (ended.ending, ended.stage, ended.reason) == (pb.ENDING_DROPPED, "generator", "dead_letter")
+    [letter] = await bench.dead.all()
+    assert (letter.arrow, letter.name, letter.reason) == (ARROW.name, "001-000000", words)
+    assert "Traceback" in letter.trace
+    assert tried == attempts
+
+
+async def test_a_brief_that_a_stage_drops_ends_with_its_reason(bench: Bench) -> None:
+    async def run(brief: pb.Brief, run: pb.Run) -> Dropped:
+        return Dropped("duplicate", "seen before")
+
+    await bench.send(0)
+    async with bench.working(run):
+        await bench.until("consensus", 1)
+    ended = await bench.artifacts.get(pb.Consensus, RUN, "001-000000")
+    assert (ended.reason, ended.detail) == ("duplicate", "seen before")
+
+
+async def test_a_long_handler_keeps_its_message(bench: Bench) -> None:
+    worked = 0
+
+    async def run(brief: pb.Brief, run: pb.Run) -> pb.Problem:
+        nonlocal worked
+        worked += 1
+        await asyncio.sleep(2.5 * bench.settings.ack_wait_seconds)
+        return problem(brief)
+
+    await bench.send(0)
+    async with bench.working(run), bench.working(run):
+        await bench.until("problem", 1)
+        await bench.settled()
+    assert worked == 1
+
+
+async def test_what_a_draining_worker_cannot_finish_another_does(bench: Bench) -> None:
+    async def forever(brief: pb.Brief, run: pb.Run) -> pb.Problem:
+        started.set()
+        await asyncio.sleep(3600)
+        raise AssertionError
+
+    async def run(brief: pb.Brief, run: pb.Run) -> pb.Problem:
+        return problem(brief)
+
+    started = asyncio.Event()
+    await bench.send(0)
+    async with bench.working(forever, drain_seconds=0.1):
+        await started.wait()
+    async with bench.working(run):
+        await bench.until("problem", 1)
+
+
+async def test_a_cancelled_run_costs_nothing_more(bench: Bench) -> None:
+    async def run(brief: pb.Brief, run: pb.Run) -> pb.Problem:
+        raise AssertionError("nobody wants this")
+
+    ended = await bench.states.end(RUN, "cancelled", "enough")
+    assert (await bench.states.end(RUN, "failed", "too late")) == ended
+    await bench.send(0)
+    async with bench.working(run):
+        await bench.settled()
+    assert await bench.bus.count("problem", RUN) == 0
+    assert await bench.dead.all() == []
+
+
+async def test_junk_on_the_bus_is_set_aside(bench: Bench) -> None:
+    async def run(brief: pb.Brief, run: pb.Run) -> pb.Problem:
+        return problem(brief)
+
+    for number, body in enumerate([b"", b"junk", b'{"kind": "brief"}', b"\xff\xfe", b'{"unknown": 1}']):
+        await bench.bus.jetstream.publish(f"ucoder.brief.r.junk{number}", body)
+    await bench.send(0)
+    async with bench.working(run):
+        await bench.until("problem", 1)
+        await bench.settled()
+    assert len(await bench.dead.all()) == 5
+
+
+async def test_dead_letters_can_be_dropped_and_retried(bench: Bench) -> None:
+    broken = True
+
+    async def run(brief: pb.Brief, run: pb.Run) -> pb.Problem:
+        if broken:
+            raise Reject("not yet")
+        return problem(brief)
+
+    for number in range(2):
+        await bench.send(number)
+    async with bench.working(run):
+        await bench.until("consensus", 2)
+        await bench.settled()
+    first, second = await bench.dead.all()
+    await bench.dead.drop(first.sequence)
+    assert [letter.sequence for letter in await bench.dead.all()] == [second.sequence]
+    await bench.dead.retry(second.sequence)
+    assert await bench.dead.all() == []

@@ -1,0 +1,79 @@
+"""A run's configuration: complete defaults, layers, and errors that name file, key and remedy."""
+
+from pathlib import Path
+
+import pytest
+from google.protobuf import json_format
+
+from ucoder.runs import config
+from ucoder.runtime.errors import Misconfigured
+from ucoder.v1 import config_pb2
+
+
+def write(folder: Path, text: str) -> Path:
+    file = folder / "run.yaml"
+    file.write_text(text)
+    return file
+
+
+def test_the_defaults_set_every_key_themselves() -> None:
+    import yaml
+
+    values = yaml.safe_load((config.PRESETS / "default.yaml").read_text())
+
+    def complete(values: dict, descriptor) -> None:
+        for field in descriptor.fields:
+            assert field.name in values, f"{descriptor.name}.{field.name}"
+            if field.message_type and not field.message_type.GetOptions().map_entry:
+                complete(values[field.name], field.message_type)
+
+    complete(values, config_pb2.RunConfig.DESCRIPTOR)
+
+
+@pytest.mark.parametrize("preset", config.presets())
+def test_every_preset_is_valid(preset: str) -> None:
+    assert config.load(preset=preset).loop.briefs > 0
+
+
+def test_layers_name_only_what_differs(tmp_path: Path) -> None:
+    chosen = config.load(write(tmp_path, "loop: {briefs: 7}"), "demo", {"seed": 9})
+    assert (chosen.loop.briefs, chosen.loop.iterations, chosen.seed, chosen.gate.patience) == (7, 2, 9, 1)
+
+
+def test_what_is_dumped_reads_back(tmp_path: Path) -> None:
+    chosen = config.load(preset="demo", overrides={"seed": 2**63})
+    assert config.load(write(tmp_path, config.dump(chosen))) == chosen
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("loop: {brief: 3}", "unknown key loop.brief; did you mean loop.briefs?"),
+        ("nonsense: 1", "unknown key nonsense;"),
+        ("loop: {briefs: 0}", "loop.briefs: 0 is less than 1."),
+        ("loop: 3", "loop holds keys of its own, not 3."),
+        ("loop: {briefs: many}", "briefs"),
+        ("- a\n- b", "expected keys and values, found a list."),
+        ("loop: {briefs: 1", "not YAML"),
+        ("problems: {min_difficulty: 4, max_difficulty: 2}", "min_difficulty is above"),
+        ("training: {start: START_NOWHERE}", "START_NOWHERE"),
+    ],
+)
+def test_a_mistake_is_named(tmp_path: Path, text: str, words: str) -> None:
+    with pytest.raises(Misconfigured) as caught:
+        config.load(write(tmp_path, text))
+    assert words in str(caught.value)
+    assert "run.yaml" in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_a_missing_file_and_an_unknown_preset_are_named(tmp_path: Path) -> None:
+    with pytest.raises(Misconfigured, match="No such file"):
+        config.load(tmp_path / "absent.yaml")
+    with pytest.raises(Misconfigured, match="there are default, demo"):
+        config.load(preset="dmo")
+
+
+def test_the_schema_is_what_the_wire_carries() -> None:
+    chosen = config.load(preset="demo")
+    assert json_format.Parse(json_format.MessageToJson(chosen), config_pb2.RunConfig()) == chosen
