@@ -1,0 +1,103 @@
+"""What one step of a seed problem is: a phrase, two types, and the ways people write it in Python.
+
+Templates use `$v` for the value a step works on, `$k` for its number, and, in blocks, `$o` for the variable
+that takes the result.
+"""
+
+from dataclasses import dataclass
+
+NUMBERS = "list[int]"
+TEXT = "str"
+WORDS = "list[str]"
+INT = "int"
+BOOL = "bool"
+
+
+@dataclass(frozen=True)
+class Operation:
+    """One typed step.
+
+    `ways` are correct expressions, most usual first; the first one is the reference. `myth`, where there is one,
+    is the single most popular way to write the step, and it is wrong: the systematic error of the seed model.
+    `block` is a correct loop. `level` is 1 (plain) or 2 (hard).
+    """
+
+    name: str
+    source: str
+    target: str
+    phrases: tuple[str, ...]
+    ways: tuple[str, ...]
+    myth: str | None = None
+    block: str | None = None
+    level: int = 1
+
+    @property
+    def takes_number(self) -> bool:
+        return "$k" in self.phrases[0]
+
+
+def step(
+    name: str,
+    source: str,
+    target: str,
+    phrases: str,
+    *ways: str,
+    myth: str | None = None,
+    block: str | None = None,
+    level: int = 1,
+) -> Operation:
+    """An operation on the whole value; `phrases` are separated by `|`."""
+    return Operation(name, source, target, tuple(phrases.split("|")), ways, myth, block, level)
+
+
+_ITEM = {NUMBERS: "x", TEXT: "c", WORDS: "w"}
+
+
+def each(
+    name: str, source: str, phrases: str, *items: str, target: str = "", myth: str | None = None, level: int = 1
+) -> Operation:
+    """A map: `items` are expressions over one item (`x` a number, `c` a character, `w` a word)."""
+    item = _ITEM[source]
+    target = target or source
+
+    def whole(expression: str) -> str:
+        if source == TEXT:
+            return f"''.join({expression} for {item} in $v)"
+        return f"[{expression} for {item} in $v]"
+
+    return step(
+        name, source, target, phrases, *map(whole, items),
+        myth=whole(myth) if myth else None, block=_loop(source, item, items[0], None), level=level,
+    )  # fmt: skip
+
+
+def keep(name: str, source: str, phrases: str, *conditions: str, myth: str | None = None, level: int = 1) -> Operation:
+    """A filter: `conditions` are true for the items that stay."""
+    item = _ITEM[source]
+
+    def whole(condition: str) -> str:
+        if source == TEXT:
+            return f"''.join({item} for {item} in $v if {condition})"
+        return f"[{item} for {item} in $v if {condition}]"
+
+    return step(
+        name, source, source, phrases, *map(whole, conditions),
+        myth=whole(myth) if myth else None, block=_loop(source, item, item, conditions[0]), level=level,
+    )  # fmt: skip
+
+
+def total(
+    name: str, source: str, phrases: str, amount: str, condition: str | None, *ways: str, myth: str | None = None,
+    level: int = 1,
+) -> Operation:  # fmt: skip
+    """A sum: `amount` of every item for which `condition` holds, also written as a loop."""
+    item = _ITEM[source]
+    inner = f"    $o += {amount}" if condition is None else f"    if {condition}:\n        $o += {amount}"
+    block = f"$o = 0\nfor {item} in $v:\n{inner}"
+    return step(name, source, INT, phrases, *ways, myth=myth, block=block, level=level)
+
+
+def _loop(source: str, item: str, expression: str, condition: str | None) -> str:
+    start, gain = ("''", f"$o += {expression}") if source == TEXT else ("[]", f"$o.append({expression})")
+    inner = f"    {gain}" if condition is None else f"    if {condition}:\n        {gain}"
+    return f"$o = {start}\nfor {item} in $v:\n{inner}"

@@ -1,0 +1,41 @@
+"""The seed model's tokenizer: byte-level BPE behind Qwen2's own pre-tokenizer.
+
+transformers and vLLM put Qwen2's pre-tokenizer on every model of type qwen2, so it is the one trained with. It
+also keeps a prompt's last newline from merging with the first spaces of the completion.
+"""
+
+import json
+from collections.abc import Iterable
+from typing import Any
+
+from tokenizers import AddedToken, Regex, Tokenizer, decoders, models, normalizers, pre_tokenizers, trainers
+from transformers import Qwen2Tokenizer
+
+END = "<|endoftext|>"
+VOCABULARY = 1024
+_QWEN2_SPLIT = (
+    r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}| ?[^\s\p{L}\p{N}]+[\r\n]*"
+    r"|\s*[\r\n]+|\s+(?!\S)|\s+"
+)
+
+
+def train_tokenizer(texts: Iterable[str]) -> Qwen2Tokenizer:
+    """A tokenizer of 1,024 tokens; the end-of-text token also pads."""
+    bpe = Tokenizer(models.BPE())
+    bpe.normalizer = normalizers.NFC()
+    bpe.pre_tokenizer = pre_tokenizers.Sequence([
+        pre_tokenizers.Split(Regex(_QWEN2_SPLIT), behavior="isolated"),
+        pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False),
+    ])  # fmt: skip
+    bpe.decoder = decoders.ByteLevel()
+    trainer = trainers.BpeTrainer(
+        vocab_size=VOCABULARY, special_tokens=[END], initial_alphabet=pre_tokenizers.ByteLevel.alphabet(),
+        show_progress=False,
+    )  # fmt: skip
+    bpe.train_from_iterator(texts, trainer)
+    learned = json.loads(bpe.to_str())["model"]
+    special: dict[str, Any] = {"unk_token": None, "bos_token": None, "eos_token": AddedToken(END, special=True)}
+    return Qwen2Tokenizer(
+        vocab=learned["vocab"], merges=[tuple(pair) for pair in learned["merges"]], pad_token=END,
+        clean_up_tokenization_spaces=False, model_max_length=512, **special,
+    )  # fmt: skip
