@@ -24,6 +24,8 @@ bench = typer.Typer(
 )
 app.add_typer(bench, name="bench")
 
+IsolationFlag = Annotated[str | None, typer.Option(help="runsc, bubblewrap, pod or none. Default: the best there is.")]
+CellsFlag = Annotated[int | None, typer.Option(min=1, help="Cells side by side. Default: one per core.")]
 JsonFlag = Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")]
 
 
@@ -45,6 +47,62 @@ def run(
 
 
 @app.command()
+def execute(
+    source: Annotated[Path, typer.Argument(metavar="IN.jsonl[.gz]", help="id, candidates: [{code}], tests: [{code}].")],
+    out: Annotated[Path, typer.Option("-o", "--out", help="Where the matrices go.")],
+    isolation: IsolationFlag = None,
+    cells: CellsFlag = None,
+    compat: Annotated[bool, typer.Option(help="Tests are whole files that run beside the program.")] = False,
+) -> None:
+    """Run programs nobody vouches for on tests, in the sandbox.
+
+    One line out for each line in: `id`, `matrix` (a row per candidate, an outcome per test), `outputs`, `seconds`.
+    """
+    from ucoder.commands.execute import main
+
+    _run(main(source, out, isolation=isolation, cells=cells, compat=compat))
+
+
+@app.command()
+def select(
+    source: Annotated[Path, typer.Argument(metavar="IN.jsonl[.gz]", help="id, candidates: [{code}], tests: [{code}].")],
+    out: Annotated[Path, typer.Option("-o", "--out", help="Where the selections go.")],
+    strategy: Annotated[str | None, typer.Option(help="Selection rule; a wrong name lists them.")] = None,
+    min_confidence: Annotated[float, typer.Option(min=0, max=1, help="Abstain below this confidence.")] = 0.0,
+    isolation: IsolationFlag = None,
+    cells: CellsFlag = None,
+) -> None:
+    """Which program of each question is right, and how sure is that?
+
+    One line out for each line in: `id`, `selected` (index), `confidence`, `margin`, `abstained`, `clusters`.
+    """
+    from ucoder.commands.select import main
+
+    _run(main(source, out, strategy=strategy, min_confidence=min_confidence, isolation=isolation, cells=cells))
+
+
+@app.command()
+def evaluate(
+    benchmark: Annotated[str, typer.Option(help="Format: seed or humaneval.")] = "seed",
+    data: Annotated[Path | None, typer.Option(help="The benchmark's file.")] = None,
+    samples: Annotated[Path | None, typer.Option(help="Lines of task_id and completion.")] = None,
+    model: Annotated[str | None, typer.Option(help="`seed`, a model folder, or a served model's name.")] = None,
+    profile: Annotated[str, typer.Option(help="Prompt profile for --model.")] = "seed",
+    isolation: IsolationFlag = None,
+    as_json: JsonFlag = False,
+) -> None:
+    """pass@k of samples made elsewhere, or of a model, judged in the sandbox."""
+    from ucoder.commands.evaluate import main
+
+    _run(
+        main(
+            benchmark=benchmark, data=data, samples=samples, model=model, profile=profile,
+            isolation=isolation, as_json=as_json,
+        )
+    )  # fmt: skip
+
+
+@app.command()
 def serve(
     name: Annotated[str, typer.Argument(help=f"One of {', '.join(SERVICES)}; or `all`.")],
     listen: Annotated[str | None, typer.Option(help="host:port, overrides UCODER_LISTEN.")] = None,
@@ -54,8 +112,8 @@ def serve(
     from ucoder.runtime.settings import load
 
     async def main() -> None:
-        overrides = {"listen": listen} if listen else {}
-        await serve_services(load(**overrides), SERVICES if name == "all" else (name.replace("-", "_"),))
+        overrides: dict[str, object] = {"listen": listen} if listen else {}
+        await serve_services(load(None, **overrides), SERVICES if name == "all" else (name.replace("-", "_"),))
 
     _run(main())
 

@@ -78,7 +78,7 @@ async def _drive(
 
 
 async def _watch(
-    runs: runs_pb2_grpc.RunServiceStub, config: config_pb2.RunConfig, console: Console
+    runs: "runs_pb2_grpc.RunServiceAsyncStub", config: config_pb2.RunConfig, console: Console
 ) -> runs_pb2.RunStatus:
     """Shows how far the run is until it has ended."""
     status = runs_pb2.RunStatus()

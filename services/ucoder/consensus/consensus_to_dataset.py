@@ -27,7 +27,7 @@ async def run(service: Service, ended: pb.Consensus, run: pb.Run) -> list[pb.Dat
 
 
 async def _seal(
-    service: Service, run: pb.Run, iteration: int, endings: list[pb.Consensus], variant: pb.Variant
+    service: Service, run: pb.Run, iteration: int, endings: list[pb.Consensus], variant: pb.Variant.ValueType
 ) -> pb.Dataset:
     """Both variants hold the same problems: those selected. The control's rows hold a random candidate instead."""
     selected = [one for one in endings if one.ending == pb.ENDING_SELECTED]

@@ -2,7 +2,7 @@
 
 import contextlib
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 
 from ucoder.consensus.matrices import matrix_of
 from ucoder.consensus.verdicts import choose, verdict_of
@@ -64,10 +64,10 @@ class Service(consensus_pb2_grpc.ConsensusServiceServicer):
 
     def _verdict(
         self,
-        rows: list[pb.Row],
-        tests: list[pb.TestCase],
-        log_probs: list[float],
-        programs: list[str],
+        rows: Sequence[pb.Row],
+        tests: Sequence[pb.TestCase],
+        log_probs: Sequence[float],
+        programs: Sequence[str],
         request: consensus_pb2.SelectRequest | consensus_pb2.ClusterRequest,
     ) -> consensus_pb2.Verdict:
         matrix = matrix_of(rows, tests, log_probs, programs)

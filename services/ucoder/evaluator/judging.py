@@ -1,11 +1,11 @@
 """Right or wrong, by the sandbox: what a program returned on hidden inputs, and whether all of it is right."""
 
-from collections.abc import Sequence
+from collections.abc import AsyncIterable, Callable, Sequence
 from dataclasses import dataclass
 
 from ucoder.evaluator.benchmarks import Task
 from ucoder.v1 import artifacts_pb2 as pb
-from ucoder.v1 import config_pb2, sandbox_pb2, sandbox_pb2_grpc
+from ucoder.v1 import config_pb2, sandbox_pb2
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,13 +16,14 @@ class Judged:
     behaviour: tuple[str, ...]
 
 
-class Judge:
-    """Asks a SandboxService."""
+Execute = Callable[[sandbox_pb2.ExecuteRequest], AsyncIterable[sandbox_pb2.ExecuteResponse]]
 
-    def __init__(
-        self, sandbox: sandbox_pb2_grpc.SandboxServiceStub, limits: config_pb2.ExecutionConfig | None = None
-    ) -> None:
-        self._sandbox, self._limits = sandbox, limits
+
+class Judge:
+    """Asks a SandboxService: the `Execute` of a stub, or of a service in this process."""
+
+    def __init__(self, execute: Execute, limits: config_pb2.ExecutionConfig | None = None) -> None:
+        self._execute, self._limits = execute, limits
 
     async def judge(self, task: Task, programs: Sequence[str]) -> list[Judged]:
         """Judges programs by the task's own tests, in the order given. Equal programs cost one execution."""
@@ -47,7 +48,7 @@ class Judge:
         request = sandbox_pb2.ExecuteRequest(
             programs=programs, tests=tests, entry_point=entry_point, compat=compat, limits=self._limits
         )
-        rows = [answer.row async for answer in self._sandbox.Execute(request)]
+        rows = [answer.row async for answer in self._execute(request)]
         return sorted(rows, key=lambda row: row.program)
 
 

@@ -31,7 +31,7 @@ class Service(evaluator_pb2_grpc.EvaluatorServiceServicer):
 
     def judge(self, limits: config_pb2.ExecutionConfig | None = None) -> Judge:
         """The sandbox, asked for right and wrong."""
-        return Judge(self._world.stub(sandbox_pb2_grpc.SandboxServiceStub, "sandbox_runner"), limits)
+        return Judge(self._world.stub(sandbox_pb2_grpc.SandboxServiceStub, "sandbox_runner").Execute, limits)
 
     async def Evaluate(  # noqa: N802
         self, request: evaluator_pb2.EvaluateRequest, context: object

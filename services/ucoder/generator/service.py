@@ -44,7 +44,9 @@ class Service(generator_pb2_grpc.GeneratorServiceServicer):
         seen: set[str] = set()
 
         async def fresh(fingerprint: str) -> bool:
-            return not (fingerprint in seen or seen.add(fingerprint))
+            new = fingerprint not in seen
+            seen.add(fingerprint)
+            return new
 
         domains = list(request.config.domains)
         for number in range(request.count):

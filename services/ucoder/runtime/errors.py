@@ -54,3 +54,20 @@ class Misconfigured(Reject):
     """A flag, a file or an environment variable is wrong; the program says which and ends with code 2."""
 
     status = grpc.StatusCode.FAILED_PRECONDITION
+
+
+FAULTS: dict[grpc.StatusCode, type[UcoderError]] = {
+    grpc.StatusCode.INVALID_ARGUMENT: Reject,
+    grpc.StatusCode.UNIMPLEMENTED: Reject,
+    grpc.StatusCode.OUT_OF_RANGE: Reject,
+    grpc.StatusCode.NOT_FOUND: NotFound,
+    grpc.StatusCode.FAILED_PRECONDITION: Conflict,
+    grpc.StatusCode.UNAUTHENTICATED: Misconfigured,
+    grpc.StatusCode.PERMISSION_DENIED: Misconfigured,
+    grpc.StatusCode.RESOURCE_EXHAUSTED: Overloaded,
+}
+
+
+def of_call(error: grpc.aio.AioRpcError) -> UcoderError:
+    """What another service's status means here: its refusal is ours, anything else may pass with time."""
+    return FAULTS.get(error.code(), Retry)(error.details() or error.code().name)

@@ -11,7 +11,7 @@ import grpc
 import structlog
 from google.protobuf.message import Message
 
-from ucoder.runtime.errors import Misconfigured, UcoderError
+from ucoder.runtime.errors import Misconfigured, UcoderError, of_call
 from ucoder.runtime.settings import Settings
 from ucoder.runtime.telemetry import Telemetry
 from ucoder.runtime.validation import validate
@@ -20,7 +20,7 @@ log = structlog.get_logger()
 OPEN = ("/grpc.health.v1.Health/", "/grpc.reflection.")  # probes come without a token
 
 
-class Doorkeeper(grpc.aio.ServerInterceptor):  # type: ignore[misc]
+class Doorkeeper(grpc.aio.ServerInterceptor):
     """Wraps every handler of a server; a handler itself only computes and raises."""
 
     def __init__(self, settings: Settings, telemetry: Telemetry) -> None:
@@ -29,19 +29,23 @@ class Doorkeeper(grpc.aio.ServerInterceptor):  # type: ignore[misc]
         self._calls = 0
 
     async def intercept_service(
-        self, continuation: Callable[[Any], Awaitable[grpc.RpcMethodHandler]], details: grpc.HandlerCallDetails
-    ) -> grpc.RpcMethodHandler:
+        self,
+        continuation: Callable[[grpc.HandlerCallDetails], Awaitable[Any]],
+        handler_call_details: grpc.HandlerCallDetails,
+    ) -> Any:
         """The handler, guarded. Handlers take one request; what they answer is one message or a stream."""
+        details = handler_call_details
         handler = await continuation(details)
         if handler is None or details.method.startswith(OPEN) or handler.request_streaming:
             return handler
-        metadata = dict(details.invocation_metadata)
+        metadata = {key: str(value) for key, value in details.invocation_metadata}
 
-        async def unary(request: Message, context: grpc.aio.ServicerContext) -> Message:
+        async def unary(request: Message, context: Any) -> Message:
             async with _Guard(self, details.method, metadata, request, context) as seconds, asyncio.timeout(seconds):
-                return await handler.unary_unary(request, context)  # type: ignore[no-any-return]
+                answer: Message = await handler.unary_unary(request, context)
+            return answer
 
-        async def stream(request: Message, context: grpc.aio.ServicerContext) -> AsyncIterator[Message]:
+        async def stream(request: Message, context: Any) -> AsyncIterator[Message]:
             async with _Guard(self, details.method, metadata, request, context) as seconds, asyncio.timeout(seconds):
                 async for answer in handler.unary_stream(request, context):
                     yield answer
@@ -90,7 +94,8 @@ class _Guard:
         left = self._context.time_remaining()
         return keeper._settings.rpc_seconds if left is None else min(left, keeper._settings.rpc_seconds)
 
-    async def __aexit__(self, kind: Any, error: BaseException | None, trace: Any) -> bool:
+    async def __aexit__(self, kind: Any, error: BaseException | None, trace: Any) -> None:
+        error = of_call(error) if isinstance(error, grpc.aio.AioRpcError) else error
         try:
             if isinstance(error, UcoderError):
                 await self._abort(error.status, str(error))
@@ -103,7 +108,6 @@ class _Guard:
                 self._status = grpc.StatusCode.CANCELLED
         finally:
             self._count()
-        return False
 
     def _caller(self) -> str | None:
         offered = self._metadata.get("authorization", "").removeprefix("Bearer ").encode()
@@ -149,14 +153,14 @@ def open_port(server: grpc.aio.Server, settings: Settings) -> int:
     """Binds the door and answers its port; Misconfigured when it is taken or a certificate cannot be read."""
     try:
         if settings.tls_certificate is None:
-            return server.add_insecure_port(settings.listen)  # type: ignore[no-any-return]
+            return server.add_insecure_port(settings.listen)
         if settings.tls_key is None:
             raise Misconfigured("UCODER_TLS_CERTIFICATE needs UCODER_TLS_KEY beside it.")
         authority = settings.tls_client_ca.read_bytes() if settings.tls_client_ca else None
         credentials = grpc.ssl_server_credentials(
             [(settings.tls_key.read_bytes(), settings.tls_certificate.read_bytes())], authority, authority is not None
         )
-        return server.add_secure_port(settings.listen, credentials)  # type: ignore[no-any-return]
+        return server.add_secure_port(settings.listen, credentials)
     except OSError as error:
         raise Misconfigured(f"TLS: {error.filename}: {error.strerror}.") from None
     except RuntimeError:

@@ -13,6 +13,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import grpc
 import structlog
 from google.protobuf.message import Message
 from nats.aio.msg import Msg
@@ -22,7 +23,7 @@ from ucoder.flow import BRIEF_KINDS, Arrow
 from ucoder.runtime.artifacts import Artifacts, brief_named, brief_of
 from ucoder.runtime.bus import Bus, parse
 from ucoder.runtime.dead_letters import DeadLetters
-from ucoder.runtime.errors import NotFound, Overloaded, Reject, Retry, UcoderError
+from ucoder.runtime.errors import NotFound, Overloaded, Reject, Retry, UcoderError, of_call
 from ucoder.runtime.pull import Pull
 from ucoder.runtime.run_states import RunStates
 from ucoder.runtime.settings import Settings
@@ -157,7 +158,10 @@ class Worker:
                 await self._bus.publish(found)
                 return
         source = await self._artifacts.load(ref)
-        product = await self._run(source, await self._run_of(ref.run))
+        try:
+            product = await self._run(source, await self._run_of(ref.run))
+        except grpc.aio.AioRpcError as error:
+            raise of_call(error) from error
         if product is None:
             return
         if isinstance(product, Dropped):

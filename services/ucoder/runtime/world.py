@@ -1,9 +1,9 @@
 """What a service is given: the bus, the store, the model, and the way to the other services."""
 
 import contextlib
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field
-from typing import Any, TypeVar
+from typing import TypeVar
 
 import grpc
 
@@ -56,7 +56,7 @@ class World:
             self._stack.push_async_callback(self._model.close)
         return self._model
 
-    def stub(self, stub: type[S], service: str) -> S:
+    def stub(self, stub: Callable[[grpc.aio.Channel], S], service: str) -> S:
         """A gRPC stub of another service, or of this process where `UCODER_PEERS` does not name that service."""
         peers = dict(entry.split("=", 1) for entry in self.settings.peers.split(",") if "=" in entry)
         address = peers.get(service) or (self.address if service in self.services else "")
@@ -65,8 +65,7 @@ class World:
         if address not in self._channels:
             self._channels[address] = channel = self._dial(address)
             self._stack.push_async_callback(channel.close)
-        make: Any = stub
-        return make(self._channels[address])  # type: ignore[no-any-return]
+        return stub(self._channels[address])
 
     def _dial(self, address: str) -> grpc.aio.Channel:
         limit = self.settings.max_message_mb << 20

@@ -1,4 +1,4 @@
-"""HumanEval's JSONL (task_id, prompt, entry_point, canonical_solution, test): HumanEval itself, HumanEval+, the seed's."""
+"""HumanEval's JSONL (task_id, prompt, entry_point, canonical_solution, test): HumanEval, HumanEval+, the seed's."""
 
 import ast
 from typing import Any
@@ -40,5 +40,5 @@ class _Renamed(ast.NodeTransformer):
     def __init__(self, parameter: str, entry_point: str) -> None:
         self._parameter, self._entry_point = parameter, entry_point
 
-    def visit_Name(self, node: ast.Name) -> ast.Name:  # noqa: N802
+    def visit_Name(self, node: ast.Name) -> ast.Name:
         return ast.Name(self._entry_point, node.ctx) if node.id == self._parameter else node

@@ -40,7 +40,7 @@ async def _iteration(artifacts: Artifacts, run: str, name: str, base: pb.Evaluat
     evaluation = await artifacts.get(pb.Evaluation, run, name)
     dataset = await artifacts.get(pb.Dataset, run, name)
     checkpoint = evaluation.served.checkpoint
-    gain = paired_bootstrap(_per_task(evaluation), _per_task(base))
+    gain, _ = paired_bootstrap(_per_task(evaluation), _per_task(base))
     return {
         "index": dataset.iteration,
         **scores_of(evaluation),

@@ -8,7 +8,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 BLUE, ORANGE, GREY, GREEN, RED = "#2563eb", "#ea580c", "#6b7280", "#16a34a", "#dc2626"
-STYLE = {
+STYLE: Any = {
     "svg.fonttype": "none", "font.family": "sans-serif", "font.size": 10, "axes.spines.top": False,
     "axes.spines.right": False, "axes.grid": True, "grid.alpha": 0.25, "svg.hashsalt": "ucoder",
 }  # fmt: skip

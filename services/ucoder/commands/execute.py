@@ -1,0 +1,69 @@
+"""`ucoder execute`: every program of a file on its tests, in the sandbox."""
+
+import time
+from collections.abc import AsyncIterator, Sequence
+from pathlib import Path
+
+from rich.console import Console
+from rich.progress import track
+
+from ucoder.commands.jsonl import Question, read_questions, writing
+from ucoder.core.outcomes import Outcome
+from ucoder.runtime.settings import Settings, load
+from ucoder.sandbox_runner.job import Job, Limits, Row
+from ucoder.sandbox_runner.sandbox import Sandbox
+
+NOTE = "executed without isolation: these programs could do anything this user can"
+
+
+async def main(source: Path, out: Path, *, isolation: str | None, cells: int | None, compat: bool) -> None:
+    """Writes one line a question: id, matrix (a row per candidate), outputs, seconds."""
+    questions = read_questions(source)
+    settings = settings_of(isolation, cells)
+    async with Sandbox.open(isolation=settings.isolation, cells=settings.cells) as sandbox:
+        with writing(out) as write:
+            async for question, rows, seconds in executed(sandbox, questions, compat=compat):
+                write(
+                    {
+                        "id": question.id,
+                        "matrix": [[str(outcome) for outcome in row.outcomes] for row in rows],
+                        "outputs": [list(row.outputs) for row in rows],
+                        "seconds": round(seconds, 3),
+                        **note(sandbox.isolation),
+                    }
+                )
+
+
+async def executed(
+    sandbox: Sandbox, questions: Sequence[Question], *, compat: bool = False, limits: Limits | None = None
+) -> AsyncIterator[tuple[Question, list[Row], float]]:
+    """Each question with its rows in the order of its programs and the seconds it took, behind a progress bar."""
+    console = Console(stderr=True)
+    for question in track(questions, "executing", console=console, disable=not console.is_terminal):
+        started = time.perf_counter()
+        job = Job(
+            programs=question.programs,
+            tests=question.tests,
+            entry_point=question.entry_point,
+            language=question.language,
+            limits=limits or Limits(),
+            mode="compat" if compat else "outside",
+        )
+        rows = sorted([row async for row in sandbox.execute(job)], key=lambda row: row.program)
+        yield question, rows, time.perf_counter() - started
+
+
+def settings_of(isolation: str | None, cells: int | None) -> Settings:
+    """Settings from the environment, with the flags over them."""
+    flags: dict[str, object] = {"isolation": isolation, "cells": cells}
+    return load(None, **{name: value for name, value in flags.items() if value is not None})
+
+
+def note(isolation: str) -> dict[str, str]:
+    """What every line must say when nothing held the programs."""
+    return {"warning": NOTE} if isolation == "none" else {}
+
+
+def passed(row: Row) -> bool:
+    """Whether a program passed everything."""
+    return all(outcome is Outcome.PASSED for outcome in row.outcomes)
