@@ -1,0 +1,33 @@
+"""The model card of a checkpoint: where it comes from, in words and in front matter that the hub reads."""
+
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+from ucoder.trainer.job import Job
+
+
+def model_card(job: Job, summary: dict[str, Any]) -> str:
+    """README.md of a checkpoint folder."""
+    recipe = job.recipe
+    return f"""---
+library_name: transformers
+base_model: {Path(job.base).name}
+pipeline_tag: text-generation
+tags: [ucoder, code]
+---
+# A checkpoint made by ucoder {version("ucoder")}
+
+Fine-tuned on programs that its base wrote itself and that execution-driven consensus selected (UCoder, arXiv 2512.17385).
+No human solution and no reference answer was used.
+
+| | |
+|---|---|
+| base | `{job.base}` |
+| examples | {summary["examples"]} ({summary["too_long"]} left out as too long) |
+| steps | {summary["steps"]}, batches of {recipe.batch} |
+| recipe | AdamW, learning rate {recipe.learning_rate:g}, cosine, warm-up {recipe.warmup:g}, {recipe.epochs} epochs |
+| loss per token | {summary["first_loss"]:.4f} in the first epoch, {summary["last_loss"]:.4f} in the last |
+| seed | {recipe.seed} |
+| training | `{job.fingerprint}` (SHA-256 of base path, examples, recipe) |
+"""

@@ -1,0 +1,151 @@
+"""Supervised fine-tuning, the paper's recipe: AdamW, cosine with warm-up, a few epochs, loss on the completion alone.
+
+A short torch loop instead of transformers' Trainer or TRL: with length-sorted batches it took 45 s where Trainer took
+95 s and TRL 146 s, for the same losses to 1e-6 (1,280 examples x 3 epochs of a 0.95 M model, one CPU thread), and
+what decides a result, the order of examples and the divisor of the loss, is in plain sight.
+"""
+
+import math
+import random
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import torch
+from torch.nn import functional
+
+from ucoder.runtime.errors import Reject
+
+IGNORED = -100
+
+
+@dataclass(frozen=True, slots=True)
+class Tokens:
+    """One example: `ids` of prompt, completion and end of text, the first `prompt` of them given."""
+
+    ids: tuple[int, ...]
+    prompt: int
+
+
+@dataclass(frozen=True, slots=True)
+class Recipe:
+    """See config.proto, TrainingConfig."""
+
+    learning_rate: float
+    epochs: int
+    batch: int
+    micro_batch: int
+    warmup: float
+    weight_decay: float
+    max_grad_norm: float
+    seed: int
+
+
+@dataclass(slots=True)
+class State:
+    """How far a training is; with weights and optimiser, all that a resumed one needs."""
+
+    step: int = 0
+    losses: list[float] = field(default_factory=list)
+    """Per target token, of each step."""
+    targets: list[int] = field(default_factory=list)
+    """Target tokens of each step."""
+    tokens: int = 0
+    """All tokens that passed through the model."""
+    seconds: float = 0.0
+
+
+def tokenize(
+    tokenizer: Any, examples: Sequence[tuple[str, str]], end: int, max_tokens: int
+) -> tuple[list[Tokens], int]:
+    """(prompt, completion) pairs as tokens, and how many were left out for being longer than `max_tokens`.
+
+    Prompt and completion are tokenised apart, as the model meets them when it samples. Raises Reject when none fits.
+    """
+    found = []
+    for prompt, completion in examples:
+        given = tokenizer(prompt)["input_ids"]
+        written = tokenizer(completion, add_special_tokens=False)["input_ids"]
+        if len(given) + len(written) < max_tokens:
+            found.append(Tokens((*given, *written, end), len(given)))
+    if not found:
+        raise Reject(f"none of {len(examples)} training examples fits into {max_tokens} tokens.")
+    return found, len(examples) - len(found)
+
+
+def steps_per_epoch(examples: int, recipe: Recipe) -> int:
+    """Optimiser steps; the last of an epoch may be a smaller batch."""
+    return math.ceil(examples / recipe.batch)
+
+
+def batches(examples: Sequence[Tokens], recipe: Recipe) -> Iterator[list[list[Tokens]]]:
+    """The batch of every step, cut into micro-batches of similar length; a function of examples and recipe alone."""
+    for epoch in range(recipe.epochs):
+        order = random.Random(f"{recipe.seed} {epoch}").sample(range(len(examples)), len(examples))
+        for at in range(0, len(order), recipe.batch):
+            batch = sorted((examples[i] for i in order[at : at + recipe.batch]), key=lambda one: len(one.ids))
+            yield [batch[i : i + recipe.micro_batch] for i in range(0, len(batch), recipe.micro_batch)]
+
+
+def rate(step: int, steps: int, recipe: Recipe) -> float:
+    """Learning rate of a step: linear warm-up, then half a cosine down to zero."""
+    warm = max(1, round(recipe.warmup * steps)) if recipe.warmup else 0
+    if step < warm:
+        return recipe.learning_rate * (step + 1) / warm
+    return recipe.learning_rate * 0.5 * (1 + math.cos(math.pi * (step - warm) / max(1, steps - warm)))
+
+
+def targets(batch: Sequence[Tokens]) -> int:
+    """Tokens that carry loss."""
+    return sum(len(one.ids) - one.prompt for one in batch)
+
+
+def loss_of(model: Any, batch: Sequence[Tokens], device: torch.device) -> torch.Tensor:
+    """Summed cross-entropy of the completions' tokens, float32. Padding stands on the right, where causality hides it."""
+    width = max(len(one.ids) for one in batch)
+    ids = torch.tensor([list(one.ids) + [0] * (width - len(one.ids)) for one in batch], device=device)
+    wanted = torch.tensor(
+        [[IGNORED] * one.prompt + list(one.ids[one.prompt :]) + [IGNORED] * (width - len(one.ids)) for one in batch],
+        device=device,
+    )
+    kept = width - min(one.prompt for one in batch) + 1  # logits of the prompts alone would fill the memory for nothing
+    logits = model(input_ids=ids, use_cache=False, logits_to_keep=kept).logits[:, :-1].float()
+    wanted = wanted[:, width - kept + 1 :]
+    return functional.cross_entropy(logits.flatten(0, 1), wanted.flatten(), ignore_index=IGNORED, reduction="sum")
+
+
+def optimiser(model: Any, recipe: Recipe) -> torch.optim.AdamW:
+    """AdamW; weight decay spares biases and norms, as is usual."""
+    weights = [p for p in model.parameters() if p.requires_grad]
+    groups = [
+        {"params": [p for p in weights if p.dim() > 1], "weight_decay": recipe.weight_decay},
+        {"params": [p for p in weights if p.dim() <= 1], "weight_decay": 0.0},
+    ]
+    return torch.optim.AdamW([group for group in groups if group["params"]], lr=recipe.learning_rate)
+
+
+def take_step(
+    model: Any, optimizer: torch.optim.AdamW, batch: Sequence[Sequence[Tokens]], learning_rate: float, recipe: Recipe,
+    device: torch.device,
+) -> float:  # fmt: skip
+    """One optimiser step over a batch in micro-batches; returns its loss per target token.
+
+    The divisor is the whole batch's number of target tokens, so micro-batches change the memory and nothing else.
+    Raises Reject when the loss is not a finite number: the weights are left as they were.
+    """
+    for group in optimizer.param_groups:
+        group["lr"] = learning_rate
+    optimizer.zero_grad(set_to_none=True)
+    count = sum(targets(part) for part in batch)
+    total = 0.0
+    for part in batch:
+        loss = loss_of(model, part, device) / count
+        loss.backward()
+        total += loss.item()
+    if not math.isfinite(total):
+        raise Reject(f"the loss became {total}: lower training.learning_rate ({recipe.learning_rate:g}).")
+    norm = torch.nn.utils.clip_grad_norm_(model.parameters(), recipe.max_grad_norm or math.inf)
+    if not torch.isfinite(norm):
+        raise Reject(f"the gradient became {norm.item()}: lower training.learning_rate ({recipe.learning_rate:g}).")
+    optimizer.step()
+    return total

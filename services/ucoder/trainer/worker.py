@@ -1,0 +1,204 @@
+"""A training in a process of its own: `python -m ucoder.trainer.worker JOB.json [PARENT_PID]`.
+
+One JSON object per line on stdout: {"progress": {...}} after each step, then {"done": {...}} or
+{"error": NAME, "text": LINE} with an error of runtime/errors.py. Killed and started again with the same job, it goes
+on from the last saved step and ends with the same weights.
+"""
+
+import errno
+import fcntl
+import json
+import math
+import os
+import resource
+import shutil
+import sys
+import time
+from dataclasses import asdict
+from pathlib import Path
+from typing import IO, Any
+
+import torch
+from transformers.utils import logging
+
+from ucoder.models.checkpoint import Checkpoint, load
+from ucoder.models.decoding import Decoder
+from ucoder.models.lifeline import tie_to_parent
+from ucoder.runtime.errors import Conflict, Reject, Retry, UcoderError
+from ucoder.trainer import sft
+from ucoder.trainer.card import model_card
+from ucoder.trainer.files import place_file, place_folder
+from ucoder.trainer.job import Job
+
+RESULT = "ucoder_training.json"
+"""In the checkpoint's folder: the summary, so that a finished training is recognised and not done again."""
+
+
+class Training:
+    """One job."""
+
+    def __init__(self, job: Job, out: IO[str]) -> None:
+        self._job, self._out = job, out
+        self._state_file = Path(job.work) / "state.pt"
+
+    def run(self) -> dict[str, Any]:
+        """Trains, or resumes, or finds it done; returns the summary with the probe text's log-probability."""
+        if (found := finished(self._job)) is not None:
+            return found
+        checkpoint = load(self._job.base)
+        dtype = _stored_dtype(self._job.base)
+        end = checkpoint.tokenizer.eos_token_id
+        limit = min(self._job.max_tokens, checkpoint.context)
+        examples, too_long = sft.tokenize(checkpoint.tokenizer, self._job.examples, end, limit)
+        state = self._train(checkpoint, examples)
+        checkpoint.model.to(dtype).float()  # what is measured are the weights as they are stored
+        probe = Decoder(checkpoint).score(self._job.probe_text).mean_log_prob
+        summary = {
+            **_summary(state, sft.steps_per_epoch(len(examples), self._job.recipe)),
+            "examples": len(examples), "too_long": too_long, "device": _device_name(checkpoint.model.device),
+            "probe_log_prob": probe,
+        }  # fmt: skip
+        place_folder(Path(self._job.out), lambda folder: self._write(folder, checkpoint, dtype, summary))
+        return summary
+
+    def _train(self, checkpoint: Checkpoint, examples: list[sft.Tokens]) -> sft.State:
+        model, recipe = checkpoint.model.float().train(), self._job.recipe
+        if model.device.type == "cuda":
+            model.gradient_checkpointing_enable()
+        torch.manual_seed(recipe.seed)
+        optimizer = sft.optimiser(model, recipe)
+        state = self._resume(model, optimizer)
+        steps = sft.steps_per_epoch(len(examples), recipe) * recipe.epochs
+        started, saved = time.perf_counter() - state.seconds, time.perf_counter()
+        pause = self._job.save_seconds
+        for step, batch in enumerate(sft.batches(examples, recipe)):
+            if step < state.step:
+                continue
+            with torch.autocast("cuda", torch.bfloat16, enabled=model.device.type == "cuda"):
+                loss = sft.take_step(model, optimizer, batch, sft.rate(step, steps, recipe), recipe, model.device)
+            state.step = step + 1
+            state.losses.append(loss)
+            state.targets.append(sum(map(sft.targets, batch)))
+            state.tokens += sum(len(one.ids) for part in batch for one in part)
+            state.seconds = time.perf_counter() - started
+            self._report(state, steps)
+            if time.perf_counter() - saved >= pause and state.step < steps:
+                began = time.perf_counter()
+                self._save(model, optimizer, state)
+                saved = time.perf_counter()
+                pause = max(self._job.save_seconds, 20 * (saved - began))  # at most a twentieth of the time
+        return state
+
+    def _report(self, state: sft.State, steps: int) -> None:
+        memory = torch.cuda.max_memory_allocated() / 2**20 if torch.cuda.is_available() else _resident_mb()
+        progress = {
+            "step": state.step, "steps": steps, "loss": state.losses[-1],
+            "tokens_per_second": state.tokens / state.seconds,
+            "seconds_left": state.seconds / state.step * (steps - state.step), "memory_mb": memory,
+        }  # fmt: skip
+        say(self._out, {"progress": progress})
+
+    def _save(self, model: Any, optimizer: torch.optim.AdamW, state: sft.State) -> None:
+        content = {
+            "job": self._job.fingerprint, "state": asdict(state), "model": model.state_dict(),
+            "optimizer": optimizer.state_dict(),
+        }  # fmt: skip
+        place_file(self._state_file, lambda path: torch.save(content, path))
+
+    def _resume(self, model: Any, optimizer: torch.optim.AdamW) -> sft.State:
+        """The saved state, put back; a fresh one when there is none for this very job."""
+        if not self._state_file.exists():
+            return sft.State()
+        content = torch.load(self._state_file, map_location=model.device, weights_only=True)
+        if content["job"] != self._job.fingerprint:
+            return sft.State()
+        model.load_state_dict(content["model"])
+        optimizer.load_state_dict(content["optimizer"])
+        return sft.State(**content["state"])
+
+    def _write(self, folder: Path, checkpoint: Checkpoint, dtype: torch.dtype, summary: dict[str, Any]) -> None:
+        checkpoint.model.to(dtype).save_pretrained(folder)
+        checkpoint.tokenizer.save_pretrained(folder)
+        (folder / "README.md").write_text(model_card(self._job, summary))
+        (folder / RESULT).write_text(json.dumps({"training": self._job.fingerprint, **summary}, indent=2) + "\n")
+
+
+def finished(job: Job) -> dict[str, Any] | None:
+    """The summary of this very training when its checkpoint is there. Raises Conflict when another one is."""
+    out = Path(job.out)
+    if not out.exists():
+        return None
+    file = out / RESULT
+    found = json.loads(file.read_text()) if file.is_file() else {}
+    if found.pop("training", None) != job.fingerprint:
+        raise Conflict(f"{out} exists and was made by another training: remove it or choose another folder.")
+    return found  # type: ignore[no-any-return]
+
+
+def say(out: IO[str], message: dict[str, Any]) -> None:
+    """One line to the parent."""
+    print(json.dumps(message), file=out, flush=True)
+
+
+def _summary(state: sft.State, per_epoch: int) -> dict[str, Any]:
+    def mean(part: slice) -> float:
+        weighted = [loss * count for loss, count in zip(state.losses[part], state.targets[part], strict=True)]
+        return math.fsum(weighted) / sum(state.targets[part])
+
+    return {
+        "steps": state.step, "losses": state.losses, "tokens": state.tokens, "seconds": state.seconds,
+        "first_loss": mean(slice(per_epoch)), "last_loss": mean(slice(-per_epoch, None)),
+    }  # fmt: skip
+
+
+def _stored_dtype(base: str) -> torch.dtype:
+    """What the base's weights are stored as; checkpoints are stored alike."""
+    config = json.loads((Path(base) / "config.json").read_text())
+    return getattr(torch, config.get("dtype") or config.get("torch_dtype") or "float32")  # type: ignore[no-any-return]
+
+
+def _device_name(device: torch.device) -> str:
+    return torch.cuda.get_device_name(device) if device.type == "cuda" else f"cpu, {torch.get_num_threads()} thread(s)"
+
+
+def _resident_mb() -> float:
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+
+
+def main() -> int:
+    """Runs the job; what goes wrong in the world or in the job is one line, anything else a traceback."""
+    if len(sys.argv) > 2:
+        tie_to_parent(int(sys.argv[2]))
+    out = os.fdopen(os.dup(1), "w")
+    os.dup2(2, 1)  # what a library prints must not land between lines
+    torch.set_num_threads(max(1, int(os.environ.get("OMP_NUM_THREADS", "1"))))
+    torch.use_deterministic_algorithms(True, warn_only=True)
+    logging.disable_progress_bar()
+    logging.set_verbosity_error()
+    job = Job.read(Path(sys.argv[1]))
+    try:
+        with open(Path(job.work) / "lock", "w") as lock:
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                raise Retry(f"another process is training {job.out}.") from None
+            say(out, {"done": Training(job, out).run()})
+        return 0
+    except UcoderError as error:
+        wrong = error
+    except torch.OutOfMemoryError as error:
+        first = str(error).partition("\n")[0]
+        wrong = Reject(f"out of GPU memory: lower training.micro_batch or training.max_tokens. {first}")
+    except MemoryError:
+        wrong = Retry("out of memory while training: lower training.micro_batch, or free some.")
+    except OSError as error:
+        if error.errno not in (errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.EROFS):
+            raise
+        free = shutil.disk_usage(job.work).free >> 20
+        wrong = Retry(f"cannot write {error.filename or job.out}: {error.strerror}, {free} MB free there.")
+    say(out, {"error": type(wrong).__name__, "text": str(wrong)})
+    return 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
