@@ -94,17 +94,24 @@ class BlockPlan:
 
 
 @dataclass(frozen=True, slots=True)
+class CompatPlan:
+    """A whole file that runs beside the program and decides there: declared, and forgeable."""
+
+    source: str
+
+
+@dataclass(frozen=True, slots=True)
 class BrokenPlan:
     """A test that cannot be read."""
 
     reason: str
 
 
-Plan = CallPlan | ScriptPlan | BlockPlan | BrokenPlan
+Plan = CallPlan | ScriptPlan | BlockPlan | CompatPlan | BrokenPlan
 
 
-def read(test: TestCase, entry_point: str = "") -> Plan:
-    """The plan of one Python test."""
+def read(test: TestCase, entry_point: str = "", compat: bool = False) -> Plan:
+    """The plan of one Python test; with `compat` any file runs beside the program."""
     if test.stdin is not None:
         return ScriptPlan(test.stdin, test.expected_stdout)
     try:
@@ -113,6 +120,8 @@ def read(test: TestCase, entry_point: str = "") -> Plan:
         return BrokenPlan(f"the test does not parse: {error}")
     if not body:
         return BrokenPlan("the test is empty")
+    if compat:
+        return CompatPlan(test.code)
     if len(body) == 1:
         statement = body[0]
         if isinstance(statement, ast.Expr) and _is_call(statement.value, entry_point):

@@ -49,18 +49,21 @@ class Opaque:
         return hash(self.name)
 
 
-def canonical(value: object, limit: int = 1 << 20) -> str:
-    """The text of any value, at most about `limit` characters; raises `TooLarge` beyond."""
+def canonical(value: object, limit: int = 1 << 20, refer: Callable[[Any], str] | None = None) -> str:
+    """The text of any value, at most about `limit` characters; raises `TooLarge` beyond.
+
+    `refer` names opaque values, so that a later step can speak of them: its text, e.g. `<#3>`, takes their place.
+    """
     kind = type(value)
     if kind in _SIMPLE and kind is not int and kind is not str:
         return repr(value)
-    writer = _Writer(limit)
+    writer = _Writer(limit, refer)
     return writer.text(value, 0)
 
 
 class _Writer:
-    def __init__(self, limit: int) -> None:
-        self.left = limit
+    def __init__(self, limit: int, refer: Callable[[Any], str] | None) -> None:
+        self.left, self.refer = limit, refer
         self.open: set[int] = set()
 
     def spend(self, text: str) -> str:
@@ -83,7 +86,7 @@ class _Writer:
             return self.spend(float.__repr__(value))
         write = next((_WRITERS[base] for base in kind.__mro__ if base in _WRITERS), None)
         if write is None:
-            return self.spend(f"<{_name(kind)}>")
+            return self.spend(self.refer(value) if self.refer else f"<{_name(kind)}>")
         if depth >= MAX_DEPTH:
             return self.spend("<deep>")
         if id(value) in self.open:
@@ -172,7 +175,7 @@ _WRITERS: dict[type, Callable[[_Writer, Any, int], str]] = {
 _TOKEN = re.compile(
     r"""\s*(?:(?P<number>-?(?:0x[0-9a-f]+|(?:\d+\.?\d*(?:e[+-]?\d+)?|inf|nan)))(?![\w.])"""
     r"""|(?P<string>b?(?:'(?:[^'\\\n]|\\.)*'|"(?:[^"\\\n]|\\.)*"))"""
-    r"""|(?P<opaque><\w*>)|(?P<name>[A-Za-z]\w*)|(?P<mark>[\[\](){},:]))"""
+    r"""|(?P<opaque><[#@=]?\w*>)|(?P<name>[A-Za-z]\w*)|(?P<mark>[\[\](){},:]))"""
 )
 _NAMES: dict[str, object] = {
     "None": None, "True": True, "False": False, "Ellipsis": Ellipsis, "NotImplemented": NotImplemented
@@ -192,12 +195,14 @@ _MAKERS: dict[str, Callable[..., Any]] = {
 }
 
 
-def parse(text: str) -> Any:
+def parse(text: str, resolve: Callable[[str], Any] | None = None) -> Any:
     """The value a canonical text stands for; whatever was opaque is `Opaque`. Raises `Unreadable`, never anything else.
+
+    `resolve` gives the value of a reference (`refer` above); its errors are its own.
 
     The text is hostile: nothing is evaluated, names come from a fixed table, depth is bounded, time is linear.
     """
-    reader = _Reader(text)
+    reader = _Reader(text, resolve or Opaque)
     try:
         value = reader.value(0)
     except (ValueError, TypeError, ArithmeticError, SyntaxError, RecursionError) as error:
@@ -208,8 +213,8 @@ def parse(text: str) -> Any:
 
 
 class _Reader:
-    def __init__(self, text: str) -> None:
-        self.source, self.at = text, 0
+    def __init__(self, text: str, resolve: Callable[[str], Any]) -> None:
+        self.source, self.at, self.resolve = text, 0, resolve
         self.advance()
 
     def advance(self) -> None:
@@ -236,7 +241,7 @@ class _Reader:
         if kind == "string":
             return literal_eval(token)
         if kind == "opaque":
-            return Opaque(token[1:-1])
+            return self.resolve(token[1:-1])
         if kind == "name":
             if token in _NAMES:
                 return _NAMES[token]

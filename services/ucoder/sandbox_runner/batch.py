@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field
 from typing import Any
 
+from ucoder.core.outcomes import Outcome
 from ucoder.core.tame import Nature
 from ucoder.sandbox_runner.cell import Ending, Report, Result
 from ucoder.sandbox_runner.job import Limits
@@ -23,6 +24,8 @@ class Program:
     results: list[Result | None]
     peak_mb: float = 0.0
     note: str = ""
+    verdicts: dict[int, Outcome] = field(default_factory=dict)
+    """Of the tests that a judge decides, by number."""
     deaths: int = 0
     timeouts: int = 0
 

@@ -12,9 +12,17 @@ from typing import Any, Final
 
 from ucoder.sandbox_runner.isolation import Launch
 
-STATUSES: Final = frozenset(
-    ["ok", "stdout", "exception", "timeout_cpu", "out_of_memory", "output_limit", "process_limit", "abandoned"]
-)
+_FAILURES = {"exception", "timeout_cpu", "out_of_memory", "output_limit", "process_limit", "abandoned"}
+STATUSES: Final = {
+    "call": _FAILURES | {"ok"},
+    "steps": _FAILURES | {"ok"},
+    "script": _FAILURES | {"stdout"},
+    "compat": _FAILURES | {"passed", "failed"},
+    "judge": _FAILURES | {"passed", "failed", "unsupported", "stopped", "steps"},
+}
+"""What may be said of a test of each kind. Only a judge, or a test declared to run beside its program, speaks of
+passing.
+"""
 _LARGEST_FRAME = 9 << 20
 _START_SECONDS = 30.0
 _SLACK_SECONDS = 5.0
@@ -26,7 +34,7 @@ class CellLost(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """What the inside says about one test: a status of `STATUSES`, a text, seconds."""
+    """What the inside says about one test: a status of its kind, a text, seconds."""
 
     status: str
     text: str
@@ -152,14 +160,15 @@ def read_report(payload: bytes, job: dict[str, Any]) -> Report | None:
             return None
         if not isinstance(first, int) or first < job["first"] or first + len(results) > len(job["tests"]):
             return None
-        return Report(program, first, tuple(map(_result, results)), doubt[:200])
+        kinds = [kind for kind, _ in job["tests"][first : first + len(results)]]
+        return Report(program, first, tuple(map(_result, results, kinds)), doubt[:200])
     except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
         return None
 
 
-def _result(item: Any) -> Result:
+def _result(item: Any, kind: str) -> Result:
     status, text, seconds = item
-    if status not in STATUSES or not isinstance(text, str) or not isinstance(seconds, int | float):
+    if status not in STATUSES[kind] or not isinstance(text, str) or not isinstance(seconds, int | float):
         raise ValueError("not a result")
     if not 0 <= seconds < 1e6:
         raise ValueError("no such time")

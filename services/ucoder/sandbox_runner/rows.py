@@ -1,12 +1,12 @@
 """Rows from results: here, outside, what a program returned meets what was expected."""
 
 from ucoder.core.outcomes import Outcome
-from ucoder.core.test_cases import BlockPlan, BrokenPlan, CallPlan, Plan, ScriptPlan
+from ucoder.core.test_cases import BlockPlan, BrokenPlan, CallPlan, CompatPlan, Plan, ScriptPlan
 from ucoder.core.verdict import judge, same_output
 from ucoder.sandbox_runner.batch import Program
 from ucoder.sandbox_runner.cell import Result
 
-_OUTCOMES = {
+OUTCOMES = {
     "exception": Outcome.EXCEPTION,
     "timeout_cpu": Outcome.TIMEOUT_CPU,
     "timeout_wall": Outcome.TIMEOUT_WALL,
@@ -15,59 +15,55 @@ _OUTCOMES = {
     "output_limit": Outcome.OUTPUT_LIMIT,
     "process_limit": Outcome.PROCESS_LIMIT,
     "crashed": Outcome.CRASHED,
+    "passed": Outcome.PASSED,
+    "failed": Outcome.FAILED,
     "infra_error": Outcome.INFRA_ERROR,
 }
 
 
-def runnable(plans: list[Plan]) -> list[int]:
-    """Numbers of the tests that a cell runs."""
-    return [number for number, plan in enumerate(plans) if isinstance(plan, CallPlan | ScriptPlan)]
-
-
-def frames(plans: list[Plan]) -> list[list[str]]:
-    """The runnable tests as the cell reads them: no expected value among them."""
-    sent = []
-    for plan in plans:
-        if isinstance(plan, CallPlan):
-            sent.append(["call", plan.call])
-        elif isinstance(plan, ScriptPlan):
-            sent.append(["script", plan.stdin])
-    return sent
+def frame(plan: Plan) -> list[str] | None:
+    """A test as the cell reads it, with no expected value in it; None where nothing runs or a judge decides."""
+    if isinstance(plan, CallPlan):
+        return ["call", plan.call]
+    if isinstance(plan, ScriptPlan):
+        return ["script", plan.stdin]
+    return ["compat", plan.source] if isinstance(plan, CompatPlan) else None
 
 
 class Judge:
     """Outcomes of one job's tests; remembers what it has judged, for most programs return the same few values."""
 
-    def __init__(self, plans: list[Plan]) -> None:
-        self._plans = plans
+    def __init__(self, plans: list[Plan], positions: dict[int, int]) -> None:
+        self._plans, self._positions = plans, positions
         self._known: dict[tuple[int, str], Outcome] = {}
 
-    def outcomes(self, program: Program) -> tuple[list[Outcome], list[str | None], list[float]]:
+    def row(self, program: Program) -> tuple[tuple[Outcome, ...], tuple[str | None, ...], tuple[float, ...]]:
         """Per test: outcome, output or None, seconds."""
-        results = iter(program.results)
         outcomes: list[Outcome] = []
         outputs: list[str | None] = []
         seconds: list[float] = []
         for number, plan in enumerate(self._plans):
-            if isinstance(plan, BlockPlan | BrokenPlan):
-                outcome, output, spent = Outcome.UNSUPPORTED, None, 0.0
+            result = program.results[self._positions[number]] if number in self._positions else None
+            spent, output = result.seconds if result else 0.0, None
+            if isinstance(plan, BlockPlan):
+                outcome = program.verdicts[number]
+            elif result is None or isinstance(plan, BrokenPlan):
+                outcome = Outcome.UNSUPPORTED
             else:
-                result = next(results)
-                assert result is not None
-                outcome, spent = self._outcome(number, plan, result), result.seconds
+                outcome = self._outcome(number, plan, result)
                 output = result.text if result.status in ("ok", "stdout", "exception") else None
             outcomes.append(outcome)
             outputs.append(output)
             seconds.append(spent)
-        return outcomes, outputs, seconds
+        return tuple(outcomes), tuple(outputs), tuple(seconds)
 
-    def _outcome(self, number: int, plan: CallPlan | ScriptPlan, result: Result) -> Outcome:
+    def _outcome(self, number: int, plan: CallPlan | ScriptPlan | CompatPlan, result: Result) -> Outcome:
         if result.status not in ("ok", "stdout"):
-            return _OUTCOMES[result.status]
+            return OUTCOMES[result.status]
         if (number, result.text) not in self._known:
             if isinstance(plan, CallPlan):
                 verdict = judge(plan, result.text)
-            elif plan.expected is None:
+            elif isinstance(plan, CompatPlan) or plan.expected is None:
                 verdict = Outcome.RETURNED
             else:
                 verdict = Outcome.PASSED if same_output(plan.expected, result.text) else Outcome.FAILED

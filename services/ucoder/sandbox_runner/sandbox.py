@@ -6,20 +6,24 @@ async with Sandbox.open() as sandbox:
 """
 
 import asyncio
+import contextlib
 import os
 import tempfile
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from ucoder.core.outcomes import Outcome
+from ucoder.core.test_cases import Plan
 from ucoder.runtime.errors import Overloaded, Retry
 from ucoder.sandbox_runner import kinds, rows, warden
 from ucoder.sandbox_runner.batch import Batch, Program, batches
 from ucoder.sandbox_runner.cell import Cell, CellLost, Result
 from ucoder.sandbox_runner.isolation import Root
-from ucoder.sandbox_runner.job import Job, Row
-from ucoder.sandbox_runner.languages import language
+from ucoder.sandbox_runner.job import Job, Limits, Row
+from ucoder.sandbox_runner.languages import Language, language
+from ucoder.sandbox_runner.trials import Trials
 
 _RECYCLE_AFTER = 20_000
 _LOSSES = 3
@@ -29,8 +33,9 @@ _LOSSES = 3
 class _Run:
     """One job under way."""
 
-    job: Job
+    limits: Limits
     tests: list[list[str]]
+    urgent: bool = False
     finished: asyncio.Queue[Program | Exception] = field(default_factory=asyncio.Queue)
     cancelled: asyncio.Event = field(default_factory=asyncio.Event)
 
@@ -39,7 +44,11 @@ class _Run:
 class _Work:
     run: _Run
     batch: Batch
+    order: int
     losses: int = 0
+
+    def __lt__(self, other: "_Work") -> bool:
+        return (not self.run.urgent, self.order) < (not other.run.urgent, other.order)
 
 
 class Sandbox:
@@ -49,7 +58,7 @@ class Sandbox:
         self.isolation = kind.name
         self._kind, self._root, self._folder, self._share = kind, root, folder, share_forks
         self._most, self._waiting, self._number = queue, 0, 0
-        self._work: asyncio.Queue[_Work] = asyncio.Queue()
+        self._work: asyncio.PriorityQueue[_Work] = asyncio.PriorityQueue()
 
     @classmethod
     @asynccontextmanager
@@ -97,48 +106,77 @@ class Sandbox:
         language.
         """
         speech = language(job.language)
-        plans = [speech.read(test, job.entry_point) for test in job.tests]
-        tests = rows.frames(plans)
+        plans = [speech.read(test, job.entry_point, job.mode == "compat") for test in job.tests]
         indices: dict[str, list[int]] = {}
         for index, source in enumerate(job.programs):
             indices.setdefault(source, []).append(index)
         if self._waiting + len(indices) > self._most:
             raise Overloaded(f"{self._waiting} programs are waiting and {len(indices)} more do not fit: try later")
-        judge = rows.Judge(plans)
+        self._waiting += len(indices)
+        left = len(indices)
+        try:
+            async with contextlib.aclosing(self._programs(job, plans, list(indices), speech)) as finished:
+                async for program, outcomes, outputs, seconds in finished:
+                    left -= 1
+                    self._waiting -= 1
+                    same = indices[program.source]
+                    for index in same:
+                        yield Row(index, outcomes, outputs, seconds, program.peak_mb, len(same), note=program.note)
+        finally:
+            self._waiting -= left
+
+    async def _programs(
+        self, job: Job, plans: list[Plan], sources: list[str], speech: Language
+    ) -> AsyncGenerator[tuple[Program, tuple[Outcome, ...], tuple[str | None, ...], tuple[float, ...]]]:
+        """Distinct programs as they finish, judged."""
+        trials = Trials(plans, job.entry_point, lambda programs, tests: self._play(programs, tests, job.limits))
+        await trials.scout()
+        frames = {number: trials.frame(number) or rows.frame(plan) for number, plan in enumerate(plans)}
+        tests = [frame for frame in frames.values() if frame]
+        positions = {number: at for at, number in enumerate(number for number, frame in frames.items() if frame)}
+        judge = rows.Judge(plans, positions)
         programs = [
-            Program(key, source, speech.nature(source), [None] * len(tests)) for key, source in enumerate(indices)
+            Program(key, source, speech.nature(source), [None] * len(tests)) for key, source in enumerate(sources)
         ]
-        run = _Run(job, tests)
-        self._waiting += len(programs)
-        left = len(programs)
+        run = _Run(job.limits, tests)
+        settling: set[asyncio.Task[list[Program]]] = set()
         try:
             if tests:
-                for batch in batches(programs, self._share):
-                    self._work.put_nowait(_Work(run, batch))
+                self._put(run, batches(programs, self._share and job.mode == "outside"))
             else:
                 for untested in programs:
                     run.finished.put_nowait(untested)
+            left = len(programs)
             while left:
-                program = await run.finished.get()
-                if isinstance(program, Exception):
-                    raise program
-                left -= 1
-                self._waiting -= 1
-                outcomes, outputs, seconds = judge.outcomes(program)
-                same = indices[program.source]
-                for index in same:
-                    yield Row(
-                        index,
-                        tuple(outcomes),
-                        tuple(outputs),
-                        tuple(seconds),
-                        program.peak_mb,
-                        len(same),
-                        note=program.note,
-                    )
+                some = await _available(run.finished)
+                left -= len(some)
+                settling.add(asyncio.create_task(trials.settle(some, positions)))
+                ready = {task for task in settling if task.done() or not left}
+                await asyncio.wait(ready) if ready else None
+                settling -= ready
+                for task in ready:
+                    for program in task.result():
+                        yield program, *judge.row(program)
         finally:
-            self._waiting -= left
             run.cancelled.set()
+            for task in settling:
+                task.cancel()
+
+    async def _play(self, programs: list[Program], tests: list[list[str]], limits: Limits) -> None:
+        """Runs programs on tests at once, before everything that waits; their results are in them afterwards."""
+        run = _Run(limits, tests, urgent=True)
+        try:
+            self._put(run, batches(programs, self._share))
+            left = len(programs)
+            while left:
+                left -= len(await _available(run.finished))
+        finally:
+            run.cancelled.set()
+
+    def _put(self, run: _Run, some: list[Batch]) -> None:
+        for batch in some:
+            self._number += 1
+            self._work.put_nowait(_Work(run, batch, self._number))
 
     async def _start(self) -> Cell:
         self._number += 1
@@ -175,7 +213,7 @@ class Sandbox:
         run, batch = work.run, work.batch
         self._number += 1
         batch.reports.clear()
-        frame = batch.frame(run.tests, run.job.limits, 0, self._number)
+        frame = batch.frame(run.tests, run.limits, 0, self._number)
         running = asyncio.create_task(cell.run(frame, batch.reports.append))
         stopped = asyncio.create_task(run.cancelled.wait())
         try:
@@ -187,8 +225,7 @@ class Sandbox:
             for task in (running, stopped):
                 task.cancel()
             await asyncio.gather(running, stopped, return_exceptions=True)
-        for again in batch.settle(ending, run.job.limits):
-            self._work.put_nowait(_Work(run, again))
+        self._put(run, batch.settle(ending, run.limits))
         for program in batch.programs:
             if program.done:
                 run.finished.put_nowait(program)
@@ -197,9 +234,22 @@ class Sandbox:
     def _again(self, work: _Work, why: str) -> None:
         """A lost cell is our failure: the work is run again, a few times, then named for what it is."""
         if work.losses < _LOSSES:
-            self._work.put_nowait(_Work(work.run, work.batch, work.losses + 1))
+            self._work.put_nowait(_Work(work.run, work.batch, work.order, work.losses + 1))
             return
         for program in work.batch.programs:
             program.results = [result or Result("infra_error", "", 0.0) for result in program.results]
             program.note = why
             work.run.finished.put_nowait(program)
+
+
+async def _available(finished: asyncio.Queue[Program | Exception]) -> list[Program]:
+    """Waits for one program, and takes what else is there; raises what went wrong."""
+    some = [await finished.get()]
+    while not finished.empty():
+        some.append(finished.get_nowait())
+    programs = []
+    for one in some:
+        if isinstance(one, Exception):
+            raise one
+        programs.append(one)
+    return programs

@@ -14,11 +14,13 @@ import resource
 import signal
 import sys
 import time
+import unittest
 from types import CodeType
 from typing import Any
 
 from ucoder.core.values import TooLarge, canonical
-from ucoder.sandbox_runner.guest import state
+from ucoder.sandbox_runner.guest import judge, state
+from ucoder.sandbox_runner.guest.steps import Player
 
 TICK = 0.01
 _ADDRESS = re.compile(r"\b0x[0-9a-f]{6,}\b")
@@ -92,6 +94,8 @@ class Runner:
         self.limits, self.shared = job["limits"], job["shared"]
         self.output_limit = self.limits["output_kb"] * 1024
         self.seed = job["seed"]
+        self.judging = job["tests"] == [["judge", ""]]
+        self.played: list[list[Any]] = []
         self.tests = [(kind, prepare(kind, text)) for kind, text in job["tests"]]
         self.clock = Clock(self.limits["cpu_seconds"], beat=self.shared)
 
@@ -101,10 +105,10 @@ class Runner:
         """
         results: list[list[Any]] = []
         timeouts = 0
-        code: CodeType | None
+        code: CodeType | str | None
         self.random = "random" in source
         try:
-            code = compile(source, "<program>", "exec", dont_inherit=True)
+            code = source if self.judging else compile(source, "<program>", "exec", dont_inherit=True)
         except BaseException as error:
             code, failed = None, ["exception", error_text(error), 0.0]
         namespace: dict[str, Any] | None = None
@@ -127,24 +131,32 @@ class Runner:
             report({"program": index, "results": results})
 
     def measured(
-        self, kind: str, code: CodeType, test: Any, namespace: dict[str, Any] | None
+        self, kind: str, code: Any, test: Any, namespace: dict[str, Any] | None
     ) -> tuple[list[Any], dict[str, Any] | None]:
         """Runs one test: ([status, text, seconds], the namespace if it may be used again)."""
+        self.played = []
         started, clock, text = time.perf_counter(), self.clock, ""
         try:
             clock.ticks, clock.armed = 0, True
             if self.random:
                 random.seed(self.seed)
             try:
-                if kind == "call":
+                if kind == "script":
+                    status, text = self.script(code, test)
+                elif kind == "judge":
+                    sys.stdout = sys.stderr = Sink(0)
+                    status, text = judge.run(code, TimeLimit)
+                else:
                     if namespace is None:
                         sys.stdout = sys.stderr = Sink(0)
                         namespace = {"__name__": "solution", "__builtins__": __builtins__}
                         exec(code, namespace)
-                    text = canonical(eval(test, namespace), self.output_limit)
-                    status = "ok"
-                else:
-                    status, text = self.script(code, test)
+                    if kind == "call":
+                        status, text = "ok", canonical(eval(test, namespace), self.output_limit)
+                    elif kind == "steps":
+                        status = self.steps(namespace, test)
+                    else:
+                        status, text = self.compat(namespace, test)
             finally:
                 clock.armed = False
         except TimeLimit:
@@ -157,7 +169,27 @@ class Runner:
             status, text = "exception", error_text(error)
             if isinstance(error, BlockingIOError) and error.errno == 11:
                 status = "process_limit"
+        if kind == "steps" and status != "exception":
+            text = json.dumps(self.played)
         return [status, text, round(time.perf_counter() - started, 6)], namespace
+
+    def steps(self, namespace: dict[str, Any], steps: list[list[str]]) -> str:
+        """The calls of a test whose judge sits elsewhere; what was played stays in `played`, also when time runs
+        out.
+        """
+        player = Player(namespace, self.output_limit)
+        for step in steps:
+            self.played.append(player.play(step))
+        return "ok"
+
+    def compat(self, namespace: dict[str, Any], test: CodeType) -> tuple[str, str]:
+        """The test beside the program, in its namespace, as standard benchmarks do it; the program could forge this."""
+        try:
+            exec(test, namespace)
+            cases = [one for one in namespace.values() if isinstance(one, type) and issubclass(one, unittest.TestCase)]
+            return judge.unit_tests(cases)
+        except AssertionError as error:
+            return "failed", error_text(error)
 
     def script(self, code: CodeType, stdin: str) -> tuple[str, str]:
         """The program as a script: reads `stdin`, prints to a file that is read back and cut at the limit."""
@@ -189,9 +221,13 @@ class Runner:
         return status, data[: self.output_limit].decode("utf-8", "replace")
 
 
-def prepare(kind: str, text: str) -> CodeType | str:
-    """Calls are compiled once for all programs; a call that does not compile raises when it is run."""
-    return compile(text, "<test>", "eval", dont_inherit=True) if kind == "call" else text
+def prepare(kind: str, text: str) -> Any:
+    """What is the same for all programs is done once: compiling calls and test files, reading steps."""
+    if kind == "call":
+        return compile(text, "<test>", "eval", dont_inherit=True)
+    if kind == "compat":
+        return compile(text, "<test>", "exec", dont_inherit=True)
+    return json.loads(text) if kind == "steps" else text
 
 
 def peak_kb() -> int:

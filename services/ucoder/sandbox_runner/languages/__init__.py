@@ -16,7 +16,7 @@ class Language(Protocol):
     def name(self) -> str:
         """As callers write it."""
 
-    def read(self, test: TestCase, entry_point: str) -> Plan:
+    def read(self, test: TestCase, entry_point: str, compat: bool) -> Plan:
         """What a test runs inside and what is compared outside."""
 
     def nature(self, program: str) -> Nature:
@@ -29,8 +29,8 @@ class Python:
 
     name: str = "python"
 
-    def read(self, test: TestCase, entry_point: str) -> Plan:
-        return test_cases.read(test, entry_point)
+    def read(self, test: TestCase, entry_point: str, compat: bool) -> Plan:
+        return test_cases.read(test, entry_point, compat)
 
     def nature(self, program: str) -> Nature:
         return tame.nature(program)

@@ -1,0 +1,92 @@
+"""The program's half of a test that decides for itself: the calls the judge made, done again on the program.
+
+A step is `[operation, target, argument, arguments, keywords]`, all text: the target `@name` is a name of the program,
+`#3` the third object that could not cross the boundary; arguments are canonical values, in which `<=2>` stands for
+the value of step 2. A result is `["v", value, {argument: value after the call}]` or `["x", type, message, [built-in
+bases]]`.
+"""
+
+import builtins
+from collections.abc import Callable
+from itertools import islice
+from typing import Any
+
+from ucoder.core.values import canonical, parse
+
+CHUNK = 64
+_MUTABLE = (list, dict, set, bytearray)
+
+
+def resolved(step: list[str], results: list[list[Any]]) -> list[str]:
+    """A step with its `<=2>` replaced by the values they stand for."""
+    operation, target, argument, arguments, keywords = step
+    for number in reversed(range(len(results))):
+        if results[number][0] == "v":
+            arguments = arguments.replace(f"<={number}>", results[number][1])
+            keywords = keywords.replace(f"<={number}>", results[number][1])
+    return [operation, target, argument, arguments, keywords]
+
+
+class Player:
+    """Plays steps on one fresh namespace of a program."""
+
+    def __init__(self, namespace: dict[str, Any], limit: int) -> None:
+        self.namespace, self.limit = namespace, limit
+        self.objects: list[Any] = []
+        self.values: list[str] = []
+
+    def play(self, step: list[str]) -> list[Any]:
+        """One step's result; a program's exception is a result, a time-out or exhausted memory is not."""
+        operation, target, argument, arguments, keywords = step
+        try:
+            positional = list(parse(arguments, self.resolve))
+            named = parse(keywords, self.resolve)
+            before = self.mutable(positional, named)
+            value = _OPERATIONS[operation](self.resolve(target), argument, positional, named)
+            text = canonical(value, self.limit, self.refer)
+            after = self.mutable(positional, named)
+        except MemoryError:
+            raise
+        except Exception as error:
+            self.values.append("")
+            bases = [base.__name__ for base in type(error).__mro__ if vars(builtins).get(base.__name__) is base]
+            return ["x", type(error).__name__, str(error)[:2000], bases]
+        self.values.append(text)
+        return ["v", text, {key: text for key, text in after.items() if before[key] != text}]
+
+    def mutable(self, positional: list[Any], named: dict[str, Any]) -> dict[str, str]:
+        """Texts of the arguments that a call may change in place."""
+        arguments = {**{str(number): value for number, value in enumerate(positional)}, **named}
+        return {
+            key: canonical(value, self.limit, self.refer)
+            for key, value in arguments.items()
+            if isinstance(value, _MUTABLE)
+        }
+
+    def refer(self, value: Any) -> str:
+        number = next((number for number, known in enumerate(self.objects) if known is value), len(self.objects))
+        if number == len(self.objects):
+            self.objects.append(value)
+        return f"<#{number}>"
+
+    def resolve(self, reference: str) -> Any:
+        kind, rest = reference[:1], reference[1:]
+        if kind == "#":
+            return self.objects[int(rest)]
+        if kind == "=":
+            return parse(self.values[int(rest)], self.resolve)
+        if rest not in self.namespace and not hasattr(builtins, rest):
+            raise NameError(f"name {rest!r} is not defined")
+        return self.namespace.get(rest, getattr(builtins, rest, None))
+
+
+_OPERATIONS: dict[str, Callable[[Any, str, list[Any], dict[str, Any]], Any]] = {
+    "call": lambda target, _, positional, named: target(*positional, **named),
+    "get": lambda target, attribute, positional, named: getattr(target, attribute),
+    "value": lambda target, _, positional, named: target,
+    "len": lambda target, _, positional, named: len(target),
+    "str": lambda target, _, positional, named: str(target),
+    "item": lambda target, _, positional, named: target[positional[0]],
+    "iter": lambda target, _, positional, named: iter(target),
+    "take": lambda target, _, positional, named: list(islice(target, CHUNK)),
+}
