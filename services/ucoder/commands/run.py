@@ -13,9 +13,13 @@ import grpc
 from rich.console import Console
 
 from ucoder.commands.progress import Progress
+from ucoder.core.selection import STRATEGIES
+from ucoder.evaluator.benchmarks import load
 from ucoder.flow import SERVICES
+from ucoder.models.prompts import Prompts
 from ucoder.runs import config as run_config
 from ucoder.runs.report import write_report
+from ucoder.runs.run_to_checkpoint import base_path
 from ucoder.runtime import log, settings
 from ucoder.runtime.app import serving
 from ucoder.runtime.errors import Misconfigured, Retry
@@ -24,12 +28,14 @@ from ucoder.v1 import config_pb2, runs_pb2, runs_pb2_grpc
 
 RUN = "run"
 NEEDED_MB = 300  # what a small run writes; with less a full disk is certain
+SPARE_MB = 30  # where a run stops by itself: the bus and the store must still be able to write down where they are
 
 
 async def main(*, config: Path | None, preset: str | None, out: Path | None, resume: bool, seed: int | None) -> None:
     """Starts or resumes a run and reports. Ends with code 0 when it succeeded, 1 when it failed, 130 on Ctrl-C."""
     started = time.monotonic()
     chosen, folder = _choose(config, preset, out, resume, seed)
+    _check(chosen)
     console = Console()
     with _locked(folder):
         prepared = settings.load(
@@ -64,17 +70,29 @@ async def _drive(
         except grpc.aio.AioRpcError as error:
             raise Misconfigured(error.details()) from None
         watching = asyncio.create_task(_watch(runs, config, console))
-        stopped = asyncio.create_task(stop.wait())
-        await asyncio.wait({watching, stopped}, return_when=asyncio.FIRST_COMPLETED)
-        stopped.cancel()
-        if not watching.done():
-            watching.cancel()
-            await asyncio.gather(watching, return_exceptions=True)
+        others = [asyncio.create_task(stop.wait()), asyncio.create_task(_disk_is_full(folder))]
+        try:
+            await asyncio.wait({watching, *others}, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            for task in (*others, watching):
+                task.cancel()
+            await asyncio.gather(*others, watching, return_exceptions=True)
+        if others[1].done() and not others[1].cancelled():
+            raise Misconfigured(f"{folder}: the disk is full; make room and go on with --resume --out {folder}")
+        if watching.cancelled():
             return None
         status = watching.result()
         if status.state == runs_pb2.RUN_STATE_SUCCEEDED:
             await write_report(world.artifacts, RUN, folder)
         return status
+
+
+async def _disk_is_full(folder: Path) -> None:
+    """Returns when the disk is nearly full: before anything is written in part."""
+    while True:
+        if shutil.disk_usage(folder).free >> 20 <= SPARE_MB:
+            return
+        await asyncio.sleep(1)
 
 
 async def _watch(
@@ -112,6 +130,17 @@ def _choose(
     except OSError as error:
         raise Misconfigured(f"--out {folder}: {error.strerror}; choose a folder that can be written.") from None
     return chosen, folder
+
+
+def _check(config: config_pb2.RunConfig) -> None:
+    """What can be known to be wrong before anything starts. Misconfigured naming the key."""
+    base_path(config.model.base)
+    Prompts.load(config.model.profile)
+    load(config.evaluation.benchmark)
+    load(config.evaluation.dev, dev=True)
+    if config.selection.strategy not in {"default", *STRATEGIES}:
+        known = ", ".join(["default", *STRATEGIES])
+        raise Misconfigured(f"selection.strategy: no {config.selection.strategy}; there are {known}.")
 
 
 @contextlib.contextmanager

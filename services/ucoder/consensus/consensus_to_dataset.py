@@ -39,7 +39,7 @@ async def _seal(
         data = await service.artifacts.store.get(key)
     counted = Counter(one.ending for one in endings)
     decided = [one for one in endings if one.clusters]
-    spread = diversity.measure([row.solution for row in rows])
+    spread = diversity.measure([row.program for row in rows])
     return pb.Dataset(
         run=run.id,
         iteration=iteration,

@@ -86,7 +86,7 @@ def scores_of(evaluation: pb.Evaluation) -> dict[str, Any]:
     for (tasks, metric), score in found.items():
         if (tasks, metric) == ("benchmark", "pass_at_1"):
             continue
-        key = metric if tasks == "benchmark" else f"{tasks.removeprefix('benchmark.')}_{metric}"
+        key = metric if tasks == "benchmark" else f"{tasks.removeprefix('benchmark.').replace('.', '_')}_{metric}"
         scores[key] = score.value
     return scores
 

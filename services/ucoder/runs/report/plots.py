@@ -63,15 +63,11 @@ def _precision(axes: Axes, report: dict[str, Any]) -> None:
     """Selection precision, and how many briefs were selected or abstained."""
     rounds = report["iterations"]
     x = [one["index"] for one in rounds]
-    series = (
-        ("selection_precision", GREEN, "right among selected", lambda one: one["selection_precision"]),
-        ("selected", BLUE, "selected of briefs", lambda one: one["selected"] / max(1, one["briefs"])),
-        ("abstained", ORANGE, "abstained of briefs", lambda one: one["abstained"] / max(1, one["briefs"])),
-    )
-    for _, colour, label, value in series:
-        points = [(i, 100 * value(one)) for i, one in zip(x, rounds, strict=True) if value(one) is not None]
-        if points:
-            axes.plot(*zip(*points, strict=True), color=colour, marker="o", label=label)
+    for key, colour, label in (("selected", BLUE, "selected of briefs"), ("abstained", ORANGE, "abstained of briefs")):
+        axes.plot(x, [100 * one[key] / one["briefs"] for one in rounds], color=colour, marker="o", label=label)
+    if known := [one for one in rounds if one["selection_precision"] is not None]:
+        y = [100 * one["selection_precision"] for one in known]
+        axes.plot([one["index"] for one in known], y, color=GREEN, marker="o", label="right among selected")
     axes.set(xlabel="iteration", ylabel="%", xticks=x, ylim=(0, 102))
     axes.legend(fontsize=8)
 
