@@ -1,4 +1,4 @@
-"""`ucoder run`, whole and for real: the shipped model, a real bus, a real sandbox, real gradient steps, real SIGKILLs."""
+"""`ucoder run` whole and for real: the shipped model, real bus, real sandbox, real gradient steps, real SIGKILLs."""
 
 import gzip
 import json
