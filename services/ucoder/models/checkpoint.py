@@ -44,7 +44,7 @@ def load(folder: str) -> Checkpoint:
         raise NotFound(f"model {folder}: no Hugging Face model folder, it has no config.json.")
     where = device()
     try:
-        model = AutoModelForCausalLM.from_pretrained(
+        model: Any = AutoModelForCausalLM.from_pretrained(
             folder, dtype=torch.float32 if where.type == "cpu" else "auto", attn_implementation="sdpa",
             local_files_only=True,
         )  # fmt: skip
@@ -52,7 +52,7 @@ def load(folder: str) -> Checkpoint:
     except (OSError, ValueError, KeyError, RuntimeError, json.JSONDecodeError) as error:
         raise Misconfigured(f"model {folder}: {type(error).__name__}: {str(error).splitlines()[0]}") from None
     given = (getattr(model.generation_config, "eos_token_id", None), model.config.eos_token_id, tokenizer.eos_token_id)
-    found = next((ends for ends in given if ends is not None), [])
+    found: int | list[int] = next((ends for ends in given if ends is not None), [])
     ends = frozenset([found] if isinstance(found, int) else found)
     context = getattr(model.config, "max_position_embeddings", None) or 1 << 20
     return Checkpoint(model.to(where).eval(), tokenizer, ends, context)

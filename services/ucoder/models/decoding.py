@@ -1,7 +1,8 @@
 """Batched sampling from a transformers model: rows of any request join and leave the batch while it runs.
 
 A prompt is computed once for its n rows. A row's random numbers depend on (seed, its index) alone, so the same
-request gives the same text whatever else runs beside it, up to what the last bit of a float sum may tip.
+request gives the same text whatever runs beside it, up to what the last bit of a float may tip: matrix products of
+another batch size round otherwise, and about one row in several thousand draws another token for it.
 """
 
 from collections import deque
@@ -59,6 +60,9 @@ class Decoder:
         self._steps = 0
         self._cache: Any = None
         self._pieces: dict[int, str] = {}
+        self._seen: list[int] = []  # tokens of each row, prompt included
+        self._length = 0  # columns of the cache
+        self._start = self._logits = self._temperature = self._top_p = torch.empty(0)
 
     @property
     def busy(self) -> bool:
@@ -120,7 +124,7 @@ class Decoder:
         heads = getattr(config, "num_key_value_heads", None) or config.num_attention_heads
         width = getattr(config, "head_dim", None) or config.hidden_size // config.num_attention_heads
         column = 2 * config.num_hidden_layers * heads * width * self._checkpoint.model.dtype.itemsize
-        return min(self._max_rows, CACHE_BYTES // (column * (len(ask.prompt) + ask.draw.max_tokens)))
+        return min(self._max_rows, int(CACHE_BYTES // (column * (len(ask.prompt) + ask.draw.max_tokens))))
 
     def _gather(self, asks: list[Ask]) -> None:
         """Leaves finished rows behind and lets the rows of `asks` in."""

@@ -14,11 +14,11 @@ BLOCK = 64
 """Columns added when a buffer is full: transformers' own cache copies everything at every token instead."""
 
 
-class Layer(DynamicLayer):
+class Layer(DynamicLayer):  # type: ignore[no-untyped-call]
     """Keys and values of one layer, [rows, heads, columns, head_dim], written in place into a buffer with room."""
 
     def __init__(self, buffers: tuple[torch.Tensor, torch.Tensor] | None = None, length: int = 0) -> None:
-        super().__init__()
+        super().__init__()  # type: ignore[no-untyped-call]
         self.buffers, self.length = buffers, length
         self.is_initialized = True
 
@@ -56,7 +56,7 @@ def gathered(sources: Sequence[tuple[Cache, torch.Tensor]], length: int) -> Cach
 
     `length` is the longest of the rows; columns to the left that no row uses fall away, shorter rows get zeros there.
     """
-    layers = []
+    layers: list[Any] = []
     for parts in zip(*(cache.layers for cache, _ in sources), strict=True):
         made = []
         for which in (0, 1):

@@ -8,7 +8,7 @@ _PR_SET_PDEATHSIG = 1
 
 
 def tie_to_parent(parent: int) -> None:
-    """The kernel kills this process when `parent` (a process id) dies, however that dies; Ctrl-C is the parent's to handle.
+    """The kernel kills this process when `parent` (a process id) dies, however that dies; Ctrl-C is its affair.
 
     Linux only; elsewhere the end of stdin is the only tie.
     """

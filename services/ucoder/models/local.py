@@ -85,7 +85,7 @@ class LocalModel:
         return Scored(**answer["scored"])
 
     async def serve(self, model: str) -> None:
-        """Loads the checkpoint in every worker. Raises NotFound when the folder holds no model, Misconfigured when it is broken."""
+        """Loads the checkpoint in every worker. Raises NotFound (no model there), Misconfigured (a broken one)."""
         if not (Path(model) / "config.json").is_file():
             raise NotFound(f"model {model}: no Hugging Face model folder, it has no config.json.")
         await self._start()
@@ -161,10 +161,11 @@ class LocalModel:
             if len(self._workers) < self._count and importlib.util.find_spec("torch") is None:
                 raise Misconfigured("the local model needs torch and transformers: pip install 'ucoder[local]'.")
             while len(self._workers) < self._count:
+                environment = {"OMP_NUM_THREADS": "1", "HF_HUB_OFFLINE": "1", "TOKENIZERS_PARALLELISM": "false"}
                 process = await asyncio.create_subprocess_exec(
                     sys.executable, "-m", "ucoder.models.worker", str(os.getpid()),
                     stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE,
-                    env={**os.environ, "OMP_NUM_THREADS": "1", "HF_HUB_OFFLINE": "1", "TOKENIZERS_PARALLELISM": "false"},
+                    env={**os.environ, **environment},
                 )  # fmt: skip
                 worker = _Worker(process)
                 worker.reader = asyncio.create_task(self._listen(worker))

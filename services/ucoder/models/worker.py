@@ -40,7 +40,7 @@ class Worker:
         return any(decoder.busy for _, decoder in self._decoders.values())
 
     def take(self, message: dict[str, Any]) -> None:
-        """Starts, or answers at once, what the parent asks. What is wrong with it goes back as an error's name and line."""
+        """Starts, or answers at once, what the parent asks; an error goes back by name, with its line."""
         key = message["key"]
         try:
             self._do(message["do"], key, message)
@@ -95,8 +95,8 @@ def main() -> None:
     out = os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)  # what a library prints must not land between frames
     torch.set_num_threads(1)
-    logging.disable_progress_bar()
-    logging.set_verbosity_error()
+    logging.disable_progress_bar()  # type: ignore[no-untyped-call]
+    logging.set_verbosity_error()  # type: ignore[no-untyped-call]
     frames: queue.SimpleQueue[dict[str, Any]] = queue.SimpleQueue()
 
     def listen() -> None:

@@ -18,7 +18,7 @@ tags: [ucoder, code]
 ---
 # A checkpoint made by ucoder {version("ucoder")}
 
-Fine-tuned on programs that its base wrote itself and that execution-driven consensus selected (UCoder, arXiv 2512.17385).
+Fine-tuned on programs that the model wrote itself and execution-driven consensus selected (UCoder, arXiv 2512.17385).
 No human solution and no reference answer was used.
 
 | | |

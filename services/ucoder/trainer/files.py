@@ -7,7 +7,7 @@ from pathlib import Path
 
 
 def place_folder(out: Path, fill: Callable[[Path], None]) -> None:
-    """`fill` writes into a folder beside `out`, which is then synced and renamed. A leftover of a killed try is replaced."""
+    """`fill` writes into a folder beside `out`, which is synced and renamed. What a killed try left is replaced."""
     aside = out.with_name(out.name + ".partial")
     shutil.rmtree(aside, ignore_errors=True)
     aside.mkdir(parents=True)

@@ -4,8 +4,26 @@ import hashlib
 import json
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
-from ucoder.trainer.sft import Recipe
+from ucoder.runtime.errors import Conflict
+
+RESULT = "ucoder_training.json"
+"""In the checkpoint's folder: the summary, so that a finished training is recognised and not done again."""
+
+
+@dataclass(frozen=True, slots=True)
+class Recipe:
+    """See config.proto, TrainingConfig."""
+
+    learning_rate: float
+    epochs: int
+    batch: int
+    micro_batch: int
+    warmup: float
+    weight_decay: float
+    max_grad_norm: float
+    seed: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,3 +57,14 @@ class Job:
         told = json.loads(path.read_text())
         examples = [(prompt, completion) for prompt, completion in told.pop("examples")]
         return cls(recipe=Recipe(**told.pop("recipe")), examples=examples, **told)
+
+    def finished(self) -> dict[str, Any] | None:
+        """The summary of this very training when its checkpoint is there. Raises Conflict when another one is."""
+        out = Path(self.out)
+        if not out.exists():
+            return None
+        file = out / RESULT
+        found = json.loads(file.read_text()) if file.is_file() else {}
+        if found.pop("training", None) != self.fingerprint:
+            raise Conflict(f"{out} exists and was made by another training: remove it or choose another folder.")
+        return found

@@ -14,6 +14,7 @@ from typing import Any
 
 from ucoder.runtime import errors
 from ucoder.runtime.errors import NotFound, Reject, Retry
+from ucoder.trainer.job import Job, Recipe
 from ucoder.v1 import artifacts_pb2, config_pb2
 
 SAVE_SECONDS = 30.0
@@ -31,7 +32,7 @@ class Example:
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """One moment of a training. `loss` is per target token; `memory_mb` the most so far, of the GPU where there is one."""
+    """One moment of a training. `loss` is per target token; `memory_mb` the most so far, of the GPU if there is one."""
 
     step: int
     steps: int
@@ -45,7 +46,7 @@ async def train(
     examples: Sequence[Example], *, base: Path, out: Path, config: config_pb2.TrainingConfig, seed: int,
     probe_text: str, on_progress: Callable[[Progress], None], save_seconds: float = SAVE_SECONDS,
 ) -> tuple[artifacts_pb2.TrainingSummary, float]:  # fmt: skip
-    """Makes the Hugging Face folder `out`, whole or not at all; returns the summary and the probe's mean log-probability.
+    """Makes the Hugging Face folder `out`, whole or not at all; returns the summary and the probe's log-probability.
 
     The same arguments give the same weights on the same machine, killed and called again or not; when `out` is there
     already, made by the same arguments, nothing is done again. What resuming needs lies beside it in `out.work`.
@@ -57,28 +58,27 @@ async def train(
     if not examples:
         raise Reject("there is no training example.")
     work = out.with_name(out.name + ".work")
-    told = {
-        "base": str(base), "out": str(out), "work": str(work), "probe_text": probe_text, "save_seconds": save_seconds,
-        "max_tokens": config.max_tokens, "examples": [(example.prompt, example.completion) for example in examples],
-        "recipe": {
-            "learning_rate": config.learning_rate, "epochs": config.epochs, "batch": config.batch,
-            "micro_batch": config.micro_batch, "warmup": config.warmup, "weight_decay": config.weight_decay,
-            "max_grad_norm": config.max_grad_norm, "seed": seed,
-        },
-    }  # fmt: skip
+    recipe = Recipe(
+        config.learning_rate, config.epochs, config.batch, config.micro_batch, config.warmup, config.weight_decay,
+        config.max_grad_norm, seed,
+    )  # fmt: skip
+    told = Job(
+        base=str(base), out=str(out), work=str(work), examples=[(one.prompt, one.completion) for one in examples],
+        recipe=recipe, max_tokens=config.max_tokens, probe_text=probe_text, save_seconds=save_seconds,
+    )  # fmt: skip
     try:
         await asyncio.to_thread(_write_job, work, told)
     except OSError as error:
         raise Retry(f"cannot write {work}: {error.strerror}.") from None
-    done = await _watch(work, on_progress)
+    done = told.finished() or await _watch(work, on_progress)
     await asyncio.to_thread(shutil.rmtree, work, ignore_errors=True)
     probe = done.pop("probe_log_prob")
     return artifacts_pb2.TrainingSummary(**done), probe
 
 
-def _write_job(work: Path, told: dict[str, Any]) -> None:
+def _write_job(work: Path, job: Job) -> None:
     work.mkdir(parents=True, exist_ok=True)
-    (work / "job.json").write_text(json.dumps(told))
+    job.write(work / "job.json")
 
 
 async def _watch(work: Path, on_progress: Callable[[Progress], None]) -> dict[str, Any]:

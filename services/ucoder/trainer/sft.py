@@ -15,8 +15,11 @@ import torch
 from torch.nn import functional
 
 from ucoder.runtime.errors import Reject
+from ucoder.trainer.job import Recipe
 
 IGNORED = -100
+POOL = 256
+"""Examples sorted by length before they are cut into batches; a third of a batch would be padding otherwise."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,20 +28,6 @@ class Tokens:
 
     ids: tuple[int, ...]
     prompt: int
-
-
-@dataclass(frozen=True, slots=True)
-class Recipe:
-    """See config.proto, TrainingConfig."""
-
-    learning_rate: float
-    epochs: int
-    batch: int
-    micro_batch: int
-    warmup: float
-    weight_decay: float
-    max_grad_norm: float
-    seed: int
 
 
 @dataclass(slots=True)
@@ -79,12 +68,19 @@ def steps_per_epoch(examples: int, recipe: Recipe) -> int:
 
 
 def batches(examples: Sequence[Tokens], recipe: Recipe) -> Iterator[list[list[Tokens]]]:
-    """The batch of every step, cut into micro-batches of similar length; a function of examples and recipe alone."""
+    """The batch of every step, cut into micro-batches of similar length; a function of examples and recipe alone.
+
+    Shuffled, sorted by length in pools of a few batches, cut, and the batches of a pool shuffled again.
+    """
+    pool = max(1, POOL // recipe.batch) * recipe.batch
     for epoch in range(recipe.epochs):
-        order = random.Random(f"{recipe.seed} {epoch}").sample(range(len(examples)), len(examples))
-        for at in range(0, len(order), recipe.batch):
-            batch = sorted((examples[i] for i in order[at : at + recipe.batch]), key=lambda one: len(one.ids))
-            yield [batch[i : i + recipe.micro_batch] for i in range(0, len(batch), recipe.micro_batch)]
+        rng = random.Random(f"{recipe.seed} {epoch}")
+        order = rng.sample(examples, len(examples))
+        for start in range(0, len(order), pool):
+            near = sorted(order[start : start + pool], key=lambda one: len(one.ids))
+            cut = [near[at : at + recipe.batch] for at in range(0, len(near), recipe.batch)]
+            for batch in rng.sample(cut, len(cut)):
+                yield [batch[at : at + recipe.micro_batch] for at in range(0, len(batch), recipe.micro_batch)]
 
 
 def rate(step: int, steps: int, recipe: Recipe) -> float:
@@ -101,7 +97,7 @@ def targets(batch: Sequence[Tokens]) -> int:
 
 
 def loss_of(model: Any, batch: Sequence[Tokens], device: torch.device) -> torch.Tensor:
-    """Summed cross-entropy of the completions' tokens, float32. Padding stands on the right, where causality hides it."""
+    """Summed cross-entropy of the completions' tokens, float32. Padding on the right is hidden by causality."""
     width = max(len(one.ids) for one in batch)
     ids = torch.tensor([list(one.ids) + [0] * (width - len(one.ids)) for one in batch], device=device)
     wanted = torch.tensor(
@@ -140,7 +136,7 @@ def take_step(
     total = 0.0
     for part in batch:
         loss = loss_of(model, part, device) / count
-        loss.backward()
+        loss.backward()  # type: ignore[no-untyped-call]
         total += loss.item()
     if not math.isfinite(total):
         raise Reject(f"the loss became {total}: lower training.learning_rate ({recipe.learning_rate:g}).")

@@ -24,14 +24,11 @@ from transformers.utils import logging
 from ucoder.models.checkpoint import Checkpoint, load
 from ucoder.models.decoding import Decoder
 from ucoder.models.lifeline import tie_to_parent
-from ucoder.runtime.errors import Conflict, Reject, Retry, UcoderError
+from ucoder.runtime.errors import Reject, Retry, UcoderError
 from ucoder.trainer import sft
 from ucoder.trainer.card import model_card
 from ucoder.trainer.files import place_file, place_folder
-from ucoder.trainer.job import Job
-
-RESULT = "ucoder_training.json"
-"""In the checkpoint's folder: the summary, so that a finished training is recognised and not done again."""
+from ucoder.trainer.job import RESULT, Job
 
 
 class Training:
@@ -42,9 +39,7 @@ class Training:
         self._state_file = Path(job.work) / "state.pt"
 
     def run(self) -> dict[str, Any]:
-        """Trains, or resumes, or finds it done; returns the summary with the probe text's log-probability."""
-        if (found := finished(self._job)) is not None:
-            return found
+        """Trains, or resumes; returns the summary with the probe text's log-probability."""
         checkpoint = load(self._job.base)
         dtype = _stored_dtype(self._job.base)
         end = checkpoint.tokenizer.eos_token_id
@@ -123,18 +118,6 @@ class Training:
         (folder / RESULT).write_text(json.dumps({"training": self._job.fingerprint, **summary}, indent=2) + "\n")
 
 
-def finished(job: Job) -> dict[str, Any] | None:
-    """The summary of this very training when its checkpoint is there. Raises Conflict when another one is."""
-    out = Path(job.out)
-    if not out.exists():
-        return None
-    file = out / RESULT
-    found = json.loads(file.read_text()) if file.is_file() else {}
-    if found.pop("training", None) != job.fingerprint:
-        raise Conflict(f"{out} exists and was made by another training: remove it or choose another folder.")
-    return found  # type: ignore[no-any-return]
-
-
 def say(out: IO[str], message: dict[str, Any]) -> None:
     """One line to the parent."""
     print(json.dumps(message), file=out, flush=True)
@@ -173,8 +156,9 @@ def main() -> int:
     os.dup2(2, 1)  # what a library prints must not land between lines
     torch.set_num_threads(max(1, int(os.environ.get("OMP_NUM_THREADS", "1"))))
     torch.use_deterministic_algorithms(True, warn_only=True)
-    logging.disable_progress_bar()
-    logging.set_verbosity_error()
+    setattr(torch.utils.deterministic, "fill_uninitialized_memory", False)  # noqa: B010 - untyped; it costs time
+    logging.disable_progress_bar()  # type: ignore[no-untyped-call]
+    logging.set_verbosity_error()  # type: ignore[no-untyped-call]
     job = Job.read(Path(sys.argv[1]))
     try:
         with open(Path(job.work) / "lock", "w") as lock:
@@ -182,7 +166,7 @@ def main() -> int:
                 fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:
                 raise Retry(f"another process is training {job.out}.") from None
-            say(out, {"done": Training(job, out).run()})
+            say(out, {"done": job.finished() or Training(job, out).run()})
         return 0
     except UcoderError as error:
         wrong = error
