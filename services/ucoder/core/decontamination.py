@@ -1,7 +1,7 @@
 """Whether a problem is one of a benchmark's in disguise: the same words, or too many of the same word runs.
 
-Training on a benchmark's own tasks makes its score worthless; n-gram overlap is the field's usual test (GPT-3, appendix C,
-arXiv 2005.14165, uses 13 words). Short statements hold few runs, so their whole text is compared as well.
+Training on a benchmark's own tasks makes its score worthless; n-gram overlap is the field's usual test (GPT-3, appendix
+C, arXiv 2005.14165, uses 13 words). Short statements hold few runs, so their whole text is compared as well.
 """
 
 import re

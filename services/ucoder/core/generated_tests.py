@@ -1,4 +1,4 @@
-"""Tests out of what a model wrote: single asserts and bare calls, checked, counted, the rest dropped for named reasons."""
+"""Tests out of what a model wrote: asserts and bare calls, checked and counted, the rest dropped for named reasons."""
 
 import ast
 import textwrap

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """`action`: wait (an evaluation is missing), continue, stop, or roll_back. `best` is the iteration to go on from."""
+    """`action`: wait (an evaluation is missing), continue, stop, or roll_back. `best`: the iteration to go on from."""
 
     action: str
     best: int = 0

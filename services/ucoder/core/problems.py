@@ -30,7 +30,7 @@ class Statement:
 
     @property
     def fingerprint(self) -> str:
-        """Equal for problems that ask the same: types and words, whatever the function, the numbers' layout or the case."""
+        """Equal for problems that ask the same: types and words, whatever the names, the examples or the case."""
         types = ",".join(annotation for _, annotation in self.parameters)
         text = re.sub(rf"\b{re.escape(self.entry_point)}\b", "f", described(self.prompt)).lower()
         words = re.findall(r"\w+|[^\s\w]", text)

@@ -2,18 +2,25 @@
 
 import asyncio
 import contextlib
-import ctypes
 import os
 import re
 import shutil
-import signal
 import sys
 from collections.abc import AsyncIterator
 from pathlib import Path
 
 from ucoder.runtime.errors import Misconfigured
 
-PR_SET_PDEATHSIG = 1
+# The child asks the kernel for SIGTERM when its parent is gone, even by SIGKILL, and becomes the server. It does so in a
+# program of its own because code between fork and exec would run gRPC's fork handlers, which deadlock.
+# A process group of its own keeps Ctrl-C away: we stop the server when the work is handed back.
+TIED = """
+import ctypes, os, signal, sys
+ctypes.CDLL(None).prctl(1, signal.SIGTERM)
+if os.getppid() != int(sys.argv[1]):
+    raise SystemExit(1)
+os.execv(sys.argv[2], sys.argv[2:])
+"""
 
 
 def binary() -> Path:
@@ -30,8 +37,9 @@ async def nats_server(state: Path) -> AsyncIterator[str]:
     """Runs a server with JetStream that keeps its state in a folder; gives its URL. It dies when this process does."""
     state.mkdir(parents=True, exist_ok=True)
     process = await asyncio.create_subprocess_exec(
-        binary(), "-a", "127.0.0.1", "-p", "-1", "-js", "-sd", str(state),
-        stderr=asyncio.subprocess.PIPE, stdin=asyncio.subprocess.DEVNULL, preexec_fn=_die_with_parent,
+        sys.executable, "-I", "-S", "-c", TIED, str(os.getpid()),
+        str(binary()), "-a", "127.0.0.1", "-p", "-1", "-js", "-sd", str(state),
+        stderr=asyncio.subprocess.PIPE, stdin=asyncio.subprocess.DEVNULL, process_group=0,
     )  # fmt: skip
     assert process.stderr is not None
     try:
@@ -64,9 +72,3 @@ async def _drain(log: asyncio.StreamReader) -> None:
     """Reads on, or the pipe fills and the server stands still."""
     while await log.readline():
         pass
-
-
-def _die_with_parent() -> None:
-    """In the child: SIGTERM when the parent is gone, even by SIGKILL."""
-    ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
-    os.setpgid(0, 0)  # Ctrl-C at the terminal is for us; we stop the server when the work is handed back

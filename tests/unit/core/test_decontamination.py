@@ -2,7 +2,8 @@
 
 from ucoder.core.decontamination import Decontamination
 
-TASK = 'def f(xs: list[int]) -> int:\n    """Return the sum of all the even numbers in the list, and zero if it holds none.\n\n    >>> f([2])\n    2\n    """\n'
+WORDS = "the sum of all the even numbers in the list, and zero if it holds none"
+TASK = f'def f(xs: list[int]) -> int:\n    """Return {WORDS}.\n\n    >>> f([2])\n    2\n    """\n'
 
 
 def index() -> Decontamination:
@@ -14,9 +15,7 @@ def test_other_names_examples_and_case_do_not_hide_it() -> None:
 
 
 def test_a_run_of_its_words_gives_it_away() -> None:
-    assert index().is_known(
-        'def h(v: int) -> int:\n    """Please return the sum of all the even numbers in the list, and zero if asked."""\n'
-    )
+    assert index().is_known(f'def h(v: int) -> int:\n    """Tell me {WORDS} at all."""\n')
 
 
 def test_a_new_problem_is_new() -> None:

@@ -1,0 +1,199 @@
+"""The doors, on real sockets: typed errors, limits, tokens, TLS, health, reflection, graceful end."""
+
+import asyncio
+import datetime
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import grpc
+import pytest
+from grpc_health.v1 import health_pb2, health_pb2_grpc
+from grpc_reflection.v1alpha import reflection_pb2, reflection_pb2_grpc
+
+from ucoder.runs.config import load
+from ucoder.runtime.app import serving
+from ucoder.runtime.errors import Misconfigured
+from ucoder.runtime.settings import Settings
+from ucoder.v1 import artifacts_pb2 as pb
+from ucoder.v1 import consensus_pb2, consensus_pb2_grpc, runs_pb2, runs_pb2_grpc
+
+ROWS = [
+    pb.Row(program=0, outcomes=[pb.OUTCOME_PASSED], outputs=["2"]),
+    pb.Row(program=1, outcomes=[pb.OUTCOME_PASSED], outputs=["2"]),
+    pb.Row(program=2, outcomes=[pb.OUTCOME_FAILED], outputs=["3"]),
+]
+FINISHED = consensus_pb2.ClusterRequest(rows=ROWS, tests=[pb.TestCase(code="assert f(1) == 2")])
+
+
+@asynccontextmanager
+async def door(settings: Settings, *services: str) -> AsyncIterator[grpc.aio.Channel]:
+    async with serving(settings, services) as world, grpc.aio.insecure_channel(world.address) as channel:
+        yield channel
+
+
+async def refusal(call: object) -> tuple[grpc.StatusCode, str]:
+    with pytest.raises(grpc.aio.AioRpcError) as caught:
+        await call  # type: ignore[misc]
+    return caught.value.code(), caught.value.details() or ""
+
+
+async def test_a_call_is_answered_and_a_wrong_one_says_what_is_wrong(
+    nats_url: str, make_settings: Callable[..., Settings]
+) -> None:
+    async with door(make_settings(nats_url=nats_url), "consensus") as channel:
+        stub = consensus_pb2_grpc.ConsensusServiceStub(channel)
+        answer = await stub.Cluster(FINISHED)
+        assert answer.verdict.selected in (0, 1)
+        code, words = await refusal(stub.Cluster(consensus_pb2.ClusterRequest(tests=FINISHED.tests)))
+        assert (code, words) == (grpc.StatusCode.INVALID_ARGUMENT, "rows: required, and missing.")
+        ragged = consensus_pb2.ClusterRequest(rows=[pb.Row(outcomes=[1, 1])], tests=FINISHED.tests)
+        code, words = await refusal(stub.Cluster(ragged))
+        assert code == grpc.StatusCode.INVALID_ARGUMENT
+        assert "2 outcomes for 1 tests" in words
+
+
+async def test_health_follows_the_worker_and_reflection_lists_the_doors(
+    nats_url: str, make_settings: Callable[..., Settings]
+) -> None:
+    async with door(make_settings(nats_url=nats_url), "consensus") as channel:
+        health = health_pb2_grpc.HealthStub(channel)
+        async with asyncio.timeout(10):
+            for name in ("", "ucoder.v1.ConsensusService"):
+                while True:
+                    answer = await health.Check(health_pb2.HealthCheckRequest(service=name))
+                    if answer.status == health_pb2.HealthCheckResponse.SERVING:
+                        break
+                    await asyncio.sleep(0.05)
+        reflection = reflection_pb2_grpc.ServerReflectionStub(channel)
+        asked = reflection_pb2.ServerReflectionRequest(list_services="")
+        [answer] = [a async for a in reflection.ServerReflectionInfo(iter([asked]))]
+        names = {service.name for service in answer.list_services_response.service}
+        assert "ucoder.v1.ConsensusService" in names
+
+
+async def test_a_caller_without_a_known_token_is_turned_away(
+    nats_url: str, make_settings: Callable[..., Settings], tmp_path: Path
+) -> None:
+    tokens = tmp_path / "tokens"
+    tokens.write_text("# callers\nalice:0123456789abcdef\n")
+    async with door(make_settings(nats_url=nats_url, tokens_file=tokens), "consensus") as channel:
+        stub = consensus_pb2_grpc.ConsensusServiceStub(channel)
+        for metadata in ((), (("authorization", "Bearer wrong"),), (("authorization", ""),)):
+            code, _ = await refusal(stub.Cluster(FINISHED, metadata=metadata))
+            assert code == grpc.StatusCode.UNAUTHENTICATED
+        answer = await stub.Cluster(FINISHED, metadata=(("authorization", "Bearer 0123456789abcdef"),))
+        assert answer.HasField("verdict")
+        health = health_pb2_grpc.HealthStub(channel)
+        await health.Check(health_pb2.HealthCheckRequest())
+
+
+@pytest.mark.parametrize("text", ["", "alice", "alice:short", ":0123456789abcdef"])
+async def test_a_tokens_file_that_lets_nobody_or_anybody_in_is_refused(
+    nats_url: str, make_settings: Callable[..., Settings], tmp_path: Path, text: str
+) -> None:
+    tokens = tmp_path / "tokens"
+    tokens.write_text(text)
+    with pytest.raises(Misconfigured):
+        async with door(make_settings(nats_url=nats_url, tokens_file=tokens), "consensus"):
+            pass
+
+
+async def test_size_and_load_limits(nats_url: str, make_settings: Callable[..., Settings]) -> None:
+    async with door(make_settings(nats_url=nats_url, max_message_mb=1, max_calls=1), "consensus", "runs") as channel:
+        stub = consensus_pb2_grpc.ConsensusServiceStub(channel)
+        large = consensus_pb2.ClusterRequest(rows=ROWS, tests=FINISHED.tests, programs=["x" * 900_000] * 3)
+        code, _ = await refusal(stub.Cluster(large))
+        assert code == grpc.StatusCode.RESOURCE_EXHAUSTED
+        runs = runs_pb2_grpc.RunServiceStub(channel)
+        # Nobody serves the generator here, so this run stays where it is and its watcher holds the one place there is.
+        await runs.CreateRun(runs_pb2.CreateRunRequest(id="r", config=load(preset="demo")))
+        watching = runs.WatchRun(runs_pb2.WatchRunRequest(id="r"))
+        await watching.read()
+        code, words = await refusal(stub.Cluster(FINISHED))
+        assert (code, words) == (grpc.StatusCode.RESOURCE_EXHAUSTED, "1 calls at once is the limit; retry.")
+        watching.cancel()
+
+
+async def test_a_deadline_is_kept(nats_url: str, make_settings: Callable[..., Settings]) -> None:
+    async with door(make_settings(nats_url=nats_url, rpc_seconds=0.3), "runs") as channel:
+        runs = runs_pb2_grpc.RunServiceStub(channel)
+        await runs.CreateRun(runs_pb2.CreateRunRequest(id="r", config=load(preset="demo")))
+
+        async def watch() -> None:
+            async for _ in runs.WatchRun(runs_pb2.WatchRunRequest(id="r")):
+                pass
+
+        code, _ = await refusal(watch())
+        assert code == grpc.StatusCode.DEADLINE_EXCEEDED
+
+
+async def test_runs_are_made_once_listed_and_cancelled(nats_url: str, make_settings: Callable[..., Settings]) -> None:
+    async with door(make_settings(nats_url=nats_url), "runs") as channel:
+        runs = runs_pb2_grpc.RunServiceStub(channel)
+        asked = runs_pb2.CreateRunRequest(id="r", config=load(preset="demo"))
+        await runs.CreateRun(asked)
+        again = await runs.CreateRun(asked)
+        assert again.status.state == runs_pb2.RUN_STATE_RUNNING
+        asked.config.loop.briefs += 1
+        code, words = await refusal(runs.CreateRun(asked))
+        assert code == grpc.StatusCode.FAILED_PRECONDITION
+        assert "another configuration" in words
+        assert [r.id for r in (await runs.ListRuns(runs_pb2.ListRunsRequest())).runs] == ["r"]
+        ended = await runs.CancelRun(runs_pb2.CancelRunRequest(id="r", reason="enough"))
+        assert (ended.status.state, ended.status.reason) == (runs_pb2.RUN_STATE_CANCELLED, "enough")
+        code, _ = await refusal(runs.GetRun(runs_pb2.GetRunRequest(id="absent")))
+        assert code == grpc.StatusCode.NOT_FOUND
+
+
+async def test_a_busy_port_is_named(nats_url: str, make_settings: Callable[..., Settings]) -> None:
+    settings = make_settings(nats_url=nats_url)
+    async with serving(settings, ("consensus",)) as world:
+        with pytest.raises(Misconfigured, match=f"cannot listen at {world.address}"):
+            async with door(settings.model_copy(update={"listen": world.address}), "consensus"):
+                pass
+
+
+def certificate(folder: Path) -> tuple[Path, Path]:
+    """A certificate for localhost that signs itself."""
+    x509 = pytest.importorskip("cryptography.x509")
+    from cryptography.hazmat.primitives import hashes, serialization
+    from cryptography.hazmat.primitives.asymmetric import ec
+
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "localhost")])
+    now = datetime.datetime.now(datetime.UTC)
+    made = (
+        x509.CertificateBuilder()
+        .subject_name(name)
+        .issuer_name(name)
+        .public_key(key.public_key())
+        .serial_number(1)
+        .not_valid_before(now - datetime.timedelta(days=1))
+        .not_valid_after(now + datetime.timedelta(days=1))
+        .add_extension(x509.SubjectAlternativeName([x509.DNSName("localhost")]), critical=False)
+        .sign(key, hashes.SHA256())
+    )
+    pem = serialization.Encoding.PEM
+    (folder / "tls.crt").write_bytes(made.public_bytes(pem))
+    secret = key.private_bytes(pem, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
+    (folder / "tls.key").write_bytes(secret)
+    return folder / "tls.crt", folder / "tls.key"
+
+
+async def test_tls_and_mutual_tls(nats_url: str, make_settings: Callable[..., Settings], tmp_path: Path) -> None:
+    chain, key = certificate(tmp_path)
+    with pytest.raises(Misconfigured, match="UCODER_TLS_KEY"):
+        async with door(make_settings(nats_url=nats_url, tls_certificate=chain), "consensus"):
+            pass
+    settings = make_settings(nats_url=nats_url, tls_certificate=chain, tls_key=key, tls_client_ca=chain)
+    async with serving(settings, ("consensus",)) as world:
+        address = world.address.replace("127.0.0.1", "localhost")
+        with_proof = grpc.ssl_channel_credentials(chain.read_bytes(), key.read_bytes(), chain.read_bytes())
+        async with grpc.aio.secure_channel(address, with_proof) as channel:
+            answer = await consensus_pb2_grpc.ConsensusServiceStub(channel).Cluster(FINISHED)
+            assert answer.HasField("verdict")
+        without = grpc.ssl_channel_credentials(chain.read_bytes())
+        async with grpc.aio.secure_channel(address, without) as channel:
+            code, _ = await refusal(consensus_pb2_grpc.ConsensusServiceStub(channel).Cluster(FINISHED, timeout=5))
+            assert code in (grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.DEADLINE_EXCEEDED)
