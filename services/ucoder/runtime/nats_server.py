@@ -11,8 +11,8 @@ from pathlib import Path
 
 from ucoder.runtime.errors import Misconfigured
 
-# The child asks the kernel for SIGTERM when its parent is gone, even by SIGKILL, and becomes the server. It does so in a
-# program of its own because code between fork and exec would run gRPC's fork handlers, which deadlock.
+# The child asks the kernel for SIGTERM when its parent is gone, even by SIGKILL, and becomes the server. It does so in
+# a program of its own because code between fork and exec would run gRPC's fork handlers, which deadlock.
 # A process group of its own keeps Ctrl-C away: we stop the server when the work is handed back.
 TIED = """
 import ctypes, os, signal, sys
