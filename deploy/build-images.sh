@@ -1,0 +1,71 @@
+#!/bin/sh
+# Builds the images. build-images.sh [TARGET...]: service and sandbox by default; trainer is large.
+#   PYTHON=docker.io/library/python:3.11-slim@sha256:... NODE=docker.io/library/node:22-slim@sha256:... deploy/build-images.sh
+#   BASE=debootstrap deploy/build-images.sh     no registry: the bases are made of Debian packages and this machine's node
+# Others: BUILDER (docker, podman or buildah: the first there is), TAG (the package's version), REGISTRY (a prefix),
+# EXTRAS (of the trainer), FLAGS (more for the builder).
+set -eu
+cd "$(dirname "$0")/.."
+
+say() { printf '%s\n' "build-images: $*"; }
+version=$(sed -n 's/^version = "\(.*\)"/\1/p' pyproject.toml | head -1)
+TAG=${TAG:-$version}
+REGISTRY=${REGISTRY:-}
+BASE=${BASE:-registry}
+if [ "$BASE" = debootstrap ]; then BUILDER=buildah; fi
+for tool in docker podman buildah; do
+  command -v "$tool" >/dev/null && BUILDER=${BUILDER:-$tool}
+done
+if [ -z "${BUILDER:-}" ]; then say "no docker, podman or buildah here"; exit 2; fi
+
+# Bases without a registry: a minimal Debian with Python, and an image that holds nothing but this machine's node.
+from_debian() {
+  folder=${BASE_FOLDER:-$HOME/.cache/ucoder/image-base}
+  . /etc/os-release
+  if [ ! -x "$folder/usr/bin/python3" ]; then
+    mkdir -p "$folder"
+    debootstrap --variant=minbase --include=python3,python3-venv,ca-certificates "$VERSION_CODENAME" "$folder" >/dev/null
+  fi
+  container=$(buildah from scratch)
+  buildah copy --quiet "$container" "$folder" / >/dev/null
+  PYTHON=localhost/ucoder-base-python:debian
+  buildah commit --quiet --rm "$container" "$PYTHON" >/dev/null
+  container=$(buildah from scratch)
+  buildah copy --quiet "$container" "$(readlink -f "$(command -v node)")" /usr/local/bin/node >/dev/null
+  NODE=localhost/ucoder-base-node:here
+  buildah commit --quiet --rm "$container" "$NODE" >/dev/null
+}
+
+# What pip is configured to use on this machine, for the build alone: its file as a secret, its local folders mounted.
+pip_flags() {
+  [ -f /etc/pip.conf ] && printf ' --secret id=pip,src=/etc/pip.conf'
+  printf ' --volume /etc/ssl/certs:/etc/ssl/certs:ro'
+  python3 -m pip config list 2>/dev/null | grep -oE "(file://)?/[^ ']+" | sed 's|^file://||' | sort -u |
+    while read -r path; do if [ -d "$path" ]; then printf ' --volume %s:%s:ro' "$path" "$path"; fi; done
+}
+
+flags=${FLAGS:-}
+case $BASE in
+debootstrap)
+  from_debian
+  flags="$flags --isolation=chroot --network=host --pull-never $(pip_flags)"
+  ;;
+registry)
+  for base in "${PYTHON:-}" "${NODE:-}"; do
+    case $base in
+    *@sha256:*) ;;
+    *) say "PYTHON and NODE must name their images by digest (...@sha256:...); got '$base'"; exit 2 ;;
+    esac
+  done
+  ;;
+*) say "BASE is registry or debootstrap, not '$BASE'"; exit 2 ;;
+esac
+
+for target in ${*:-service sandbox}; do
+  say "ucoder-$target:$TAG with $BUILDER"
+  # shellcheck disable=SC2086  # flags are words
+  "$BUILDER" build $flags -f deploy/Dockerfile --target "$target" -t "${REGISTRY}ucoder-$target:$TAG" \
+    --build-arg PYTHON="$PYTHON" --build-arg NODE="$NODE" --build-arg VERSION="$TAG" \
+    --build-arg REVISION="$(git rev-parse HEAD 2>/dev/null || echo unknown)" \
+    --build-arg EXTRAS="${EXTRAS:-local}" .
+done

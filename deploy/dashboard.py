@@ -1,0 +1,69 @@
+"""The Grafana dashboard as code: `python deploy/dashboard.py > helm/ucoder/files/dashboard.json`."""
+
+import json
+from typing import Any
+
+WIDTH, HEIGHT = 8, 8
+Panel = tuple[str, str, str, str]  # title, unit, legend, query
+
+PANELS: list[Panel] = [
+    ("Messages ended", "ops", "{{arrow}}", "sum by (arrow) (rate(ucoder_messages_total[$__rate_interval]))"),
+    ("Messages in hand", "short", "{{arrow}}", "sum by (arrow) (ucoder_messages_in_hand)"),
+    (
+        "Not done at the first attempt", "ops", "{{arrow}} {{outcome}}",
+        'sum by (arrow, outcome) (rate(ucoder_messages_total{outcome!="done"}[$__rate_interval]))',
+    ),
+    (
+        "Time of a message, median", "s", "{{arrow}}",
+        "histogram_quantile(0.5, sum by (le, arrow) (rate(ucoder_message_seconds_bucket[$__rate_interval])))",
+    ),
+    (
+        "Time of a message, 99 %", "s", "{{arrow}}",
+        "histogram_quantile(0.99, sum by (le, arrow) (rate(ucoder_message_seconds_bucket[$__rate_interval])))",
+    ),
+    ("Briefs ended", "short", "{{ending}} {{reason}}", "sum by (ending, reason) (ucoder_briefs_ended_total)"),
+    ("Calls", "reqps", "{{method}} {{status}}", "sum by (method, status) (rate(ucoder_calls_total[$__rate_interval]))"),
+    (
+        "Time of a call, 99 %", "s", "{{method}}",
+        "histogram_quantile(0.99, sum by (le, method) (rate(ucoder_call_seconds_bucket[$__rate_interval])))",
+    ),
+    ("Pods that answer", "short", "{{service}}", 'count by (service) (up{namespace="$namespace", service=~".*"} == 1)'),
+]  # fmt: skip
+
+
+def panel(number: int, content: Panel) -> dict[str, Any]:
+    """A time series on a grid of three columns."""
+    title, unit, legend, query = content
+    return {
+        "id": number + 1,
+        "type": "timeseries",
+        "title": title,
+        "datasource": {"type": "prometheus", "uid": "${datasource}"},
+        "gridPos": {"x": number % 3 * WIDTH, "y": number // 3 * HEIGHT, "w": WIDTH, "h": HEIGHT},
+        "fieldConfig": {"defaults": {"unit": unit, "min": 0}, "overrides": []},
+        "targets": [{"refId": "A", "expr": query, "legendFormat": legend}],
+    }
+
+
+def dashboard() -> dict[str, Any]:
+    """What Grafana imports."""
+    source = {"name": "datasource", "type": "datasource", "query": "prometheus", "label": "Prometheus"}
+    namespace = {
+        "name": "namespace", "type": "query", "label": "Namespace", "query": "label_values(ucoder_messages_total, namespace)",
+        "datasource": {"type": "prometheus", "uid": "${datasource}"}, "refresh": 2,
+    }  # fmt: skip
+    return {
+        "uid": "ucoder",
+        "title": "ucoder",
+        "tags": ["ucoder"],
+        "schemaVersion": 39,
+        "editable": False,
+        "refresh": "30s",
+        "time": {"from": "now-6h", "to": "now"},
+        "templating": {"list": [source, namespace]},
+        "panels": [panel(number, content) for number, content in enumerate(PANELS)],
+    }
+
+
+if __name__ == "__main__":
+    print(json.dumps(dashboard(), indent=1))

@@ -1,0 +1,28 @@
+"""Composes the sandbox image's whole content into a folder: the interpreter, node, their libraries, our guest; no shell.
+
+Run while the image is built: `python3 sandbox_root.py /root-of-image /path/to/node`. The folder is what a cell of the
+local sandbox sees, made by the same code, so the image can hold nothing else.
+"""
+
+import shutil
+import sys
+from pathlib import Path
+
+from ucoder.sandbox_runner import rootfs
+
+
+def main(target: Path, node: Path) -> None:
+    """Fills `target`, which does not exist yet."""
+    root = rootfs.compose(target.parent / "composed")
+    root.path.rename(target)
+    (target / "python" / "bin" / "python3").symlink_to(Path(root.python).name)
+    (target / "bin").mkdir(exist_ok=True)
+    shutil.copy2(node, target / "bin" / "node")
+    for needed in rootfs.shared_libraries(str(node)):
+        library = target / needed.lstrip("/")
+        if not library.exists():
+            library.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy2(needed, library)
+
+
+main(Path(sys.argv[1]), Path(sys.argv[2]))

@@ -1,0 +1,32 @@
+{{/* Egress rules and peers of network policies. */}}
+
+{{- define "ucoder.egress.dns" -}}
+- ports: [{port: 53, protocol: UDP}, {port: 53, protocol: TCP}]
+  to: [{namespaceSelector: {matchLabels: {kubernetes.io/metadata.name: kube-system}}}]
+{{- end -}}
+
+{{/* To pods of this release: (dict "root" $ "component" NAME "port" N). */}}
+{{- define "ucoder.egress.to" -}}
+- ports: [{port: {{ .port }}}]
+  to: {{- include "ucoder.pods" . | nindent 4 }}
+{{- end -}}
+
+{{/* The pods of a component, as a list of one peer: (dict "root" $ "component" NAME). */}}
+{{- define "ucoder.pods" -}}
+- podSelector:
+    matchLabels: {{- include "ucoder.selector" . | nindent 6 }}
+{{- end -}}
+
+{{/* To what is not of this release: a map with `to` and `ports`. */}}
+{{- define "ucoder.egress.outside" -}}
+- ports: [{{ range $i, $port := .ports }}{{ if $i }}, {{ end }}{port: {{ $port }}}{{ end }}]
+  to: {{- toYaml .to | nindent 4 }}
+{{- end -}}
+
+{{- define "ucoder.egress.nats" -}}
+{{- if .Values.nats.url -}}
+{{- include "ucoder.egress.outside" .Values.networkPolicy.nats -}}
+{{- else -}}
+{{- include "ucoder.egress.to" (dict "root" . "component" "nats" "port" 4222) -}}
+{{- end -}}
+{{- end -}}

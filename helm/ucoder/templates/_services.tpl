@@ -1,0 +1,99 @@
+{{/*
+The services as they are to be: name -> defaults + what values.services says of it + what flow.yaml knows of it,
+merged once, here. `fromYaml` the result.
+*/}}
+{{- define "ucoder.services" -}}
+{{- $flow := .Files.Get "files/flow.yaml" | fromYaml -}}
+{{- $services := dict -}}
+{{- range $name, $known := $flow -}}
+{{- $one := mustMergeOverwrite (deepCopy $.Values.defaults) (deepCopy (default dict (get $.Values.services $name))) -}}
+{{- $_ := set $one "settings" (mustMergeOverwrite (deepCopy $.Values.settings) $one.settings) -}}
+{{- $_ := set $one "arrows" $known.arrows -}}
+{{- $_ := set $one "model" $known.model -}}
+{{- $_ := set $one "calls" $known.calls -}}
+{{- $_ := set $one "public" (has $name $.Values.networkPolicy.callable) -}}
+{{- $_ := set $one "tokens" (and (ne $.Values.tokens.secret "") (has $name $.Values.tokens.services)) -}}
+{{- $_ := set $one "scaled" (and $one.scale.enabled (ne $.Values.autoscaling.kind "none")) -}}
+{{- $_ := set $one "role" (or (and (eq $name "generator") $.Values.vllm.enabled $.Values.vllm.rollout (not $.Values.model.url)) (and (eq $name "trainer") (eq $.Values.training.kind "job"))) -}}
+{{- if and $known.model (eq $.Values.model.url "local") -}}{{- $_ := set $one "image" "trainer" -}}{{- end -}}
+{{- if and $one.scaled (eq $.Values.autoscaling.kind "keda") (lt (int $.Values.autoscaling.cooldownSeconds) (int $one.drainSeconds)) -}}
+{{- fail (printf "autoscaling.cooldownSeconds (%d) is shorter than services.%s.drainSeconds (%d): the last pod would go while it works" (int $.Values.autoscaling.cooldownSeconds) $name (int $one.drainSeconds)) -}}
+{{- end -}}
+{{- $_ := set $services $name $one -}}
+{{- end -}}
+{{- toYaml $services -}}
+{{- end -}}
+
+{{/* Services that another one calls: no client certificate is asked for there. */}}
+{{- define "ucoder.called" -}}
+{{- $called := dict -}}
+{{- range $name, $one := . -}}{{- range $one.calls -}}{{- $_ := set $called . true -}}{{- end -}}{{- end -}}
+{{- toYaml (keys $called) -}}
+{{- end -}}
+
+{{/* How many messages of an arrow one pod works on at once: (dict "bound" B "settings" S). */}}
+{{- define "ucoder.places" -}}
+{{- if eq .bound "single" -}}1
+{{- else if eq .bound "model" -}}{{ .settings.model_concurrency | default 64 }}
+{{- else if eq .bound "sandbox" -}}{{ .settings.sandbox_concurrency | default 4 }}
+{{- else -}}{{ .settings.compute_concurrency | default 4 }}
+{{- end -}}
+{{- end -}}
+
+{{/* Environment of a service: (dict "root" $ "component" NAME "service" S "called" LIST). */}}
+{{- define "ucoder.serviceEnv" -}}
+{{ include "ucoder.worldEnv" . }}
+- {name: UCODER_LISTEN, value: "0.0.0.0:7070"}
+- {name: UCODER_METRICS_PORT, value: "9090"}
+- {name: UCODER_DRAIN_SECONDS, value: {{ .service.drainSeconds | quote }}}
+{{- if .service.model }}
+- {name: UCODER_MODEL_URL, value: {{ include "ucoder.modelUrl" .root | quote }}}
+{{- with .root.Values.model.apiKeySecret }}
+- name: UCODER_MODEL_API_KEY
+  valueFrom: {secretKeyRef: {name: {{ . }}, key: api-key}}
+{{- end }}
+{{- end }}
+{{- with .service.calls }}
+{{- $peers := list }}
+{{- range . }}{{ $peers = append $peers (printf "%s=%s-%s.%s.svc:7070" (replace "-" "_" .) (include "ucoder.name" $.root) . $.root.Release.Namespace) }}{{ end }}
+- {name: UCODER_PEERS, value: {{ join "," $peers | quote }}}
+{{- end }}
+{{- if eq .component "sandbox-runner" }}
+- {name: UCODER_ISOLATION, value: {{ .root.Values.sandbox.isolation }}}
+{{- end }}
+{{- if .root.Values.tls.enabled }}
+- {name: UCODER_TLS_CERTIFICATE, value: /etc/ucoder/tls/tls.crt}
+- {name: UCODER_TLS_KEY, value: /etc/ucoder/tls/tls.key}
+- {name: GRPC_DEFAULT_SSL_ROOTS_FILE_PATH, value: /etc/ucoder/tls/ca.crt}
+{{- if and .root.Values.tls.clientCertificates (not (has .component .called)) }}
+- {name: UCODER_TLS_CLIENT_CA, value: /etc/ucoder/tls/ca.crt}
+{{- end }}
+{{- end }}
+{{- if .service.tokens }}
+- {name: UCODER_TOKENS_FILE, value: /etc/ucoder/tokens/tokens}
+{{- end }}
+{{- range $key, $value := .service.settings }}
+- {name: {{ printf "UCODER_%s" (upper $key) }}, value: {{ $value | toString | quote }}}
+{{- end }}
+- {name: HOME, value: /tmp}
+- {name: OMP_NUM_THREADS, value: "1"}
+{{- end -}}
+
+{{/* Readiness follows the bus; the kubelet's own gRPC probe speaks no TLS, so with TLS the image's script asks. */}}
+{{- define "ucoder.probes" -}}
+{{- $ask := ternary "exec: {command: [python3, /app/healthy.py]}" "grpc: {port: 7070}" .Values.tls.enabled -}}
+startupProbe:
+  {{ $ask }}
+  periodSeconds: 3
+  timeoutSeconds: 5
+  failureThreshold: 100
+readinessProbe:
+  {{ $ask }}
+  periodSeconds: {{ ternary 15 5 .Values.tls.enabled }}
+  timeoutSeconds: 5
+livenessProbe:  # not the health service: a pod that lost the bus is unready, and restarting it would help nobody
+  tcpSocket: {port: 7070}
+  periodSeconds: 20
+  timeoutSeconds: 5
+  failureThreshold: 6
+{{- end -}}
