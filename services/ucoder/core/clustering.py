@@ -52,7 +52,7 @@ def first_members(labels: Labels) -> Labels:
 
 def distinct_weights(m: Matrix, labels: Labels) -> Floats:
     """(N,) 1 for the first of equal syntax trees in a cluster and 0 for its duplicates: each idea once."""
-    pairs = labels * (int(m.duplicates.max(initial=0)) + 1) + m.duplicates
+    pairs = labels * (int(m.traits.classes.max(initial=0)) + 1) + m.traits.classes
     weights = np.zeros(len(labels))
     weights[np.unique(pairs, return_index=True)[1]] = 1.0
     return weights

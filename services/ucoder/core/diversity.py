@@ -10,7 +10,7 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from ucoder.core.extraction import duplicates, parse
+from ucoder.core.extraction import normal_form, parse
 
 _TOKEN = re.compile(r"[A-Za-z_]\w*|\d+(?:\.\d+)?|\"[^\"\n]*\"|'[^'\n]*'|[^\s\w]")
 _BRANCHES = (
@@ -38,7 +38,7 @@ def measure(programs: Sequence[str]) -> Diversity:
     trees = [tree for tree in map(parse, programs) if tree is not None]
     return Diversity(
         programs=len(programs),
-        distinct=(max(duplicates(programs)) + 1) / len(programs),
+        distinct=len(set(map(normal_form, programs))) / len(programs),
         token_entropy_bits=_mean(entropy_bits(tokens(text)) for text in programs),
         node_types=_mean(len({type(node) for node in ast.walk(tree)}) for tree in trees),
         complexity=_mean(map(cyclomatic_complexity, trees)),

@@ -62,22 +62,20 @@ def normal_form(program: str) -> str:
     its own normal form.
     """
     tree = parse(program)
-    if tree is None:
-        return program
+    return program if tree is None else normal_tree(tree, program)[0]
+
+
+def normal_tree(tree: ast.Module, program: str) -> tuple[str, float]:
+    """The normal form of `program`, whose `tree` loses its docstrings here, and how many nodes are left."""
+    count = 0
     for node in ast.walk(tree):
+        count += 1
         if isinstance(node, ast.Module | ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef) and _documented(node):
             node.body = node.body[1:] or [ast.Pass()]
     try:
-        return ast.dump(tree)
+        return ast.dump(tree), float(count)
     except RecursionError:
-        return program
-
-
-def duplicates(programs: Sequence[str]) -> list[int]:
-    """For each program the number of its class of equal normal forms, numbered by first appearance."""
-    forms = {text: normal_form(text) for text in dict.fromkeys(programs)}
-    numbers: dict[str, int] = {}
-    return [numbers.setdefault(forms[text], len(numbers)) for text in programs]
+        return program, float(count)
 
 
 def parse(program: str) -> ast.Module | None:

@@ -9,8 +9,9 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from ucoder.core.extraction import duplicates, parse
+from ucoder.core.extraction import parse
 from ucoder.core.outcomes import Outcome
+from ucoder.core.traits import Traits
 
 Ints = NDArray[np.int32]
 Floats = NDArray[np.float64]
@@ -54,8 +55,8 @@ class Matrix:
     """(N,) mean log-probability of a program's tokens, in nats; its perplexity is exp(-this)."""
     multiplicity: NDArray[np.int64]
     """(N,) how many samples a row stands for."""
-    duplicates: Ints
-    """(N,) class of equal syntax trees; every program its own class where no programs were given."""
+    traits: Traits
+    """What the programs' texts show without being run."""
     program_keys: tuple[str, ...]
     """(N,) the programs' texts, for ties; empty texts where unknown."""
     test_keys: tuple[str, ...]
@@ -90,7 +91,7 @@ class Matrix:
             test_counts=np.array([max(1, test.count) for test in tests], dtype=np.int64),
             log_probs=np.array(log_probs, dtype=np.float64) if log_probs is not None else None,
             multiplicity=np.array(multiplicity if multiplicity is not None else [1] * n, dtype=np.int64),
-            duplicates=np.array(duplicates(programs) if programs is not None else range(n), dtype=np.int32),
+            traits=Traits.read(programs) if programs is not None else Traits.unknown(n),
             program_keys=tuple(programs) if programs is not None else ("",) * n,
             test_keys=tuple(map(_key, tests)),
         )
@@ -110,6 +111,11 @@ class Matrix:
     def passed(self) -> Bools:
         """(N, M) tests passed."""
         return np.equal(self.outcomes, _CODES[Outcome.PASSED])
+
+    @property
+    def failed(self) -> Bools:
+        """(N, M) tests whose expected value was not met."""
+        return np.equal(self.outcomes, _CODES[Outcome.FAILED])
 
     @property
     def completed(self) -> Bools:
@@ -133,7 +139,7 @@ class Matrix:
             test_counts=self.test_counts[tests],
             log_probs=None if self.log_probs is None else self.log_probs[programs],
             multiplicity=self.multiplicity[programs],
-            duplicates=self.duplicates[programs],
+            traits=self.traits.take(programs),
             program_keys=tuple(self.program_keys[i] for i in programs),
             test_keys=tuple(self.test_keys[j] for j in tests),
         )
@@ -150,8 +156,8 @@ class Matrix:
         tests = sorted(range(m), key=lambda j: (self.test_keys[j], self.test_counts[j], sorted(columns[j])))
         test_order = np.array(tests, dtype=np.int64)
         likely = self.log_probs if self.log_probs is not None else np.zeros(n)
-        written = np.bincount(self.duplicates, weights=self.multiplicity) if n else np.zeros(0)
-        often = written[self.duplicates].tolist()
+        written = np.bincount(self.traits.classes, weights=self.multiplicity) if n else np.zeros(0)
+        often = written[self.traits.classes].tolist()
         did = self.outcomes[:, test_order]
         returned = self.outputs[:, test_order]
 
@@ -159,9 +165,7 @@ class Matrix:
             return (-float(likely[i]), -often[i], self.program_keys[i], did[i].tobytes(), returned[i].tobytes())
 
         program_order = np.array(sorted(range(n), key=key), dtype=np.int64)
-        ordered = self.take(program_order, test_order)
-        renumbered = replace(ordered, duplicates=_number(ordered.duplicates.tolist()))
-        return renumbered, program_order, test_order
+        return self.take(program_order, test_order), program_order, test_order
 
 
 def encode(outcomes: Iterable[Outcome | str]) -> NDArray[np.uint8]:

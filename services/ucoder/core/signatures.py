@@ -38,13 +38,7 @@ def agreement(symbols: Ints, weights: Floats) -> Floats:
     n, columns = symbols.shape
     if n == 0 or columns == 0:
         return np.zeros((n, columns))
-    order = np.argsort(symbols, axis=0, kind="stable")
-    ordered = np.take_along_axis(symbols, order, axis=0)
-    fresh = np.ones((n, columns), dtype=bool)
-    fresh[1:] = ordered[1:] != ordered[:-1]
-    run = np.cumsum(fresh.T.ravel()) - 1  # runs never cross columns: each column starts a fresh one
-    totals = np.bincount(run, weights=weights[order].T.ravel())
-    agreeing = np.empty((n, columns))
-    np.put_along_axis(agreeing, order, totals[run].reshape(columns, n).T, axis=0)
-    agreeing[symbols == SILENT] = 0.0
-    return agreeing
+    width = int(symbols.max()) - int(symbols.min()) + 1
+    bins = (symbols - symbols.min()).astype(np.int64) + width * np.arange(columns)
+    totals = np.bincount(bins.ravel(), weights=np.repeat(weights, columns), minlength=width * columns)
+    return np.where(symbols == SILENT, 0.0, totals[bins])

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from hypothesis import strategies as st
+
 from ucoder.core.matrix import Matrix
 from ucoder.core.outcomes import Outcome
 

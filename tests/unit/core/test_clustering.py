@@ -1,5 +1,6 @@
 import numpy as np
 from hypothesis import given
+
 from ucoder.core.clustering import cluster, distinct_weights
 from ucoder.core.matrix import Matrix
 from ucoder.core.signatures import SILENT, agreement, bits, observations, outputs

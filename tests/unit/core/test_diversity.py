@@ -1,6 +1,7 @@
 import ast
 
 import pytest
+
 from ucoder.core.diversity import cyclomatic_complexity, entropy_bits, measure, tokens
 
 

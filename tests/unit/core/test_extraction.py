@@ -1,5 +1,6 @@
 import pytest
-from ucoder.core.extraction import continue_prompt, duplicates, extract_program, normal_form, parses
+
+from ucoder.core.extraction import continue_prompt, extract_program, normal_form, parses
 
 PROMPT = 'import math\n\n\ndef area(r: float) -> float:\n    """Area of a circle."""\n'
 BODY = "    return math.pi * r * r\n"
@@ -100,10 +101,6 @@ def test_normal_form_ignores_layout_comments_and_docstrings_only() -> None:
     assert normal_form(same) != normal_form("def f(y):\n  return y+1")
     assert normal_form('def f():\n    """Only this."""\n') == normal_form("def f():\n    pass\n")
     assert normal_form("def (") == "def ("
-
-
-def test_duplicates_are_numbered_by_first_appearance() -> None:
-    assert duplicates(["b=1", "a=1", "b = 1", "def (", "def ("]) == [0, 1, 0, 2, 2]
 
 
 def test_a_bad_escape_in_a_candidate_warns_nobody() -> None:

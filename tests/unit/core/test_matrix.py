@@ -1,6 +1,7 @@
 import numpy as np
 import pytest
 from hypothesis import given
+
 from ucoder.core.matrix import NONE, Matrix, decode, encode, input_of
 from ucoder.core.outcomes import Outcome
 
@@ -60,8 +61,8 @@ def test_ragged_rows_are_refused_by_name() -> None:
 
 
 def test_equal_trees_are_duplicates_and_unknown_programs_are_not() -> None:
-    assert drawn(["P", "P"], programs=["x = 1", "x  =  1  # one"]).duplicates.tolist() == [0, 0]
-    assert drawn(["P", "P"]).duplicates.tolist() == [0, 1]
+    assert drawn(["P", "P"], programs=["x = 1", "x  =  1  # one"]).traits.classes.tolist() == [0, 0]
+    assert drawn(["P", "P"]).traits.classes.tolist() == [0, 1]
 
 
 def test_canonical_order_is_likelihood_then_frequency_then_text() -> None:
@@ -82,7 +83,7 @@ def test_canonical_forms_of_all_shuffles_are_equal(case: dict) -> None:  # type:
         "programs": [case["programs"][i] for i in p],
     }
     one, other = Matrix.build(**case).canonical()[0], Matrix.build(**shuffled).canonical()[0]
-    for name in ("outcomes", "outputs", "expected", "test_counts", "duplicates", "log_probs"):
+    for name in ("outcomes", "outputs", "expected", "test_counts", "log_probs"):
         np.testing.assert_array_equal(getattr(one, name), getattr(other, name), err_msg=name)
     assert one.program_keys == other.program_keys
     assert one.test_keys == other.test_keys

@@ -2,6 +2,7 @@ import math
 from itertools import combinations
 
 import pytest
+
 from ucoder.core.pass_at_k import bootstrap, paired_bootstrap, pass_at_k
 
 

@@ -5,6 +5,7 @@ from ucoder.core.selection import (
     alphacode,
     b4,
     codet,
+    evidence,
     largest_cluster,
     low_ppl,
     max_pass,
@@ -18,6 +19,7 @@ from ucoder.core.selection.ballot import Options, Selection, Strategy
 __all__ = ["DEFAULT", "STRATEGIES", "Options", "Selection", "Strategy", "select"]
 
 STRATEGIES: dict[str, Strategy] = {
+    "evidence": Strategy(evidence.vote, evidence.EvidenceOptions),
     "ucoder": Strategy(ucoder.vote, ucoder.UCoderOptions),
     "codet": Strategy(codet.vote, codet.CodeTOptions),
     "b4": Strategy(b4.vote, b4.B4Options),
@@ -30,7 +32,7 @@ STRATEGIES: dict[str, Strategy] = {
     "random": Strategy(random_choice.vote, random_choice.RandomOptions),
 }
 
-DEFAULT = "b4"
+DEFAULT = "evidence"
 
 
 def select(matrix: Matrix, strategy: str = DEFAULT, **options: float) -> Selection:
