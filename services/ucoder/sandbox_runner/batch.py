@@ -8,8 +8,12 @@ from ucoder.core.tame import Nature
 from ucoder.sandbox_runner.cell import Ending, Report, Result
 from ucoder.sandbox_runner.job import Limits
 
-SHARED = 24
+SHARED = 40
 """Programs that share one fork: enough to make the fork cheap, few enough to run again when one of them is doubtful."""
+_BELIEVED = 1.25
+"""A time-out is believed when the cell got its processor, to this factor, as fast as its limits assumed."""
+_TRIES = 3
+_WAITED = ("timeout_cpu", "timeout_wall")
 _DEATHS = 3
 """After this many deaths a program's other tests count as the last one did."""
 
@@ -38,10 +42,15 @@ class Program:
     def done(self) -> bool:
         return None not in self.results
 
+    @property
+    def timed_out(self) -> bool:
+        return any(result is not None and result.status == "timeout_cpu" for result in self.results)
+
     def restart(self) -> None:
         """Forgets everything, to run again alone."""
         self.results = [None] * len(self.results)
         self.deaths = self.timeouts = 0
+        self.note = ""
 
 
 @dataclass(slots=True)
@@ -50,6 +59,10 @@ class Batch:
 
     programs: list[Program]
     shared: bool
+    stretch: float = 1.0
+    """What its limits of time were multiplied by."""
+    tries: int = 0
+    """How often it was run again because the machine was too loaded to believe its time-outs."""
     reports: list[Report] = field(default_factory=list)
 
     def frame(self, tests: list[list[str]], limits: Limits, seed: int, number: int) -> dict[str, Any]:
@@ -62,6 +75,8 @@ class Batch:
             "first": 0 if self.shared else self.programs[0].next_test,
             "limits": {
                 **limits.as_frame(),
+                "cpu_seconds": limits.cpu_seconds * self.stretch,
+                "wall_seconds": max(limits.wall_seconds, 2 * limits.cpu_seconds * self.stretch),
                 "give_up_after_timeouts": max(1, limits.give_up_after_timeouts - self.programs[0].timeouts)
                 if not self.shared
                 else limits.give_up_after_timeouts,
@@ -71,22 +86,28 @@ class Batch:
 
     def settle(self, ending: Ending, limits: Limits) -> list["Batch"]:
         """Books what was reported and how the fork ended; returns what must still run."""
-        return self._settle_shared() if self.shared else self._settle_alone(ending, limits)
+        starved = ending.stretch > self.stretch * _BELIEVED and self.tries < _TRIES
+        return self._settle_shared(ending, starved) if self.shared else self._settle_alone(ending, limits, starved)
 
-    def _settle_shared(self) -> list["Batch"]:
+    def _settle_shared(self, ending: Ending, starved: bool) -> list["Batch"]:
         if any(report.doubt for report in self.reports):
             return [Batch([one], shared=False) for one in self.programs]
         known = {one.key: one for one in self.programs}
         for report in self.reports:
             known[report.program].results = list(report.results)
-        left = [one for one in self.programs if not one.done]
-        if not left:
-            return []
-        culprit, *others = left
-        again = [Batch([culprit], shared=False)]
-        return [*again, Batch(others, shared=True)] if others else again
+        again = []
+        if starved:
+            for one in (one for one in self.programs if one.done and one.timed_out):
+                one.restart()
+                again.append(self._slower([one], ending))
+        left = [one for one in self.programs if not one.done and all(one not in batch.programs for batch in again)]
+        if left:
+            culprit, *others = left
+            again.append(Batch([culprit], shared=False))
+            again += [Batch(others, shared=True)] if others else []
+        return again
 
-    def _settle_alone(self, ending: Ending, limits: Limits) -> list["Batch"]:
+    def _settle_alone(self, ending: Ending, limits: Limits, starved: bool) -> list["Batch"]:
         program = self.programs[0]
         program.peak_mb = max(program.peak_mb, ending.peak_mb)
         for report in self.reports:
@@ -94,21 +115,27 @@ class Batch:
                 if program.results[number] is None:
                     program.results[number] = result
                     program.timeouts += result.status == "timeout_cpu"
+        if starved and (program.timed_out or (not program.done and ending.why == "timeout_cpu")):
+            program.restart()
+            return [self._slower([program], ending)]
         if program.done:
             return []
         status = _death(ending)
         program.results[program.next_test] = Result(status, "", 0.0)
         program.deaths += 1
-        program.timeouts += status in ("timeout_cpu", "timeout_wall")
+        program.timeouts += status in _WAITED
         if program.timeouts >= limits.give_up_after_timeouts or program.deaths >= _DEATHS:
-            program.note = program.note or "abandoned"
-            final = "abandoned" if program.timeouts >= limits.give_up_after_timeouts else status
-            program.results = [result or Result(final, "", 0.0) for result in program.results]
-        return [] if program.done else [self.__class__([program], shared=False)]
+            program.note = "abandoned"
+            program.results = [result or Result(status, "", 0.0) for result in program.results]
+        return [] if program.done else [Batch([program], shared=False, stretch=self.stretch, tries=self.tries)]
+
+    def _slower(self, programs: list[Program], ending: Ending) -> "Batch":
+        """The same again alone, with as much more time as the machine was too busy."""
+        return Batch(programs, shared=False, stretch=ending.stretch * _BELIEVED, tries=self.tries + 1)
 
 
 def _death(ending: Ending) -> str:
-    if ending.why in ("timeout_cpu", "timeout_wall"):
+    if ending.why in _WAITED:
         return ending.why
     return "output_limit" if ending.why == "talk" or ending.status & 0x7F == 25 else "crashed"
 

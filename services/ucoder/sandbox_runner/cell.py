@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from ucoder.sandbox_runner.isolation import Launch
+from ucoder.sandbox_runner.load import processor_seconds, stretch
 
 _FAILURES = {"exception", "timeout_cpu", "out_of_memory", "output_limit", "process_limit", "abandoned"}
 STATUSES: Final = {
@@ -58,6 +59,8 @@ class Ending:
     why: str
     status: int
     peak_mb: float
+    stretch: float = 1.0
+    """How much too fast the clock inside was meanwhile (`load.py`)."""
 
 
 class Cell:
@@ -99,6 +102,7 @@ class Cell:
         assert self._process.stdin is not None
         data = json.dumps(job).encode()
         silence = float(job["limits"]["wall_seconds"]) + _SLACK_SECONDS
+        used = self._processor()
         self.served += len(job["programs"])
         try:
             self._process.stdin.write(len(data).to_bytes(4, "big") + data)
@@ -115,7 +119,11 @@ class Cell:
                     heard(report)
             elif tag == b"E":
                 said = json.loads(payload)
-                return Ending(str(said["why"]), int(said["status"]), int(said["peak_kb"]) / 1024)
+                drift = stretch(float(said["processor"]), self._processor() - used) if self._launch.drifts else 1.0
+                return Ending(str(said["why"]), int(said["status"]), int(said["peak_kb"]) / 1024, drift)
+
+    def _processor(self) -> float:
+        return processor_seconds(self._process.pid) if self._launch.drifts else 0.0
 
     async def _frame(self, seconds: float) -> tuple[bytes, bytes]:
         reader = self._process.stdout

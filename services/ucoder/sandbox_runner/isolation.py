@@ -20,6 +20,8 @@ class Launch:
 
     command: tuple[str, ...]
     dispose: Callable[[], None]
+    drifts: bool = False
+    """The clock inside counts time in which the host let the program wait."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +29,8 @@ class Root:
     """A folder that is a cell's whole world, read-only, and the interpreter's path inside it."""
 
     path: Path
+    guest: Path
+    """Our own files, shown inside as /guest."""
     python: str
     version: str
     """Changes whenever what runs inside changes; part of every cache key."""

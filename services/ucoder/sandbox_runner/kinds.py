@@ -6,11 +6,11 @@ from types import ModuleType
 
 from ucoder.runtime.errors import Misconfigured
 from ucoder.sandbox_runner import rootfs
-from ucoder.sandbox_runner.cells import runsc
+from ucoder.sandbox_runner.cells import bubblewrap, none, pod, runsc
 from ucoder.sandbox_runner.isolation import Launch, NoIsolation, Root
 
-KINDS: dict[str, ModuleType] = {"runsc": runsc}
-_AUTO = ("runsc",)
+KINDS: dict[str, ModuleType] = {module.NAME: module for module in (runsc, bubblewrap, pod, none)}
+_AUTO = ("runsc", "pod", "bubblewrap")
 
 
 class Kind:

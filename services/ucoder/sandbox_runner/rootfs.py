@@ -12,11 +12,14 @@ import shutil
 import subprocess
 import sys
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
 
 import ucoder
 from ucoder.sandbox_runner.isolation import Root
 
+LAYOUT = 2
+"""Raised when what is composed changes."""
 GUEST = "/guest"
 """Where our own files lie inside."""
 _SKIPPED = (
@@ -44,25 +47,55 @@ def guest_files() -> dict[str, bytes]:
 def compose(folder: Path | None = None) -> Root:
     """The root for this interpreter, made if it is not there yet. Safe to call from several processes at once."""
     library = Path(sys.base_prefix) / "lib" / f"python{sys.version_info.major}.{sys.version_info.minor}"
-    identity = hashlib.sha256(f"{sys.version} {library} {library.stat().st_mtime_ns}".encode())
-    for name, content in guest_files().items():
-        identity.update(name.encode() + b"\0" + content)
-    version = identity.hexdigest()[:16]
-    path = (folder or cache_folder()) / "roots" / version
     python = f"/python/bin/python{sys.version_info.major}.{sys.version_info.minor}"
-    if not path.is_dir():
-        path.parent.mkdir(parents=True, exist_ok=True)
-        draft = Path(tempfile.mkdtemp(dir=path.parent, prefix=".draft-"))
-        try:
-            _fill(draft, library, python)
-            draft.chmod(0o755)
-            draft.rename(path)
-        except OSError:
-            if not path.is_dir():
-                raise
-        finally:
-            shutil.rmtree(draft, ignore_errors=True)
-    return Root(path, python, version)
+    identity = _digest(f"{sys.version} {library} {library.stat().st_mtime_ns} {LAYOUT}".encode())
+    home = folder or cache_folder()
+    path = _once(home / "roots" / identity, lambda draft: _fill(draft, library, python))
+    guest, version = _guest(home)
+    return Root(path, guest, python, f"{identity}-{version}")
+
+
+def given(folder: Path) -> Root:
+    """An image's root as it is: with an empty folder /guest, and its Python at the path written in /guest.python."""
+    named = folder / "guest.python"
+    guest, version = _guest(cache_folder())
+    python = named.read_text().strip() if named.is_file() else "/usr/bin/python3"
+    return Root(folder, guest, python, f"{_digest(str(folder.resolve()).encode())}-{version}")
+
+
+def _guest(home: Path) -> tuple[Path, str]:
+    """Our own files for the inside, in a folder of their own, and the name of this version of them."""
+    version = _digest(*(name.encode() + b"\0" + content for name, content in guest_files().items()))
+
+    def fill(draft: Path) -> None:
+        for name, content in guest_files().items():
+            target = draft / name
+            target.parent.mkdir(parents=True, exist_ok=True)
+            target.write_bytes(content)
+
+    return _once(home / "guests" / version, fill), version
+
+
+def _digest(*parts: bytes) -> str:
+    return hashlib.sha256(b"\0".join(parts)).hexdigest()[:16]
+
+
+def _once(path: Path, fill: Callable[[Path], None]) -> Path:
+    """A folder that is either whole or not there, whoever else makes it at the same time."""
+    if path.is_dir():
+        return path
+    path.parent.mkdir(parents=True, exist_ok=True)
+    draft = Path(tempfile.mkdtemp(dir=path.parent, prefix=".draft-"))
+    try:
+        fill(draft)
+        draft.chmod(0o755)
+        draft.rename(path)
+    except OSError:
+        if not path.is_dir():
+            raise
+    finally:
+        shutil.rmtree(draft, ignore_errors=True)
+    return path
 
 
 def _fill(draft: Path, library: Path, python: str) -> None:
@@ -78,11 +111,7 @@ def _fill(draft: Path, library: Path, python: str) -> None:
             target = draft / "python" / "lib" / Path(needed).name
         target.parent.mkdir(parents=True, exist_ok=True)
         shutil.copy2(needed, target)
-    for name, content in guest_files().items():
-        target = draft / GUEST.lstrip("/") / name
-        target.parent.mkdir(parents=True, exist_ok=True)
-        target.write_bytes(content)
-    for name in ("tmp", "proc", "sys", "dev", "etc"):
+    for name in ("tmp", "proc", "sys", "dev", "etc", "guest"):
         (draft / name).mkdir()
     (draft / "etc" / "passwd").write_text("root:x:0:0::/:/bin/false\n")
 
@@ -95,9 +124,9 @@ def shared_libraries(*binaries: str) -> list[str]:
     return sorted(path for path in found if Path(path).is_file())
 
 
-def python_command(root: Root) -> tuple[str, ...]:
+def python_command(root: Root, guest: str = GUEST) -> tuple[str, ...]:
     """The guest's first process. No site, no user folder, nothing from the environment but what the cell sets."""
-    start = f"import sys; sys.path.insert(0, {GUEST!r}); from ucoder.sandbox_runner.guest.init import main; main()"
+    start = f"import sys; sys.path.insert(0, {guest!r}); from ucoder.sandbox_runner.guest.init import main; main()"
     return (root.python, "-sSPBu", "-X", "utf8", "-c", start)
 
 
@@ -109,10 +138,3 @@ ENVIRONMENT = {
     "OMP_NUM_THREADS": "1",
     "TZ": "UTC",
 }
-
-
-def given(folder: Path) -> Root:
-    """An image's root as it is: it must hold our files in /guest and the path of its Python in /guest/python."""
-    interpreter = folder / GUEST.lstrip("/") / "python"
-    version = hashlib.sha256(str(folder.resolve()).encode() + b"".join(guest_files().values())).hexdigest()[:16]
-    return Root(folder, interpreter.read_text().strip() if interpreter.is_file() else "/usr/bin/python3", version)

@@ -20,10 +20,12 @@ from ucoder.runtime.errors import Overloaded, Retry
 from ucoder.sandbox_runner import kinds, rows, warden
 from ucoder.sandbox_runner.batch import Batch, Program, batches
 from ucoder.sandbox_runner.cell import Cell, CellLost, Result
-from ucoder.sandbox_runner.isolation import Root
+from ucoder.sandbox_runner.isolation import NoIsolation, Root
 from ucoder.sandbox_runner.job import Job, Limits, Row
 from ucoder.sandbox_runner.languages import Language, language
 from ucoder.sandbox_runner.trials import Trials
+
+__all__ = ["NoIsolation", "Sandbox"]
 
 _RECYCLE_AFTER = 20_000
 _LOSSES = 3
@@ -58,6 +60,7 @@ class Sandbox:
         self.isolation = kind.name
         self._kind, self._root, self._folder, self._share = kind, root, folder, share_forks
         self._most, self._waiting, self._number = queue, 0, 0
+        self._stretch = 1.0
         self._work: asyncio.PriorityQueue[_Work] = asyncio.PriorityQueue()
 
     @classmethod
@@ -213,6 +216,7 @@ class Sandbox:
         run, batch = work.run, work.batch
         self._number += 1
         batch.reports.clear()
+        batch.stretch = max(batch.stretch, self._stretch)
         frame = batch.frame(run.tests, run.limits, 0, self._number)
         running = asyncio.create_task(cell.run(frame, batch.reports.append))
         stopped = asyncio.create_task(run.cancelled.wait())
@@ -225,6 +229,7 @@ class Sandbox:
             for task in (running, stopped):
                 task.cancel()
             await asyncio.gather(running, stopped, return_exceptions=True)
+        self._stretch += 0.3 * (ending.stretch - self._stretch)
         self._put(run, batch.settle(ending, run.limits))
         for program in batch.programs:
             if program.done:

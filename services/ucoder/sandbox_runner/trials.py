@@ -180,7 +180,8 @@ def _fatal(case: _Case, needed: Steps) -> bool:
 
 
 def _judged(word: Result) -> Outcome:
-    """What a judge's word means; one that crashed, ran out of time or gave up is the test's fault, not the program's."""
+    """What a judge's word means; one that crashed, ran out of time or gave up is the test's fault, not the
+    program's."""
     if word.status in ("passed", "failed", "exception", "infra_error"):
         return OUTCOMES[word.status]
     return Outcome.UNSUPPORTED

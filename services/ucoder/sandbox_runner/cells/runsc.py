@@ -13,7 +13,7 @@ import subprocess
 from pathlib import Path
 
 from ucoder.sandbox_runner.isolation import Launch, Root
-from ucoder.sandbox_runner.rootfs import ENVIRONMENT, python_command
+from ucoder.sandbox_runner.rootfs import ENVIRONMENT, GUEST, python_command
 
 NAME = "runsc"
 INSTALL = "deploy/install-sandbox.sh"
@@ -55,7 +55,7 @@ def launch(root: Root, name: str, folder: Path, platform: str) -> Launch:
         subprocess.run([*runsc, "delete", "--force", name], capture_output=True, check=False)
         shutil.rmtree(bundle, ignore_errors=True)
 
-    return Launch((*runsc, "run", f"--bundle={bundle}", name), dispose)
+    return Launch((*runsc, "run", f"--bundle={bundle}", name), dispose, drifts=True)
 
 
 def specification(root: Root) -> dict[str, object]:
@@ -69,6 +69,7 @@ def specification(root: Root) -> dict[str, object]:
         }
         for path in ("/proc", "/sys", "/dev/shm")
     ]
+    guest = {"destination": GUEST, "type": "bind", "source": str(root.guest), "options": ["ro", "bind"]}
     scratch = {
         "destination": "/tmp",
         "type": "tmpfs",
@@ -79,7 +80,7 @@ def specification(root: Root) -> dict[str, object]:
         "ociVersion": "1.0.2",
         "root": {"path": str(root.path), "readonly": True},
         "hostname": "cell",
-        "mounts": [*hidden, scratch],
+        "mounts": [guest, *hidden, scratch],
         "process": {
             "user": {"uid": 0, "gid": 0},
             "cwd": "/",

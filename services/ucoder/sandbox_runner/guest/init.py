@@ -7,6 +7,7 @@ ended. The end of standard input means that the host is gone: this process ends,
 """
 
 import contextlib
+import ctypes
 import gc
 import importlib
 import json
@@ -20,9 +21,10 @@ import sys
 import time
 from typing import Any
 
-from ucoder.sandbox_runner.guest import state, worker
+from ucoder.sandbox_runner.guest import seccomp, state, worker
 
 GRACE = 0.1
+SCRATCH = os.environ.get("SCRATCH", "/tmp")
 FIRST_UID = 20_000
 LARGEST_REPORT = 8 << 20
 
@@ -53,13 +55,14 @@ class Cell:
         self.uid = FIRST_UID
         self.baseline = virtual_memory()
         self.drops = os.getuid() == 0
+        self.libraries = state.libraries()
         gc.collect()
         gc.freeze()
 
     def run(self, job: dict[str, Any]) -> None:
         """One job, from fork to the last process gone."""
         self.uid = FIRST_UID + (self.uid + 1 - FIRST_UID) % 40_000
-        folder = f"/tmp/{self.uid}"
+        folder = f"{SCRATCH}/{self.uid}"
         os.mkdir(folder, 0o700)
         if self.drops:
             os.chown(folder, self.uid, self.uid)
@@ -68,15 +71,20 @@ class Cell:
         if child == 0:
             try:
                 self.become(job, folder, reports, reporting)
-                worker.main(job)
+                worker.main(job, self.libraries)
             finally:
                 os._exit(70)
         os.close(reporting)
         why = watch(child, reports, job)
         os.close(reports)
-        status, usage = reap(child)
+        status, peak, processor = reap(child)
         shutil.rmtree(folder, ignore_errors=True)
-        send(b"E", json.dumps({"id": job["id"], "why": why, "status": status, "peak_kb": usage}).encode())
+        send(
+            b"E",
+            json.dumps(
+                {"id": job["id"], "why": why, "status": status, "peak_kb": peak, "processor": processor}
+            ).encode(),
+        )
 
     def become(self, job: dict[str, Any], folder: str, reports: int, reporting: int) -> None:
         """In the fork: no descriptor but the report, a group and a user of its own, limits that hold for all it
@@ -166,27 +174,45 @@ def used(clock: int, otherwise: float) -> float:
         return otherwise
 
 
-def reap(child: int) -> tuple[int, int]:
+def reap(child: int) -> tuple[int, int, float]:
     """Kills everything in the cell but this process, and waits for all of it: the fork's (wait status, peak memory in
-    KB)."""
-    status, peak = 0, 0
+    KB, processor seconds)."""
+    status, peak, processor = 0, 0, 0.0
     while True:
         with contextlib.suppress(ProcessLookupError):
             os.kill(child, signal.SIGKILL)
         if os.getpid() == 1:
             with contextlib.suppress(ProcessLookupError):
                 os.kill(-1, signal.SIGKILL)
+        else:
+            sweep(child)
         try:
             pid, ended, usage = os.wait4(-1, 0)
         except ChildProcessError:
-            return status, peak
+            return status, peak, processor
         if pid == child:
-            status, peak = ended, usage.ru_maxrss
+            status, peak, processor = ended, usage.ru_maxrss, usage.ru_utime + usage.ru_stime
+
+
+def sweep(child: int) -> None:
+    """Where this process is not the first of its own namespace: kills the fork's group and the orphans it left to
+    us."""
+    with contextlib.suppress(ProcessLookupError, PermissionError):
+        os.killpg(child, signal.SIGKILL)
+    me = str(os.getpid())
+    with contextlib.suppress(OSError), open(f"/proc/{me}/task/{me}/children") as orphans:
+        for pid in map(int, orphans.read().split()):
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
 
 
 def main() -> None:
+    if os.getpid() != 1:
+        ctypes.CDLL(None).prctl(36, 1, 0, 0, 0)  # PR_SET_CHILD_SUBREAPER: orphans of programs come to us
+        ctypes.CDLL(None).prctl(1, signal.SIGKILL, 0, 0, 0)  # PR_SET_PDEATHSIG: we end with the host
     cell = Cell()
-    send(b"H", json.dumps({"python": sys.version.split()[0], "pid": os.getpid()}).encode())
+    fenced = seccomp.install()
+    send(b"H", json.dumps({"python": sys.version.split()[0], "pid": os.getpid(), "fenced": fenced}).encode())
     while True:
         size = int.from_bytes(read_exactly(0, 4), "big")
         cell.run(json.loads(read_exactly(0, size)))

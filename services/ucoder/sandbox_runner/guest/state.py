@@ -17,7 +17,7 @@ from collections.abc import Mapping
 from typing import Any
 
 Space = Mapping[str, Any]
-Snapshot = tuple[list[Space], list[list[int]], list[Any], list[int], dict[str, object]]
+Libraries = tuple[list[Space], list[list[int]], list[Any], list[int]]
 
 PREPARED = tuple(
     """
@@ -53,28 +53,25 @@ def _containers(spaces: list[Space]) -> list[Any]:
     return [value for space in spaces for value in space.values() if type(value) in (list, dict, set)]
 
 
-_IGNORED = ("stdout", "stderr", "stdin", "last_type", "last_value", "last_traceback")
-
-
-def snapshot() -> Snapshot:
-    """Everything `difference` compares."""
-    spaces = _watched()
+def libraries() -> Libraries:
+    """What the libraries hold; taken once, before the first fork."""
     sys.stdout = sys.stderr = None
+    spaces = _watched()
     containers = [one for one in _containers(spaces) if one is not sys.modules]
-    return spaces, _identities(spaces), containers, [len(one) for one in containers], _switches()
+    return spaces, _identities(spaces), containers, [len(one) for one in containers]
 
 
-def difference(before: Snapshot) -> str:
-    """Empty when nothing changed, else what did."""
-    spaces, identities, containers, sizes, switches = before
+def difference(before: Libraries, then: dict[str, object]) -> str:
+    """Empty when nothing changed since `before` and `then`, else what did."""
+    spaces, identities, containers, sizes = before
     for number, (was, is_now) in enumerate(zip(identities, _identities(spaces), strict=True)):
         if was != is_now:
             return f"namespace {number} changed"
     if [len(one) for one in containers] != sizes:
         return "a container of a library module changed"
-    now = _switches()
-    if now != switches:
-        return f"the interpreter changed: {[name for name, value in now.items() if switches[name] != value]}"
+    now = switches()
+    if now != then:
+        return f"the interpreter changed: {[name for name, value in now.items() if then[name] != value]}"
     return ""
 
 
@@ -82,7 +79,8 @@ def _identities(spaces: list[Space]) -> list[list[int]]:
     return [list(map(id, space.values())) for space in spaces]
 
 
-def _switches() -> dict[str, object]:
+def switches() -> dict[str, object]:
+    """What the interpreter can be set to."""
     context = decimal.getcontext()
     free = os.dup(3)
     os.close(free)

@@ -200,6 +200,7 @@ class Runner:
         os.close(descriptor)
         descriptor = os.open("stdout", os.O_RDWR | os.O_CREAT | os.O_TRUNC, 0o600)
         os.dup2(descriptor, 1)
+        stdin_before = sys.stdin
         sys.stdin = io.TextIOWrapper(io.BufferedReader(io.FileIO(0, closefd=False)))
         sys.stdout, sys.stderr = io.TextIOWrapper(io.BufferedWriter(io.FileIO(1, "w", closefd=False))), Sink(0)
         status = "stdout"
@@ -214,6 +215,7 @@ class Runner:
                 sys.stdout.flush()
             except OSError:
                 status = "output_limit"
+            sys.stdin = stdin_before
         data = os.pread(descriptor, self.output_limit + 1, 0)
         os.close(descriptor)
         if len(data) > self.output_limit:
@@ -234,15 +236,15 @@ def peak_kb() -> int:
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
 
 
-def main(job: dict[str, Any]) -> None:
+def main(job: dict[str, Any], libraries: state.Libraries) -> None:
     """Runs the programs of one job, then ends this process without running what a program may have left for the end."""
     runner = Runner(job)
-    before = state.snapshot() if job["shared"] else None
+    switches = state.switches() if job["shared"] else {}
     for index, source, stateless in job["programs"]:
         runner.run(index, source, stateless, job["first"])
-        if before is not None:
+        if job["shared"]:
             sys.stdout = sys.stderr = None
-            doubt = state.difference(before)
+            doubt = state.difference(libraries, switches)
             if doubt:
                 report({"program": index, "doubt": doubt})
                 break

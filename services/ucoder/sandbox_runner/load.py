@@ -1,0 +1,28 @@
+"""How loaded the machine is, as a cell feels it: seconds on the cell's clock per second of processor it really got.
+
+gVisor counts a program's processor time by its own clock, which runs on while the host lets the program wait. On a
+loaded machine that clock is too fast; limits are stretched by this measure, so that verdicts stay the same.
+"""
+
+import os
+from pathlib import Path
+
+MOST = 20.0
+_TICKS = os.sysconf("SC_CLK_TCK")
+
+
+def processor_seconds(pid: int) -> float:
+    """Processor time of a process and all its descendants, those gone and waited for among them."""
+    try:
+        status = Path(f"/proc/{pid}/stat").read_text()
+        threads = os.listdir(f"/proc/{pid}/task")
+        children = [Path(f"/proc/{pid}/task/{thread}/children").read_text().split() for thread in threads]
+    except OSError:
+        return 0.0
+    own = sum(map(int, status[status.rindex(")") + 2 :].split()[11:15])) / _TICKS
+    return own + sum(processor_seconds(int(child)) for some in children for child in some)
+
+
+def stretch(claimed: float, processor: float) -> float:
+    """The factor by which the time that a cell claims exceeds what it got: 1 on an idle machine."""
+    return min(MOST, max(1.0, claimed / processor)) if claimed > 0.03 and processor > 0 else 1.0
