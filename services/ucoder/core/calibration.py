@@ -72,14 +72,8 @@ def expected_calibration_error(confidence: Floats, right: Floats, bins: int = 5,
 
 def chance_level(confidence: Floats, bins: int = 5, equal_counts: bool = False, draws: int = 400) -> float:
     """The error that a perfectly calibrated confidence of these values would show on average, by chance alone."""
-    rng = np.random.default_rng(0)
-    errors = [
-        expected_calibration_error(
-            confidence, (rng.random(len(confidence)) < confidence).astype(float), bins, equal_counts
-        )
-        for _ in range(draws)
-    ]
-    return float(np.mean(errors))
+    right = (np.random.default_rng(0).random((draws, len(confidence))) < confidence).astype(np.float64)
+    return float(np.mean([expected_calibration_error(confidence, row, bins, equal_counts) for row in right]))
 
 
 def coverage_at_precision(confidence: Floats, right: Floats, precision: float = 0.95) -> float:

@@ -66,7 +66,7 @@ def typicality(pairs: NDArray[np.uint8]) -> NDArray[np.float64]:
     """
     bits = np.unpackbits(pairs, axis=1).astype(np.float32)
     unit = bits / np.maximum(np.sqrt(bits.sum(axis=1, keepdims=True)), 1.0)
-    return np.round((unit @ unit.mean(axis=0)).astype(np.float64), 6)
+    return np.asarray(np.round((unit @ unit.mean(axis=0)).astype(np.float64), 6))
 
 
 def _tree_traits(text: str) -> tuple[str, float, float]:

@@ -6,7 +6,7 @@ import numpy as np
 
 from ucoder.core.clustering import Labels, cluster, weights_by_label
 from ucoder.core.confidence import FITTED, of_programs
-from ucoder.core.matrix import NONE, Floats, Matrix
+from ucoder.core.matrix import NONE, Bools, Floats, Matrix
 from ucoder.core.selection.ballot import Ballot, Options
 from ucoder.core.signatures import SILENT, agreement, observations
 from ucoder.core.traits import typicality
@@ -46,14 +46,14 @@ def vote(m: Matrix, options: EvidenceOptions) -> Ballot:
     """
     seen, columns = observations(m)
     labels = cluster(m, seen, columns) if m.shape[1] else m.traits.classes.astype(np.int64)
-    ran = _largest(labels, np.any(m.completed & m.voting, axis=1).astype(np.float64)) > 0
+    ran = _largest(labels, (m.completed & m.voting).sum(axis=1).astype(np.float64)) > 0
     eligible = ran if m.shape[1] else np.ones(int(labels.max()) + 1, dtype=bool)
     samples = weights_by_label(labels, m.multiplicity)
     odds = log_odds(samples, float(samples.sum()))
     nodes = np.log(m.traits.nodes)
-    scores = (
+    scores: Floats = (
         options.share * odds
-        + options.passes * np.log1p(_largest(labels, m.passed @ np.sqrt(m.test_counts)))
+        + options.passes * np.log1p(_largest(labels, _weighed_passes(m)))
         + options.agreement * _mean(labels, _agreement(m), m)
         - options.constant * _constant(m, labels)
         + options.simplicity * np.minimum(_mean(labels, nodes, m) - _median(nodes, m), MOST_COMPLEX)
@@ -74,8 +74,13 @@ def log_odds(part: Floats, total: float) -> Floats:
     return np.log((part + 0.5) / (total - part + 0.5))
 
 
+def _weighed_passes(m: Matrix) -> Floats:
+    """(N,) sum of sqrt(count) over the tests a program passes."""
+    return np.asarray(m.passed @ np.sqrt(m.test_counts), dtype=np.float64)
+
+
 def _agreement(m: Matrix) -> Floats:
-    """(N,) mean over the inputs that count of the share of samples with the same output; a failed call agrees with none."""
+    """(N,) mean over the inputs that count of the share of samples with equal output; failed calls agree with none."""
     seen, columns = observations(m)
     finished = np.where(m.completed[:, columns], seen, SILENT)
     counted = np.maximum(1, m.voting[:, columns].sum(axis=1))
@@ -138,9 +143,9 @@ def _passes(m: Matrix, labels: Labels) -> Floats:
     return rows
 
 
-def _asserts(m: Matrix) -> np.ndarray[tuple[int], np.dtype[np.bool_]]:
+def _asserts(m: Matrix) -> Bools:
     """(M,) tests that somebody passed or failed; the others only give an input."""
-    return np.any(m.passed | m.failed, axis=0)
+    return np.asarray((m.passed | m.failed).any(axis=0))
 
 
 def _mean(labels: Labels, values: Floats, m: Matrix) -> Floats:
