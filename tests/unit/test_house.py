@@ -3,6 +3,8 @@
 import ast
 import importlib
 import inspect
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -11,7 +13,8 @@ from ucoder.flow import BRIEF_KINDS, FLOW, KINDS, SERVICES, arrows_of
 
 ROOT = Path(__file__).parents[2]
 PACKAGE = ROOT / "services" / "ucoder"
-TORCH_FILES = {"models/decoding.py", "models/worker.py", "trainer/sft.py", "trainer/worker.py"}
+TORCH_FILES = {f"models/{name}.py" for name in ("checkpoint", "decoding", "drawing", "kv_cache", "worker")}
+TORCH_FILES |= {"trainer/sft.py", "trainer/worker.py"}
 
 
 def imports(path: Path) -> set[str]:
@@ -65,7 +68,7 @@ def test_nobody_imports_what_is_not_his(path: Path) -> None:
     foreign = {name.split(".")[0] for name in imports(path)} - {"ucoder"}
     if part == "core":
         assert ours <= {"core"}
-        assert foreign <= set(__import__("sys").stdlib_module_names) | {"numpy"}
+        assert foreign <= set(sys.stdlib_module_names) | {"numpy"}
     elif part == "runtime":
         assert ours <= {"runtime", "flow", "v1", "models"}
     elif part == "models":
@@ -86,3 +89,8 @@ def test_the_readme_shows_the_table() -> None:
     readme = (ROOT / "README.md").read_text()
     for arrow in FLOW:
         assert f"| {arrow.service} | {arrow.source} -> {arrow.product} |" in readme
+
+
+def test_the_command_line_starts_without_torch() -> None:
+    heavy = "import sys, ucoder.cli, ucoder.runtime.app, ucoder.models; sys.exit('torch' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", heavy], check=False).returncode == 0
