@@ -23,6 +23,10 @@ bench = typer.Typer(
     help="Measures speed as ratios against peers or limits, in one run on one machine.", no_args_is_help=True
 )
 app.add_typer(bench, name="bench")
+runs = typer.Typer(help="List, show, watch, cancel and resume runs.", no_args_is_help=True)
+app.add_typer(runs, name="runs")
+dead = typer.Typer(help="Messages that could not be worked on: list, show, retry, drop.", no_args_is_help=True)
+app.add_typer(dead, name="dead")
 
 IsolationFlag = Annotated[str | None, typer.Option(help="runsc, bubblewrap, pod or none. Default: the best there is.")]
 CellsFlag = Annotated[int | None, typer.Option(min=1, help="Cells side by side. Default: one per core.")]
@@ -143,6 +147,87 @@ def trace(
     from ucoder.commands.trace import main
 
     _run(main(out, brief))
+
+
+AddressFlag = Annotated[str | None, typer.Option("--address", help="RunService, host:port. Default: UCODER_LISTEN.")]
+RunName = Annotated[str, typer.Argument(help="Id of a run; `ucoder runs list` names them.")]
+LetterNumber = Annotated[int, typer.Argument(min=1, help="Number of a dead letter; `ucoder dead list` shows them.")]
+
+
+@runs.command("list")
+def runs_list(address: AddressFlag = None) -> None:
+    """Every run in a line."""
+    from ucoder.commands.runs import listing
+
+    _run(listing(address))
+
+
+@runs.command("show")
+def runs_show(run: RunName, address: AddressFlag = None) -> None:
+    """One run as it is now."""
+    from ucoder.commands.runs import show
+
+    _run(show(address, run))
+
+
+@runs.command("watch")
+def runs_watch(run: RunName, address: AddressFlag = None) -> None:
+    """One run whenever it has changed, until it has ended."""
+    from ucoder.commands.runs import watch
+
+    _run(watch(address, run))
+
+
+@runs.command("cancel")
+def runs_cancel(
+    run: RunName,
+    reason: Annotated[str, typer.Option(help="Words for whoever asks why.")] = "",
+    address: AddressFlag = None,
+) -> None:
+    """End a run where it stands; what is stored stays."""
+    from ucoder.commands.runs import cancel
+
+    _run(cancel(address, run, reason))
+
+
+@runs.command("resume")
+def runs_resume(run: RunName, address: AddressFlag = None) -> None:
+    """Go on with a run that failed or was cancelled, from what the store holds."""
+    from ucoder.commands.runs import resume
+
+    _run(resume(address, run))
+
+
+@dead.command("list")
+def dead_list() -> None:
+    """Every message that could not be worked on, with its reason."""
+    from ucoder.commands.dead import listing
+
+    _run(listing())
+
+
+@dead.command("show")
+def dead_show(number: LetterNumber) -> None:
+    """One of them with its trace."""
+    from ucoder.commands.dead import show
+
+    _run(show(number))
+
+
+@dead.command("retry")
+def dead_retry(number: LetterNumber) -> None:
+    """Put one back on its arrow's queue."""
+    from ucoder.commands.dead import retry
+
+    _run(retry(number))
+
+
+@dead.command("drop")
+def dead_drop(number: LetterNumber) -> None:
+    """Forget one."""
+    from ucoder.commands.dead import drop
+
+    _run(drop(number))
 
 
 def _run(work: Coroutine[Any, Any, None]) -> None:

@@ -22,7 +22,7 @@ from ucoder.runs.report import write_report
 from ucoder.runs.run_to_checkpoint import base_path
 from ucoder.runtime import log, settings
 from ucoder.runtime.app import serving
-from ucoder.runtime.errors import Misconfigured, Retry
+from ucoder.runtime.errors import Misconfigured, Retry, of_call
 from ucoder.runtime.nats_server import nats_server
 from ucoder.v1 import config_pb2, runs_pb2, runs_pb2_grpc
 
@@ -66,7 +66,9 @@ async def _drive(
     ):
         runs = runs_pb2_grpc.RunServiceStub(channel)
         try:
-            await runs.CreateRun(runs_pb2.CreateRunRequest(id=RUN, config=config))
+            created = await runs.CreateRun(runs_pb2.CreateRunRequest(id=RUN, config=config))
+            if created.status.state in (runs_pb2.RUN_STATE_FAILED, runs_pb2.RUN_STATE_CANCELLED):
+                await runs.ResumeRun(runs_pb2.ResumeRunRequest(id=RUN))
         except grpc.aio.AioRpcError as error:
             raise Misconfigured(error.details()) from None
         watching = asyncio.create_task(_watch(runs, config, console))
@@ -101,10 +103,15 @@ async def _watch(
     """Shows how far the run is until it has ended."""
     status = runs_pb2.RunStatus()
     with Progress(console, config) as progress:
-        async for answer in runs.WatchRun(runs_pb2.WatchRunRequest(id=RUN)):
-            status = answer.status
-            progress.show(status)
-    return status
+        while True:
+            try:
+                async for answer in runs.WatchRun(runs_pb2.WatchRunRequest(id=RUN)):
+                    status = answer.status
+                    progress.show(status)
+                return status
+            except grpc.aio.AioRpcError as error:
+                if error.code() != grpc.StatusCode.DEADLINE_EXCEEDED:
+                    raise of_call(error) from None
 
 
 def _choose(

@@ -4,12 +4,15 @@ The bus counts the endings (one subject each, so a repeated one cannot count twi
 two do, the store lets one of them write, and both announce the same dataset.
 """
 
+import contextlib
 import hashlib
 from collections import Counter
 
 from ucoder.consensus.service import Service
 from ucoder.consensus.tables import Row, table
 from ucoder.core import diversity
+from ucoder.runtime.artifacts import name_of
+from ucoder.runtime.errors import NotFound
 from ucoder.v1 import artifacts_pb2 as pb
 
 
@@ -18,11 +21,13 @@ async def run(service: Service, ended: pb.Consensus, run: pb.Run) -> list[pb.Dat
     iteration = ended.brief.iteration
     if await service.bus.count("consensus", run.id, iteration) < run.config.loop.briefs:
         return None
-    names = await service.artifacts.names(run.id, "consensus", f"{iteration:03d}-")
-    endings = [await service.artifacts.get(pb.Consensus, run.id, name) for name in names]
     variants = [pb.VARIANT_LOOP]
     if run.config.loop.control and iteration == 1:
         variants.append(pb.VARIANT_CONTROL)
+    with contextlib.suppress(NotFound):  # messages that waited behind the last one find it sealed
+        return [await service.artifacts.get(pb.Dataset, run.id, _name(iteration, variant)) for variant in variants]
+    names = await service.artifacts.names(run.id, "consensus", f"{iteration:03d}-")
+    endings = [await service.artifacts.get(pb.Consensus, run.id, name) for name in names]
     return [await _seal(service, run, iteration, endings, variant) for variant in variants]
 
 
@@ -34,7 +39,7 @@ async def _seal(
     control = variant == pb.VARIANT_CONTROL
     rows = [Row.of(one, one.random if control else one.selected) for one in selected]
     data = table(rows)
-    key = f"{run.id}/data/{iteration:03d}{'-control' if control else ''}.parquet"
+    key = f"{run.id}/data/{_name(iteration, variant)}.parquet"
     if not await service.artifacts.store.create(key, data):
         data = await service.artifacts.store.get(key)
     counted = Counter(one.ending for one in endings)
@@ -56,6 +61,10 @@ async def _seal(
         problem_entropy_bits=diversity.measure([row.prompt for row in rows]).token_entropy_bits,
         node_types=spread.node_types,
     )
+
+
+def _name(iteration: int, variant: pb.Variant.ValueType) -> str:
+    return name_of(pb.Dataset(iteration=iteration, variant=variant))
 
 
 def _entropy(one: pb.Consensus) -> float:

@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator
 
 from google.protobuf.timestamp_pb2 import Timestamp
 
+from ucoder.runs.requeueing import requeue
 from ucoder.runs.status import Endings, status_of
 from ucoder.runtime.errors import Conflict, NotFound
 from ucoder.runtime.world import World
@@ -76,6 +77,16 @@ class Service(runs_pb2_grpc.RunServiceServicer):
             if status.state != runs_pb2.RUN_STATE_RUNNING:
                 return
             await asyncio.sleep(WATCH_SECONDS)
+
+    async def ResumeRun(  # noqa: N802
+        self, request: runs_pb2.ResumeRunRequest, context: object
+    ) -> runs_pb2.ResumeRunResponse:
+        """Goes on with a run from what the store holds."""
+        await self.artifacts.get(pb.Run, request.id, "000")
+        await self.states.begin(request.id)
+        await self.states.reopen(request.id)
+        count = await requeue(request.id, self.artifacts, self._bus)
+        return runs_pb2.ResumeRunResponse(status=await self.status(request.id), requeued=count)
 
     async def CancelRun(  # noqa: N802
         self, request: runs_pb2.CancelRunRequest, context: object

@@ -91,10 +91,9 @@ class Bus:
 
     async def publish(self, ref: pb.Ref) -> bool:
         """Announces an artefact; False when it was announced before. Retry when the bus did not confirm."""
-        body = json_format.MessageToJson(ref, indent=None, preserving_proto_field_name=True).encode()
         try:
             identity = f"{subject(ref)}/{ref.sha256}"
-            done = await self.jetstream.publish(subject(ref), body, headers={"Nats-Msg-Id": identity})
+            done = await self.jetstream.publish(subject(ref), _body(ref), headers={"Nats-Msg-Id": identity})
         except APIError as error:
             if error.err_code == SUBJECT_TAKEN:
                 return False
@@ -102,6 +101,14 @@ class Bus:
         except UNREACHABLE as error:
             raise Retry(f"bus: {type(error).__name__} while publishing {ref.kind} {ref.name}.") from error
         return not done.duplicate
+
+    async def requeue(self, ref: pb.Ref) -> None:
+        """Puts an artefact before its arrow once more, in place of any message about it that there was."""
+        try:
+            await self.jetstream.purge_stream(STREAM, subject=subject(ref))
+            await self.jetstream.publish(subject(ref), _body(ref))  # no identity: the server would know it again
+        except UNREACHABLE as error:
+            raise Retry(f"bus: {type(error).__name__} while requeueing {ref.kind} {ref.name}.") from error
 
     async def count(self, kind: str, run: str, iteration: int | None = None) -> int:
         """How many artefacts of a kind were announced, in a run or in one of its iterations.
@@ -127,6 +134,10 @@ class Bus:
 def subject(ref: pb.Ref) -> str:
     """`ucoder.problem.RUN.001.00042`: an iteration's artefacts share a prefix that a filter can name."""
     return f"ucoder.{ref.kind}.{ref.run}.{ref.name.replace('-', '.')}"
+
+
+def _body(ref: pb.Ref) -> bytes:
+    return json_format.MessageToJson(ref, indent=None, preserving_proto_field_name=True).encode()
 
 
 def parse(body: bytes) -> pb.Ref:

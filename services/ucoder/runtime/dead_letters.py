@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass
 from nats.js.errors import NotFoundError
 
 from ucoder.flow import Arrow
-from ucoder.runtime.bus import DEAD, STREAM, UNREACHABLE, Bus, subject
+from ucoder.runtime.bus import DEAD, UNREACHABLE, Bus, subject
 from ucoder.runtime.errors import NotFound, Retry
 from ucoder.v1 import artifacts_pb2 as pb
 
@@ -75,6 +75,5 @@ class DeadLetters:
         """Puts the message back on its arrow's queue, in place of the one that was given up, and forgets the letter."""
         letter = await self.get(sequence)
         ref = pb.Ref(kind=letter.kind, run=letter.run, name=letter.name, sha256=letter.sha256)
-        await self._bus.jetstream.purge_stream(STREAM, subject=subject(ref))
-        await self._bus.publish(ref)
+        await self._bus.requeue(ref)
         await self.drop(sequence)

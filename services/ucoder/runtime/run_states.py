@@ -55,6 +55,14 @@ class RunStates:
             raise Retry(f"bus: {type(error).__name__} while reading run {run}.") from error
         return RunState(**json.loads(entry.value or b"{}"))
 
+    async def reopen(self, run: str) -> None:
+        """Marks a run as running again, whatever became of it; NotFound when nobody has begun it."""
+        await self.get(run)
+        try:
+            await self._bucket.put(run, _encode(RunState()))
+        except UNREACHABLE as error:
+            raise Retry(f"bus: {type(error).__name__} while reopening run {run}.") from error
+
     async def end(self, run: str, state: str, reason: str) -> RunState:
         """Ends a run, if it is still running; answers the state it has then."""
         while True:
