@@ -49,8 +49,9 @@ def dashboard() -> dict[str, Any]:
     """What Grafana imports."""
     source = {"name": "datasource", "type": "datasource", "query": "prometheus", "label": "Prometheus"}
     namespace = {
-        "name": "namespace", "type": "query", "label": "Namespace", "query": "label_values(ucoder_messages_total, namespace)",
-        "datasource": {"type": "prometheus", "uid": "${datasource}"}, "refresh": 2,
+        "name": "namespace", "type": "query", "label": "Namespace", "refresh": 2,
+        "query": "label_values(ucoder_messages_total, namespace)",
+        "datasource": {"type": "prometheus", "uid": "${datasource}"}
     }  # fmt: skip
     return {
         "uid": "ucoder",

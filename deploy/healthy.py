@@ -1,6 +1,6 @@
-"""Exits 0 when the service in this container is ready: gRPC health over TLS, which Kubernetes' own probe does not speak.
+"""Exits 0 when the service in this container is ready: gRPC health over TLS, which the kubelet's own probe lacks.
 
-Reads the variables the service reads: UCODER_LISTEN, and with TLS UCODER_TLS_CERTIFICATE, UCODER_TLS_KEY and the authority.
+Reads the variables the service reads: UCODER_LISTEN, and with TLS UCODER_TLS_CERTIFICATE and UCODER_TLS_KEY.
 """
 
 import os
@@ -12,7 +12,7 @@ from grpc_health.v1 import health_pb2, health_pb2_grpc
 
 
 def channel() -> grpc.Channel:
-    """To this very container; the certificate bears the name localhost, and serves as the caller's where one is asked."""
+    """To this very container; the certificate bears the name localhost, and is the caller's too where one is asked."""
     address = f"localhost:{os.environ.get('UCODER_LISTEN', '127.0.0.1:7070').rpartition(':')[2]}"
     certificate = os.environ.get("UCODER_TLS_CERTIFICATE")
     if not certificate:

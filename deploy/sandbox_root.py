@@ -1,4 +1,4 @@
-"""Composes the sandbox image's whole content into a folder: the interpreter, node, their libraries, our guest; no shell.
+"""Composes the sandbox image's whole content into a folder: interpreter, node, their libraries, our guest; no shell.
 
 Run while the image is built: `python3 sandbox_root.py /root-of-image /path/to/node`. The folder is what a cell of the
 local sandbox sees, made by the same code, so the image can hold nothing else.

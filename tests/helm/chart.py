@@ -1,0 +1,101 @@
+"""The chart rendered by the real Helm engine, once per variant."""
+
+import functools
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+ROOT = Path(__file__).parents[2]
+CHART = ROOT / "helm" / "ucoder"
+HELM = Path(sys.executable).parent / "helm"
+
+Object = dict[str, Any]
+
+ON_S3 = ("store.url=s3://bucket/prefix", "store.volume.enabled=false", "store.credentialsSecret=keys")
+VARIANTS: dict[str, tuple[str, ...]] = {
+    # A values file comes first where the name has one; then what is set.
+    "defaults": (),
+    "kind": ("values-kind.yaml",),
+    "gke": ("values-gke.yaml",),
+    "production": ("values-production.yaml",),
+    "hpa": ("autoscaling.kind=hpa",),
+    "no autoscaler": ("autoscaling.kind=none",),
+    "external everything": (
+        "nats.url=nats://nats.bus.svc:4222", "nats.monitoring=nats-headless.bus.svc:8222",
+        "nats.credentialsSecret=creds",
+        "model.url=https://models.example.com/v1", "model.apiKeySecret=key", "vllm.enabled=false",
+        "store.endpoint=https://s3.example.com", *ON_S3,
+    ),
+    "three servers": ("nats.replicas=3", "nats.credentialsSecret=creds"),
+    "training job": ("training.kind=job", "training.kueue.queue=gpu", "training.kueue.clusterQueue=all"),
+    "training on nodes": (
+        "training.kind=job", "training.nodes=4", "training.gpusPerNode=8", "training.kueue.queue=gpu",
+    ),
+    "resource claims": (
+        "training.kind=job", "training.resourceClaims[0].name=gpu",
+        "training.resourceClaims[0].resourceClaimTemplateName=one-gpu", "vllm.resourceClaims[0].name=gpu",
+        "vllm.resourceClaims[0].resourceClaimTemplateName=two-gpus", *ON_S3,
+    ),
+    "tls by secret": (
+        "tls.enabled=true", "tls.secret=certificates", "tls.clientCertificates=true", "tokens.secret=tokens",
+    ),
+    "own runtime class": ("sandbox.runtimeClass.create=true", "sandbox.runtimeClass.nodeSelector.pool=sandbox"),
+    "bare": (
+        "networkPolicy.enabled=false", "topologySpread=false", "vllm.rollout=false", "store.volume.existingClaim=claim",
+        "images.pullSecrets[0].name=registry", "vllm.tokenSecret=hub", "nameOverride=other",
+    ),
+    "observed": (
+        "metrics.serviceMonitor.enabled=true", "metrics.dashboard.enabled=true", "metrics.alerts.enabled=true",
+    ),
+}  # fmt: skip
+
+
+def helm(*arguments: str) -> "subprocess.CompletedProcess[str]":
+    """Runs Helm, which reads nothing of this user's."""
+    environment = {"HOME": "/nonexistent", "PATH": "/usr/bin:/bin"}
+    return subprocess.run([HELM, *arguments], capture_output=True, text=True, env=environment, check=False)
+
+
+def arguments(variant: tuple[str, ...]) -> list[str]:
+    """Helm's flags for a variant."""
+    flags = []
+    for one in variant:
+        flags += ["-f", str(CHART / one)] if one.endswith(".yaml") else ["--set", one]
+    return flags
+
+
+@functools.cache
+def render(variant: str) -> tuple[Object, ...]:
+    """The objects of a variant, as the API server would get them."""
+    done = helm("template", "release", str(CHART), "--namespace", "space", *arguments(VARIANTS[variant]))
+    assert done.returncode == 0, done.stderr
+    return tuple(one for one in yaml.load_all(done.stdout, yaml.CSafeLoader) if one)
+
+
+def of_kind(objects: tuple[Object, ...], kind: str) -> dict[str, Object]:
+    """The objects of one kind by name."""
+    return {one["metadata"]["name"]: one for one in objects if one["kind"] == kind}
+
+
+def templates(objects: tuple[Object, ...]) -> dict[str, Object]:
+    """Every pod template by the object's kind and name, the one inside the training template included."""
+    found = {}
+    for one in objects:
+        kind, name = one["kind"], one["metadata"]["name"]
+        if kind in ("Deployment", "StatefulSet", "Job"):
+            found[f"{kind}/{name}"] = one["spec"]["template"]
+        elif kind == "Pod":
+            found[f"Pod/{name}"] = {"metadata": one["metadata"], "spec": one["spec"]}
+        elif kind == "JobSet":
+            found[f"JobSet/{name}"] = one["spec"]["replicatedJobs"][0]["template"]["spec"]["template"]
+        elif kind == "ConfigMap" and "job.yaml" in one["data"]:
+            found |= templates((yaml.safe_load(one["data"]["job.yaml"]),))
+    return found
+
+
+def environment(container: Object) -> dict[str, str]:
+    """A container's plain variables."""
+    return {one["name"]: one.get("value", "") for one in container.get("env", [])}

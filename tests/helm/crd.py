@@ -1,0 +1,40 @@
+"""CustomResourceDefinitions as strict JSON schemas."""
+
+import functools
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+
+@functools.cache
+def schemas(folder: Path) -> dict[tuple[str, str], dict[str, Any]]:
+    """(apiVersion, kind) to the schema that an API server would hold an object against, unknown fields refused."""
+    found = {}
+    for path in folder.glob("*.yaml"):
+        for document in yaml.load_all(path.read_text(), yaml.CSafeLoader):
+            if document and document["kind"] == "CustomResourceDefinition":
+                spec = document["spec"]
+                for version in spec["versions"]:
+                    key = f"{spec['group']}/{version['name']}", spec["names"]["kind"]
+                    found[key] = strict(version["schema"]["openAPIV3Schema"])
+                    found[key]["properties"]["metadata"] = {"type": "object"}
+    return found
+
+
+def strict(node: Any) -> Any:
+    """OpenAPI's dialect as JSON Schema: int-or-string, nullable, and no property that is not named."""
+    if isinstance(node, list):
+        return [strict(one) for one in node]
+    if not isinstance(node, dict):
+        return node
+    made = {key: strict(value) for key, value in node.items() if not (key.startswith("x-") or key == "nullable")}
+    if node.get("x-kubernetes-int-or-string"):
+        made.pop("type", None)
+        made["anyOf"] = [{"type": "integer"}, {"type": "string"}]
+    if node.get("nullable") and isinstance(made.get("type"), str):
+        made["type"] = [made["type"], "null"]
+    closed = isinstance(node.get("properties"), dict) and node.get("type") == "object"
+    if closed and "additionalProperties" not in node and not node.get("x-kubernetes-preserve-unknown-fields"):
+        made["additionalProperties"] = False
+    return made

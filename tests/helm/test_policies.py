@@ -1,0 +1,150 @@
+"""Every pod keeps to the restricted Pod Security standard and to our own stricter rules."""
+
+import re
+
+import pytest
+
+from .chart import VARIANTS, Object, environment, of_kind, render, templates
+
+SAFE_VOLUMES = {"configMap", "emptyDir", "persistentVolumeClaim", "secret"}
+WITH_ROLE = {"release-generator", "release-trainer", "other-generator", "other-trainer"}
+
+
+def pods(variant: str) -> list[tuple[str, Object]]:
+    found = templates(render(variant))
+    assert found
+    return [(name, template["spec"]) for name, template in found.items()]
+
+
+def containers(spec: Object) -> list[Object]:
+    return [*spec["containers"], *spec.get("initContainers", [])]
+
+
+@pytest.mark.parametrize("variant", VARIANTS)
+def test_pods_are_restricted(variant: str) -> None:
+    for name, spec in pods(variant):
+        context = spec["securityContext"]
+        assert context["runAsNonRoot"] is True, name
+        assert context["runAsUser"] >= 10001, name
+        assert context["seccompProfile"] == {"type": "RuntimeDefault"}, name
+        assert not any(spec.get(key) for key in ("hostNetwork", "hostPID", "hostIPC", "shareProcessNamespace")), name
+        assert spec["enableServiceLinks"] is False, name
+        for volume in spec.get("volumes", []):
+            kinds = set(volume) - {"name"}
+            assert kinds <= SAFE_VOLUMES, (name, volume)
+            assert "emptyDir" not in kinds or volume["emptyDir"]["sizeLimit"], (name, volume)
+
+
+@pytest.mark.parametrize("variant", VARIANTS)
+def test_containers_are_restricted(variant: str) -> None:
+    for name, spec in pods(variant):
+        for container in containers(spec):
+            context = container["securityContext"]
+            assert context["allowPrivilegeEscalation"] is False, name
+            assert context["privileged"] is False, name
+            assert context["capabilities"] == {"drop": ["ALL"]}, name
+            assert context["readOnlyRootFilesystem"] is True, name
+            assert context["runAsNonRoot"] is True, name
+            assert context.get("runAsUser", 1) > 0, name
+            assert context["seccompProfile"] == {"type": "RuntimeDefault"}, name
+            assert not [port for port in container.get("ports", []) if "hostPort" in port], name
+
+
+@pytest.mark.parametrize("variant", VARIANTS)
+def test_every_container_has_limits_and_requests(variant: str) -> None:
+    for name, spec in pods(variant):
+        for container in containers(spec):
+            for side in ("requests", "limits"):
+                assert {"cpu", "memory"} <= set(container["resources"][side]), (name, container["name"], side)
+
+
+@pytest.mark.parametrize("variant", VARIANTS)
+def test_only_a_pod_with_a_role_has_a_token(variant: str) -> None:
+    bound = {subject["name"] for one in of_kind(render(variant), "RoleBinding").values() for subject in one["subjects"]}
+    assert bound <= WITH_ROLE
+    for name, spec in pods(variant):
+        assert spec["automountServiceAccountToken"] is (spec.get("serviceAccountName") in bound), name
+    for account in of_kind(render(variant), "ServiceAccount").values():
+        assert account["automountServiceAccountToken"] is False
+
+
+@pytest.mark.parametrize("variant", VARIANTS)
+def test_roles_are_least(variant: str) -> None:
+    assert not of_kind(render(variant), "ClusterRole")
+    for name, role in of_kind(render(variant), "Role").items():
+        for rule in role["rules"]:
+            words = [*rule["apiGroups"], *rule["resources"], *rule["verbs"]]
+            assert "*" not in words, name
+            assert "secrets" not in rule["resources"], name
+            if "statefulsets" in rule["resources"]:
+                assert rule["resourceNames"] == [name.removesuffix("-generator-vllm") + "-vllm"]
+
+
+@pytest.mark.parametrize("variant", VARIANTS)
+def test_no_secret_is_written_out(variant: str) -> None:
+    for name, spec in pods(variant):
+        for container in containers(spec):
+            for variable, value in environment(container).items():
+                assert not value or not re.search(r"TOKEN$|KEY$|PASSWORD|CREDENTIALS$", variable) or value[0] == "/", (
+                    name,
+                    variable,
+                )
+            assert "token" not in " ".join(container.get("args", [])).lower(), name
+    assert not of_kind(render(variant), "Secret")
+
+
+@pytest.mark.parametrize("variant", ["defaults", "gke", "production"])
+def test_the_cell_shares_nothing_with_the_runner_but_a_socket(variant: str) -> None:
+    spec = templates(render(variant))["Deployment/release-sandbox-runner"]["spec"]
+    assert spec["runtimeClassName"] == "gvisor"
+    assert spec["shareProcessNamespace"] is False
+    runner, cell = spec["containers"]
+    assert cell["name"] == "cell"
+    assert not {"env", "envFrom"} & set(cell)
+    assert cell["image"] != runner["image"]
+    assert cell["securityContext"]["runAsUser"] != spec["securityContext"]["runAsUser"]
+    mounts = {mount["name"]: mount for mount in cell["volumeMounts"]}
+    shared = set(mounts) & {mount["name"] for mount in runner["volumeMounts"]}
+    assert shared == {"cell-socket"}
+    assert mounts["cell-socket"]["readOnly"] is True
+    assert environment(runner)["UCODER_ISOLATION"] == "pod"
+
+
+def test_where_nothing_isolates_it_is_typed_and_said() -> None:
+    spec = templates(render("kind"))["Deployment/release-sandbox-runner"]["spec"]
+    assert "runtimeClassName" not in spec
+    assert len(spec["containers"]) == 1
+    assert environment(spec["containers"][0])["UCODER_ISOLATION"] == "none"
+
+
+@pytest.mark.parametrize("variant", VARIANTS)
+def test_selectors_find_their_pods_and_no_others(variant: str) -> None:
+    """Services, disruption budgets and network policies each select the pods of one component."""
+    labels = {name: template["metadata"]["labels"] for name, template in templates(render(variant)).items()}
+    for one in render(variant):
+        if one["kind"] == "Service":
+            wanted = one["spec"]["selector"]
+        elif one["kind"] == "PodDisruptionBudget":
+            wanted = one["spec"]["selector"]["matchLabels"]
+        else:
+            continue
+        found = [name for name, has in labels.items() if wanted.items() <= has.items()]
+        assert len(found) == 1, (one["kind"], one["metadata"]["name"], found)
+
+
+@pytest.mark.parametrize("variant", VARIANTS)
+def test_what_is_mounted_exists(variant: str) -> None:
+    maps = of_kind(render(variant), "ConfigMap")
+    for name, spec in pods(variant):
+        claimed = {"cache", "data"} if name.startswith("StatefulSet") else set()
+        volumes = {volume["name"] for volume in spec.get("volumes", [])} | claimed
+        for container in containers(spec):
+            mounts = [mount["name"] for mount in container.get("volumeMounts", [])]
+            assert set(mounts) <= volumes, (name, container["name"])
+            paths = [mount["mountPath"] for mount in container.get("volumeMounts", [])]
+            assert len(paths) == len(set(paths)), name
+            variables = [one["name"] for one in container.get("env", [])]
+            assert len(variables) == len(set(variables)), (name, variables)
+        for volume in spec.get("volumes", []):
+            if "configMap" in volume:
+                assert volume["configMap"]["name"] in maps, name

@@ -1,0 +1,71 @@
+"""A mistake in the values fails when it is made, and says where."""
+
+import shutil
+from pathlib import Path
+
+import pytest
+import yaml
+
+from .chart import CHART, VARIANTS, arguments, helm
+
+MISTAKES = {
+    "a misspelt key": ("vllm.replica=2", "replica"),
+    "a misspelt service": ("services.sandbox_runner.replicas=2", "sandbox_runner"),
+    "a misspelt setting": ("settings.log_levl=debug", "log_levl"),
+    "a setting that the chart decides": ("settings.nats_url=nats://elsewhere", "nats_url"),
+    "a misspelt key of a service": ("services.runs.replica=2", "replica"),
+    "a wrong kind": ("autoscaling.kind=kda", "autoscaling.kind"),
+    "a number for a word": ("sandbox.runtimeClass.name=7", "runtimeClass.name"),
+    "a URL with a password": ("nats.url=nats://user:password@host:4222", "nats.url"),
+    "an image by half a digest": ("images.service.digest=sha256:abc", "digest"),
+    "no store": ("store.volume.enabled=false", "store.url"),
+    "no model": ("vllm.enabled=false", "model.url"),
+    "KEDA blind to an external bus": ("nats.url=nats://nats:4222", "nats.monitoring"),
+    "certificates from nowhere": ("tls.enabled=true", "tls.secret"),
+    "a cooldown shorter than a drain": ("autoscaling.cooldownSeconds=60", "drainSeconds"),
+    "two servers, which cannot agree": ("nats.replicas=2", "nats.replicas"),
+}
+
+
+@pytest.mark.parametrize("mistake", MISTAKES)
+def test_a_mistake_is_refused_by_name(mistake: str) -> None:
+    value, named = MISTAKES[mistake]
+    done = helm("template", "release", str(CHART), "--set", value)
+    assert done.returncode != 0
+    assert named in done.stderr
+
+
+def test_the_schema_closes_every_object() -> None:
+    """Beside every key of the values that the chart has, an unknown one is refused."""
+    values = yaml.safe_load((CHART / "values.yaml").read_text())
+    for path in [(), *closed(values, ())]:
+        done = helm("template", "release", str(CHART), "--set", ".".join([*path, "unheard"]) + ".of=1")
+        assert done.returncode != 0, path
+        assert "unheard" in done.stderr, path
+
+
+def closed(values: dict[str, object], path: tuple[str, ...]) -> list[tuple[str, ...]]:
+    """Paths of the maps whose keys are the chart's, not the user's own."""
+    free = {"limits", "requests", "settings", "labels", "nodeSelector", "affinity", "podAnnotations"}
+    found = []
+    for key, value in values.items():
+        if isinstance(value, dict) and key not in free and not key.endswith("Annotations"):
+            found += [(*path, key), *closed(value, (*path, key))]
+    return found
+
+
+@pytest.mark.parametrize("variant", ["defaults", "kind", "production", "hpa", "training job"])
+def test_the_notes_say_the_next_command(variant: str, tmp_path: Path) -> None:
+    """`helm template` leaves the notes out and `helm install` wants a cluster, so they are rendered as an object."""
+    chart = shutil.copytree(CHART, tmp_path / "ucoder")
+    text = (chart / "templates" / "NOTES.txt").read_text()
+    define = '{{ define "notes" }}' + text + "{{ end }}\n"
+    (chart / "templates" / "notes.yaml").write_text(define + 'notes: {{ include "notes" . | quote }}\nkind: Notes\n')
+    flags = [one.replace(str(CHART), str(chart)) for one in arguments(VARIANTS[variant])]
+    done = helm("template", "release", str(chart), "--show-only", "templates/notes.yaml", *flags)
+    assert done.returncode == 0, done.stderr
+    notes = yaml.safe_load(done.stdout)["notes"]
+    assert "helm -n default test release" in notes
+    assert ("WARNING: sandbox.isolation is none" in notes) is (variant == "kind")
+    assert ("WARNING: this cluster has no KEDA" in notes) is (variant not in ("kind", "hpa"))
+    assert ("No tokens" in notes) is (variant != "production")
