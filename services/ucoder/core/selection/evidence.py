@@ -44,21 +44,12 @@ def vote(m: Matrix, options: EvidenceOptions) -> Ballot:
     Source: ours. Ablations: `ucoder bench consensus`.
     A program that never ran to its end is not eligible. Without tests equal syntax trees stand for equal behaviour.
     """
-    seen, columns = observations(m)
-    labels = cluster(m, seen, columns) if m.shape[1] else m.traits.classes.astype(np.int64)
+    labels = clusters(m)
     ran = _largest(labels, (m.completed & m.voting).sum(axis=1).astype(np.float64)) > 0
     eligible = ran if m.shape[1] else np.ones(int(labels.max()) + 1, dtype=bool)
     samples = weights_by_label(labels, m.multiplicity)
     odds = log_odds(samples, float(samples.sum()))
-    nodes = np.log(m.traits.nodes)
-    scores: Floats = (
-        options.share * odds
-        + options.passes * np.log1p(_largest(labels, _weighed_passes(m)))
-        + options.agreement * _mean(labels, _agreement(m), m)
-        - options.constant * _constant(m, labels)
-        + options.simplicity * np.minimum(_mean(labels, nodes, m) - _median(nodes, m), MOST_COMPLEX)
-    )
-    scores = np.where(eligible, scores, -np.inf)
+    scores = np.where(eligible, options.share * odds + beyond_share(m, labels, options), -np.inf)
     liking = _typicality(m, labels) if options.typical else np.zeros(len(labels))
     return Ballot(
         labels=labels,
@@ -67,6 +58,29 @@ def vote(m: Matrix, options: EvidenceOptions) -> Ballot:
         confidences=_confidences(m, labels, scores, odds, liking),
         plausibility=_posterior(scores) @ _passes(m, labels),
     )
+
+
+def clusters(m: Matrix) -> Labels:
+    """(N,) equal outputs on the distinct inputs; without tests, equal syntax trees."""
+    return cluster(m, *observations(m)) if m.shape[1] else m.traits.classes.astype(np.int64)
+
+
+def beyond_share(m: Matrix, labels: Labels, options: EvidenceOptions) -> Floats:
+    """(K,) the four evidences that do not grow with a cluster's size alone."""
+    evidence: Floats = (
+        options.passes * np.log1p(_largest(labels, _weighed_passes(m)))
+        + options.agreement * _mean(labels, _agreement(m), m)
+        - options.constant * _constant(m, labels)
+        + options.simplicity * complexity(m, labels)
+    )
+    return evidence
+
+
+def complexity(m: Matrix, labels: Labels) -> Floats:
+    """(K,) mean ln of a cluster's syntax-tree nodes, less the median over all samples, at most `MOST_COMPLEX`."""
+    nodes = np.log(m.traits.nodes)
+    median = np.median(np.repeat(nodes, m.multiplicity))
+    return np.asarray(np.minimum(_mean(labels, nodes, m) - median, MOST_COMPLEX))
 
 
 def log_odds(part: Floats, total: float) -> Floats:
@@ -151,10 +165,6 @@ def _asserts(m: Matrix) -> Bools:
 def _mean(labels: Labels, values: Floats, m: Matrix) -> Floats:
     """(K,) mean over the samples of each cluster."""
     return weights_by_label(labels, values * m.multiplicity) / weights_by_label(labels, m.multiplicity)
-
-
-def _median(values: Floats, m: Matrix) -> float:
-    return float(np.median(np.repeat(values, m.multiplicity)))
 
 
 def _largest(labels: Labels, values: Floats) -> Floats:
