@@ -1,11 +1,11 @@
 """A Hugging Face folder as a model in memory: weights, tokenizer, what ends a text, how long one may be."""
 
-import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import torch
+from safetensors import SafetensorError
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from ucoder.runtime.errors import Misconfigured, NotFound, Reject
@@ -49,7 +49,7 @@ def load(folder: str) -> Checkpoint:
             local_files_only=True,
         )  # fmt: skip
         tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True)
-    except (OSError, ValueError, KeyError, RuntimeError, json.JSONDecodeError) as error:
+    except (OSError, ValueError, KeyError, RuntimeError, SafetensorError) as error:
         raise Misconfigured(f"model {folder}: {type(error).__name__}: {str(error).splitlines()[0]}") from None
     given = (getattr(model.generation_config, "eos_token_id", None), model.config.eos_token_id, tokenizer.eos_token_id)
     found: int | list[int] = next((ends for ends in given if ends is not None), [])

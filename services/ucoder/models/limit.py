@@ -9,12 +9,13 @@ SLOW = 8.0
 
 
 class Limit:
-    """Additive increase, multiplicative decrease, as TCP does it (Chiu and Jain 1989)."""
+    """TCP's way (Jacobson 1988): double each round until the first trouble, then add one a round; shrink by a share."""
 
     def __init__(self, start: float = 16, most: float = 512) -> None:
         self._limit, self._most = start, most
         self._under_way = 0
         self._best = float("inf")
+        self._untroubled = True
         self._room = asyncio.Condition()
 
     @property
@@ -39,10 +40,14 @@ class Limit:
         """The server answered, so fast."""
         self._best = min(self._best, seconds_per_token)
         if seconds_per_token > SLOW * self._best:
-            self._limit = max(1.0, self._limit * 0.9)
-        elif self._under_way >= self.value:  # a limit that nobody reaches teaches nothing
-            self._limit = min(self._most, self._limit + 1 / self._limit)
+            self._shrink(0.9)
+        elif 2 * self._under_way > self.value:  # a limit that nobody comes near teaches nothing
+            self._limit = min(self._most, self._limit + (1 if self._untroubled else 1 / self._limit))
 
     def refused(self) -> None:
         """The server said that it is too much, or broke down."""
-        self._limit = max(1.0, self._limit * 0.7)
+        self._shrink(0.7)
+
+    def _shrink(self, share: float) -> None:
+        self._untroubled = False
+        self._limit = max(1.0, self._limit * share)

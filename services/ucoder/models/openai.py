@@ -50,8 +50,9 @@ class OpenAIModel:
         """See `protocol.Model`: the server echoes the text with the log-probability of each token."""
         asked = {"model": model, "prompt": text, "max_tokens": 1, "temperature": 0, "echo": True, "logprobs": 1}
         [choice] = await self._choices(asked)
-        written = [one for one in self._log_probs(choice)[:-1] if one is not None]
-        if not written:
+        first, *log_probs = self._log_probs(choice)[:-1] or [0.0]
+        written = [one for one in log_probs if one is not None]
+        if first is not None or not written:  # a text's first token has nothing before it to be judged by
             raise Misconfigured(
                 f"{self._server.url}: does not echo prompts with log-probabilities, so it cannot score."
             )

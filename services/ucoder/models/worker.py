@@ -9,6 +9,7 @@ import os
 import queue
 import sys
 import threading
+import traceback
 from collections import OrderedDict
 from dataclasses import asdict
 from typing import Any, BinaryIO
@@ -106,10 +107,14 @@ def main() -> None:
 
     threading.Thread(target=listen, daemon=True).start()
     worker = Worker(out)
-    while True:
-        while not (worker.busy and frames.empty()):
-            worker.take(frames.get())
-        worker.step()
+    try:
+        while True:
+            while not (worker.busy and frames.empty()):
+                worker.take(frames.get())
+            worker.step()
+    finally:  # a bug; the interpreter's own way out would wait for the listening thread
+        traceback.print_exc()
+        os._exit(1)
 
 
 if __name__ == "__main__":

@@ -1,0 +1,129 @@
+"""The local model's processes: they share the work, they are replaced, they never outlive anybody."""
+
+import asyncio
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import AsyncIterator
+from importlib import resources
+from pathlib import Path
+
+import pytest
+import pytest_asyncio
+
+from ucoder.models import Draw
+from ucoder.models.local import LocalModel
+from ucoder.runtime.errors import Misconfigured, NotFound, Reject, Retry
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+SEED = str(resources.files("ucoder.seed") / "model")
+PROMPT = '# solution\ndef f(xs: list[int]) -> int:\n    """Add the numbers up.\n\n    >>> f([3, 1])\n    4\n    """\n'
+WARM = Draw(temperature=0.8, top_p=1, max_tokens=40)
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def model() -> AsyncIterator[LocalModel]:
+    found = LocalModel(2)
+    await found.serve(SEED)
+    yield found
+    await found.close()
+
+
+def children(parent: int) -> set[int]:
+    """Processes that compute for the model, started by `parent`."""
+    found = subprocess.run(
+        ["ps", "-o", "pid=,args=", "--ppid", str(parent)], capture_output=True, text=True, check=False
+    )
+    return {int(line.split()[0]) for line in found.stdout.splitlines() if "ucoder.models.worker" in line}
+
+
+async def test_a_request_is_shared_and_comes_back_in_order(model: LocalModel) -> None:
+    whole = await model.complete(SEED, PROMPT, n=70, draw=WARM, seed=3)
+    again = await model.complete(SEED, PROMPT, n=70, draw=WARM, seed=3)
+    other = await model.complete(SEED, PROMPT, n=70, draw=WARM, seed=4)
+    assert len(whole) == 70
+    assert sum(a.text == b.text for a, b in zip(whole, again, strict=True)) >= 69
+    assert sum(a.text == b.text for a, b in zip(whole, other, strict=True)) < 60
+    assert await model.served() == [SEED]
+
+
+async def test_scores_are_negative_and_counted(model: LocalModel) -> None:
+    likely, unlikely = [await model.score(SEED, text) for text in ("# solution\ndef f(xs", "xs(f def\nsolution #")]
+    assert unlikely.mean_log_prob < likely.mean_log_prob < 0
+    assert likely.tokens > 2
+
+
+async def test_a_cancelled_request_leaves_nothing_to_do(model: LocalModel) -> None:
+    endless = Draw(temperature=5, top_p=1, max_tokens=400)
+    task = asyncio.create_task(model.complete(SEED, PROMPT, n=2000, draw=endless))
+    await asyncio.sleep(0.5)
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    started = time.perf_counter()
+    await model.complete(SEED, PROMPT, n=1, draw=Draw(0, 1, 3))
+    assert time.perf_counter() - started < 5  # 2,000 rows of 400 tokens would take minutes
+
+
+async def test_what_is_wrong_is_said(model: LocalModel, tmp_path: Path) -> None:
+    with pytest.raises(NotFound, match=r"config\.json"):
+        await model.serve(str(tmp_path))
+    with pytest.raises(NotFound, match="nowhere"):
+        await model.complete("/nowhere", PROMPT, n=1, draw=WARM)
+    with pytest.raises(Reject, match="512"):
+        await model.complete(SEED, "x = 1\n" * 400, n=1, draw=WARM)
+    broken = shutil.copytree(SEED, tmp_path / "broken")
+    weights = broken / "model.safetensors"
+    weights.write_bytes(weights.read_bytes()[:1000])
+    with pytest.raises(Misconfigured, match="broken"):
+        await model.serve(str(broken))
+    assert await model.complete(SEED, PROMPT, n=1, draw=WARM)
+
+
+async def test_a_killed_worker_means_retry_and_a_new_worker(model: LocalModel) -> None:
+    before = children(os.getpid())
+    endless = Draw(temperature=5, top_p=1, max_tokens=400)
+    task = asyncio.create_task(model.complete(SEED, PROMPT, n=300, draw=endless))
+    await asyncio.sleep(0.5)
+    for pid in before:
+        os.kill(pid, signal.SIGKILL)
+    with pytest.raises(Retry, match="SIGKILL"):
+        await task
+    assert len(await model.complete(SEED, PROMPT, n=2, draw=WARM)) == 2
+    after = children(os.getpid())
+    assert len(after) == 2
+    assert not before & after
+
+
+async def test_workers_die_with_a_parent_that_was_killed() -> None:
+    code = f"""
+import asyncio
+from ucoder.models.local import LocalModel
+async def main():
+    await LocalModel(1).serve({SEED!r})
+    print("up", flush=True)
+    await asyncio.sleep(60)
+asyncio.run(main())
+"""
+    parent = await asyncio.create_subprocess_exec(sys.executable, "-c", code, stdout=asyncio.subprocess.PIPE)
+    assert parent.stdout is not None
+    assert await parent.stdout.readline() == b"up\n"
+    [worker] = children(parent.pid)
+    parent.kill()
+    await parent.wait()
+    for _ in range(100):
+        if not Path(f"/proc/{worker}").exists():
+            return
+        await asyncio.sleep(0.05)
+    os.kill(worker, signal.SIGKILL)
+    pytest.fail("the worker outlived its parent by five seconds")
+
+
+async def test_a_closed_model_says_so() -> None:
+    model = LocalModel(1)
+    await model.close()
+    with pytest.raises(Retry, match="closed"):
+        await model.complete(SEED, PROMPT, n=1, draw=WARM)

@@ -1,0 +1,213 @@
+"""A server that is slow, full, broken, cut off or wrong: survived, or reported in one line. Real sockets throughout."""
+
+import asyncio
+import contextlib
+import json
+import time
+from collections.abc import AsyncIterator, Callable, Iterator
+from typing import Any
+
+import pytest
+
+from ucoder.models import Draw
+from ucoder.models.openai import OpenAIModel
+from ucoder.runtime.errors import Misconfigured, NotFound, Overloaded, Reject, Retry
+
+WARM = Draw(temperature=0.8, top_p=0.95, max_tokens=16)
+Reply = tuple[int, dict[str, str], Any] | str
+"""Status, headers and JSON; or `drop` (close after half an answer), `hang`."""
+
+
+class Scripted:
+    """An HTTP server that answers as told, one reply per request, and keeps what it was asked."""
+
+    def __init__(self, replies: Iterator[Reply]) -> None:
+        self._replies = replies
+        self.asked: list[tuple[str, dict[str, str], Any]] = []
+        self.dropped_by_client = 0
+        self.connections: set[asyncio.Task[None]] = set()
+        self.url = ""
+
+    async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self.connections.add(asyncio.current_task())  # type: ignore[arg-type]
+        try:
+            with contextlib.suppress(ConnectionError, asyncio.IncompleteReadError, asyncio.CancelledError):
+                while await self.answer(reader, writer):
+                    pass
+        finally:
+            writer.close()
+            with contextlib.suppress(ConnectionError):
+                await writer.wait_closed()
+
+    async def answer(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> bool:
+        """One request; False ends the connection."""
+        head = await reader.readuntil(b"\r\n\r\n")
+        first, *rest = head.decode().strip().split("\r\n")
+        headers = {name.lower(): value for name, value in (line.split(": ", 1) for line in rest)}
+        body = await reader.readexactly(int(headers.get("content-length", 0)))
+        self.asked.append((first, headers, json.loads(body) if body else None))
+        reply = next(self._replies)
+        if reply == "hang":
+            await reader.read()
+            self.dropped_by_client += 1
+            return False
+        if reply == "drop":
+            writer.write(b'HTTP/1.1 200 OK\r\nContent-Length: 500\r\n\r\n{"choices": [')
+            return False
+        status, more, content = reply
+        data = content.encode() if isinstance(content, str) else json.dumps(content).encode()
+        lines = [f"HTTP/1.1 {status} X", f"Content-Length: {len(data)}", *(f"{k}: {v}" for k, v in more.items())]
+        writer.write("\r\n".join(lines).encode() + b"\r\n\r\n" + data)
+        await writer.drain()
+        return True
+
+
+@contextlib.asynccontextmanager
+async def scripted(*replies: Reply) -> AsyncIterator[Scripted]:
+    server = Scripted(iter(replies))
+    door = await asyncio.start_server(server.serve, "127.0.0.1", 0)
+    server.url = f"http://127.0.0.1:{door.sockets[0].getsockname()[1]}/v1"
+    try:
+        yield server
+    finally:
+        door.close()
+        for connection in server.connections:
+            connection.cancel()
+        await asyncio.gather(*server.connections, return_exceptions=True)
+
+
+def good(n: int = 1) -> Reply:
+    choices = [
+        {"index": i, "text": f"t{i}", "finish_reason": "stop" if i % 2 else "length",
+         "logprobs": {"token_logprobs": [-0.5, -1.5]}}
+        for i in reversed(range(n))
+    ]  # fmt: skip
+    return 200, {}, {"choices": choices, "usage": {"completion_tokens": 2 * n}}
+
+
+def failed(status: int, message: str = "engine is unwell", **headers: str) -> Reply:
+    return status, {name.replace("_", "-"): value for name, value in headers.items()}, {"error": {"message": message}}
+
+
+@contextlib.asynccontextmanager
+async def opened(url: str, **options: Any) -> AsyncIterator[OpenAIModel]:
+    model = OpenAIModel(url, **options)
+    try:
+        yield model
+    finally:
+        await model.close()
+
+
+async def test_completions_come_in_order_with_their_log_probabilities() -> None:
+    async with scripted(good(3)) as server, opened(server.url, api_key="sesame") as model:
+        found = await model.complete("m", "def f", n=3, draw=WARM, stop=("\ndef",), seed=9)
+    assert [one.text for one in found] == ["t0", "t1", "t2"]
+    assert [(one.tokens, one.mean_log_prob) for one in found] == [(2, -1.0)] * 3
+    assert [one.finish for one in found] == ["length", "stop", "length"]
+    first, headers, body = server.asked[0]
+    assert first.startswith("POST /v1/completions ")
+    assert headers["authorization"] == "Bearer sesame"
+    assert (body["prompt"], body["n"], body["stop"], body["max_tokens"]) == ("def f", 3, ["\ndef"], 16)
+
+
+async def test_many_completions_are_asked_for_in_parts_whose_seeds_do_not_meet() -> None:
+    async with scripted(good(128), good(72)) as server, opened(server.url) as model:
+        assert len(await model.complete("m", "def f", n=200, draw=WARM, seed=9)) == 200
+    (_, _, one), (_, _, other) = server.asked
+    assert (one["n"], other["n"], other["seed"] - one["seed"]) == (128, 72, 128)
+
+
+@pytest.mark.parametrize(
+    "trouble", [[failed(500)], [failed(503), failed(429, Retry_After="0")], ["drop"], ["drop", "drop"]]
+)
+async def test_passing_trouble_is_survived(trouble: list[Reply]) -> None:
+    async with scripted(*trouble, good()) as server, opened(server.url) as model:
+        [one] = await model.complete("m", "def f", n=1, draw=WARM)
+    assert one.text == "t0"
+    bodies = [body for _, _, body in server.asked]
+    assert len(bodies) == len(trouble) + 1
+    assert all(body == bodies[0] for body in bodies)  # the same seed: nothing is sampled twice
+
+
+async def test_retry_after_is_honoured() -> None:
+    async with scripted(failed(429, Retry_After="1"), good()) as server, opened(server.url) as model:
+        started = time.perf_counter()
+        await model.complete("m", "def f", n=1, draw=WARM)
+    assert 0.95 < time.perf_counter() - started < 3
+
+
+@pytest.mark.parametrize(
+    ("reply", "error", "message"),
+    [
+        (failed(400, "max_tokens is too large"), Reject, "max_tokens is too large"),
+        (failed(401, "no"), Misconfigured, "UCODER_MODEL_API_KEY"),
+        (failed(404, "The model `m` does not exist."), NotFound, "`m` does not exist"),
+        ((200, {}, "<html>hello</html>"), Misconfigured, "JSON"),
+        ((200, {}, {"object": "other"}), Misconfigured, "not an OpenAI"),
+        ((200, {}, {"choices": [{"text": "x", "index": 0}] * 2}), Misconfigured, "log-probabilities"),
+        (good(1), Retry, "1 completions of 2"),
+    ],
+)
+async def test_lasting_trouble_is_reported_at_once(reply: Reply, error: type[Exception], message: str) -> None:
+    async with scripted(reply) as server, opened(server.url) as model:
+        with pytest.raises(error, match=message):
+            await model.complete("m", "def f", n=2, draw=WARM)
+    assert len(server.asked) == 1
+
+
+async def test_a_server_that_stays_full_is_overloaded() -> None:
+    replies = [failed(429, Retry_After="0")] * 6
+    async with scripted(*replies) as server, opened(server.url) as model:
+        with pytest.raises(Overloaded, match="429 engine is unwell"):
+            await model.complete("m", "def f", n=1, draw=WARM)
+
+
+async def test_a_server_that_hangs_meets_the_deadline_and_is_let_go() -> None:
+    async with scripted("hang") as server, opened(server.url, deadline_seconds=0.5) as model:
+        with pytest.raises(Retry, match=r"within 0\.5 s"):
+            await model.complete("m", "def f", n=1, draw=WARM)
+        await until(lambda: server.dropped_by_client == 1)
+
+
+async def test_a_cancelled_request_closes_the_connection() -> None:
+    async with scripted("hang") as server, opened(server.url) as model:
+        task = asyncio.create_task(model.complete("m", "def f", n=1, draw=WARM))
+        await until(lambda: bool(server.asked))
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+        await until(lambda: server.dropped_by_client == 1)
+
+
+async def test_nobody_there() -> None:
+    async with opened("http://127.0.0.1:9/v1", deadline_seconds=2) as model:
+        with pytest.raises(Retry, match=r"127\.0\.0\.1:9"):
+            await model.complete("m", "def f", n=1, draw=WARM)
+
+
+async def test_the_wrong_model_is_named() -> None:
+    listed: Reply = (200, {}, {"data": [{"id": "other"}]})
+    async with scripted(listed, listed) as server, opened(server.url) as model:
+        await model.serve("other")
+        with pytest.raises(NotFound, match="serves other, not m"):
+            await model.serve("m")
+
+
+async def test_scoring_leaves_the_first_token_and_the_drawn_one_out() -> None:
+    echo: Reply = (200, {}, {"choices": [{"text": "abc", "logprobs": {"token_logprobs": [None, -1.0, -2.0, -9.0]}}]})
+    async with scripted(echo) as server, opened(server.url) as model:
+        found = await model.score("m", "ab")
+    assert (found.mean_log_prob, found.tokens) == (-1.5, 2)
+    assert server.asked[0][2]["echo"] is True
+
+
+async def test_a_server_that_does_not_echo_cannot_score() -> None:
+    async with scripted(good()) as server, opened(server.url) as model:
+        with pytest.raises(Misconfigured, match="cannot score"):
+            await model.score("m", "ab")
+
+
+async def until(happened: Callable[[], bool]) -> None:
+    async with asyncio.timeout(5):
+        while not happened():
+            await asyncio.sleep(0.01)

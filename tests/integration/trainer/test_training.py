@@ -1,0 +1,173 @@
+"""Real trainings of the shipped model in real processes: learning, resuming, and every way to fail."""
+
+import asyncio
+import json
+import os
+import shutil
+import signal
+import subprocess
+from collections.abc import Callable
+from importlib import resources
+from pathlib import Path
+
+import pytest
+
+from ucoder.runtime.errors import Conflict, Misconfigured, NotFound, Reject, Retry
+from ucoder.trainer.job import RESULT
+from ucoder.trainer.process import Example, Progress, train
+from ucoder.v1 import artifacts_pb2, config_pb2
+
+SEED = Path(str(resources.files("ucoder.seed") / "model"))
+PROBE = "def add(a: int, b: int) -> int:\n    return a + b\n"
+EXAMPLES = [
+    Example(
+        f'# solution\ndef f{i}(xs: list[int]) -> int:\n    """Answer {i}.\n    """\n', f"    return {i} - len(xs)\n"
+    )
+    for i in range(24)
+]
+
+
+def config(**changed: float) -> config_pb2.TrainingConfig:
+    values = {
+        "learning_rate": 1e-3, "epochs": 4, "batch": 8, "micro_batch": 4, "warmup": 0.1, "max_grad_norm": 1.0,
+        "max_tokens": 128,
+    }  # fmt: skip
+    return config_pb2.TrainingConfig(**{**values, **changed})
+
+
+async def trained(
+    out: Path, *, base: Path = SEED, on_progress: Callable[[Progress], None] = lambda _: None, save_seconds: float = 60,
+    examples: list[Example] = EXAMPLES, **changed: float,
+) -> tuple[artifacts_pb2.TrainingSummary, float]:  # fmt: skip
+    return await train(
+        examples, base=base, out=out, config=config(**changed), seed=5, probe_text=PROBE, on_progress=on_progress,
+        save_seconds=save_seconds,
+    )  # fmt: skip
+
+
+def workers() -> list[int]:
+    found = subprocess.run(
+        ["ps", "-o", "pid=,args=", "--ppid", str(os.getpid())], capture_output=True, text=True, check=False
+    )
+    return [int(line.split()[0]) for line in found.stdout.splitlines() if "ucoder.trainer.worker" in line]
+
+
+def weights(folder: Path) -> bytes:
+    return (folder / "model.safetensors").read_bytes()
+
+
+async def test_it_learns_and_leaves_a_whole_checkpoint(tmp_path: Path) -> None:
+    moments: list[Progress] = []
+    out = tmp_path / "out"
+    summary, probe = await trained(out, on_progress=moments.append)
+    assert (summary.examples, summary.too_long, summary.steps, len(summary.losses)) == (24, 0, 12, 12)
+    assert summary.last_loss < summary.first_loss / 2
+    assert [moment.step for moment in moments] == list(range(1, 13))
+    assert moments[-1].steps == 12
+    assert moments[-1].tokens_per_second > 0
+    assert moments[-1].memory_mb > 0
+    files = {file.name for file in out.iterdir()}
+    assert {
+        "config.json",
+        "model.safetensors",
+        "tokenizer.json",
+        "generation_config.json",
+        "README.md",
+        RESULT,
+    } <= files
+    assert "24 (0 left out" in (out / "README.md").read_text()
+    assert json.loads((out / "config.json").read_text())["dtype"] == "bfloat16"  # as its base is stored
+    assert [file.name for file in tmp_path.iterdir()] == ["out"]
+    assert weights(out) != weights(SEED)
+
+    from ucoder.models.checkpoint import load
+    from ucoder.models.decoding import Decoder
+
+    assert Decoder(load(str(out))).score(PROBE).mean_log_prob == pytest.approx(probe, abs=1e-6)
+    again, same = await trained(out)
+    assert (same, again.losses) == (probe, summary.losses)
+    with pytest.raises(Conflict, match="another training"):
+        await trained(out, epochs=5)
+
+
+async def test_accumulation_changes_the_memory_and_not_the_result(tmp_path: Path) -> None:
+    whole, _ = await trained(tmp_path / "whole", micro_batch=8, epochs=2)
+    parts, _ = await trained(tmp_path / "parts", micro_batch=3, epochs=2)
+    assert list(parts.losses) == pytest.approx(list(whole.losses), rel=1e-4)
+
+
+async def test_killed_and_called_again_it_ends_as_if_nothing_had_happened(tmp_path: Path) -> None:
+    straight, probe = await trained(tmp_path / "straight")
+
+    def kill(moment: Progress) -> None:
+        if moment.step == 7:
+            os.kill(workers()[0], signal.SIGKILL)
+
+    out = tmp_path / "out"
+    with pytest.raises(Retry, match="SIGKILL"):
+        await trained(out, on_progress=kill, save_seconds=0)
+    assert not out.exists()
+    moments: list[Progress] = []
+    resumed, same = await trained(out, on_progress=moments.append)
+    assert 5 <= moments[0].step <= 9  # it did not begin again
+    assert list(resumed.losses) == pytest.approx(list(straight.losses), rel=1e-6)
+    assert same == probe
+    assert weights(out) == weights(tmp_path / "straight")
+
+
+async def test_a_cancelled_training_is_gone_and_leaves_nothing_to_be_read(tmp_path: Path) -> None:
+    started = asyncio.Event()
+    task = asyncio.create_task(trained(tmp_path / "out", on_progress=lambda _: started.set(), epochs=1000))
+    await started.wait()
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    assert not workers()
+    assert not (tmp_path / "out").exists()
+
+
+async def test_two_trainings_of_one_checkpoint_do_not_meet(tmp_path: Path) -> None:
+    started = asyncio.Event()
+    first = asyncio.create_task(trained(tmp_path / "out", on_progress=lambda _: started.set(), epochs=1000))
+    await started.wait()
+    with pytest.raises(Retry, match="another process"):
+        await trained(tmp_path / "out", epochs=1000)
+    first.cancel()
+    await asyncio.gather(first, return_exceptions=True)
+
+
+async def test_a_loss_that_explodes_is_named(tmp_path: Path) -> None:
+    with pytest.raises(Reject, match=r"training\.learning_rate"):
+        await trained(tmp_path / "out", learning_rate=1e38, warmup=0.0)
+    assert not (tmp_path / "out").exists()
+
+
+async def test_what_cannot_be_trained_is_named(tmp_path: Path) -> None:
+    with pytest.raises(NotFound, match="nowhere"):
+        await trained(tmp_path / "out", base=tmp_path / "nowhere")
+    with pytest.raises(Reject, match="no training example"):
+        await trained(tmp_path / "out", examples=[])
+    with pytest.raises(Reject, match="none of 24 training examples fits into 8 tokens"):
+        await trained(tmp_path / "out", max_tokens=8)
+    broken = shutil.copytree(SEED, tmp_path / "broken")
+    (broken / "model.safetensors").write_bytes(b"{}")
+    with pytest.raises(Misconfigured, match="broken"):
+        await trained(tmp_path / "out", base=broken)
+    with pytest.raises(Retry, match="cannot write"):
+        await trained(Path("/proc/out"))
+
+
+async def test_a_full_disk_is_named_and_leaves_nothing_half_written(tmp_path: Path) -> None:
+    small = tmp_path / "small"
+    small.mkdir()
+    if subprocess.run(
+        ["mount", "-t", "tmpfs", "-o", "size=1m", "none", str(small)], capture_output=True, check=False
+    ).returncode:
+        pytest.skip("a small disk needs the right to mount a tmpfs")
+    try:
+        with pytest.raises(Retry, match=r"cannot write .*, 0 MB free|cannot write .*No space"):
+            await trained(small / "out", epochs=1)
+        assert not (small / "out").exists()
+        assert not (small / "out.partial").exists()
+    finally:
+        subprocess.run(["umount", str(small)], check=True)

@@ -1,0 +1,88 @@
+"""The concurrency limit follows the server."""
+
+import asyncio
+
+from ucoder.models.limit import SLOW, Limit
+
+
+async def rounds(limit: Limit, count: int, seconds_per_token: float) -> None:
+    """`count` rounds in which every slot is taken and answered."""
+    for _ in range(count):
+
+        async def one(everyone: asyncio.Barrier) -> None:
+            async with limit.slot():
+                await everyone.wait()
+                limit.answered(seconds_per_token)
+
+        size = limit.value
+        barrier = asyncio.Barrier(size)
+        await asyncio.gather(*(one(barrier) for _ in range(size)))
+
+
+async def test_a_server_that_keeps_up_gets_more_until_the_most() -> None:
+    limit = Limit(start=4, most=100)
+    await rounds(limit, 4, 0.01)
+    assert 12 <= limit.value <= 64
+    await rounds(limit, 8, 0.01)
+    assert limit.value == 100
+
+
+async def test_after_trouble_it_grows_by_at_most_one_a_round() -> None:
+    limit = Limit(start=20)
+    limit.refused()
+    await rounds(limit, 6, 0.01)
+    assert 15 <= limit.value <= 20
+
+
+async def test_a_server_that_queues_gets_fewer() -> None:
+    limit = Limit(start=32)
+    limit.answered(0.01)
+    await rounds(limit, 1, 0.01 * SLOW * 2)
+    assert limit.value < 8
+
+
+async def test_a_limit_that_nobody_reaches_does_not_grow() -> None:
+    limit = Limit(start=16)
+    for _ in range(500):
+        async with limit.slot():
+            limit.answered(0.01)
+    assert limit.value == 16
+
+
+def test_refusals_shrink_it_and_one_always_stays() -> None:
+    limit = Limit(start=64)
+    limit.refused()
+    assert limit.value == 44
+    for _ in range(50):
+        limit.refused()
+    assert limit.value == 1
+
+
+async def test_no_more_than_the_limit_are_under_way() -> None:
+    limit, under_way, most = Limit(start=3), 0, 0
+
+    async def one() -> None:
+        nonlocal under_way, most
+        async with limit.slot():
+            under_way += 1
+            most = max(most, under_way)
+            await asyncio.sleep(0.001)
+            under_way -= 1
+
+    await asyncio.gather(*(one() for _ in range(30)))
+    assert most == 3
+
+
+async def test_a_cancelled_request_gives_its_slot_back() -> None:
+    limit = Limit(start=1)
+
+    async def stuck() -> None:
+        async with limit.slot():
+            await asyncio.Event().wait()
+
+    task = asyncio.create_task(stuck())
+    await asyncio.sleep(0)
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
+    async with asyncio.timeout(1), limit.slot():
+        pass

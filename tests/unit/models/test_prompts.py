@@ -1,0 +1,74 @@
+"""Profiles are folders of files; what is wrong with one is said in one line."""
+
+from pathlib import Path
+
+import pytest
+from jinja2 import UndefinedError
+
+from ucoder.models.prompts import FOLDER, STAGES, Prompts, profiles
+from ucoder.runtime.errors import Misconfigured
+
+
+def written(folder: Path, profile: str = "stop: {}\n", **replaced: str) -> Path:
+    folder.mkdir()
+    (folder / "profile.yaml").write_text(profile)
+    for stage in STAGES:
+        (folder / f"{stage}.jinja").write_text(replaced.get(stage, "# {{ problem }}\n"))
+    return folder
+
+
+@pytest.mark.parametrize("profile", profiles())
+def test_every_profile_renders_every_stage(profile: str) -> None:
+    prompts = Prompts.load(profile)
+    problem = 'def twice(x: int) -> int:\n    """Double it."""\n'
+    for stage in STAGES:
+        text = prompts.render(stage, domain="algorithms", difficulty=3, problem=problem)
+        assert "{{" not in text
+        assert ("twice" in text) == (stage != "problem")
+        assert all(isinstance(stop, str) and stop for stop in prompts.stop(stage))
+    assert prompts.version.startswith(f"{profile}@")
+
+
+def test_an_unknown_profile_names_those_there_are() -> None:
+    with pytest.raises(Misconfigured, match=r"'sed'.*seed"):
+        Prompts.load("sed")
+
+
+def test_a_missing_value_is_an_error_and_not_an_empty_string(tmp_path: Path) -> None:
+    with pytest.raises(UndefinedError):
+        Prompts(written(tmp_path / "p")).render("solution")
+
+
+def test_a_prompt_is_code_and_is_not_escaped(tmp_path: Path) -> None:
+    assert Prompts(written(tmp_path / "p")).render("solution", problem="a < b & 'c'").strip() == "# a < b & 'c'"
+
+
+def test_the_version_follows_the_content(tmp_path: Path) -> None:
+    one, same, other = (written(tmp_path / name / "p") for name in ("a", "b", "c") if (tmp_path / name).mkdir() is None)
+    (other / "tests.jinja").write_text("# {{ problem }} \n")
+    assert Prompts(one).version == Prompts(same).version != Prompts(other).version
+
+
+@pytest.mark.parametrize(
+    ("profile", "replaced", "message"),
+    [
+        ("stop: {solutoin: ['x']}\n", {}, "solutoin"),
+        ("- stop\n", {}, "TypeError"),
+        ("other: 1\n", {}, "stop"),
+        ("stop: {}\n", {"tests": "{% if %}"}, "TemplateSyntaxError"),
+    ],
+)
+def test_a_broken_profile_is_named(tmp_path: Path, profile: str, replaced: dict[str, str], message: str) -> None:
+    with pytest.raises(Misconfigured, match=message):
+        Prompts(written(tmp_path / "p", profile, **replaced))
+
+
+def test_a_profile_without_a_stage_is_named(tmp_path: Path) -> None:
+    folder = written(tmp_path / "p")
+    (folder / "rating.jinja").unlink()
+    with pytest.raises(Misconfigured, match="rating"):
+        Prompts(folder)
+
+
+def test_no_template_lies_where_no_profile_is() -> None:
+    assert {file.parent.name for file in FOLDER.glob("**/*.jinja")} == set(profiles())
