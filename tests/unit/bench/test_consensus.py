@@ -1,0 +1,61 @@
+"""The benchmark's own arithmetic, on made-up tasks whose answers are known."""
+
+import numpy as np
+
+from ucoder.bench.consensus import compare, speed
+from ucoder.bench.early_stopping import early_stopping
+from ucoder.bench.executed import Task
+from ucoder.bench.honesty import fitted_map, honesty
+from ucoder.core.matrix import Matrix
+from ucoder.core.test_cases import TestCase
+
+
+def task(number: int, right: int, wrong: int) -> Task:
+    """`right` programs that agree and pass, and `wrong` ones that all differ."""
+    outputs = [["0", "1"]] * right + [[f"a{i}", "b"] for i in range(wrong)]
+    outcomes = [["passed", "passed"]] * right + [["failed", "failed"]] * wrong
+    tests = [TestCase("assert f(0) == 0"), TestCase("assert f(1) == 1")]
+    programs = [f"def f(x):\n    return x + {i} - {number}\n" for i in range(right + wrong)]
+    return Task(
+        f"t{number}",
+        Matrix.build(outcomes, outputs, tests, programs=programs),
+        np.array([1.0] * right + [0.0] * wrong),
+    )
+
+
+EASY = [task(number, 20, 10) for number in range(12)]
+HOPELESS = [task(number, 0, 30) for number in range(12)]
+
+
+def test_scores_are_shares_of_the_tasks() -> None:
+    scores, ablations = compare([*EASY, *HOPELESS])
+    by_name = {score.name: score for score in scores}
+    assert by_name["evidence"].pass_at_1.mean == by_name["codet"].pass_at_1.mean == 50.0
+    assert by_name["evidence"].coverage_at_95 == 50.0
+    assert by_name["codet"].abstained == 12
+    assert by_name["random"].pass_at_1.mean < 50.0
+    assert {score.name for score in ablations} >= {"evidence share=0", "evidence passes=2"}
+
+
+def test_confidence_that_separates_is_found_to_separate() -> None:
+    found = honesty([*EASY, *HOPELESS])
+    assert found.auc == 1.0
+    assert found.coverage == 0.5
+    assert [(each.right, each.size) for each in found.reliability] == [(0.0, 12), (1.0, 12)]
+
+
+def test_the_fitted_map_trusts_larger_shares() -> None:
+    assert fitted_map([*EASY, *HOPELESS]).weights[1] > 0
+
+
+def test_clear_cases_stop_early_and_rightly() -> None:
+    for found in early_stopping(EASY):
+        assert found.changed == 0.0
+        assert found.pass_at_1 == found.pass_at_1_full == 100.0
+    assert early_stopping(EASY)[-1].saved > 0.1
+
+
+def test_speed_measures_something() -> None:
+    found = speed(32, 10)
+    assert found.select_milliseconds > 0
+    assert found.build_milliseconds > 0
