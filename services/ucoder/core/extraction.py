@@ -67,15 +67,14 @@ def normal_form(program: str) -> str:
 
 def normal_tree(tree: ast.Module, program: str) -> tuple[str, float]:
     """The normal form of `program`, whose `tree` loses its docstrings here, and how many nodes are left."""
-    count = 0
     for node in ast.walk(tree):
-        count += 1
         if isinstance(node, ast.Module | ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef) and _documented(node):
             node.body = node.body[1:] or [ast.Pass()]
+    count = float(sum(1 for _ in ast.walk(tree)))
     try:
-        return ast.dump(tree), float(count)
+        return ast.dump(tree), count
     except RecursionError:
-        return program, float(count)
+        return program, count
 
 
 def parse(program: str) -> ast.Module | None:

@@ -1,5 +1,5 @@
 import numpy as np
-from hypothesis import given
+from hypothesis import given, settings
 
 from ucoder.core.clustering import cluster, distinct_weights
 from ucoder.core.matrix import Matrix
@@ -61,6 +61,7 @@ def test_agreement_by_hand() -> None:
     assert agreement(symbols, weights).tolist() == [[3.0, 5.0], [3.0, 0.0], [4.0, 5.0]]
 
 
+@settings(max_examples=50, deadline=None)
 @given(cases())
 def test_agreement_is_what_counting_finds(case: dict) -> None:  # type: ignore[type-arg]
     symbols = outputs(Matrix.build(**case))
@@ -70,6 +71,7 @@ def test_agreement_is_what_counting_finds(case: dict) -> None:  # type: ignore[t
         assert found[i, j] == (0 if symbol == SILENT else weights[symbols[:, j] == symbol].sum())
 
 
+@settings(max_examples=50, deadline=None)
 @given(cases())
 def test_a_silent_cell_is_never_a_pass(case: dict) -> None:  # type: ignore[type-arg]
     m = Matrix.build(**case)

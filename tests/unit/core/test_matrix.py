@@ -1,6 +1,6 @@
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 
 from ucoder.core.matrix import NONE, Matrix, decode, encode, input_of
 from ucoder.core.outcomes import Outcome
@@ -70,6 +70,7 @@ def test_canonical_order_is_likelihood_then_frequency_then_text() -> None:
     assert m.canonical()[1].tolist() == [1, 3, 2, 0]
 
 
+@settings(max_examples=50, deadline=None)
 @given(cases())
 def test_canonical_forms_of_all_shuffles_are_equal(case: dict) -> None:  # type: ignore[type-arg]
     rng = np.random.default_rng(1)

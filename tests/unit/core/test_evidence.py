@@ -1,0 +1,134 @@
+"""The default strategy: each of its signs alone decides where the others are equal."""
+
+from math import log, log1p, sqrt
+
+import numpy as np
+import pytest
+
+from ucoder.core.confidence import FITTED, USUAL_WORDS
+from ucoder.core.matrix import Matrix
+from ucoder.core.selection import DEFAULT, select
+
+from .matrices import Test, drawn, written
+
+SHORT, LONG = "def f(x):\n    return x\n", "def f(x):\n    y = x + 1\n    z = y * 2\n    return [x, y, z]\n"
+
+
+def test_it_is_the_default() -> None:
+    assert DEFAULT == "evidence"
+
+
+def test_the_score_by_hand() -> None:
+    """Three of four programs pass tests 0 and 1, written 4 times and once; the fourth passes test 2."""
+    m = drawn(["PPF"] * 3 + ["FFP"], counts=[4, 1, 1], outputs=[["0", "1", "x"]] * 3 + [["y", "y", "2"]])
+    scores = [cluster.score for cluster in select(m).clusters]
+    assert scores == pytest.approx([log(3.5 / 1.5) + log1p(2 + 1) + 0.75, log(1.5 / 3.5) + log1p(1) + 0.25], rel=1e-12)
+
+
+def test_many_samples_outweigh_few_passes_of_wrong_tests() -> None:
+    outputs = [["7", "8", "9"]] * 9 + [["0", "1", "9"]] * 2
+    assert select(drawn(["FFF"] * 9 + ["PPF"] * 2, outputs=outputs)).winner == 0
+
+
+def test_passes_decide_among_small_clusters() -> None:
+    outputs = [["7", "8", "9"]] * 2 + [["0", "1", "9"]] * 2 + [[str(i)] * 3 for i in range(6)]
+    assert select(drawn(["FFF"] * 2 + ["PPF"] * 2 + ["FFF"] * 6, outputs=outputs)).winner == 2
+
+
+def test_near_misses_support_a_cluster() -> None:
+    """Equal shares, no passes: the first agrees with a third program on all but one input."""
+    outputs = [["a", "b", "c", "d"], ["w", "x", "y", "z"], ["a", "b", "c", "other"]]
+    assert select(drawn(["FFFF"] * 3, outputs=outputs)).clusters[0].members == (0,)
+
+
+def test_a_constant_answer_is_doubted_from_four_inputs_on() -> None:
+    def winner(inputs: int) -> int | None:
+        outputs = [["0"] * inputs] * 3 + [[str(i) for i in range(inputs)]] * 2
+        return select(drawn(["R" * inputs] * 5, outputs=outputs), agreement=0, simplicity=0).winner
+
+    assert (winner(3), winner(4)) == (0, 3)
+
+
+def test_a_program_simpler_than_most_is_doubted() -> None:
+    outputs = [["1", "2"]] * 3 + [["3", "4"]] * 3
+    m = drawn(["FF"] * 6, outputs=outputs, programs=[SHORT] * 3 + [LONG] * 3)
+    assert select(m).winner in (3, 4, 5)
+    assert select(m).clusters[0].score > select(m).clusters[1].score
+
+
+def test_bloat_earns_no_more_than_twice_the_median() -> None:
+    bloated = SHORT + "".join(f"x{i} = {i}\n" for i in range(400))
+    outputs = [["1", "2"]] * 3 + [["3", "4"]]
+    chosen = select(drawn(["FF"] * 4, outputs=outputs, programs=[SHORT] * 3 + [bloated]))
+    assert chosen.clusters[1].score == pytest.approx(log(1.5 / 3.5) + 0.25 + log(2))
+
+
+def test_the_most_typical_member_is_taken() -> None:
+    odd = "def f(x):\n    while True:\n        return (lambda q: q)(x)\n"
+    m = drawn(["PP"] * 4, programs=[odd, LONG, LONG.replace("z", "w"), LONG.replace("y", "v")])
+    assert select(m).winner != 0
+    assert select(m, typical=0).clusters[0].members != select(m).clusters[0].members
+
+
+def test_without_tests_the_commonest_tree_wins() -> None:
+    m = drawn([""] * 4, programs=["x = 1", "y = 2", "x = 1 # again", "z = 3"])
+    chosen = select(m)
+    assert chosen.winner in (0, 2)
+    assert chosen.clusters[0].share == 0.5
+
+
+def test_confidence_is_the_fitted_map_of_the_winner() -> None:
+    m = drawn(["PP"] * 3 + ["FF"], programs=[SHORT] * 4)
+    nodes = m.traits.nodes[0]
+    features = np.array([[1.0, log(3.5 / 1.5), log(nodes), log1p(USUAL_WORDS)]])
+    chosen = select(m)
+    assert chosen.confidence == pytest.approx(float(FITTED.probability(features)[0]))
+    gap = chosen.clusters[0].score - chosen.clusters[1].score
+    assert chosen.margin == pytest.approx(chosen.confidence * (1 - np.exp(-gap)))
+
+
+def test_agreement_makes_sure() -> None:
+    def confidence(agreeing: int) -> float:
+        outputs = [["1", "2"]] * agreeing + [[f"a{i}", "b"] for i in range(20 - agreeing)]
+        return select(drawn(["RR"] * 20, outputs=outputs, programs=[LONG] * 20)).confidence
+
+    assert confidence(6) < confidence(12) < confidence(20)
+
+
+def test_a_long_task_and_a_short_program_make_unsure() -> None:
+    def confidence(words: int, body: str) -> float:
+        program = f'def f(x):\n    """{"word " * words}"""\n    {body}\n'
+        return select(drawn(["PP"] * 5, programs=[program] * 5)).confidence
+
+    assert confidence(60, "return x") < confidence(6, "return x")
+    assert confidence(60, "return x") < confidence(60, "return sum(i * i for i in range(x) if i % 2)")
+
+
+def test_tests_are_believed_as_the_clusters_that_pass_them() -> None:
+    tests = [Test("assert f(1) == 1"), Test("assert f(1) == 2"), Test("f(5)")]
+    outcomes = [["passed", "failed", "returned"]] * 8 + [["failed", "passed", "exception"]]
+    outputs = [["1", "1", "0"]] * 8 + [["2", "2", "!E: x"]]
+    found = select(Matrix.build(outcomes, outputs, tests)).test_plausibility
+    assert found is not None
+    assert found[0] > 0.9
+    assert found[0] + found[1] == pytest.approx(1)
+    assert found[2] == pytest.approx(found[0])
+
+
+def test_all_crashing_abstains_and_believes_no_test() -> None:
+    chosen = select(drawn(["XX", "XT"]))
+    assert (chosen.winner, chosen.reason, chosen.confidence) == (None, "nothing_eligible", 0.0)
+    assert chosen.test_plausibility is not None
+    assert chosen.test_plausibility.tolist() == [0.0, 0.0]
+
+
+def test_a_repeated_test_counts_as_its_square_root() -> None:
+    once = select(drawn(["PF", "FP"], counts=[1, 1], outputs=[["0", "x"], ["y", "1"]]))
+    often = select(drawn(["PF", "FP"], counts=[9, 1], outputs=[["0", "x"], ["y", "1"]]))
+    assert often.winner == 0
+    assert often.clusters[0].score - once.clusters[0].score == pytest.approx(log1p(sqrt(9)) - log1p(1))
+
+
+def test_outcomes_alone_are_enough() -> None:
+    outcomes = [["passed", "failed"]] * 3 + [["failed", "passed"]]
+    assert select(Matrix.build(outcomes, None, written(2))).winner == 0
