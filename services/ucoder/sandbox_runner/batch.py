@@ -69,6 +69,7 @@ class Batch:
         """What the cell is sent."""
         return {
             "id": number,
+            "most_reports": len(tests) * len(self.programs) + 1,
             "programs": [[one.key, one.source, one.nature.stateless] for one in self.programs],
             "tests": tests,
             "shared": self.shared,

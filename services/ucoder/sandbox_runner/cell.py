@@ -100,12 +100,14 @@ class Cell:
     async def run(self, job: dict[str, Any], heard: Callable[[Report], None]) -> Ending:
         """Sends `job` and calls `heard` with each report; raises `CellLost` when the cell stops talking."""
         assert self._process.stdin is not None
-        data = json.dumps(job).encode()
+        body = json.dumps({"programs": job["programs"], "tests": job["tests"]}).encode()
+        head = {name: job[name] for name in job if name not in ("programs", "tests")} | {"size": len(body)}
+        first = json.dumps(head).encode()
         silence = float(job["limits"]["wall_seconds"]) + _SLACK_SECONDS
         used = self._processor()
         self.served += len(job["programs"])
         try:
-            self._process.stdin.write(len(data).to_bytes(4, "big") + data)
+            self._process.stdin.write(len(first).to_bytes(4, "big") + first + body)
             await self._process.stdin.drain()
         except OSError as error:
             raise CellLost(f"the cell is gone: {error}") from error

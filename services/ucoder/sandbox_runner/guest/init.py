@@ -3,7 +3,9 @@ itself.
 
 Speaks frames (four bytes of length, then a tag and JSON) with the host over its standard input and output. One job at
 a time: fork, drop to a user of its own, limit, run; relay what the fork reports; kill whatever is left; say how it
-ended. The end of standard input means that the host is gone: this process ends, and with it the cell.
+ended. Here only the head of a job is read, its limits. The fork reads the programs and tests itself, so that nothing
+of one job lies in the memory that the next one inherits. The end of standard input means that the host is gone: this
+process ends, and with it the cell.
 """
 
 import contextlib
@@ -14,7 +16,6 @@ import json
 import os
 import resource
 import select
-import shutil
 import signal
 import site
 import sys
@@ -59,7 +60,7 @@ class Cell:
         gc.collect()
         gc.freeze()
 
-    def run(self, job: dict[str, Any]) -> None:
+    def run(self, head: dict[str, Any]) -> None:
         """One job, from fork to the last process gone."""
         self.uid = FIRST_UID + (self.uid + 1 - FIRST_UID) % 40_000
         folder = f"{SCRATCH}/{self.uid}"
@@ -70,23 +71,24 @@ class Cell:
         child = os.fork()
         if child == 0:
             try:
-                self.become(job, folder, reports, reporting)
-                worker.main(job, self.libraries)
+                job = json.loads(read_exactly(0, head["size"]))
+                self.become(head, folder, reports, reporting)
+                worker.main({**head, **job}, self.libraries)
             finally:
                 os._exit(70)
         os.close(reporting)
-        why = watch(child, reports, job)
+        why = watch(child, reports, head)
         os.close(reports)
         status, peak, processor = reap(child)
-        shutil.rmtree(folder, ignore_errors=True)
+        remove(folder)
         send(
             b"E",
             json.dumps(
-                {"id": job["id"], "why": why, "status": status, "peak_kb": peak, "processor": processor}
+                {"id": head["id"], "why": why, "status": status, "peak_kb": peak, "processor": processor}
             ).encode(),
         )
 
-    def become(self, job: dict[str, Any], folder: str, reports: int, reporting: int) -> None:
+    def become(self, head: dict[str, Any], folder: str, reports: int, reporting: int) -> None:
         """In the fork: no descriptor but the report, a group and a user of its own, limits that hold for all it
         starts.
         """
@@ -102,7 +104,7 @@ class Cell:
         os.set_inheritable(worker.REPORT, False)
         os.setsid()
         os.chdir(folder)
-        limits = job["limits"]
+        limits = head["limits"]
         bound(resource.RLIMIT_AS, self.baseline + limits["memory_mb"] * (1 << 20))
         bound(resource.RLIMIT_FSIZE, limits["file_size_mb"] * (1 << 20))
         bound(resource.RLIMIT_NOFILE, limits["open_files"])
@@ -127,10 +129,10 @@ def virtual_memory() -> int:
         return 96 << 20
 
 
-def watch(child: int, reports: int, job: dict[str, Any]) -> str:
+def watch(child: int, reports: int, head: dict[str, Any]) -> str:
     """Relays reports until the fork ends or must be ended: returns exit, timeout_cpu, timeout_wall or talk (it says
     too much)."""
-    limits, buffered = job["limits"], b""
+    limits, buffered = head["limits"], b""
     clock = (~child << 3) | 2
     allowed = limits["cpu_seconds"] + GRACE
     spent, heard = 0.0, time.monotonic()
@@ -151,10 +153,10 @@ def watch(child: int, reports: int, job: dict[str, Any]) -> str:
                 payload, buffered = buffered[4 : 4 + size], buffered[4 + size :]
                 if size:
                     messages += 1
-                    if messages > len(job["tests"]) * len(job["programs"]) + 1:
+                    if messages > head["most_reports"]:
                         return "talk"
                     send(b"R", payload)
-                if size or job["shared"]:
+                if size or head["shared"]:
                     heard, spent = time.monotonic(), used(clock, spent)
         elif used(clock, spent) - spent > allowed:
             return "timeout_cpu"
@@ -192,6 +194,26 @@ def reap(child: int) -> tuple[int, int, float]:
             return status, peak, processor
         if pid == child:
             status, peak, processor = ended, usage.ru_maxrss, usage.ru_utime + usage.ru_stime
+
+
+def remove(folder: str) -> None:
+    """Deletes a program's folder, however deep it nested: what lies in a subfolder is moved up, then that is
+    deleted."""
+    number = 0
+    while True:
+        with os.scandir(folder) as entries:
+            found = list(entries)
+        if not found:
+            os.rmdir(folder)
+            return
+        for entry in found:
+            if not entry.is_dir(follow_symlinks=False):
+                os.unlink(entry.path)
+                continue
+            for name in os.listdir(entry.path):
+                number += 1
+                os.rename(f"{entry.path}/{name}", f"{folder}/.moved-{number}")
+            os.rmdir(entry.path)
 
 
 def sweep(child: int) -> None:

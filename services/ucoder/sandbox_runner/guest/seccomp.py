@@ -47,6 +47,8 @@ _REFUSED = {
     "clock_settime": (227, 112),
     "sethostname": (170, 161),
     "open_by_handle_at": (304, 265),
+    "mknodat": (259, 33),
+    "mknod": (133, 33),
 }
 _MACHINES = {"x86_64": (0, 0xC000003E, 56), "aarch64": (1, 0xC00000B7, 220)}
 _CLONE3 = 435

@@ -1,0 +1,81 @@
+"""One cell per kind of boundary that this machine has, and a way to attack it between two honest programs."""
+
+import itertools
+import os
+from collections.abc import AsyncIterator
+
+import pytest
+import pytest_asyncio
+
+from ucoder.core.outcomes import Outcome
+from ucoder.core.test_cases import TestCase
+from ucoder.sandbox_runner.job import Job, Limits, Row
+from ucoder.sandbox_runner.kinds import probe
+from ucoder.sandbox_runner.sandbox import Sandbox
+
+MARKER = "canary-5f2b90c7"
+"""In our environment while cells start; no program may ever see it."""
+EXPECTED = 987654321987
+"""What the tests expect of f(2); a program that returns it has read what it must not read."""
+TESTS = (
+    TestCase(f"assert f(2) == {EXPECTED}"),
+    TestCase("assert f(1) == 1234567891011"),
+    TestCase(f"def check(candidate):\n    assert candidate(2) == {EXPECTED}\ncheck(f)"),
+)
+HONEST = """
+# {}
+import os
+def f(x):
+    open('mine', 'w').write('x')
+    return x + 5
+"""
+_LIMITS = Limits(cpu_seconds=1.0, wall_seconds=3.0, memory_mb=256, processes=8, file_size_mb=4, output_kb=64)
+_number = itertools.count()
+
+USABLE = [name for name, usable, _ in probe() if usable and name != "none"]
+
+
+class Range:
+    """One sandbox with one cell, so that what attacks and what is honest share it."""
+
+    def __init__(self, sandbox: Sandbox) -> None:
+        self._sandbox = sandbox
+
+    async def run(self, program: str, tests: tuple[TestCase, ...] = TESTS, limits: Limits = _LIMITS) -> Row:
+        """One program's row."""
+        rows = [row async for row in self._sandbox.execute(Job((program,), tests, "f", limits=limits))]
+        return rows[0]
+
+    async def attack(self, program: str, tests: tuple[TestCase, ...] = TESTS, limits: Limits = _LIMITS) -> Row:
+        """The attack's row: it passes nothing, and an honest program, run before and after every attack, still
+        passes.
+        """
+        row = await self.run(f"{program}\n# {next(_number)}", tests, limits)
+        assert Outcome.PASSED not in row.outcomes, row
+        assert Outcome.INFRA_ERROR not in row.outcomes, row
+        await self.honest()
+        return row
+
+    async def honest(self) -> None:
+        """A program that is right, alone in its fork, passes."""
+        row = await self.run(HONEST.format(next(_number)), (TestCase("assert f(1) == 6"), TestCase("assert f(2) == 7")))
+        assert set(row.outcomes) == {Outcome.PASSED}, row
+
+    async def says(self, body: str) -> str:
+        """What the expression or the function body `body` makes f return, as text, inside the cell."""
+        program = f"import os, sys\ndef f(x):\n{body}\n# {next(_number)}"
+        row = await self.attack(program, (TestCase("f(2)"),))
+        return str(row.outputs[0])
+
+
+@pytest_asyncio.fixture(scope="session", loop_scope="session", params=USABLE)
+async def cell(request: pytest.FixtureRequest) -> AsyncIterator[Range]:
+    """A range per kind of boundary."""
+    os.environ["UCODER_CANARY"] = MARKER
+    try:
+        async with Sandbox.open(isolation=request.param, cells=1) as sandbox:
+            attacked = Range(sandbox)
+            await attacked.honest()
+            yield attacked
+    finally:
+        del os.environ["UCODER_CANARY"]
