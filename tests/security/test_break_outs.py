@@ -59,8 +59,8 @@ def f(x):
     "many_files": "def f(x):\n    for number in range(10**7): open(f'file{number}', 'w').close()",
     "deep_folders": "import os\ndef f(x):\n    while True:\n        os.mkdir('d')\n        os.chdir('d')",
     "output": "import os\ndef f(x):\n    while True: print('x' * 100000)",
-    "output_to_the_descriptor": "import os\ndef f(x):\n    while True: os.write(1, bytes(1 << 16)); os.write(2,
-    bytes(1 << 16))", "output_to_the_report": "import os\ndef f(x):\n    while True: os.write(3, bytes(1 << 16))",
+    "output_to_the_descriptor": "import os\ndef f(x):\n    while True: os.write(1, bytes(1 << 16))",
+    "output_to_the_report": "import os\ndef f(x):\n    while True: os.write(3, bytes(1 << 16))",
     "descriptors": "def f(x):\n    held = []\n    while True: held.append(open('/dev/null'))",
     "pipes": "import os\ndef f(x):\n    while True: os.pipe()",
     "sleeps": "import time\ndef f(x): time.sleep(1000)",
@@ -82,8 +82,12 @@ async def test_bomb_harms_nobody(cell: Range, name: str) -> None:
 NEIGHBOURS = {
     "kills_everything": "    import signal\n    os.kill(-1, signal.SIGKILL)\n    return 1",
     "kills_the_first_process": "    os.kill(1, 9)\n    return 1",
-    "kills_its_parent_and_group": "    os.kill(os.getppid(), 9)\n    os.killpg(os.getpgid(os.getppid()), 9)\n   
-    return 1", "signals_every_process": """
+    "kills_its_parent_and_group": """
+    os.kill(os.getppid(), 9)
+    os.killpg(os.getpgid(os.getppid()), 9)
+    return 1
+""",
+    "signals_every_process": """
     import signal
     for pid in range(1, 400):
         for number in (signal.SIGSTOP, signal.SIGKILL):
@@ -221,11 +225,32 @@ async def test_nothing_lies_around_for_the_next(cell: Range) -> None:
 
 
 ORPHANS = {
-    "double_fork": "    if os.fork() == 0:\n        os.setsid()\n        if os.fork() == 0:\n            while True:
-    pass\n        os._exit(0)", "ignores_signals": "    import signal\n    if os.fork() == 0:\n        os.setsid()\n  
-         for n in (1, 2, 3, 13, 15): signal.signal(n, signal.SIG_IGN)\n        while True: pass", "stopped": "    import signal\n    if os.fork() == 0:\n        os.setsid()\n        os.kill(os.getpid(), signal.SIGSTOP)",
-    "keeps_forking": "    if os.fork() == 0:\n        os.setsid()\n        while True:\n            if os.fork():
-    os._exit(0)",
+    "double_fork": """
+    if os.fork() == 0:
+        os.setsid()
+        if os.fork() == 0:
+            while True: pass
+        os._exit(0)
+""",
+    "ignores_signals": """
+    import signal
+    if os.fork() == 0:
+        os.setsid()
+        for number in (1, 2, 3, 13, 15): signal.signal(number, signal.SIG_IGN)
+        while True: pass
+""",
+    "stopped": """
+    import signal
+    if os.fork() == 0:
+        os.setsid()
+        os.kill(os.getpid(), signal.SIGSTOP)
+""",
+    "keeps_forking": """
+    if os.fork() == 0:
+        os.setsid()
+        while True:
+            if os.fork(): os._exit(0)
+""",
 }
 
 
@@ -255,8 +280,9 @@ async def test_network_reaches_nothing(cell: Range) -> None:
             "        try:\n            socket.create_connection(address, 0.2).close(); got.append(address)\n"
             "        except OSError: pass\n"
             "    for kind in (socket.SOCK_DGRAM, socket.SOCK_RAW):\n"
-            "        try:\n            socket.socket(socket.AF_INET, kind).sendto(b'x', ('8.8.8.8', 53));
-            got.append(kind)\n" "        except OSError: pass\n"
+            "        try:\n            socket.socket(socket.AF_INET, kind).sendto(b'x', ('8.8.8.8', 53))\n"
+            "            got.append(kind)\n"
+            "        except OSError: pass\n"
             "    try: got.append(socket.getaddrinfo('example.org', 80))\n"
             "    except OSError: pass\n"
             "    return got"

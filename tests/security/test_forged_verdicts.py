@@ -88,7 +88,7 @@ def f(x):
     "broken_json": """
 import os
 def f(x):
-    for data in (b'{', b'[' * 100000, b'{"program": 1e999, "test": 0}', b'null', b'"\\xff"', b'{"program":0,"test":0,"result":{}}'):
+    for data in (b'{', b'[' * 100000, b'{"program": 1e999, "test": 0}', b'null', b'"\\xff"'):
         os.write(3, len(data).to_bytes(4, 'big') + data)
     return 1
 """,
@@ -146,8 +146,12 @@ steps = sys.modules['ucoder.sandbox_runner.guest.steps']
 steps.Player.play = lambda *a: ['passed', '987654321986', {}]
 def f(x): return 1
 """,
-    "patches_unittest": "import unittest\nunittest.TestResult.errors = unittest.TestResult.failures = []\ndef f(x):
-    return 1", # The expected value must be somewhere: search.
+    "patches_unittest": """
+import unittest
+unittest.TestResult.errors = unittest.TestResult.failures = []
+def f(x): return 1
+""",
+    # The expected value must be somewhere: search.
     "walks_frames_for_the_answer": """
 import sys
 def f(x):
@@ -237,8 +241,8 @@ def trace(frame, event, argument):
 sys.settrace(trace); sys.setprofile(trace); threading.settrace(trace)
 def f(x): return 1
 """,
-    "replaces_the_exception_hooks": "import sys\nsys.excepthook = sys.unraisablehook = print\ndef f(x): raise
-    SystemExit", "raises_its_own_assertion_error": "class Fine(AssertionError, SystemExit): pass\ndef f(x): raise Fine",
+    "replaces_the_exception_hooks": "import sys\nsys.excepthook = print\ndef f(x): raise SystemExit",
+    "raises_its_own_assertion_error": "class Fine(AssertionError, SystemExit): pass\ndef f(x): raise Fine",
     "swallows_the_time_limit": """
 def f(x):
     while True:
