@@ -197,8 +197,8 @@ async def test_files_of_this_machine_are_not_there(cell: Range) -> None:
 async def test_root_is_read_only(cell: Range) -> None:
     said = await cell.says(
         "    done = []\n"
-        "    for path in ('/a', '/python/a', '/guest/a', '/guest/ucoder/__init__.py', '/etc/passwd', '/dev/a',
-        '/tmp/a'):\n" "        try: open(path, 'a').write('x'); done.append(path)\n"
+        "    for path in ('/a', '/python/a', '/guest/a', '/guest/ucoder/__init__.py', '/etc/a', '/dev/a', '/tmp/a'):\n"
+        "        try: open(path, 'a').write('x'); done.append(path)\n"
         "        except OSError: pass\n"
         "    return done"
     )
