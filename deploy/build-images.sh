@@ -48,7 +48,7 @@ flags=${FLAGS:-}
 case $BASE in
 debootstrap)
   from_debian
-  flags="$flags --isolation=chroot --network=host --pull-never $(pip_flags)"
+  flags="$flags --layers --isolation=chroot --network=host --pull-never $(pip_flags)"
   ;;
 registry)
   for base in "${PYTHON:-}" "${NODE:-}"; do

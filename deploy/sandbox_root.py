@@ -12,9 +12,11 @@ from ucoder.sandbox_runner import rootfs
 
 
 def main(target: Path, node: Path) -> None:
-    """Fills `target`, which does not exist yet."""
+    """Fills `target`, which does not exist yet, so that any user may read it."""
     root = rootfs.compose(target.parent / "composed")
-    root.path.rename(target)
+    shutil.copytree(root.path, target, symlinks=True)
+    shutil.copytree(root.guest, target / rootfs.GUEST.lstrip("/"), dirs_exist_ok=True)
+    shutil.copy2(Path(__file__).with_name("cell.py"), target / "cell.py")
     (target / "python" / "bin" / "python3").symlink_to(Path(root.python).name)
     (target / "bin").mkdir(exist_ok=True)
     shutil.copy2(node, target / "bin" / "node")

@@ -94,20 +94,22 @@ def test_no_secret_is_written_out(variant: str) -> None:
 
 
 @pytest.mark.parametrize("variant", ["defaults", "gke", "production"])
-def test_the_cell_shares_nothing_with_the_runner_but_a_socket(variant: str) -> None:
+def test_a_cell_shares_nothing_with_the_runner_but_its_socket(variant: str) -> None:
     spec = templates(render(variant))["Deployment/release-sandbox-runner"]["spec"]
     assert spec["runtimeClassName"] == "gvisor"
     assert spec["shareProcessNamespace"] is False
-    runner, cell = spec["containers"]
-    assert cell["name"] == "cell"
-    assert not {"env", "envFrom"} & set(cell)
-    assert cell["image"] != runner["image"]
-    assert cell["securityContext"]["runAsUser"] != spec["securityContext"]["runAsUser"]
-    mounts = {mount["name"]: mount for mount in cell["volumeMounts"]}
-    shared = set(mounts) & {mount["name"] for mount in runner["volumeMounts"]}
-    assert shared == {"cell-socket"}
-    assert mounts["cell-socket"]["readOnly"] is True
+    runner, *cells = spec["containers"]
     assert environment(runner)["UCODER_ISOLATION"] == "pod"
+    assert len(cells) == int(environment(runner)["UCODER_CELLS"])
+    seen: set[str] = set()
+    for number, cell in enumerate(cells):
+        assert not {"env", "envFrom"} & set(cell)
+        assert cell["image"] != runner["image"]
+        assert cell["securityContext"]["runAsUser"] != spec["securityContext"]["runAsUser"]
+        mounts = {mount["name"] for mount in cell["volumeMounts"]}
+        assert mounts & {mount["name"] for mount in runner["volumeMounts"]} == {f"cell-{number}"}
+        assert not mounts & seen
+        seen |= mounts
 
 
 def test_where_nothing_isolates_it_is_typed_and_said() -> None:

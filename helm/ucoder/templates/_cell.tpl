@@ -1,13 +1,13 @@
 {{/*
-The container that holds the programs, beside the runner in a pod under gVisor: another image, another user, a process
-namespace of its own, no settings, no credentials, no token, no capabilities. All they share is a socket.
+A container that holds programs, beside the runner in a pod under gVisor: (dict "root" $ "number" N). Another image,
+another user, a process namespace and a folder of its own, no settings, no credentials, no token, no capabilities.
+What it shares with the runner is one socket, which it listens on (deploy/cell.py); with other cells, nothing.
 */}}
 {{- define "ucoder.cell" -}}
-- name: cell
-  image: {{ include "ucoder.image" (dict "root" $ "image" "sandbox") }}
-  imagePullPolicy: {{ .Values.images.pullPolicy }}
-  command: {{- toYaml .Values.sandbox.cell.command | nindent 4 }}
-  args: [/run/ucoder/cells.sock]
+- name: cell-{{ .number }}
+  image: {{ include "ucoder.image" (dict "root" .root "image" "sandbox") }}
+  imagePullPolicy: {{ .root.Values.images.pullPolicy }}
+  args: [/run/ucoder/cell.sock]
   securityContext:
     allowPrivilegeEscalation: false
     capabilities: {drop: [ALL]}
@@ -17,8 +17,8 @@ namespace of its own, no settings, no credentials, no token, no capabilities. Al
     runAsUser: 10002
     runAsGroup: 10002
     seccompProfile: {type: RuntimeDefault}
-  resources: {{- toYaml .Values.sandbox.cell.resources | nindent 4 }}
+  resources: {{- toYaml .root.Values.sandbox.cell.resources | nindent 4 }}
   volumeMounts:
-    - {name: cell-socket, mountPath: /run/ucoder, readOnly: true}  # the runner listens; a cell can only connect
-    - {name: cell-tmp, mountPath: /tmp}
+    - {name: cell-{{ .number }}, mountPath: /run/ucoder}
+    - {name: cell-{{ .number }}-tmp, mountPath: /tmp}
 {{- end -}}

@@ -1,0 +1,55 @@
+"""The cell container's first process, run for real (without gVisor; tests/images runs it under runsc)."""
+
+import asyncio
+import contextlib
+import errno
+import os
+import platform
+import signal
+import socket
+import sys
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from ucoder.sandbox_runner import rootfs
+
+from .cells import call
+from .chart import ROOT
+
+
+@pytest.fixture
+async def cell(tmp_path: Path) -> AsyncIterator[Path]:
+    """The socket of a listening cell process."""
+    address = tmp_path / "cell.sock"
+    guest = rootfs.compose(tmp_path / "root").guest
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, "-I", "-S", str(ROOT / "deploy" / "cell.py"), str(address), str(guest),
+        env={"PATH": "/usr/bin:/bin", "SCRATCH": str(tmp_path)}, stderr=asyncio.subprocess.PIPE, start_new_session=True,
+    )  # fmt: skip
+    assert process.stderr is not None
+    assert b"listening" in await process.stderr.readline()
+    yield address
+    with contextlib.suppress(ProcessLookupError):
+        os.killpg(process.pid, signal.SIGKILL)
+    await process.wait()
+
+
+async def test_it_runs_programs_for_one_runner_after_another(cell: Path) -> None:
+    for _ in range(2):
+        results = await call(cell, "def f(x):\n    return x + 1\n", ["f(1)", "f(41)"], jobs=2)
+        assert [(one.status, one.text) for one in results if one] == [("ok", "2"), ("ok", "42")]
+
+
+async def test_no_program_gets_a_socket(cell: Path) -> None:
+    number = {"x86_64": 41, "aarch64": 198}[platform.machine()]
+    source = f"""
+import ctypes
+
+def f(family):
+    done = ctypes.CDLL(None, use_errno=True).syscall({number}, family, 1, 0)
+    return done, ctypes.get_errno()
+"""
+    results = await call(cell, source, [f"f({int(one)})" for one in (socket.AF_INET, socket.AF_INET6, socket.AF_UNIX)])
+    assert {one.text for one in results if one} == {f"(-1, {errno.EACCES})"}
