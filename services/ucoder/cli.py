@@ -149,6 +149,21 @@ def trace(
     _run(main(out, brief))
 
 
+@bench.command("consensus")
+def bench_consensus(
+    data: Annotated[Path, typer.Argument(help="Questions with `correct`, the truth of each candidate: scoring only.")],
+    cache: Annotated[Path, typer.Option(help="Where executed matrices are kept.")] = Path("~/.cache/ucoder/bench"),
+    fit: Annotated[bool, typer.Option("--fit", help="Also fit the confidence's numbers anew.")] = False,
+    isolation: IsolationFlag = None,
+    cells: CellsFlag = None,
+    as_json: JsonFlag = False,
+) -> None:
+    """Selection on labelled questions: pass@1 of every strategy, calibration, precision at coverage, time."""
+    from ucoder.bench.consensus import main
+
+    _run(main(data, cache.expanduser(), isolation=isolation or "auto", cells=cells, as_json=as_json, fit=fit))
+
+
 AddressFlag = Annotated[str | None, typer.Option("--address", help="RunService, host:port. Default: UCODER_LISTEN.")]
 RunName = Annotated[str, typer.Argument(help="Id of a run; `ucoder runs list` names them.")]
 LetterNumber = Annotated[int, typer.Argument(min=1, help="Number of a dead letter; `ucoder dead list` shows them.")]
