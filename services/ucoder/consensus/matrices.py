@@ -11,28 +11,39 @@ from ucoder.v1 import artifacts_pb2 as pb
 OUTCOMES = {pb.Outcome.Value(f"OUTCOME_{outcome.upper()}"): outcome for outcome in Outcome}
 
 
+def whole(rows: Sequence[pb.Row]) -> list[pb.Row]:
+    """The rows in the order of their programs; Reject unless there is exactly one for each, numbered from 0."""
+    ordered = sorted(rows, key=lambda row: row.program)
+    if [row.program for row in ordered] != list(range(len(ordered))):
+        raise Reject("rows: need exactly one for each program, numbered from 0.")
+    return ordered
+
+
+def one_for_each(field: str, values: Sequence[object], programs: int) -> None:
+    """Reject unless there are none, or as many as programs."""
+    if values and len(values) != programs:
+        raise Reject(f"{field}: {len(values)} for {programs} programs.")
+
+
 def matrix_of(
     rows: Sequence[pb.Row],
     tests: Sequence[pb.TestCase],
     log_probs: Sequence[float] = (),
     programs: Sequence[str] = (),
 ) -> Matrix:
-    """The matrix of rows in any order. Raises Reject when the parts do not fit together."""
-    ordered = sorted(rows, key=lambda row: row.program)
-    if [row.program for row in ordered] != list(range(len(ordered))):
-        raise Reject("rows: need exactly one for each program, numbered from 0.")
-    for row in ordered:
+    """The matrix of these rows, in their order; the other columns are looked up by the rows' numbers.
+
+    Raises Reject when a row does not fit the tests.
+    """
+    for row in rows:
         if len(row.outcomes) != len(tests) or len(row.outputs) not in (0, len(tests)):
             raise Reject(f"rows[{row.program}]: {len(row.outcomes)} outcomes for {len(tests)} tests.")
         if any(code not in OUTCOMES for code in row.outcomes):
             raise Reject(f"rows[{row.program}]: an unknown outcome.")
-    for field, values in (("mean_log_probs", log_probs), ("programs", programs)):
-        if values and len(values) != len(ordered):
-            raise Reject(f"{field}: {len(values)} for {len(ordered)} programs.")
     return Matrix.build(
-        outcomes=[[OUTCOMES[code] for code in row.outcomes] for row in ordered],
-        outputs=[[text or None for text in row.outputs] or [None] * len(tests) for row in ordered],
+        outcomes=[[OUTCOMES[code] for code in row.outcomes] for row in rows],
+        outputs=[[text or None for text in row.outputs] or [None] * len(tests) for row in rows],
         tests=[TestCase(code=test.code or test.stdin, count=test.count or 1) for test in tests],
-        log_probs=list(log_probs) or None,
-        programs=list(programs) or None,
+        log_probs=[log_probs[row.program] for row in rows] if log_probs else None,
+        programs=[programs[row.program] for row in rows] if programs else None,
     )

@@ -2,7 +2,7 @@
 
 import random
 
-from ucoder.consensus.matrices import matrix_of
+from ucoder.consensus.matrices import matrix_of, whole
 from ucoder.consensus.service import Service
 from ucoder.consensus.verdicts import choose, clusters_of
 from ucoder.core.selection import DEFAULT
@@ -16,7 +16,7 @@ async def run(service: Service, matrix: pb.Matrix, run: pb.Run) -> pb.Consensus:
     config = run.config.selection
     selection = choose(
         matrix_of(
-            matrix.rows,
+            whole(matrix.rows),
             tests.tests,
             [candidate.mean_log_prob for candidate in candidates],
             [candidate.program for candidate in candidates],

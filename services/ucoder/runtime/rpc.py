@@ -4,6 +4,7 @@ import asyncio
 import hmac
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
+from contextvars import ContextVar
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,8 @@ from ucoder.runtime.validation import validate
 
 log = structlog.get_logger()
 OPEN = ("/grpc.health.v1.Health/", "/grpc.reflection.")  # probes come without a token
+CALLER: ContextVar[str] = ContextVar("caller", default="")
+"""Who is calling, by the tokens file; empty where no token is asked for."""
 
 
 class Doorkeeper(grpc.aio.ServerInterceptor):
@@ -75,7 +78,9 @@ class _Guard:
         self._started = time.perf_counter()
         keeper._calls += 1
         try:
-            if keeper._tokens and self._caller() is None:
+            caller = self._caller()
+            CALLER.set(caller or "")
+            if keeper._tokens and caller is None:
                 await self._abort(
                     grpc.StatusCode.UNAUTHENTICATED, "send `authorization: Bearer TOKEN` with a known token."
                 )

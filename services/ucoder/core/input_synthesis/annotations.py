@@ -1,0 +1,102 @@
+"""From a type annotation to a shape: built-in types, `typing`, unions, literals, by name and without importing."""
+
+import ast
+
+from ucoder.core.input_synthesis.shapes import (
+    NOTHING,
+    Bool,
+    Choice,
+    Either,
+    Fixed,
+    Float,
+    Int,
+    Many,
+    Mapping,
+    Shape,
+    Text,
+    either,
+)
+
+_SIMPLE: dict[str, Shape] = {
+    "int": Int(),
+    "float": Float(),
+    "bool": Bool(),
+    "str": Text(),
+    "bytes": Text(binary=True),
+    "None": NOTHING,
+    "object": Int(),
+    "Number": Either((Int(), Float())),
+    "SupportsInt": Int(),
+    "Text": Text(),
+}
+_CONTAINERS: dict[str, type] = {
+    **dict.fromkeys(("list", "List", "Sequence", "Iterable", "Collection", "Iterator", "MutableSequence"), list),
+    **dict.fromkeys(("set", "Set", "AbstractSet", "MutableSet"), set),
+    **dict.fromkeys(("frozenset", "FrozenSet"), frozenset),
+    **dict.fromkeys(("tuple", "Tuple"), tuple),
+}
+_MAPPINGS = frozenset({"dict", "Dict", "Mapping", "MutableMapping", "DefaultDict", "defaultdict", "Counter"})
+
+
+def of_annotation(annotation: ast.expr | None) -> Shape | None:
+    """The shape that an annotation names; None where it says nothing (`Any`) or names a type without literals."""
+    if isinstance(annotation, ast.Constant):
+        if isinstance(annotation.value, str):
+            try:
+                return of_annotation(ast.parse(annotation.value, mode="eval").body)
+            except SyntaxError:
+                return None
+        return NOTHING if annotation.value is None else None
+    if isinstance(annotation, ast.BinOp) and isinstance(annotation.op, ast.BitOr):
+        return _union([annotation.left, annotation.right])
+    if isinstance(annotation, ast.Subscript):
+        inside = annotation.slice
+        arguments = inside.elts if isinstance(inside, ast.Tuple) else [inside]
+        return _generic(_name(annotation.value), arguments)
+    name = _name(annotation)
+    if name in _SIMPLE:
+        return _SIMPLE[name]
+    if name in _MAPPINGS:
+        return Mapping(Text(), Int())
+    return Many(_CONTAINERS[name], Int()) if name in _CONTAINERS else None
+
+
+def _generic(name: str, arguments: list[ast.expr]) -> Shape | None:
+    if name == "Optional":
+        inner = of_annotation(arguments[0])
+        return either([inner, NOTHING]) if inner else None
+    if name == "Union":
+        return _union(arguments)
+    if name == "Literal":
+        return Choice(tuple(one.value for one in arguments if isinstance(one, ast.Constant)))
+    if name in ("Annotated", "Final"):
+        return of_annotation(arguments[0])
+    shapes = [of_annotation(one) for one in arguments if not _is_ellipsis(one)]
+    known = [shape for shape in shapes if shape is not None]
+    if name in _MAPPINGS:
+        value = known[1] if len(known) > 1 else Int()
+        return Mapping(known[0], value) if known and len(known) == len(shapes) else None
+    if name not in _CONTAINERS:
+        return None
+    kind = _CONTAINERS[name]
+    if not known:  # list[Any]: whatever is in it, numbers are the likeliest
+        return Many(kind, Int())
+    if kind is tuple and not _is_ellipsis(arguments[-1]):
+        return Fixed(tuple(known)) if len(known) == len(shapes) else None
+    return Many(kind, known[0])
+
+
+def _union(options: list[ast.expr]) -> Shape | None:
+    shapes = [of_annotation(option) for option in options]
+    known = [shape for shape in shapes if shape is not None]
+    return either(known) if known else None
+
+
+def _name(node: ast.expr | None) -> str:
+    if isinstance(node, ast.Attribute):
+        return node.attr
+    return node.id if isinstance(node, ast.Name) else ""
+
+
+def _is_ellipsis(node: ast.expr) -> bool:
+    return isinstance(node, ast.Constant) and node.value is ...

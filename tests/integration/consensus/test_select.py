@@ -1,0 +1,180 @@
+"""Select, SelectStream and Cluster over a real socket, with real programs in a real sandbox."""
+
+import asyncio
+import time
+
+import grpc
+import pytest
+
+from ucoder.v1 import artifacts_pb2 as pb
+from ucoder.v1 import config_pb2, consensus_pb2
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+
+RIGHT = "def double(x: int) -> int:\n    return x * 2\n"
+ALSO_RIGHT = "def double(x: int) -> int:\n    return x + x\n"
+WRONG = "def double(x: int) -> int:\n    return x * x\n"
+LOOPS = "def double(x: int) -> int:\n    while True:\n        pass\n"
+RAISES = "def double(x: int) -> int:\n    raise ValueError(x)\n"
+PROMPT = 'def double(x: int) -> int:\n    """Twice x.\n\n    >>> double(3)\n    6\n    """\n'
+TESTS = [pb.TestCase(code=f"assert double({n}) == {2 * n}") for n in range(1, 6)]
+
+
+def asked(programs: list[str], **fields: object) -> consensus_pb2.SelectRequest:
+    return consensus_pb2.SelectRequest(**{"programs": programs, "tests": TESTS, "entry_point": "double", **fields})
+
+
+async def refusal(call: object) -> tuple[grpc.StatusCode, str]:
+    with pytest.raises(grpc.aio.AioRpcError) as caught:
+        await call  # type: ignore[misc]
+    return caught.value.code(), caught.value.details() or ""
+
+
+async def test_the_answer_has_winner_clusters_disagreements_plausibility_and_cost(stub) -> None:
+    answer = await stub.Select(asked([RIGHT, WRONG, ALSO_RIGHT, RIGHT]))
+    verdict = answer.verdict
+    assert verdict.selected in (0, 2, 3)
+    assert sorted(verdict.clusters[0].members) == [0, 2, 3]
+    assert (verdict.clusters[0].passed, verdict.clusters[1].passed) == (5, 1)
+    assert 0 < verdict.margin <= verdict.confidence <= 1
+    assert len(verdict.test_plausibility) == 5
+    assert min(verdict.test_plausibility) > 0.5
+    first = verdict.disagreements[0]
+    assert (first.input, list(first.outputs)) == ("double(1)", ["2", "1"])
+    assert list(first.tests) == ["assert double(1) == 2"]
+    cost = answer.cost
+    assert (cost.programs, cost.duplicates, cost.runs) == (3, 1, 15)
+    assert cost.execution_seconds > 0
+    assert (answer.finished, answer.stopped, answer.change) == (4, "", 0)
+
+
+async def test_without_tests_the_example_and_synthesised_inputs_decide(stub) -> None:
+    programs = [WRONG, RIGHT, ALSO_RIGHT]
+    answer = await stub.Select(consensus_pb2.SelectRequest(programs=programs, prompt=PROMPT, inputs=20))
+    assert answer.verdict.selected in (1, 2)
+    assert answer.entry_point == "double"
+    assert answer.tests[0].code == "assert double(3) == 6"
+    assert len(answer.tests) == 20
+    again = await stub.Select(consensus_pb2.SelectRequest(programs=programs, prompt=PROMPT, inputs=20))
+    assert [test.code for test in again.tests] == [test.code for test in answer.tests]
+    other = await stub.Select(consensus_pb2.SelectRequest(programs=programs, prompt=PROMPT, inputs=20, seed=1))
+    assert [test.code for test in other.tests] != [test.code for test in answer.tests]
+
+
+async def test_without_tests_and_types_the_refusal_says_what_is_missing(stub) -> None:
+    code, words = await refusal(stub.Select(consensus_pb2.SelectRequest(programs=["def f(x):\n    return x\n"])))
+    assert code == grpc.StatusCode.INVALID_ARGUMENT
+    assert "parameter x: neither annotation nor example nor use tells its type" in words
+    code, words = await refusal(stub.Select(consensus_pb2.SelectRequest(programs=["print(1)"])))
+    assert "neither the prompt nor any program defines a function" in words
+    code, words = await refusal(stub.Select(consensus_pb2.SelectRequest(programs=["x"], language="javascript")))
+    assert "Python only" in words
+
+
+async def test_every_odd_set_of_programs_has_an_answer(stub) -> None:
+    code, words = await refusal(stub.Select(asked([])))
+    assert (code, words) == (grpc.StatusCode.INVALID_ARGUMENT, "programs: required, and missing.")
+    alone = (await stub.Select(asked([RIGHT]))).verdict
+    assert alone.selected == 0
+    assert [list(c.members) for c in alone.clusters] == [[0]]
+    failing = (await stub.Select(asked([RAISES, "def double(:", "", "\0", RAISES.replace("x)\n", "x, x)\n")]))).verdict
+    assert failing.abstained
+    assert failing.reason == "nothing_eligible"
+    assert not failing.HasField("selected")
+    assert len(failing.clusters) == 5
+    one_right = (await stub.Select(asked([RAISES, "def double(:", RIGHT]))).verdict
+    assert one_right.selected == 2
+
+
+async def test_ten_thousand_programs_and_programs_of_a_megabyte(stub) -> None:
+    many = [RIGHT if n % 3 else WRONG for n in range(10_000)]
+    answer = await stub.Select(asked(many))
+    assert answer.verdict.selected % 3 != 0
+    assert (answer.finished, answer.cost.programs, answer.cost.duplicates) == (10_000, 2, 9_998)
+    padding = "# " + "x" * (1 << 20) + "\n"
+    answer = await stub.Select(asked([padding + RIGHT, padding + WRONG, padding + ALSO_RIGHT, RIGHT]))
+    assert answer.verdict.selected in (0, 2, 3)
+    assert sorted(answer.verdict.clusters[0].members) == [0, 2, 3]
+    code, _ = await refusal(stub.Select(asked([RIGHT] * 10_001)))
+    assert code == grpc.StatusCode.INVALID_ARGUMENT
+
+
+async def test_what_is_wrong_is_said_before_anything_runs(stub) -> None:
+    for fields, words in (
+        ({"mean_log_probs": [0.0]}, "mean_log_probs: 1 for 2 programs."),
+        ({"selection": config_pb2.SelectionConfig(strategy="luck")}, "no strategy is called 'luck'"),
+        ({"selection": config_pb2.SelectionConfig(strategy="codet", options={"nope": 1})}, "unknown option 'nope'"),
+    ):
+        started = time.perf_counter()
+        code, said = await refusal(stub.Select(asked([RIGHT, LOOPS], **fields)))
+        assert code == grpc.StatusCode.INVALID_ARGUMENT
+        assert words in said
+        assert time.perf_counter() - started < 1
+
+
+async def test_a_threshold_makes_it_abstain_with_its_evidence(stub) -> None:
+    config = config_pb2.SelectionConfig(strategy="default", min_confidence=0.9999)
+    verdict = (await stub.Select(asked([RIGHT, WRONG], selection=config))).verdict
+    assert verdict.abstained
+    assert verdict.reason == "below_min_confidence"
+    assert not verdict.HasField("selected")
+    assert len(verdict.clusters) == 2
+
+
+async def test_a_stream_ends_when_the_rest_cannot_change_the_answer(stub) -> None:
+    loops = [LOOPS.replace("pass", f"x = {n}") for n in range(12)]
+    agreeing = [RIGHT.replace("x * 2", f"x * 2 + {n} - {n}") for n in range(80)]
+    request = consensus_pb2.SelectStreamRequest(select=asked([*agreeing, *loops], max_change=0.02))
+    started = time.perf_counter()
+    answers = [answer async for answer in stub.SelectStream(request)]
+    seconds = time.perf_counter() - started
+    last = answers[-1]
+    assert [answer.final for answer in answers] == [False] * (len(answers) - 1) + [True]
+    assert last.answer.stopped == "settled"
+    assert last.answer.change <= 0.02
+    assert last.answer.finished < 92
+    assert last.answer.verdict.selected < 80
+    assert seconds < 20  # twelve loops of two timed-out tests each would take at least 24 s in one cell
+
+
+async def test_a_partial_answer_comes_before_the_deadline_and_says_so(stub) -> None:
+    agreeing = [RIGHT.replace("x * 2", f"x * 2 + {n} - {n}") for n in range(45)]
+    programs = [*agreeing, *(LOOPS.replace("pass", f"x = {n}") for n in range(60))]
+    await stub.Select(asked([RIGHT]))  # a cell that was cancelled starts anew
+    answer = await stub.Select(asked(programs, partial_seconds=60), timeout=6)
+    assert answer.stopped == "partial"
+    assert 40 <= answer.finished < 105
+    assert answer.verdict.selected < 45
+    assert answer.change > 0
+    members = sorted(member for cluster in answer.verdict.clusters for member in cluster.members)
+    assert len(members) == answer.finished
+    code, _ = await refusal(stub.Select(asked(programs), timeout=1))
+    assert code == grpc.StatusCode.DEADLINE_EXCEEDED
+
+
+async def test_a_caller_who_goes_away_stops_the_work(stub) -> None:
+    loops = [LOOPS.replace("pass", f"x = {n}") for n in range(40)]
+    call = stub.Select(asked(loops))
+    await asyncio.sleep(1.0)
+    call.cancel()
+    started = time.perf_counter()
+    answer = await stub.Select(asked([RIGHT]))
+    assert answer.verdict.selected == 0
+    assert time.perf_counter() - started < 30  # forty loops of two seconds each are not waited for
+
+
+async def test_a_finished_matrix_needs_no_execution(stub) -> None:
+    passed, failed, lost = pb.OUTCOME_PASSED, pb.OUTCOME_FAILED, pb.OUTCOME_INFRA_ERROR
+    rows = [
+        pb.Row(program=2, outcomes=[passed, lost], outputs=["2", ""]),
+        pb.Row(program=0, outcomes=[passed, passed], outputs=["2", "4"]),
+        pb.Row(program=1, outcomes=[failed, failed], outputs=["1", "9"]),
+    ]
+    request = consensus_pb2.ClusterRequest(rows=rows, tests=TESTS[:2])
+    verdict = (await stub.Cluster(request)).verdict
+    assert sorted(verdict.clusters[0].members) == [0, 2]
+    assert list(verdict.disagreements[0].outputs) == ["2", "1"]
+    code, words = await refusal(stub.Cluster(consensus_pb2.ClusterRequest(rows=rows[:2], tests=TESTS[:2])))
+    assert (code, words) == (
+        grpc.StatusCode.INVALID_ARGUMENT, "rows: need exactly one for each program, numbered from 0."
+    )  # fmt: skip

@@ -1,0 +1,153 @@
+"""Inputs for programs that come without tests."""
+
+import ast
+import subprocess
+import sys
+from typing import Any
+
+import pytest
+
+from ucoder.consensus.synthesis import synthesise
+from ucoder.runtime.errors import Reject
+
+
+def inputs(prompt: str, programs: list[str], **options: Any) -> list[tuple[Any, ...]]:
+    """The arguments of every call, examples included."""
+    _, tests = synthesise(prompt, programs, **options)
+    calls = [next(node for node in ast.walk(ast.parse(test.code)) if isinstance(node, ast.Call)) for test in tests]
+    return [tuple(ast.literal_eval(argument) for argument in call.args) for call in calls]
+
+
+@pytest.mark.parametrize(
+    ("annotation", "fits"),
+    [
+        ("int", lambda v: type(v) is int),
+        ("float", lambda v: type(v) is float),
+        ("bool", lambda v: type(v) is bool),
+        ("str", lambda v: type(v) is str),
+        ("bytes", lambda v: type(v) is bytes),
+        ("List[int]", lambda v: type(v) is list and all(type(x) is int for x in v)),
+        ("list[list[str]]", lambda v: all(type(x) is list and all(type(y) is str for y in x) for x in v)),
+        ("Dict[str, float]", lambda v: all(type(k) is str and type(x) is float for k, x in v.items())),
+        ("tuple[int, str]", lambda v: type(v) is tuple and [type(x) for x in v] == [int, str]),
+        ("Tuple[int, ...]", lambda v: type(v) is tuple and all(type(x) is int for x in v)),
+        ("set[int]", lambda v: type(v) is set),
+        ("Optional[int]", lambda v: v is None or type(v) is int),
+        ("int | str", lambda v: type(v) in (int, str)),
+        ("'typing.Sequence[int]'", lambda v: type(v) is list),
+        ("Literal['a', 'b']", lambda v: v in ("a", "b")),
+        ("list", lambda v: type(v) is list),
+        ("Any", lambda v: type(v) is int),  # by its use below
+    ],
+)
+def test_inputs_have_the_annotated_type(annotation: str, fits: Any) -> None:
+    program = f"def f(x: {annotation}):\n    return abs(x)\n"
+    found = inputs("", [program], inputs=30)
+    assert len(found) >= 2
+    assert all(fits(value) for (value,) in found)
+    assert len({repr(value) for value in found}) == len(found)
+
+
+def test_examples_are_strong_evidence_and_set_the_ranges() -> None:
+    prompt = '''def f(brackets: str, times: int) -> bool:
+    """Whether brackets match.
+
+    >>> f("()(", 3)
+    False
+    f("(())", 12) == True, and f(")", 1) returns False. Also f("", 4) => True
+    """
+'''
+    name, tests = synthesise(prompt, [], inputs=50)
+    assert name == "f"
+    assert [test.code for test in tests[:4]] == [
+        "assert f('()(', 3) == False",
+        "assert f('(())', 12) == True",
+        "assert f(')', 1) == False",
+        "assert f('', 4) == True",
+    ]
+    for text, times in inputs(prompt, [], inputs=50):
+        assert set(text) <= {"(", ")"}
+        assert 1 <= times <= 24
+
+
+@pytest.mark.parametrize(
+    ("text", "test"),
+    [
+        (">>> f([1, 2])\n    [2,\n     1]\n", "assert f([1, 2]) == [2, 1]"),
+        ("f(-1) -> {'a': 1}", "assert f(-1) == {'a': 1}"),
+        ("f(1, k=(2,)) should return None.", "assert f(1, k=(2,)) == None"),
+        ("f('a)b') ➞ 'x'  # why", "assert f('a)b') == 'x'"),
+        ("f(3) is prime", "f(3)"),
+        (">>> f(4)\n    Traceback (most recent call last):", "f(4)"),
+    ],
+)
+def test_the_ways_in_which_texts_give_examples(text: str, test: str) -> None:
+    prompt = f'def f(x, k=(1,)):\n    """What it does.\n\n    {text}\n    """\n'
+    assert synthesise(prompt, [], inputs=1)[1][0].code == test
+
+
+@pytest.mark.parametrize(
+    ("body", "kind"),
+    [
+        ("return x.lower()", str),
+        ("return x % 2", int),
+        ("return [y for y in range(x)]", int),
+        ("return sum(x)", list),
+        ("return {k for k, v in x.items()}", dict),
+        ("x.append(1); return x", list),
+        ("return x if isinstance(x, str) else 1", str),
+    ],
+)
+def test_bare_parameters_are_read_from_use(body: str, kind: type) -> None:
+    assert {type(value) for (value,) in inputs("", [f"def f(x):\n    {body}\n"], inputs=20)} == {kind}
+
+
+def test_items_are_read_from_use_too_and_the_most_programs_decide() -> None:
+    words = "def f(x):\n    return [w.upper() for w in x]\n"
+    found = inputs("", [words, words + "#", "def f(x):\n    return x + 1\n"], inputs=20)
+    assert all(type(word) is str for (value,) in found for word in value)
+
+
+def test_calls_that_programs_show_count_where_the_text_gives_none() -> None:
+    program = "def f(x):\n    return x\n\nprint(f([1.5, 2.5]))\n"
+    assert all(type(x) is float for (value,) in inputs("", [program], inputs=20) for x in value)
+
+
+def test_the_function_is_the_one_that_prompt_or_most_programs_name() -> None:
+    programs = ["def g(x: int): return x\ndef f(x: int): return g(x)\n"] * 2 + ["def h(x: int): return x\n"]
+    assert synthesise("", programs)[0] == "f"
+    assert synthesise("def h(x: int):\n", programs)[0] == "h"
+
+
+def test_no_parameters_and_keywords() -> None:
+    assert [test.code for test in synthesise("def f() -> int:\n", [])[1]] == ["f()"]
+    codes = [test.code for test in synthesise("def f(x: int, *, k: bool) -> int:\n", [], inputs=9)[1]]
+    assert all(", k=" in code for code in codes)
+
+
+@pytest.mark.parametrize(
+    ("prompt", "words"),
+    [
+        ("def f(x):\n", "parameter x: neither annotation nor example nor use"),
+        ("def f(x: Node):\n", "parameter x: neither annotation nor example nor use"),
+        ("Sort the list.", "neither the prompt nor any program defines a function"),
+    ],
+)
+def test_what_cannot_be_made_is_refused_with_what_is_missing(prompt: str, words: str) -> None:
+    with pytest.raises(Reject, match=words):
+        synthesise(prompt, ["not a program ("])
+
+
+def test_every_process_draws_the_same() -> None:
+    """Hypothesis' own engine would not: it draws constants from the modules that happen to be loaded."""
+    script = (
+        "import sys; sys.path.insert(0, sys.argv[1])\n"
+        "import constants_of_some_module\n"
+        "from ucoder.consensus.synthesis import synthesise\n"
+        "print(*(t.code for t in synthesise('def f(x: int, s: str):\\n', [])[1]), sep='\\n')"
+    )
+    here = "\n".join(test.code for test in synthesise("def f(x: int, s: str):\n", [])[1])
+    script = script.replace("import constants_of_some_module\n", "C = (73, 'never seen')\n")
+    there = subprocess.run([sys.executable, "-c", script, "."], capture_output=True, text=True, check=True)
+    assert there.stdout.strip() == here
+    assert len(set(here.splitlines())) == 64
