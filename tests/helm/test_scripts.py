@@ -1,0 +1,96 @@
+"""What the chart's hooks, probes and init containers run, run here against real services."""
+
+import asyncio
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from ucoder.runtime.app import serving
+from ucoder.runtime.settings import Settings
+from ucoder.runtime.store import Store
+
+from .chart import CHART, ROOT
+
+
+async def script(*command: str | Path, **environment: str) -> tuple[int, str]:
+    """Exit status and output of one of our scripts."""
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, *map(str, command), stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT,
+        env={"PATH": os.environ["PATH"], "HOME": "/nonexistent", **environment},
+    )  # fmt: skip
+    output = (await process.communicate())[0].decode()
+    assert process.returncode is not None
+    return process.returncode, output
+
+
+def certificates(folder: Path) -> None:
+    """tls.crt, tls.key and ca.crt, as the secret holds them."""
+    extra = "subjectAltName=DNS:localhost,IP:127.0.0.1"
+    command = ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes"]
+    command += ["-keyout", "tls.key", "-out", "tls.crt", "-subj", "/CN=ucoder", "-addext", extra, "-days", "1"]
+    subprocess.run(command, cwd=folder, check=True, capture_output=True)
+    (folder / "ca.crt").write_bytes((folder / "tls.crt").read_bytes())
+
+
+async def test_helm_test_gets_a_real_selection_and_needs_its_token(
+    nats_url: str, make_settings: Callable[..., Settings], tmp_path: Path
+) -> None:
+    tokens = tmp_path / "tokens"
+    tokens.write_text("tests:abcdefghijklmnop\n")
+    settings = make_settings(nats_url=nats_url, cells=1)
+    async with serving(settings, ("sandbox_runner",)) as runner:
+        door = make_settings(nats_url=nats_url, peers=f"sandbox_runner={runner.address}", tokens_file=tokens)
+        async with serving(door, ("consensus",)) as world:
+            status, output = await script(CHART / "files" / "ask_consensus.py", world.address, TOKENS=str(tokens))
+            assert status == 0, output
+            assert output.startswith("selected program ")
+            status, output = await script(CHART / "files" / "ask_consensus.py", world.address)
+            assert status != 0
+            assert "UNAUTHENTICATED" in output
+
+
+async def test_the_probe_speaks_tls_and_shows_its_certificate(
+    nats_url: str, make_settings: Callable[..., Settings], tmp_path: Path
+) -> None:
+    certificates(tmp_path)
+    files: dict[str, Any] = {
+        "tls_certificate": tmp_path / "tls.crt", "tls_key": tmp_path / "tls.key", "tls_client_ca": tmp_path / "ca.crt",
+    }  # fmt: skip
+    environment = {f"UCODER_{name.upper()}": str(path) for name, path in files.items()}
+    environment["GRPC_DEFAULT_SSL_ROOTS_FILE_PATH"] = str(tmp_path / "ca.crt")
+    probe = ROOT / "deploy" / "healthy.py"
+    async with serving(make_settings(nats_url=nats_url, **files), ("runs",)) as world:
+        environment["UCODER_LISTEN"] = world.address
+        async with asyncio.timeout(30):
+            while (answer := await script(probe, **environment))[0]:
+                await asyncio.sleep(0.2)
+        assert answer == (0, "SERVING\n")
+    assert (await script(probe, **environment))[0] == 1
+
+
+async def test_weights_are_fetched_from_the_store_or_named(
+    make_settings: Callable[..., Settings], tmp_path: Path
+) -> None:
+    settings = make_settings()
+    folder = tmp_path / "checkpoint"
+    folder.mkdir()
+    (folder / "config.json").write_text("{}")
+    await Store(settings).put_folder(folder, "run/weights/001")
+    environment = {"UCODER_STORE_URL": settings.store_url, "SERVE": str(tmp_path / "serve.yaml"), "BASE": "org/base"}
+    weights = CHART / "files" / "weights.py"
+
+    status, output = await script(weights, CHECKPOINT="store:run/weights/001", **environment)
+    assert status == 0, output
+    served = json.loads((tmp_path / "serve.yaml").read_text())
+    assert served["served-model-name"] == ["store:run/weights/001"]
+    assert (Path(served["model"]) / "config.json").is_file()
+
+    assert (await script(weights, CHECKPOINT="", **environment))[0] == 0
+    assert json.loads((tmp_path / "serve.yaml").read_text()) == {"model": "org/base", "served-model-name": ["org/base"]}
+    status, output = await script(weights, CHECKPOINT="store:run/weights/002", **environment)
+    assert status != 0
+    assert "holds no checkpoint" in output
