@@ -46,6 +46,17 @@ class Program:
     def timed_out(self) -> bool:
         return any(result is not None and result.status == "timeout_cpu" for result in self.results)
 
+    def doubt(self, other: "Program") -> None:
+        """Marks results that another run, under other hashes, random numbers and time, did not confirm.
+
+        A time-out is no result to compare: how long something takes is never quite the same.
+        """
+        for number, (one, two) in enumerate(zip(self.results, other.results, strict=True)):
+            if one and two and one.status != "timeout_cpu" and two.status not in (*_WAITED, "infra_error"):
+                same_error = one.status == "exception" and one.text.split(":")[0] == two.text.split(":")[0]
+                if (one.status, one.text) != (two.status, two.text) and not same_error:
+                    self.results[number] = Result("nondeterministic", one.text, one.seconds)
+
     def restart(self) -> None:
         """Forgets everything, to run again alone."""
         self.results = [None] * len(self.results)

@@ -30,9 +30,9 @@ class Kind:
         """The world inside: `folder` as it is, or one composed from this interpreter."""
         return rootfs.given(folder) if folder else rootfs.compose()
 
-    def launch(self, root: Root, name: str, folder: Path) -> Launch:
-        """How to start one cell."""
-        started: Launch = self._module.launch(root, name, folder, self.platform)
+    def launch(self, root: Root, name: str, folder: Path, seed: int) -> Launch:
+        """How to start one cell whose programs find this seed."""
+        started: Launch = self._module.launch(root, name, folder, self.platform, seed)
         return started
 
 

@@ -130,11 +130,14 @@ def python_command(root: Root, guest: str = GUEST) -> tuple[str, ...]:
     return (root.python, "-sSPBu", "-X", "utf8", "-c", start)
 
 
-ENVIRONMENT = {
-    "PATH": "/usr/bin:/bin",
-    "HOME": "/tmp",
-    "PYTHONHASHSEED": "0",
-    "LD_LIBRARY_PATH": "/python/lib",
-    "OMP_NUM_THREADS": "1",
-    "TZ": "UTC",
-}
+def environment(seed: int) -> dict[str, str]:
+    """All that a cell's processes find in their environment. The seed decides string hashes, random numbers and
+    time."""
+    return {
+        "PATH": "/usr/bin:/bin",
+        "HOME": "/tmp",
+        "PYTHONHASHSEED": str(seed),
+        "LD_LIBRARY_PATH": "/python/lib",
+        "OMP_NUM_THREADS": "1",
+        "TZ": "UTC",
+    }

@@ -15,6 +15,7 @@ OUTCOMES = {
     "output_limit": Outcome.OUTPUT_LIMIT,
     "process_limit": Outcome.PROCESS_LIMIT,
     "crashed": Outcome.CRASHED,
+    "nondeterministic": Outcome.NONDETERMINISTIC,
     "passed": Outcome.PASSED,
     "failed": Outcome.FAILED,
     "infra_error": Outcome.INFRA_ERROR,

@@ -11,7 +11,7 @@ import os
 import tempfile
 from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from ucoder.core.outcomes import Outcome
@@ -19,6 +19,7 @@ from ucoder.core.test_cases import Plan
 from ucoder.runtime.errors import Overloaded, Retry
 from ucoder.sandbox_runner import kinds, rows, warden
 from ucoder.sandbox_runner.batch import Batch, Program, batches
+from ucoder.sandbox_runner.cache import RowCache
 from ucoder.sandbox_runner.cell import Cell, CellLost, Result
 from ucoder.sandbox_runner.isolation import NoIsolation, Root
 from ucoder.sandbox_runner.job import Job, Limits, Row
@@ -38,6 +39,7 @@ class _Run:
     limits: Limits
     tests: list[list[str]]
     urgent: bool = False
+    seed: int = 0
     finished: asyncio.Queue[Program | Exception] = field(default_factory=asyncio.Queue)
     cancelled: asyncio.Event = field(default_factory=asyncio.Event)
 
@@ -56,12 +58,15 @@ class _Work:
 class Sandbox:
     """Several warm cells and the queue before them. Made by `open`."""
 
-    def __init__(self, kind: kinds.Kind, root: Root, folder: Path, queue: int, share_forks: bool) -> None:
+    def __init__(self, kind: kinds.Kind, root: Root, folder: Path, queue: int, share_forks: bool, cache: int) -> None:
         self.isolation = kind.name
         self._kind, self._root, self._folder, self._share = kind, root, folder, share_forks
+        self._cache = RowCache(cache, f"{kind.name} {root.version}")
         self._most, self._waiting, self._number = queue, 0, 0
         self._stretch = 1.0
-        self._work: asyncio.PriorityQueue[_Work] = asyncio.PriorityQueue()
+        self._queues: tuple[asyncio.PriorityQueue[_Work], ...] = (asyncio.PriorityQueue(), asyncio.PriorityQueue())
+        self._workers: list[asyncio.Task[None]] = []
+        self._repeaters = 0
 
     @classmethod
     @asynccontextmanager
@@ -73,23 +78,25 @@ class Sandbox:
         rootfs: Path | None = None,
         queue: int = 200_000,
         share_forks: bool = True,
+        cache: int = 20_000,
     ) -> AsyncIterator["Sandbox"]:
         """Starts `cells` cells (default: one per core) and ends them, their processes and files at the end.
 
         `isolation`: auto, runsc, bubblewrap, pod or none. `rootfs`: a folder to use as the cells' root instead of one
         composed from this interpreter. `queue`: programs that may wait before `execute` raises `Overloaded`.
-        `share_forks=False` gives every program a fork of its own. Raises `NoIsolation`, or `Retry` when no cell starts.
+        `share_forks=False` gives every program a fork of its own. `cache`: rows remembered by content. Raises
+        `NoIsolation`, or `Retry` when no cell starts.
         """
         kind = await asyncio.to_thread(kinds.choose, isolation)
         root = await asyncio.to_thread(kind.root, rootfs)
         folder = Path(tempfile.mkdtemp(prefix="ucoder-cells-"))
         guard = await warden.post(folder, kind.runsc)
-        sandbox = cls(kind, root, folder, queue, share_forks)
-        workers: list[asyncio.Task[None]] = []
+        sandbox = cls(kind, root, folder, queue, share_forks, cache)
+        workers = sandbox._workers
         try:
             count = cells or len(os.sched_getaffinity(0))
-            started = await asyncio.gather(*(sandbox._start() for _ in range(count)), return_exceptions=True)
-            workers += [asyncio.create_task(sandbox._serve(cell)) for cell in started if isinstance(cell, Cell)]
+            started = await asyncio.gather(*(sandbox._start(0) for _ in range(count)), return_exceptions=True)
+            workers += [asyncio.create_task(sandbox._serve(cell, 0)) for cell in started if isinstance(cell, Cell)]
             for cell in started:
                 if isinstance(cell, CellLost):
                     raise Retry(f"{kind.name}: {cell}")
@@ -113,6 +120,12 @@ class Sandbox:
         indices: dict[str, list[int]] = {}
         for index, source in enumerate(job.programs):
             indices.setdefault(source, []).append(index)
+        keys = self._cache.keys(job)
+        for source in list(indices):
+            if known := self._cache.find(keys[source]):
+                same = indices.pop(source)
+                for index in same:
+                    yield replace(known, program=index, duplicates=len(same), cached=True)
         if self._waiting + len(indices) > self._most:
             raise Overloaded(f"{self._waiting} programs are waiting and {len(indices)} more do not fit: try later")
         self._waiting += len(indices)
@@ -123,8 +136,10 @@ class Sandbox:
                     left -= 1
                     self._waiting -= 1
                     same = indices[program.source]
+                    row = Row(same[0], outcomes, outputs, seconds, program.peak_mb, len(same), note=program.note)
+                    self._cache.keep(keys[program.source], row)
                     for index in same:
-                        yield Row(index, outcomes, outputs, seconds, program.peak_mb, len(same), note=program.note)
+                        yield replace(row, program=index)
         finally:
             self._waiting -= left
 
@@ -142,6 +157,12 @@ class Sandbox:
             Program(key, source, speech.nature(source), [None] * len(tests)) for key, source in enumerate(sources)
         ]
         run = _Run(job.limits, tests)
+
+        async def settle(some: list[Program]) -> list[Program]:
+            if job.check_determinism and tests:
+                await self._repeat(some, tests, job.limits)
+            return await trials.settle(some, positions)
+
         settling: set[asyncio.Task[list[Program]]] = set()
         try:
             if tests:
@@ -153,7 +174,7 @@ class Sandbox:
             while left:
                 some = await _available(run.finished)
                 left -= len(some)
-                settling.add(asyncio.create_task(trials.settle(some, positions)))
+                settling.add(asyncio.create_task(settle(some)))
                 ready = {task for task in settling if task.done() or not left}
                 await asyncio.wait(ready) if ready else None
                 settling -= ready
@@ -165,9 +186,9 @@ class Sandbox:
             for task in settling:
                 task.cancel()
 
-    async def _play(self, programs: list[Program], tests: list[list[str]], limits: Limits) -> None:
+    async def _play(self, programs: list[Program], tests: list[list[str]], limits: Limits, seed: int = 0) -> None:
         """Runs programs on tests at once, before everything that waits; their results are in them afterwards."""
-        run = _Run(limits, tests, urgent=True)
+        run = _Run(limits, tests, urgent=True, seed=seed)
         try:
             self._put(run, batches(programs, self._share))
             left = len(programs)
@@ -176,27 +197,37 @@ class Sandbox:
         finally:
             run.cancelled.set()
 
+    async def _repeat(self, programs: list[Program], tests: list[list[str]], limits: Limits) -> None:
+        """Runs programs again in cells with other hashes, random numbers and time, and marks what changes."""
+        if not self._repeaters:
+            self._repeaters = len(self._workers)
+            self._workers += [asyncio.create_task(self._serve(None, 1)) for _ in range(self._repeaters)]
+        again = [Program(one.key, one.source, one.nature, [None] * len(tests)) for one in programs]
+        await self._play(again, tests, limits, seed=1)
+        for one, other in zip(programs, again, strict=True):
+            one.doubt(other)
+
     def _put(self, run: _Run, some: list[Batch]) -> None:
         for batch in some:
             self._number += 1
-            self._work.put_nowait(_Work(run, batch, self._number))
+            self._queues[run.seed].put_nowait(_Work(run, batch, self._number))
 
-    async def _start(self) -> Cell:
+    async def _start(self, seed: int) -> Cell:
         self._number += 1
         name = f"{self._folder.name}-{self._number}"
-        launch = await asyncio.to_thread(self._kind.launch, self._root, name, self._folder)
+        launch = await asyncio.to_thread(self._kind.launch, self._root, name, self._folder, seed)
         return await Cell.start(launch)
 
-    async def _serve(self, cell: Cell | None) -> None:
+    async def _serve(self, cell: Cell | None, seed: int) -> None:
         """One cell's life: takes work until it is cancelled; a lost, suspect or old cell is replaced."""
         try:
             while True:
-                work = await self._work.get()
+                work = await self._queues[seed].get()
                 if work.run.cancelled.is_set():
                     continue
                 try:
                     if cell is None:
-                        cell = await self._start()
+                        cell = await self._start(seed)
                     healthy = await self._attempt(cell, work)
                 except CellLost as lost:
                     healthy = False
@@ -217,7 +248,7 @@ class Sandbox:
         self._number += 1
         batch.reports.clear()
         batch.stretch = max(batch.stretch, self._stretch)
-        frame = batch.frame(run.tests, run.limits, 0, self._number)
+        frame = batch.frame(run.tests, run.limits, run.seed, self._number)
         running = asyncio.create_task(cell.run(frame, batch.reports.append))
         stopped = asyncio.create_task(run.cancelled.wait())
         try:
@@ -239,7 +270,7 @@ class Sandbox:
     def _again(self, work: _Work, why: str) -> None:
         """A lost cell is our failure: the work is run again, a few times, then named for what it is."""
         if work.losses < _LOSSES:
-            self._work.put_nowait(_Work(work.run, work.batch, work.order, work.losses + 1))
+            self._queues[work.run.seed].put_nowait(_Work(work.run, work.batch, work.order, work.losses + 1))
             return
         for program in work.batch.programs:
             program.results = [result or Result("infra_error", "", 0.0) for result in program.results]

@@ -14,7 +14,7 @@ import subprocess
 from pathlib import Path
 
 from ucoder.sandbox_runner.isolation import Launch, Root
-from ucoder.sandbox_runner.rootfs import ENVIRONMENT, GUEST, python_command
+from ucoder.sandbox_runner.rootfs import GUEST, environment, python_command
 
 NAME = "bubblewrap"
 INSTALL = "deploy/install-sandbox.sh"
@@ -34,7 +34,7 @@ def missing() -> str:
     return "" if tried.returncode == 0 else f"bubblewrap cannot make namespaces here: {tried.stderr.strip()[:200]}"
 
 
-def launch(root: Root, name: str, folder: Path, platform: str) -> Launch:
+def launch(root: Root, name: str, folder: Path, platform: str, seed: int) -> Launch:
     """A cell. It dies with us, and leaves nothing behind."""
     command = [
         *(str(shutil.which("bwrap")), *_namespaces(), "--die-with-parent", "--as-pid-1", "--clearenv"),
@@ -53,7 +53,7 @@ def launch(root: Root, name: str, folder: Path, platform: str) -> Launch:
         *("--size", str(_SCRATCH_BYTES), "--perms", "0755", "--tmpfs", "/tmp"),
         *("--tmpfs", "/dev/shm", "--remount-ro", "/dev/shm", "--chdir", "/", "--hostname", "cell", "--cap-drop", "ALL"),
         *(word for name in _CAPABILITIES if os.getuid() == 0 for word in ("--cap-add", name)),
-        *(word for key, value in ENVIRONMENT.items() for word in ("--setenv", key, value)),
+        *(word for key, value in environment(seed).items() for word in ("--setenv", key, value)),
         *python_command(root),
     ]
     return Launch(tuple(command), lambda: None, DRIFTS)

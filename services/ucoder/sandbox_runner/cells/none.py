@@ -21,7 +21,7 @@ def missing() -> str:
     return ""
 
 
-def launch(root: Root, name: str, folder: Path, platform: str) -> Launch:
+def launch(root: Root, name: str, folder: Path, platform: str, seed: int) -> Launch:
     """A plain process, as in a pod, without the pod."""
-    started = pod.launch(root, name, folder, platform)
+    started = pod.launch(root, name, folder, platform, seed)
     return Launch(started.command, started.dispose, DRIFTS)

@@ -13,7 +13,7 @@ import sys
 from pathlib import Path
 
 from ucoder.sandbox_runner.isolation import Launch, Root
-from ucoder.sandbox_runner.rootfs import ENVIRONMENT, python_command
+from ucoder.sandbox_runner.rootfs import environment, python_command
 
 NAME = "pod"
 INSTALL = "set runtimeClassName: gvisor on the sandbox-runner's pods"
@@ -31,15 +31,15 @@ def _kernel_log() -> bytes:
     return buffer.raw[: max(0, size)]
 
 
-def launch(root: Root, name: str, folder: Path, platform: str) -> Launch:
+def launch(root: Root, name: str, folder: Path, platform: str, seed: int) -> Launch:
     """A cell called `name`: a process with an empty environment whose programs write under `folder`."""
     scratch = folder / name
     scratch.mkdir()
     folder.chmod(0o711)
     scratch.chmod(0o711)
-    home = {**ENVIRONMENT, "SCRATCH": str(scratch), "HOME": str(scratch), "LD_LIBRARY_PATH": f"{sys.base_prefix}/lib"}
+    home = {"SCRATCH": str(scratch), "HOME": str(scratch), "LD_LIBRARY_PATH": f"{sys.base_prefix}/lib"}
     python = f"{sys.base_prefix}/bin/python{sys.version_info.major}.{sys.version_info.minor}"
     here = Root(Path("/"), root.guest, python, root.version)
-    settings = [f"{key}={value}" for key, value in home.items()]
+    settings = [f"{key}={value}" for key, value in {**environment(seed), **home}.items()]
     command = ("/usr/bin/env", "-i", *settings, *python_command(here, str(root.guest)))
     return Launch(command, lambda: shutil.rmtree(scratch, ignore_errors=True), DRIFTS)

@@ -13,7 +13,7 @@ import subprocess
 from pathlib import Path
 
 from ucoder.sandbox_runner.isolation import Launch, Root
-from ucoder.sandbox_runner.rootfs import ENVIRONMENT, GUEST, python_command
+from ucoder.sandbox_runner.rootfs import GUEST, environment, python_command
 
 NAME = "runsc"
 INSTALL = "deploy/install-sandbox.sh"
@@ -35,11 +35,11 @@ def missing() -> str:
     return "" if stated.returncode == 0 else f"{path} does not run: {stated.stderr.strip()[:200]}"
 
 
-def launch(root: Root, name: str, folder: Path, platform: str) -> Launch:
+def launch(root: Root, name: str, folder: Path, platform: str, seed: int) -> Launch:
     """A cell called `name`; its bundle and gVisor's state lie under `folder`, which exists."""
     bundle = folder / name
     bundle.mkdir()
-    (bundle / "config.json").write_text(json.dumps(specification(root)))
+    (bundle / "config.json").write_text(json.dumps(specification(root, seed)))
     state = folder / "state"
     runsc = (
         str(binary()),
@@ -58,7 +58,7 @@ def launch(root: Root, name: str, folder: Path, platform: str) -> Launch:
     return Launch((*runsc, "run", f"--bundle={bundle}", name), dispose, drifts=True)
 
 
-def specification(root: Root) -> dict[str, object]:
+def specification(root: Root, seed: int) -> dict[str, object]:
     """The OCI configuration of a cell."""
     hidden = [
         {
@@ -85,7 +85,7 @@ def specification(root: Root) -> dict[str, object]:
             "user": {"uid": 0, "gid": 0},
             "cwd": "/",
             "args": list(python_command(root)),
-            "env": [f"{key}={value}" for key, value in ENVIRONMENT.items()],
+            "env": [f"{key}={value}" for key, value in environment(seed).items()],
             "capabilities": dict.fromkeys(("bounding", "effective", "inheritable", "permitted"), _CAPABILITIES),
             "noNewPrivileges": True,
             "rlimits": [{"type": "RLIMIT_NOFILE", "hard": 1024, "soft": 1024}],

@@ -22,7 +22,7 @@ import sys
 import time
 from typing import Any
 
-from ucoder.sandbox_runner.guest import seccomp, state, worker
+from ucoder.sandbox_runner.guest import clock, seccomp, state, worker
 
 GRACE = 0.1
 SCRATCH = os.environ.get("SCRATCH", "/tmp")
@@ -53,6 +53,7 @@ class Cell:
         for name in state.PREPARED:
             importlib.import_module(name)
         site.setquit()
+        self.time = clock.FixedTime(int(os.environ.get("PYTHONHASHSEED", "0")))
         self.uid = FIRST_UID
         self.baseline = virtual_memory()
         self.drops = os.getuid() == 0
@@ -73,7 +74,7 @@ class Cell:
             try:
                 job = json.loads(read_exactly(0, head["size"]))
                 self.become(head, folder, reports, reporting)
-                worker.main({**head, **job}, self.libraries)
+                worker.main({**head, **job}, self.libraries, self.time)
             finally:
                 os._exit(70)
         os.close(reporting)

@@ -20,6 +20,7 @@ from typing import Any
 
 from ucoder.core.values import TooLarge, canonical
 from ucoder.sandbox_runner.guest import judge, state
+from ucoder.sandbox_runner.guest.clock import FixedTime
 from ucoder.sandbox_runner.guest.steps import Player
 
 TICK = 0.01
@@ -236,11 +237,12 @@ def peak_kb() -> int:
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
 
 
-def main(job: dict[str, Any], libraries: state.Libraries) -> None:
+def main(job: dict[str, Any], libraries: state.Libraries, fixed: FixedTime) -> None:
     """Runs the programs of one job, then ends this process without running what a program may have left for the end."""
     runner = Runner(job)
     switches = state.switches() if job["shared"] else {}
     for index, source, stateless in job["programs"]:
+        fixed.restart()
         runner.run(index, source, stateless, job["first"])
         if job["shared"]:
             sys.stdout = sys.stderr = None
