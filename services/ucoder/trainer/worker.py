@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import IO, Any
 
 import torch
+from safetensors import SafetensorError
 from transformers.utils import logging
 
 from ucoder.models.checkpoint import Checkpoint, load
@@ -29,6 +30,8 @@ from ucoder.trainer import sft
 from ucoder.trainer.card import model_card
 from ucoder.trainer.files import place_file, place_folder
 from ucoder.trainer.job import RESULT, Job
+
+UNWRITABLE = (errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.EROFS)
 
 
 class Training:
@@ -46,7 +49,8 @@ class Training:
         limit = min(self._job.max_tokens, checkpoint.context)
         examples, too_long = sft.tokenize(checkpoint.tokenizer, self._job.examples, end, limit)
         state = self._train(checkpoint, examples)
-        checkpoint.model.to(dtype).float()  # what is measured are the weights as they are stored
+        _cast(checkpoint.model, dtype)
+        _cast(checkpoint.model, torch.float32)  # what is measured are the weights as they are stored
         probe = Decoder(checkpoint).score(self._job.probe_text).mean_log_prob
         summary = {
             **_summary(state, sft.steps_per_epoch(len(examples), self._job.recipe)),
@@ -112,7 +116,8 @@ class Training:
         return sft.State(**content["state"])
 
     def _write(self, folder: Path, checkpoint: Checkpoint, dtype: torch.dtype, summary: dict[str, Any]) -> None:
-        checkpoint.model.to(dtype).save_pretrained(folder)
+        _cast(checkpoint.model, dtype)
+        checkpoint.model.save_pretrained(folder)
         checkpoint.tokenizer.save_pretrained(folder)
         (folder / "README.md").write_text(model_card(self._job, summary))
         (folder / RESULT).write_text(json.dumps({"training": self._job.fingerprint, **summary}, indent=2) + "\n")
@@ -138,6 +143,12 @@ def _stored_dtype(base: str) -> torch.dtype:
     """What the base's weights are stored as; checkpoints are stored alike."""
     config = json.loads((Path(base) / "config.json").read_text())
     return getattr(torch, config.get("dtype") or config.get("torch_dtype") or "float32")  # type: ignore[no-any-return]
+
+
+def _cast(model: Any, dtype: torch.dtype) -> None:
+    """Weights only: `model.to` would round the rotary embedding's frequencies as well, which are never stored."""
+    for weight in model.parameters():
+        weight.data = weight.data.to(dtype)
 
 
 def _device_name(device: torch.device) -> str:
@@ -175,11 +186,15 @@ def main() -> int:
         wrong = Reject(f"out of GPU memory: lower training.micro_batch or training.max_tokens. {first}")
     except MemoryError:
         wrong = Retry("out of memory while training: lower training.micro_batch, or free some.")
-    except OSError as error:
-        if error.errno not in (errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.EROFS):
-            raise
+    except (
+        OSError,
+        RuntimeError,
+        SafetensorError,
+    ) as error:  # torch and safetensors have their own words for a full disk
         free = shutil.disk_usage(job.work).free >> 20
-        wrong = Retry(f"cannot write {error.filename or job.out}: {error.strerror}, {free} MB free there.")
+        if getattr(error, "errno", None) not in UNWRITABLE and free > 0:
+            raise
+        wrong = Retry(f"cannot write {job.out}, {free} MB free there: {error}")
     say(out, {"error": type(wrong).__name__, "text": str(wrong)})
     return 1
 

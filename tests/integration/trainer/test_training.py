@@ -109,7 +109,7 @@ async def test_killed_and_called_again_it_ends_as_if_nothing_had_happened(tmp_pa
     assert not out.exists()
     moments: list[Progress] = []
     resumed, same = await trained(out, on_progress=moments.append)
-    assert 5 <= moments[0].step <= 9  # it did not begin again
+    assert 1 < moments[0].step <= 9  # it did not begin again
     assert list(resumed.losses) == pytest.approx(list(straight.losses), rel=1e-6)
     assert same == probe
     assert weights(out) == weights(tmp_path / "straight")
@@ -138,7 +138,7 @@ async def test_two_trainings_of_one_checkpoint_do_not_meet(tmp_path: Path) -> No
 
 async def test_a_loss_that_explodes_is_named(tmp_path: Path) -> None:
     with pytest.raises(Reject, match=r"training\.learning_rate"):
-        await trained(tmp_path / "out", learning_rate=1e38, warmup=0.0)
+        await trained(tmp_path / "out", learning_rate=1e30, warmup=0.0)
     assert not (tmp_path / "out").exists()
 
 
@@ -165,7 +165,7 @@ async def test_a_full_disk_is_named_and_leaves_nothing_half_written(tmp_path: Pa
     ).returncode:
         pytest.skip("a small disk needs the right to mount a tmpfs")
     try:
-        with pytest.raises(Retry, match=r"cannot write .*, 0 MB free|cannot write .*No space"):
+        with pytest.raises(Retry, match=r"cannot write .*, 0 MB free there"):
             await trained(small / "out", epochs=1)
         assert not (small / "out").exists()
         assert not (small / "out.partial").exists()

@@ -8,13 +8,23 @@ from importlib import resources
 from pathlib import Path
 from typing import Any
 
-from ucoder.evaluator.benchmarks import humaneval
+from ucoder.evaluator.benchmarks import bigcodebench, evalplus, fullstackbench, humaneval, livecodebench, mbpp
 from ucoder.evaluator.benchmarks.task import Task, program
 from ucoder.runtime.errors import Misconfigured
 
 __all__ = ["FORMATS", "Task", "load", "program"]
 
-FORMATS: dict[str, Callable[[dict[str, Any]], Task]] = {"humaneval": humaneval.task}
+FORMATS: dict[str, Callable[[dict[str, Any]], Task | None]] = {
+    "humaneval": humaneval.task,
+    "humaneval_plus": evalplus.task,
+    "mbpp": mbpp.task,
+    "mbpp_plus": evalplus.task,
+    "livecodebench": livecodebench.task,
+    "bigcodebench": bigcodebench.complete,
+    "bigcodebench_instruct": bigcodebench.instruct,
+    "fullstackbench": fullstackbench.task,
+}
+"""Format -> the task of one line's JSON, or None for a line to skip; what is wrong with it is a plain exception."""
 
 
 @functools.lru_cache(maxsize=8)
@@ -37,8 +47,10 @@ def load(name: str, format: str = "humaneval", *, dev: bool = False) -> tuple[Ta
             task = FORMATS[format](json.loads(line))
         except KeyError as error:
             raise Misconfigured(f"{path}:{number}: no key {error}.") from None
-        except (ValueError, TypeError, SyntaxError) as error:
+        except (ValueError, TypeError, AttributeError, IndexError, SyntaxError) as error:
             raise Misconfigured(f"{path}:{number}: {error}.") from None
+        if task is None:
+            continue
         if task.task_id in tasks:
             raise Misconfigured(f"{path}:{number}: task {task.task_id} stands there twice.")
         tasks[task.task_id] = task
@@ -50,6 +62,6 @@ def load(name: str, format: str = "humaneval", *, dev: bool = False) -> tuple[Ta
 def _lines(path: Path) -> list[str]:
     try:
         data = path.read_bytes()
-        return (gzip.decompress(data) if data[:2] == b"\x1f\x8b" else data).decode().splitlines()
+        return (gzip.decompress(data) if data[:2] == b"\x1f\x8b" else data).decode().split("\n")
     except (OSError, EOFError, UnicodeDecodeError) as error:
         raise Misconfigured(f"benchmark {path}: {error}.") from None

@@ -12,8 +12,9 @@ class Task:
 
     task_id: str
     prompt: str
-    """What the model continues: signature and docstring, or plain words."""
+    """What the model continues or answers: signature and docstring, or plain words."""
     entry_point: str
+    """The function or class that is tested; empty for a script."""
     tests: tuple[TestCase, ...]
     canonical_solution: str = ""
     """Text that `program` turns into a right program, where the file has one."""
@@ -21,8 +22,10 @@ class Task:
     """A part of the benchmark that is scored on its own as well."""
     compat: bool = False
     """The tests are a file that runs beside the program, as the official harness does it; a program could cheat."""
+    given: str | None = None
+    """Code that a program begins with, where the prompt itself is not that code."""
 
 
 def program(task: Task, completion: str) -> str:
     """The complete program of a completion."""
-    return extract_program(completion, task.prompt, task.entry_point)
+    return extract_program(completion, task.prompt if task.given is None else task.given, task.entry_point)

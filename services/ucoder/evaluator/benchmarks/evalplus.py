@@ -1,0 +1,82 @@
+"""EvalPlus' JSONL, HumanEval+ and MBPP+: inputs, and a reference whose answers are the expected ones.
+
+The reference runs in the judge, never beside the program. Answers are compared by EvalPlus' rules (`compare.py` says
+them in Python); JSON has no tuples, sets or complex numbers, so inputs get the types that the file's own assertions
+show for them.
+"""
+
+import ast
+import inspect
+import textwrap
+from typing import Any
+
+from ucoder.core.test_cases import TestCase
+from ucoder.evaluator.benchmarks import compare
+from ucoder.evaluator.benchmarks.task import Task
+
+CALLS = 50
+"""Inputs of one test: the time limit is a test's."""
+
+
+def task(entry: dict[str, Any]) -> Task:
+    """The task of one line; its tests are the base inputs, then the plus inputs."""
+    name, prompt, solution = entry["entry_point"], entry["prompt"], entry["canonical_solution"]
+    shown = _shown(entry.get("assertion", ""), name)
+    tests = []
+    for inputs in (entry["base_input"], entry["plus_input"]):
+        typed = [tuple(_typed(value, [one[at] for one in shown if at < len(one)]) for at, value in enumerate(given))
+                 for given in inputs]  # fmt: skip
+        parts = [typed[at : at + CALLS] for at in range(0, len(typed), CALLS)]
+        tests += [TestCase(code=_test(name, prompt + solution, part, entry["atol"])) for part in parts]
+    return Task(
+        task_id=entry["task_id"], prompt=prompt, entry_point=name, tests=tuple(tests), canonical_solution=solution,
+        given=None if f"def {name}" in prompt else "",
+    )  # fmt: skip
+
+
+def _test(name: str, reference: str, inputs: list[tuple[Any, ...]], tolerance: float) -> str:
+    """All calls first, so that the judge learns their results in one round."""
+    rules = textwrap.dedent(inspect.getsource(compare)).partition('"""\n\n')[2]
+    return f"""
+{rules}
+inf, nan = math.inf, math.nan
+inputs = {inputs!r}
+results = [{name}(*copy.deepcopy(given)) for given in inputs]
+scope = {{}}
+exec({reference!r}, scope)
+for given, result in zip(inputs, results):
+    assert agree({name!r}, given, result, scope[{name!r}](*copy.deepcopy(given)), {tolerance!r})
+"""
+
+
+def _shown(assertion: str, name: str) -> list[list[Any]]:
+    """The arguments in the file's assertions that are literals, call by call."""
+    found = []
+    for node in ast.walk(ast.parse(assertion)):
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == name:
+            try:
+                found.append([_value(argument) for argument in node.args])
+            except (ValueError, TypeError):
+                continue
+    return found
+
+
+def _value(node: ast.expr) -> Any:
+    if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "set" and not node.args:
+        return set()
+    return ast.literal_eval(node)
+
+
+def _typed(value: Any, examples: list[Any]) -> Any:
+    """`value` as JSON gives it, with the types that the examples have in its place."""
+    kinds = {type(example) for example in examples}
+    if isinstance(value, list):
+        inner = [item for example in examples if isinstance(example, list | tuple | set) for item in example]
+        items = [_typed(item, inner) for item in value]
+        if tuple in kinds and list not in kinds:
+            return tuple(items)
+        return set(items) if set in kinds and list not in kinds else items
+    if isinstance(value, dict):
+        inner = [item for example in examples if isinstance(example, dict) for item in example.values()]
+        return {key: _typed(item, inner) for key, item in value.items()}
+    return complex(value) if complex in kinds and isinstance(value, str | int | float) else value
