@@ -17,6 +17,7 @@ def main(target: Path, node: Path) -> None:
     shutil.copytree(root.path, target, symlinks=True)
     shutil.copytree(root.guest, target / rootfs.GUEST.lstrip("/"), dirs_exist_ok=True)
     shutil.copy2(Path(__file__).with_name("cell.py"), target / "cell.py")
+    (target / "guest.python").write_text(root.python)  # for whoever uses this image as a local cell's root
     (target / "python" / "bin" / "python3").symlink_to(Path(root.python).name)
     (target / "bin").mkdir(exist_ok=True)
     shutil.copy2(node, target / "bin" / "node")

@@ -1,0 +1,95 @@
+"""The images, built from the Dockerfile without a registry. Minutes, and root: `pytest tests/images`, where there are
+debootstrap, buildah, podman, runc and runsc (Debian packages); not part of the default run.
+"""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import pytest_asyncio
+
+ROOT = Path(__file__).parents[2]
+sys.path.insert(0, str(ROOT))  # the attacks of tests/security are run again, in the image
+
+from tests.security.conftest import Range  # noqa: E402
+
+from ucoder.sandbox_runner.sandbox import Sandbox  # noqa: E402
+
+TOOLS = ("debootstrap", "buildah", "podman", "runc", "runsc")
+PODMAN = """
+[containers]
+cgroupns = "host"
+default_ulimits = ["nproc=1024:1024", "nofile=1024:1024"]
+[engine]
+cgroup_manager = "cgroupfs"
+runtime = "runc"
+"""
+RESTRICTED = (
+    "--rm",
+    "--pull=never",
+    "--read-only",
+    "--tmpfs=/tmp",
+    "--cap-drop=all",
+    "--security-opt=no-new-privileges",
+)
+GVISOR = ("--runtime=runsc", "--runtime-flag=network=none", "--runtime-flag=ignore-cgroups")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Skips everything here, with the reason, where a tool is missing."""
+    missing = [tool for tool in TOOLS if not shutil.which(tool)] + (["root"] if os.getuid() else [])
+    for item in items:
+        if "tests/images" in str(item.path):
+            item.add_marker(pytest.mark.timeout(1800))
+            if missing:
+                item.add_marker(pytest.mark.skip(reason=f"images need {', '.join(missing)}"))
+
+
+class Images:
+    """The images that were built, and how podman is called here."""
+
+    def __init__(self, folder: Path) -> None:
+        (folder / "containers.conf").write_text(PODMAN)
+        self.environment = {**os.environ, "CONTAINERS_CONF": str(folder / "containers.conf")}
+
+    def command(self, *arguments: str) -> str:
+        """Output of a command; fails with what it said."""
+        done = subprocess.run(arguments, capture_output=True, text=True, check=False, env=self.environment)
+        assert done.returncode == 0, f"{arguments}\n{done.stdout[-4000:]}{done.stderr[-4000:]}"
+        return done.stdout
+
+    def config(self, name: str) -> dict[str, Any]:
+        """The image's own configuration."""
+        inspected = json.loads(self.command("buildah", "inspect", "--type=image", f"localhost/{name}:0.1.0"))
+        return inspected["OCIv1"]["config"]  # type: ignore[no-any-return]
+
+
+@pytest.fixture(scope="session")
+def images(tmp_path_factory: pytest.TempPathFactory) -> Images:
+    """Built now, from the sources as they are."""
+    found = Images(tmp_path_factory.mktemp("podman"))
+    found.environment["BASE"] = "debootstrap"
+    found.command(str(ROOT / "deploy" / "build-images.sh"), "service", "sandbox")
+    return found
+
+
+@pytest.fixture(scope="session")
+def sandbox_root(images: Images) -> Iterator[Path]:
+    """The sandbox image's files, mounted."""
+    container = images.command("buildah", "from", "--pull-never", "localhost/ucoder-sandbox:0.1.0").strip()
+    yield Path(images.command("buildah", "mount", container).strip())
+    images.command("buildah", "umount", container)
+    images.command("buildah", "rm", container)
+
+
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
+async def cell(sandbox_root: Path) -> AsyncIterator[Range]:
+    """A gVisor cell whose whole world is the sandbox image."""
+    async with Sandbox.open(isolation="runsc", cells=1, rootfs=sandbox_root) as sandbox:
+        yield Range(sandbox)
