@@ -29,7 +29,7 @@ def f(x):
     open('mine', 'w').write('x')
     return x + 5
 """
-_LIMITS = Limits(cpu_seconds=1.0, wall_seconds=3.0, memory_mb=256, processes=8, file_size_mb=4, output_kb=64)
+_LIMITS = Limits(cpu_seconds=0.4, wall_seconds=1.5, memory_mb=256, processes=8, file_size_mb=4, output_kb=64)
 _number = itertools.count()
 
 USABLE = [name for name, usable, _ in probe() if usable and name != "none"]

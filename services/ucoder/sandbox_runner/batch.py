@@ -76,10 +76,13 @@ class Batch:
     """How often it was run again because the machine was too loaded to believe its time-outs."""
     reports: list[Report] = field(default_factory=list)
 
-    def frame(self, tests: list[list[str]], limits: Limits, seed: int, number: int) -> dict[str, Any]:
+    def frame(
+        self, tests: list[list[str]], limits: Limits, seed: int, number: int, interpreter: tuple[str, ...] = ()
+    ) -> dict[str, Any]:
         """What the cell is sent."""
         return {
             "id": number,
+            "interpreter": list(interpreter),
             "most_reports": len(tests) * len(self.programs) + 1,
             "programs": [[one.key, one.source, one.nature.stateless] for one in self.programs],
             "tests": tests,

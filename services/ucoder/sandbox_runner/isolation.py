@@ -6,6 +6,9 @@ from pathlib import Path
 
 from ucoder.runtime.errors import UcoderError
 
+NODE = "/bin/node"
+"""Where node is inside a cell, if this machine has it."""
+
 
 class NoIsolation(UcoderError):
     """No boundary is available; the text says what is missing and the command that installs it."""
@@ -32,5 +35,7 @@ class Root:
     guest: Path
     """Our own files, shown inside as /guest."""
     python: str
+    node: Path | None
+    """This machine's node, shown inside as `NODE`."""
     version: str
     """Changes whenever what runs inside changes; part of every cache key."""

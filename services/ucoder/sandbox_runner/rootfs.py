@@ -16,9 +16,9 @@ from collections.abc import Callable
 from pathlib import Path
 
 import ucoder
-from ucoder.sandbox_runner.isolation import Root
+from ucoder.sandbox_runner.isolation import NODE, Root
 
-LAYOUT = 2
+LAYOUT = 3
 """Raised when what is composed changes."""
 GUEST = "/guest"
 """Where our own files lie inside."""
@@ -48,11 +48,13 @@ def compose(folder: Path | None = None) -> Root:
     """The root for this interpreter, made if it is not there yet. Safe to call from several processes at once."""
     library = Path(sys.base_prefix) / "lib" / f"python{sys.version_info.major}.{sys.version_info.minor}"
     python = f"/python/bin/python{sys.version_info.major}.{sys.version_info.minor}"
-    identity = _digest(f"{sys.version} {library} {library.stat().st_mtime_ns} {LAYOUT}".encode())
+    node = Path(found).resolve() if (found := shutil.which("node")) else None
+    changed = [path.stat().st_mtime_ns for path in (library, node) if path]
+    identity = _digest(f"{sys.version} {library} {node} {changed} {LAYOUT}".encode())
     home = folder or cache_folder()
-    path = _once(home / "roots" / identity, lambda draft: _fill(draft, library, python))
+    path = _once(home / "roots" / identity, lambda draft: _fill(draft, library, python, node))
     guest, version = _guest(home)
-    return Root(path, guest, python, f"{identity}-{version}")
+    return Root(path, guest, python, node, f"{identity}-{version}")
 
 
 def given(folder: Path) -> Root:
@@ -60,7 +62,7 @@ def given(folder: Path) -> Root:
     named = folder / "guest.python"
     guest, version = _guest(cache_folder())
     python = named.read_text().strip() if named.is_file() else "/usr/bin/python3"
-    return Root(folder, guest, python, f"{_digest(str(folder.resolve()).encode())}-{version}")
+    return Root(folder, guest, python, None, f"{_digest(str(folder.resolve()).encode())}-{version}")
 
 
 def _guest(home: Path) -> tuple[Path, str]:
@@ -98,19 +100,21 @@ def _once(path: Path, fill: Callable[[Path], None]) -> Path:
     return path
 
 
-def _fill(draft: Path, library: Path, python: str) -> None:
+def _fill(draft: Path, library: Path, python: str, node: Path | None) -> None:
     inner = draft / "python" / "lib" / library.name
     shutil.copytree(library, inner, ignore=shutil.ignore_patterns(*_SKIPPED), symlinks=True)
     binary = draft / python.lstrip("/")
     binary.parent.mkdir(parents=True)
     shutil.copy2(Path(sys.base_prefix) / "bin" / Path(python).name, binary)
     modules = [str(path) for path in inner.glob("lib-dynload/*.so")]
-    for needed in shared_libraries(str(binary), *modules):
+    for needed in shared_libraries(str(binary), *modules, *([str(node)] if node else [])):
         target = draft / needed.lstrip("/")
         if needed.startswith(str(sys.base_prefix)):
             target = draft / "python" / "lib" / Path(needed).name
         target.parent.mkdir(parents=True, exist_ok=True)
         shutil.copy2(needed, target)
+    (draft / "bin").mkdir()
+    (draft / NODE.lstrip("/")).touch()
     for name in ("tmp", "proc", "sys", "dev", "etc", "guest"):
         (draft / name).mkdir()
     (draft / "etc" / "passwd").write_text("root:x:0:0::/:/bin/false\n")

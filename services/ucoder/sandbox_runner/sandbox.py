@@ -40,6 +40,7 @@ class _Run:
     tests: list[list[str]]
     urgent: bool = False
     seed: int = 0
+    interpreter: tuple[str, ...] = ()
     finished: asyncio.Queue[Program | Exception] = field(default_factory=asyncio.Queue)
     cancelled: asyncio.Event = field(default_factory=asyncio.Event)
 
@@ -156,11 +157,11 @@ class Sandbox:
         programs = [
             Program(key, source, speech.nature(source), [None] * len(tests)) for key, source in enumerate(sources)
         ]
-        run = _Run(job.limits, tests)
+        run = _Run(job.limits, tests, interpreter=speech.interpreter)
 
         async def settle(some: list[Program]) -> list[Program]:
             if job.check_determinism and tests:
-                await self._repeat(some, tests, job.limits)
+                await self._repeat(some, tests, job.limits, speech.interpreter)
             return await trials.settle(some, positions)
 
         settling: set[asyncio.Task[list[Program]]] = set()
@@ -186,9 +187,16 @@ class Sandbox:
             for task in settling:
                 task.cancel()
 
-    async def _play(self, programs: list[Program], tests: list[list[str]], limits: Limits, seed: int = 0) -> None:
+    async def _play(
+        self,
+        programs: list[Program],
+        tests: list[list[str]],
+        limits: Limits,
+        seed: int = 0,
+        interpreter: tuple[str, ...] = (),
+    ) -> None:
         """Runs programs on tests at once, before everything that waits; their results are in them afterwards."""
-        run = _Run(limits, tests, urgent=True, seed=seed)
+        run = _Run(limits, tests, urgent=True, seed=seed, interpreter=interpreter)
         try:
             self._put(run, batches(programs, self._share))
             left = len(programs)
@@ -197,13 +205,15 @@ class Sandbox:
         finally:
             run.cancelled.set()
 
-    async def _repeat(self, programs: list[Program], tests: list[list[str]], limits: Limits) -> None:
+    async def _repeat(
+        self, programs: list[Program], tests: list[list[str]], limits: Limits, interpreter: tuple[str, ...]
+    ) -> None:
         """Runs programs again in cells with other hashes, random numbers and time, and marks what changes."""
         if not self._repeaters:
             self._repeaters = len(self._workers)
             self._workers += [asyncio.create_task(self._serve(None, 1)) for _ in range(self._repeaters)]
         again = [Program(one.key, one.source, one.nature, [None] * len(tests)) for one in programs]
-        await self._play(again, tests, limits, seed=1)
+        await self._play(again, tests, limits, 1, interpreter)
         for one, other in zip(programs, again, strict=True):
             one.doubt(other)
 
@@ -248,7 +258,7 @@ class Sandbox:
         self._number += 1
         batch.reports.clear()
         batch.stretch = max(batch.stretch, self._stretch)
-        frame = batch.frame(run.tests, run.limits, run.seed, self._number)
+        frame = batch.frame(run.tests, run.limits, run.seed, self._number, run.interpreter)
         running = asyncio.create_task(cell.run(frame, batch.reports.append))
         stopped = asyncio.create_task(run.cancelled.wait())
         try:

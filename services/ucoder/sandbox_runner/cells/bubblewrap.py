@@ -13,7 +13,7 @@ import shutil
 import subprocess
 from pathlib import Path
 
-from ucoder.sandbox_runner.isolation import Launch, Root
+from ucoder.sandbox_runner.isolation import NODE, Launch, Root
 from ucoder.sandbox_runner.rootfs import GUEST, environment, python_command
 
 NAME = "bubblewrap"
@@ -45,6 +45,7 @@ def launch(root: Root, name: str, folder: Path, platform: str, seed: int) -> Lau
             "--ro-bind",
             str(root.guest),
             GUEST,
+            *(("--ro-bind", str(root.node), NODE) if root.node else ()),
             "--dev",
             "/dev",
             "--remount-ro",

@@ -39,7 +39,7 @@ def launch(root: Root, name: str, folder: Path, platform: str, seed: int) -> Lau
     scratch.chmod(0o711)
     home = {"SCRATCH": str(scratch), "HOME": str(scratch), "LD_LIBRARY_PATH": f"{sys.base_prefix}/lib"}
     python = f"{sys.base_prefix}/bin/python{sys.version_info.major}.{sys.version_info.minor}"
-    here = Root(Path("/"), root.guest, python, root.version)
+    here = Root(Path("/"), root.guest, python, root.node, root.version)
     settings = [f"{key}={value}" for key, value in {**environment(seed), **home}.items()]
     command = ("/usr/bin/env", "-i", *settings, *python_command(here, str(root.guest)))
     return Launch(command, lambda: shutil.rmtree(scratch, ignore_errors=True), DRIFTS)

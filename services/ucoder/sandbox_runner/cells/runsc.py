@@ -12,7 +12,7 @@ import shutil
 import subprocess
 from pathlib import Path
 
-from ucoder.sandbox_runner.isolation import Launch, Root
+from ucoder.sandbox_runner.isolation import NODE, Launch, Root
 from ucoder.sandbox_runner.rootfs import GUEST, environment, python_command
 
 NAME = "runsc"
@@ -70,6 +70,10 @@ def specification(root: Root, seed: int) -> dict[str, object]:
         for path in ("/proc", "/sys", "/dev/shm")
     ]
     guest = {"destination": GUEST, "type": "bind", "source": str(root.guest), "options": ["ro", "bind"]}
+    node = [
+        {"destination": NODE, "type": "bind", "source": str(path), "options": ["ro", "bind"]}
+        for path in ([root.node] if root.node else [])
+    ]
     scratch = {
         "destination": "/tmp",
         "type": "tmpfs",
@@ -80,7 +84,7 @@ def specification(root: Root, seed: int) -> dict[str, object]:
         "ociVersion": "1.0.2",
         "root": {"path": str(root.path), "readonly": True},
         "hostname": "cell",
-        "mounts": [guest, *hidden, scratch],
+        "mounts": [guest, *node, *hidden, scratch],
         "process": {
             "user": {"uid": 0, "gid": 0},
             "cwd": "/",

@@ -74,6 +74,8 @@ class Cell:
             try:
                 job = json.loads(read_exactly(0, head["size"]))
                 self.become(head, folder, reports, reporting)
+                if head["interpreter"]:
+                    become_interpreter(head, job)
                 worker.main({**head, **job}, self.libraries, self.time)
             finally:
                 os._exit(70)
@@ -106,7 +108,8 @@ class Cell:
         os.setsid()
         os.chdir(folder)
         limits = head["limits"]
-        bound(resource.RLIMIT_AS, self.baseline + limits["memory_mb"] * (1 << 20))
+        if not head["interpreter"]:
+            bound(resource.RLIMIT_AS, self.baseline + limits["memory_mb"] * (1 << 20))
         bound(resource.RLIMIT_FSIZE, limits["file_size_mb"] * (1 << 20))
         bound(resource.RLIMIT_NOFILE, limits["open_files"])
         bound(resource.RLIMIT_CORE, 0)
@@ -115,6 +118,23 @@ class Cell:
             os.setresgid(self.uid, self.uid, self.uid)
             bound(resource.RLIMIT_NPROC, limits["processes"])
             os.setresuid(self.uid, self.uid, self.uid)
+
+
+def become_interpreter(head: dict[str, Any], job: dict[str, Any]) -> None:
+    """Another language's interpreter takes this fork over; the job waits on its standard input.
+
+    Its engine reserves far more address space than it uses, so memory is limited by the engine itself.
+    """
+    with open("job", "w+") as file:
+        json.dump({**head, **job}, file)
+        file.seek(0)
+        os.dup2(file.fileno(), 0)
+    os.unlink("job")
+    os.set_inheritable(worker.REPORT, True)
+    guest = __file__.rsplit("/", 1)[0]
+    command = [part.format(guest=guest) for part in head["interpreter"]]
+    command.insert(1, f"--max-old-space-size={head['limits']['memory_mb']}")
+    os.execv(command[0], command)
 
 
 def bound(which: int, value: int) -> None:

@@ -7,6 +7,7 @@ from ucoder.core import tame, test_cases
 from ucoder.core.tame import Nature
 from ucoder.core.test_cases import Plan, TestCase
 from ucoder.runtime.errors import Reject
+from ucoder.sandbox_runner.languages.javascript import JavaScript
 
 
 class Language(Protocol):
@@ -15,6 +16,10 @@ class Language(Protocol):
     @property
     def name(self) -> str:
         """As callers write it."""
+
+    @property
+    def interpreter(self) -> tuple[str, ...]:
+        """What a fork becomes to run a program; empty for the warm Python. `{guest}` is the folder of our files."""
 
     def read(self, test: TestCase, entry_point: str, compat: bool) -> Plan:
         """What a test runs inside and what is compared outside."""
@@ -28,6 +33,7 @@ class Python:
     """CPython, by the warm interpreter of the cell."""
 
     name: str = "python"
+    interpreter: tuple[str, ...] = ()
 
     def read(self, test: TestCase, entry_point: str, compat: bool) -> Plan:
         return test_cases.read(test, entry_point, compat)
@@ -36,7 +42,7 @@ class Python:
         return tame.nature(program)
 
 
-LANGUAGES: dict[str, Language] = {"python": Python()}
+LANGUAGES: dict[str, Language] = {one.name: one for one in (Python(), JavaScript())}
 
 
 def language(name: str) -> Language:

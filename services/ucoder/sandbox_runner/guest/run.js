@@ -1,0 +1,100 @@
+// Runs one JavaScript program on calls and reports what they returned: the untrusted side, as worker.py is for Python.
+// Values are written in the text form of core/values.py.
+'use strict';
+const fs = require('node:fs');
+const vm = require('node:vm');
+
+const job = JSON.parse(fs.readFileSync(0, 'utf8'));
+const limits = job.limits;
+const outputLimit = limits.output_kb * 1024;
+const MAX_DEPTH = 80;
+
+class TooLarge extends Error {}
+
+function report(message) {
+  const data = Buffer.from(JSON.stringify(message));
+  const frame = Buffer.alloc(4 + data.length);
+  frame.writeUInt32BE(data.length);
+  data.copy(frame, 4);
+  for (let at = 0; at < frame.length; ) at += fs.writeSync(3, frame, at);
+}
+
+function quoted(text) {
+  const escaped = JSON.stringify(text).slice(1, -1).replaceAll('\\"', '"').replaceAll("'", "\\'");
+  return `'${escaped.replaceAll('\\/', '/')}'`;
+}
+
+function number(value) {
+  if (Number.isNaN(value)) return 'nan';
+  if (!Number.isFinite(value)) return value > 0 ? 'inf' : '-inf';
+  if (Number.isInteger(value)) return BigInt(value).toString();
+  return String(value).replace('e+', 'e');
+}
+
+function canonical(value) {
+  const open = new Set();
+  let left = outputLimit;
+  const spend = (text) => {
+    left -= text.length;
+    if (left < 0) throw new TooLarge();
+    return text;
+  };
+  const write = (item, depth) => {
+    if (item === null || item === undefined) return spend('None');
+    if (typeof item === 'boolean') return spend(item ? 'True' : 'False');
+    if (typeof item === 'number') return spend(number(item));
+    if (typeof item === 'bigint') return spend(item.toString());
+    if (typeof item === 'string') return spend(quoted(item));
+    const kind = Object.prototype.toString.call(item).slice(8, -1);
+    if (typeof item !== 'object' || !['Array', 'Set', 'Map', 'Object'].includes(kind)) return spend(`<${kind}>`);
+    if (depth >= MAX_DEPTH) return spend('<deep>');
+    if (open.has(item)) return spend('<cycle>');
+    open.add(item);
+    const each = (items) => Array.from(items, (one) => (spend(', '), write(one, depth + 1)));
+    const pairs = (items) => Array.from(items, ([key, one]) => `${write(key, depth + 1)}: ${write(one, depth + 1)}`);
+    let text;
+    if (kind === 'Array') text = `[${each(item).join(', ')}]`;
+    else if (kind === 'Set') text = item.size ? `{${each(item).sort().join(', ')}}` : 'set()';
+    else text = `{${pairs(kind === 'Map' ? item : Object.entries(item)).sort().join(', ')}}`;
+    open.delete(item);
+    return text;
+  };
+  return write(value, 0);
+}
+
+function run(code, call) {
+  const started = process.hrtime.bigint();
+  let status = 'ok';
+  let text = '';
+  try {
+    const timeout = Math.max(1, Math.round(limits.cpu_seconds * 1000));
+    const silent = { log() {}, error() {}, warn() {}, info() {} };
+    const context = vm.createContext({ console: silent, require, Buffer, setTimeout, clearTimeout, structuredClone });
+    code.runInContext(context, { timeout });
+    text = canonical(vm.runInContext(call, context, { timeout }));
+  } catch (error) {
+    status = 'exception';
+    if (error instanceof TooLarge) status = 'output_limit';
+    else if (error && error.code === 'ERR_SCRIPT_EXECUTION_TIMEOUT') status = 'timeout_cpu';
+    else if (error && error.name === 'RangeError' && /memory|length/.test(error.message)) status = 'out_of_memory';
+    else text = `!${(error && error.name) || 'Error'}: ${String((error && error.message) || error).slice(0, 300)}`;
+  }
+  return [status, text, Number(process.hrtime.bigint() - started) / 1e9];
+}
+
+const [[index, source]] = job.programs;
+let timeouts = 0;
+let code = null;
+let failed = null;
+try {
+  code = new vm.Script(source, { filename: 'program' });
+} catch (error) {
+  failed = ['exception', `!${error.name}: ${error.message}`, 0];
+}
+for (let test = job.first; test < job.tests.length; test++) {
+  let result = failed;
+  if (code) result = timeouts >= limits.give_up_after_timeouts ? ['abandoned', '', 0] : run(code, job.tests[test][1]);
+  timeouts += result[0] === 'timeout_cpu';
+  report({ program: index, test, result, peak_kb: 0 });
+}
+process.exit(0);
