@@ -138,13 +138,13 @@ async def test_a_stream_ends_when_the_rest_cannot_change_the_answer(stub) -> Non
 
 
 async def test_a_partial_answer_comes_before_the_deadline_and_says_so(stub) -> None:
-    agreeing = [RIGHT.replace("x * 2", f"x * 2 + {n} - {n}") for n in range(45)]
+    agreeing = [RIGHT.replace("x * 2", f"x * 2 + {n} - {n}") for n in range(100)]
     programs = [*agreeing, *(LOOPS.replace("pass", f"x = {n}") for n in range(60))]
     await stub.Select(asked([RIGHT]))  # a cell that was cancelled starts anew
     answer = await stub.Select(asked(programs, partial_seconds=60), timeout=6)
     assert answer.stopped == "partial"
-    assert 40 <= answer.finished < 105
-    assert answer.verdict.selected < 45
+    assert 40 <= answer.finished < 160
+    assert answer.verdict.selected < 100
     assert answer.change > 0
     members = sorted(member for cluster in answer.verdict.clusters for member in cluster.members)
     assert len(members) == answer.finished

@@ -1,0 +1,154 @@
+"""The Python client: its own examples, its retries, TLS and tokens, and rewards as TRL and verl ask for them."""
+
+import doctest
+import itertools
+import time
+from collections.abc import Iterator
+from concurrent import futures
+from contextlib import contextmanager
+from typing import Any
+
+import grpc
+import pytest
+
+import ucoder.client.awaiting
+import ucoder.client.blocking
+from ucoder.client import AsyncClient, Client, Row
+from ucoder.client.rewards import trl_reward, verl_batch_score
+from ucoder.runtime.errors import Misconfigured, Overloaded, Reject, Retry
+from ucoder.v1 import consensus_pb2, consensus_pb2_grpc
+
+PROMPT = 'def add(a: int, b: int) -> int:\n    """The sum.\n\n    >>> add(1, 2)\n    3\n    """\n'
+RIGHT, ALSO_RIGHT, WRONG = "    return a + b\n", "    return b + a\n", "    return a - b\n"
+
+
+@pytest.mark.parametrize("module", [ucoder.client.blocking, ucoder.client.awaiting])
+def test_the_examples_in_the_docstrings_hold(module: Any, served: str) -> None:
+    finder, runner = doctest.DocTestFinder(), doctest.DocTestRunner()
+    found = [test for test in finder.find(module, globs={"address": served}) if test.examples]
+    assert found
+    for test in found:
+        runner.run(test)
+    assert runner.summarize().failed == 0
+
+
+def test_a_stream_ends_with_the_final_answer(served: str) -> None:
+    programs = ["def f(x):\n    return x + 1"] * 3 + ["def f(x):\n    while True: pass"]
+    with Client(served) as client:
+        answers = list(client.select_stream(programs, ["f(1)", "f(2)"], cpu_seconds=0.2))
+    assert [answer.final for answer in answers] == [False] * (len(answers) - 1) + [True]
+    assert answers[-1].program == programs[0]
+
+
+async def test_the_awaiting_client_streams_and_clusters(served: str) -> None:
+    async with AsyncClient(served) as client:
+        answers = [answer async for answer in client.select_stream(["def f(x): return x"], ["f(1)"])]
+        assert answers[-1].verdict.selected == 0
+        verdict = await client.cluster([Row(["passed"], ["2"]), Row(["failed"], ["1"])], ["assert f(1) == 2"])
+        assert verdict.selected == 0
+        with pytest.raises(Reject, match="programs: required"):
+            await client.select([])
+
+
+def test_scripts_are_tested_by_what_they_print(served: str) -> None:
+    with Client(served) as client:
+        answer = client.select(["print(input() * 2)", "print(2)"], [("ab", "abab"), ("c", "cc")])
+    assert answer.program == "print(input() * 2)"
+
+
+class Unwell(consensus_pb2_grpc.ConsensusServiceServicer):
+    """Refuses some calls, and notes when each came and with what token."""
+
+    def __init__(self, statuses: list[grpc.StatusCode]) -> None:
+        self.statuses = itertools.chain(statuses, itertools.repeat(None))
+        self.seen: list[tuple[float, str]] = []
+
+    def Select(self, request: consensus_pb2.SelectRequest, context: Any) -> consensus_pb2.SelectResponse:  # noqa: N802
+        self.seen.append((time.monotonic(), dict(context.invocation_metadata()).get("authorization", "")))
+        status = next(self.statuses)
+        if status is not None:
+            context.abort(status, "not now")
+        return consensus_pb2.SelectResponse(verdict=consensus_pb2.Verdict(selected=0))
+
+
+@contextmanager
+def unwell(*statuses: grpc.StatusCode) -> Iterator[tuple[str, Unwell]]:
+    servicer = Unwell(list(statuses))
+    server = grpc.server(futures.ThreadPoolExecutor(2))
+    consensus_pb2_grpc.add_ConsensusServiceServicer_to_server(servicer, server)
+    port = server.add_insecure_port("127.0.0.1:0")
+    server.start()
+    try:
+        yield f"127.0.0.1:{port}", servicer
+    finally:
+        server.stop(None).wait()
+
+
+def test_what_may_pass_is_tried_again_after_growing_pauses() -> None:
+    passing = (grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.RESOURCE_EXHAUSTED)
+    with unwell(*passing) as (address, servicer), Client(address, token="secret-of-alice") as client:
+        assert client.select(["x" * 3_000_000]).program == "x" * 3_000_000  # larger than gRPC's own retry buffer
+    times = [when for when, _ in servicer.seen]
+    assert len(times) == 3
+    assert times[2] - times[1] > 0.5 > 0.2 < times[1] - times[0]
+    assert {token for _, token in servicer.seen} == {"Bearer secret-of-alice"}
+
+
+@pytest.mark.parametrize(
+    ("status", "kind", "calls"),
+    [
+        (grpc.StatusCode.RESOURCE_EXHAUSTED, Overloaded, 2),
+        (grpc.StatusCode.UNAVAILABLE, Retry, 2),
+        (grpc.StatusCode.INVALID_ARGUMENT, Reject, 1),
+        (grpc.StatusCode.UNAUTHENTICATED, Misconfigured, 1),
+        (grpc.StatusCode.INTERNAL, Retry, 1),
+    ],
+)
+def test_what_stays_is_an_error_by_whose_fault_it_is(status: grpc.StatusCode, kind: type, calls: int) -> None:
+    with unwell(*[status] * 9) as (address, servicer), Client(address, attempts=2) as client:
+        with pytest.raises(kind, match="not now"):
+            client.select(["x"])
+        assert len(servicer.seen) == calls
+
+
+def test_nobody_there_is_the_world_s_fault_and_comes_within_the_deadline() -> None:
+    with Client("127.0.0.1:9", attempts=1, seconds=5) as client, pytest.raises(Retry):
+        client.select(["x"])
+
+
+def conversation(prompt: str) -> list[dict[str, str]]:
+    return [{"role": "user", "content": prompt}]
+
+
+def test_trl_calls_the_reward_with_prompts_completions_and_columns(served: str) -> None:
+    """As GRPOTrainer does: all by name, completion ids and dataset columns beside them."""
+    with Client(served) as client:
+        reward = trl_reward(client, inputs=12)
+        completions = [RIGHT, ALSO_RIGHT, WRONG, f"```python\n{PROMPT}{RIGHT}```", "I cannot.", RIGHT]
+        columns = {"completion_ids": [[1]] * 6, "trainer_state": None, "log_extra": None, "level": ["a"] * 6}
+        assert reward(prompts=[PROMPT] * 6, completions=completions, **columns) == [1.0, 1.0, 0.0, 1.0, 0.0, 1.0]
+        spoken = [[{"role": "assistant", "content": completion}] for completion in completions[:3]]
+        rewards = reward(prompts=[conversation(PROMPT)] * 3, completions=spoken, completion_ids=[[1]] * 3)
+        assert rewards == [1.0, 1.0, 0.0]
+        tested = trl_reward(client, kind="passing", tests="asserts")
+        asserts = [["assert add(1, 0) == 1", "assert add(1, 2) == 3"]] * 3
+        assert tested(prompts=[PROMPT] * 3, completions=completions[:3], asserts=asserts) == [1.0, 1.0, 0.5]
+        assert reward.__name__ == "ucoder_reward"  # what TRL logs it by
+        assert reward(prompts=["Say hello."] * 2, completions=["Hello.", "Hi."]) == [0.0, 0.0]
+
+
+def test_verl_calls_the_score_with_a_batch(served: str) -> None:
+    """As its batch reward manager does: four lists by name, in any order of prompts."""
+    other = PROMPT.replace("add", "plus")
+    with Client(served) as client:
+        compute_score = verl_batch_score(client, inputs=12)
+        truth = "assert add(2, 2) == 4\nassert add(1, 3) == 4"
+        asked = [PROMPT, conversation(other), PROMPT, other, other]
+        scores = compute_score(
+            data_sources=["ours"] * 5,
+            solution_strs=[RIGHT, WRONG, ALSO_RIGHT, RIGHT, RIGHT],
+            ground_truths=[truth, None, truth, None, []],
+            extra_infos=[{"prompt": prompt} for prompt in asked],
+            reward_weight=1.0,
+        )
+    assert scores == [1.0, 0.0, 1.0, 1.0, 1.0]
