@@ -1,6 +1,6 @@
 """Whether the default strategy's confidence means what it says: fitted on some tasks, judged on others."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -15,15 +15,17 @@ from ucoder.core.calibration import (
     fit,
     reliability,
 )
-from ucoder.core.confidence import of_programs
-from ucoder.core.matrix import Floats, Matrix
+from ucoder.core.confidence import FITTED, of_programs
+from ucoder.core.matrix import Bools, Floats, Matrix
 from ucoder.core.selection import select
 from ucoder.core.selection.evidence import log_odds
 
-FOLDS = 10
-RESAMPLES = 4
-"""Halved copies of every task that the map is fitted on beside the task itself, so that it also holds for fewer
-programs and tests; together they weigh as much as it."""
+FOLDS, DRAWS = 10, 20
+SMALLER = ((0.5, 0.6), (0.32, 1.0), (0.25, 0.3), (0.125, 0.3))
+"""Shares of the programs and of the tests that are kept in smaller copies of every task. The map is fitted on these
+beside the task itself, so that it also holds for fewer programs and tests."""
+COPIES = 4
+"""Of each size; together they weigh as much as the task itself."""
 
 
 @dataclass(frozen=True)
@@ -52,30 +54,43 @@ class _Cases:
 
 
 def honesty(tasks: Sequence[Task]) -> Honesty:
-    """Ten-fold cross-validation by task, the folds drawn once with a fixed seed."""
+    """Ten-fold cross-validation by task, the folds drawn twenty times; figures are means over the draws."""
     cases = _cases(tasks)
-    own = np.flatnonzero(cases.weight == 1)
-    fold = np.random.default_rng(0).permutation(len(tasks)) % FOLDS
-    confidence = np.zeros(len(tasks))
-    for number in range(FOLDS):
-        apart = fold[cases.task.astype(np.int64)] == number
-        trained = fit(cases.features[~apart], cases.right[~apart], cases.weight[~apart])
-        judged = own[apart[own]]
-        confidence[cases.task[judged].astype(np.int64)] = trained.probability(cases.features[judged])
-    right = np.zeros(len(tasks))
-    right[cases.task[own].astype(np.int64)] = cases.right[own]
-    shipped = np.array([select(task.matrix).confidence for task in tasks])
-    better = confidence[right == 1][:, None] - confidence[right == 0][None, :]
+    own = cases.weight == 1
+    right = cases.right[own]
+    draws = [_held_out(cases, own, seed) for seed in range(DRAWS)]
+    pooled, truths = np.concatenate(draws), np.tile(right, DRAWS)
+    shipped = FITTED.probability(cases.features[own])
     return Honesty(
-        error_5_bins=expected_calibration_error(confidence, right, 5),
-        chance_5_bins=chance_level(confidence, 5),
-        error_10_bins=expected_calibration_error(confidence, right, 10),
-        chance_10_bins=chance_level(confidence, 10),
+        error_5_bins=_mean(expected_calibration_error(p, right, 5) for p in draws),
+        chance_5_bins=_mean(chance_level(p, 5, draws=50) for p in draws),
+        error_10_bins=_mean(expected_calibration_error(p, right, 10) for p in draws),
+        chance_10_bins=_mean(chance_level(p, 10, draws=50) for p in draws),
         error_shipped=expected_calibration_error(shipped, right, 5),
-        auc=float(((better > 0) + 0.5 * (better == 0)).mean()) if better.size else float("nan"),
-        coverage=coverage_at_precision(confidence, right),
-        reliability=tuple(reliability(confidence, right, 5)),
+        auc=_mean(_auc(p, right) for p in draws),
+        coverage=_mean(coverage_at_precision(p, right) for p in draws) * len(right) / len(tasks),
+        reliability=tuple(reliability(pooled, truths, 5)),
     )
+
+
+def _held_out(cases: _Cases, own: Bools, seed: int) -> Floats:
+    """Confidence of every whole task from a map fitted without the tasks of its fold."""
+    fold = (np.random.default_rng(seed).permutation(int(cases.task.max()) + 1) % FOLDS)[cases.task.astype(np.int64)]
+    confidence = np.zeros(len(fold))
+    for number in range(FOLDS):
+        apart = fold == number
+        trained = fit(cases.features[~apart], cases.right[~apart], cases.weight[~apart])
+        confidence[apart] = trained.probability(cases.features[apart])
+    return confidence[own]
+
+
+def _auc(confidence: Floats, right: Floats) -> float:
+    better = confidence[right == 1][:, None] - confidence[right == 0][None, :]
+    return float(((better > 0) + 0.5 * (better == 0)).mean()) if better.size else float("nan")
+
+
+def _mean(values: Iterable[float]) -> float:
+    return float(np.mean(list(values)))
 
 
 def fitted_map(tasks: Sequence[Task]) -> Calibration:
@@ -85,17 +100,17 @@ def fitted_map(tasks: Sequence[Task]) -> Calibration:
 
 
 def _cases(tasks: Sequence[Task]) -> _Cases:
-    """Features of the winner of every task and of its halved copies; tasks without a winner are left out."""
+    """Features of the winner of every task and of its smaller copies; tasks without a winner are left out."""
     features, right, number, weight = [], [], [], []
     rng = np.random.default_rng(1)
     for at, task in enumerate(tasks):
         n, m = task.matrix.shape
-        everything = (np.arange(n), np.arange(m))
-        halves = [
-            (rng.choice(n, max(1, n // 2), replace=False), rng.choice(m, -(-m // 2), replace=False))
-            for _ in range(RESAMPLES)
+        parts = [(np.arange(n), np.arange(m))] + [
+            (rng.choice(n, max(1, int(n * few)), replace=False), rng.choice(m, int(np.ceil(m * some)), replace=False))
+            for few, some in SMALLER
+            for _ in range(COPIES)
         ]
-        for copy, (programs, tests) in enumerate([everything, *halves]):
+        for copy, (programs, tests) in enumerate(parts):
             matrix = task.matrix.take(programs, tests)
             found = _winner_features(matrix)
             if found is not None:
@@ -103,7 +118,7 @@ def _cases(tasks: Sequence[Task]) -> _Cases:
                 features.append(row)
                 right.append(task.right[programs[winner]])
                 number.append(float(at))
-                weight.append(1.0 if copy == 0 else 1.0 / RESAMPLES - 1e-9)
+                weight.append(1.0 if copy == 0 else 1.0 / COPIES)
     return _Cases(np.array(features), np.array(right), np.array(number), np.array(weight))
 
 
@@ -113,4 +128,4 @@ def _winner_features(matrix: Matrix) -> tuple[int, Floats] | None:
         return None
     total = float(matrix.multiplicity.sum())
     odds = log_odds(np.array([chosen.clusters[0].share * total]), total)
-    return chosen.winner, of_programs(odds, matrix.traits, np.array([chosen.winner]))[0]
+    return chosen.winner, of_programs(odds, matrix.traits, np.array([chosen.winner]), total)[0]
