@@ -4,6 +4,7 @@ import ast
 import itertools
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Protocol
 
 import numpy as np
@@ -22,8 +23,15 @@ NONE = -1
 
 OUTCOMES = tuple(Outcome)
 _CODES = {outcome: code for code, outcome in enumerate(OUTCOMES)}
-_SILENT = [_CODES[o] for o in (Outcome.INFRA_ERROR, Outcome.NONDETERMINISTIC, Outcome.UNSUPPORTED)]
-_COMPLETED = [_CODES[o] for o in (Outcome.PASSED, Outcome.FAILED, Outcome.RETURNED)]
+
+
+def _where(*outcomes: Outcome) -> Bools:
+    """A table from codes to membership, for `table[codes]`."""
+    return np.isin(np.arange(len(OUTCOMES)), [_CODES[outcome] for outcome in outcomes])
+
+
+_VOTES = ~_where(Outcome.INFRA_ERROR, Outcome.NONDETERMINISTIC, Outcome.UNSUPPORTED)
+_COMPLETED = _where(Outcome.PASSED, Outcome.FAILED, Outcome.RETURNED)
 
 
 class Written(Protocol):
@@ -102,27 +110,27 @@ class Matrix:
         n, m = self.outcomes.shape
         return n, m
 
-    @property
+    @cached_property
     def voting(self) -> Bools:
         """(N, M) cells that may be counted: our own errors, flaky and incomparable results are silent."""
-        return ~np.isin(self.outcomes, _SILENT)
+        return np.asarray(_VOTES[self.outcomes])
 
-    @property
+    @cached_property
     def passed(self) -> Bools:
         """(N, M) tests passed."""
         return np.equal(self.outcomes, _CODES[Outcome.PASSED])
 
-    @property
+    @cached_property
     def failed(self) -> Bools:
         """(N, M) tests whose expected value was not met."""
         return np.equal(self.outcomes, _CODES[Outcome.FAILED])
 
-    @property
+    @cached_property
     def completed(self) -> Bools:
         """(N, M) calls that ended normally, whatever they returned."""
-        return np.isin(self.outcomes, _COMPLETED)
+        return np.asarray(_COMPLETED[self.outcomes])
 
-    @property
+    @cached_property
     def infra(self) -> Bools:
         """(N, M) cells we failed to run."""
         return np.equal(self.outcomes, _CODES[Outcome.INFRA_ERROR])

@@ -16,7 +16,8 @@ def bits(m: Matrix) -> Ints:
 def outputs(m: Matrix) -> Ints:
     """(N, M) the output's code; a cell without output is its outcome (stdin tests, blocks of asserts, time-outs)."""
     seen = np.where(m.outputs != NONE, m.outputs, SILENT - 1 - m.outcomes.astype(np.int32))
-    return np.where(m.voting, seen, SILENT).astype(np.int32)
+    seen[~m.voting] = SILENT
+    return seen
 
 
 def observations(m: Matrix) -> tuple[Ints, Ints]:

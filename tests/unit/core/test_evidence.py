@@ -80,7 +80,7 @@ def test_without_tests_the_commonest_tree_wins() -> None:
 def test_confidence_is_the_fitted_map_of_the_winner() -> None:
     m = drawn(["PP"] * 3 + ["FF"], programs=[SHORT] * 4)
     nodes = m.traits.nodes[0]
-    features = np.array([[1.0, log(3.5 / 1.5), log(nodes), log1p(USUAL_WORDS)]])
+    features = np.array([[1.0, log(3.5 / 1.5), log(nodes), log1p(USUAL_WORDS), log(4)]])
     chosen = select(m)
     assert chosen.confidence == pytest.approx(float(FITTED.probability(features)[0]))
     gap = chosen.clusters[0].score - chosen.clusters[1].score
@@ -93,6 +93,15 @@ def test_agreement_makes_sure() -> None:
         return select(drawn(["RR"] * 20, outputs=outputs, programs=[LONG] * 20)).confidence
 
     assert confidence(6) < confidence(12) < confidence(20)
+
+
+def test_more_samples_make_surer_up_to_what_was_fitted() -> None:
+    def confidence(samples: int) -> float:
+        rows = ["PP"] * (samples // 2) + ["FF"] * (samples // 2)
+        return select(drawn(rows, programs=[LONG] * len(rows))).confidence
+
+    assert confidence(8) < confidence(64)
+    assert confidence(128) == pytest.approx(confidence(1024), abs=0.001)
 
 
 def test_a_long_task_and_a_short_program_make_unsure() -> None:

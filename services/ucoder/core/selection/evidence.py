@@ -4,9 +4,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ucoder.core.clustering import Labels, cluster, weights_by_label
+from ucoder.core.clustering import Labels, cluster, first_members, weights_by_label
 from ucoder.core.confidence import FITTED, of_programs
-from ucoder.core.matrix import NONE, Bools, Floats, Matrix
+from ucoder.core.matrix import NONE, Bools, Floats, Ints, Matrix
 from ucoder.core.selection.ballot import Ballot, Options
 from ucoder.core.signatures import SILENT, agreement, observations
 from ucoder.core.traits import typicality
@@ -67,10 +67,11 @@ def clusters(m: Matrix) -> Labels:
 
 def beyond_share(m: Matrix, labels: Labels, options: EvidenceOptions) -> Floats:
     """(K,) the four evidences that do not grow with a cluster's size alone."""
+    seen, columns = observations(m)
     evidence: Floats = (
         options.passes * np.log1p(_largest(labels, _weighed_passes(m)))
-        + options.agreement * _mean(labels, _agreement(m), m)
-        - options.constant * _constant(m, labels)
+        + options.agreement * _mean(labels, _agreement(m, seen, columns), m)
+        - options.constant * _constant(m, labels, columns)
         + options.simplicity * complexity(m, labels)
     )
     return evidence
@@ -93,25 +94,23 @@ def _weighed_passes(m: Matrix) -> Floats:
     return np.asarray(m.passed @ np.sqrt(m.test_counts), dtype=np.float64)
 
 
-def _agreement(m: Matrix) -> Floats:
+def _agreement(m: Matrix, seen: Ints, columns: Ints) -> Floats:
     """(N,) mean over the inputs that count of the share of samples with equal output; failed calls agree with none."""
-    seen, columns = observations(m)
     finished = np.where(m.completed[:, columns], seen, SILENT)
     counted = np.maximum(1, m.voting[:, columns].sum(axis=1))
     weights = m.multiplicity / m.multiplicity.sum()
     return np.asarray(agreement(finished, weights).sum(axis=1) / counted)
 
 
-def _constant(m: Matrix, labels: Labels) -> Floats:
+def _constant(m: Matrix, labels: Labels, columns: Ints) -> Floats:
     """(K,) 1 for clusters whose first program returns one and the same text on all of at least four inputs."""
-    columns = observations(m)[1]
     found = np.zeros(int(labels.max()) + 1)
     if len(columns) < FEWEST_INPUTS:
         return found
-    answered = (m.outputs != NONE) & m.completed
-    for k, i in zip(*np.unique(labels, return_index=True), strict=True):
+    for k, i in enumerate(first_members(labels).tolist()):
+        answered = columns[(m.outputs[i, columns] != NONE) & m.completed[i, columns]]
         first = None
-        for j in columns[answered[i, columns]]:
+        for j in answered.tolist():
             text = m.texts[m.inputs[j]][m.outputs[i, j]]
             if first is not None and text != first:
                 break
@@ -138,7 +137,8 @@ def _confidences(m: Matrix, labels: Labels, scores: Floats, odds: Floats, liking
         return np.zeros(len(scores))
     members = np.flatnonzero(labels == best)
     chosen = members[np.argmax(liking[members])]
-    probability = FITTED.probability(of_programs(odds[best : best + 1], m.traits, chosen[None]))[0]
+    features = of_programs(odds[best : best + 1], m.traits, chosen[None], float(m.multiplicity.sum()))
+    probability = FITTED.probability(features)[0]
     return np.asarray(probability * np.exp(scores - scores[best]))
 
 
@@ -152,9 +152,9 @@ def _posterior(scores: Floats) -> Floats:
 def _passes(m: Matrix, labels: Labels) -> Floats:
     """(K, M) 1 where a cluster passes the test, or returns on it where nothing is expected."""
     fine = m.passed | (m.completed & ~_asserts(m))
-    rows = np.zeros((int(labels.max()) + 1, m.shape[1]))
-    np.maximum.at(rows, labels, fine.astype(np.float64))
-    return rows
+    order = np.argsort(labels, kind="stable")
+    starts = np.searchsorted(labels[order], np.arange(int(labels.max()) + 1))
+    return np.logical_or.reduceat(fine[order], starts, axis=0).astype(np.float64)
 
 
 def _asserts(m: Matrix) -> Bools:
