@@ -51,7 +51,8 @@ async def running(conf: Path) -> AsyncIterator[dict[str, list[str]]]:
                 await asyncio.sleep(0.05)
         yield json.loads(text)
     finally:
-        process.terminate()
+        with contextlib.suppress(ProcessLookupError):
+            process.terminate()
         await process.wait()
 
 

@@ -1,0 +1,64 @@
+"""deploy/nats_accounts.py on the chart's own server: each service has its rights and no more."""
+
+import asyncio
+import runpy
+from pathlib import Path
+
+import pytest
+from nats.errors import TimeoutError as NatsTimeout
+from nats.js import JetStreamContext
+
+from ucoder.flow import SERVICES, arrows_of
+from ucoder.runtime.bus import Bus
+from ucoder.runtime.run_states import RunStates
+from ucoder.runtime.settings import Settings
+from ucoder.v1 import artifacts_pb2 as pb
+
+from .chart import ROOT
+from .test_bus import configuration, running
+
+pytest.importorskip("nkeys", reason="nats-py needs nkeys for credentials files")
+
+
+async def greeting(url: str) -> bytes:
+    """What the server answers to somebody without credentials."""
+    reader, writer = await asyncio.open_connection("127.0.0.1", int(url.rpartition(":")[2]))
+    writer.write(b'CONNECT {"verbose":false}\r\nPING\r\n')
+    try:
+        return await asyncio.wait_for(reader.read(), 10)
+    finally:
+        writer.close()
+        await writer.wait_closed()
+
+
+async def test_each_service_can_do_its_work_and_nothing_else(tmp_path: Path) -> None:
+    account = runpy.run_path(str(ROOT / "deploy" / "nats_accounts.py"))["write"](tmp_path / "auth")
+    assert account.startswith("A")
+    assert {path.stat().st_mode & 0o077 for path in (tmp_path / "auth").iterdir()} == {0}
+    conf = configuration("defaults", tmp_path)
+    conf.write_text(conf.read_text() + "include auth/auth.conf\n")  # as it stands where credentialsSecret is set
+    async with running(conf) as addresses:
+        url = addresses["nats"][0]
+        assert b"Authorization Violation" in await greeting(url)
+        for service in SERVICES:
+            credentials = tmp_path / "auth" / f"{service.replace('_', '-')}.creds"
+            bus = await Bus.connect(Settings(nats_url=url, nats_credentials=credentials))
+            states = await RunStates.open(bus)
+            await states.begin(f"run-{service}")
+            assert (await states.get(f"run-{service}")).state == "running"
+            for arrow in arrows_of(service):
+                name = f"000-{SERVICES.index(service):06d}"
+                assert await bus.publish(
+                    pb.Ref(kind=arrow.product, run="r", name=f"{name}.{arrow.name}", sha256="0" * 64)
+                )
+                await bus.jetstream.pull_subscribe_bind(arrow.name, "UCODER")
+                await bus.client.flush()
+            if service == "sandbox_runner":
+                forged = JetStreamContext(bus.client, timeout=1)
+                with pytest.raises(NatsTimeout):  # what NATS does to a denied request is leave it unanswered
+                    await forged.publish("ucoder.checkpoint.r.666", b"{}")
+                with pytest.raises(NatsTimeout):
+                    await forged.purge_stream("UCODER")
+                with pytest.raises(NatsTimeout):
+                    await forged.delete_consumer("UCODER", "brief_to_problem")
+            await bus.close()
