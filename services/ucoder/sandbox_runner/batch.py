@@ -116,11 +116,9 @@ class Batch:
                 one.restart()
                 again.append(self._slower([one], ending))
         left = [one for one in self.programs if not one.done and all(one not in batch.programs for batch in again)]
-        if left:
-            culprit, *others = left
-            again.append(Batch([culprit], shared=False))
-            again += [Batch(others, shared=True)] if others else []
-        return again
+        if left and not (ending.why == "exit" and ending.status == 0):
+            again.append(Batch([left.pop(0)], shared=False))
+        return [*again, Batch(left, shared=True)] if left else again
 
     def _settle_alone(self, ending: Ending, limits: Limits, starved: bool) -> list["Batch"]:
         program = self.programs[0]
@@ -152,7 +150,8 @@ class Batch:
 def _death(ending: Ending) -> str:
     if ending.why in _WAITED:
         return ending.why
-    return "output_limit" if ending.why == "talk" or ending.status & 0x7F == 25 else "crashed"
+    too_large_a_file = 25
+    return "output_limit" if ending.status & 0x7F == too_large_a_file else "crashed"
 
 
 def batches(programs: list[Program], share: bool = True) -> list[Batch]:

@@ -61,7 +61,10 @@ class Sandbox:
 
     def __init__(self, kind: kinds.Kind, root: Root, folder: Path, queue: int, share_forks: bool, cache: int) -> None:
         self.isolation = kind.name
-        self._kind, self._root, self._folder, self._share = kind, root, folder, share_forks
+        """The kind of boundary around the cells."""
+        self.folder = folder
+        """Where the cells keep what they need on this machine; gone afterwards."""
+        self._kind, self._root, self._share = kind, root, share_forks
         self._cache = RowCache(cache, f"{kind.name} {root.version}")
         self._most, self._waiting, self._number = queue, 0, 0
         self._stretch = 1.0
@@ -224,8 +227,8 @@ class Sandbox:
 
     async def _start(self, seed: int) -> Cell:
         self._number += 1
-        name = f"{self._folder.name}-{self._number}"
-        launch = await asyncio.to_thread(self._kind.launch, self._root, name, self._folder, seed)
+        name = f"{self.folder.name}-{self._number}"
+        launch = await asyncio.to_thread(self._kind.launch, self._root, name, self.folder, seed)
         return await Cell.start(launch)
 
     async def _serve(self, cell: Cell | None, seed: int) -> None:

@@ -24,6 +24,8 @@ from ucoder.sandbox_runner.guest.clock import FixedTime
 from ucoder.sandbox_runner.guest.steps import Player
 
 TICK = 0.01
+LONGEST = 0.7
+"""Seconds after which a shared fork takes no further program."""
 _ADDRESS = re.compile(r"\b0x[0-9a-f]{6,}\b")
 
 
@@ -241,7 +243,10 @@ def main(job: dict[str, Any], libraries: state.Libraries, fixed: FixedTime) -> N
     """Runs the programs of one job, then ends this process without running what a program may have left for the end."""
     runner = Runner(job)
     switches = state.switches() if job["shared"] else {}
+    started = time.monotonic()
     for index, source, stateless in job["programs"]:
+        if job["shared"] and time.monotonic() - started > LONGEST:
+            break  # the others share another fork, so that what is finished need not wait for them
         fixed.restart()
         runner.run(index, source, stateless, job["first"])
         if job["shared"]:
