@@ -13,7 +13,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from .corpus import solver, stated
+from .corpus import LONGEST_VALUE, solver, stated
 from .problem import DOMAINS, Problem, invent
 from .solutions import reference_body
 from .splits import is_held_out
@@ -23,7 +23,6 @@ BENCHMARK = FOLDER / "benchmark.jsonl.gz"
 DEV = FOLDER / "dev.jsonl.gz"
 SIZES = {"benchmark": 160, "dev": 80}
 HIDDEN_INPUTS = 24
-LONGEST_VALUE = 72
 DIFFICULTIES = {"seen": (0.30, 0.30, 0.20, 0.12, 0.08), "held_out": (0.0, 0.38, 0.32, 0.20, 0.10)}
 
 Task = dict[str, Any]

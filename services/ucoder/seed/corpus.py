@@ -9,32 +9,37 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
+from ucoder.models.prompts import Prompts
+
 from .problem import DOMAINS, Problem, invent
-from .prompts import render
 from .solutions import reference_body, written_body
 from .splits import is_held_out
 
-MIX = {"problem": 12, "rating": 3, "skeleton": 5, "tests": 14, "solution": 66}
-"""Stage -> percent of documents. Solutions need the most: below two thirds they are not learned."""
+PROFILE = "seed"
+MIX = {"problem": 32, "rating": 4, "skeleton": 4, "tests": 12, "solution": 48}
+"""Stage -> percent of documents; a solution document holds three solutions. Problems need many: they have the most
+to say, and a problem with one wrong word is lost."""
 DIFFICULTY_WEIGHTS = (0.20, 0.25, 0.25, 0.20, 0.10)
-MYTH_RATE = 0.50
+SOLUTIONS_PER_DOCUMENT = 3
+MYTH_RATE = 0.40
 SLIP_RATE = 0.24
 WRONG_VALUE_RATE = 0.10
 TESTS_PER_DOCUMENT = 6
-LONGEST_VALUE = 72
+LONGEST_VALUE = 48
 
 
 @dataclass(frozen=True)
 class Document:
     stage: str
     prompt: str
-    completion: str
+    completions: tuple[str, ...]
 
 
-def documents(seed: int, myth_rate: float = MYTH_RATE, slip_rate: float = SLIP_RATE) -> Iterator[Document]:
-    """The stream; the same seed and rates give the same documents."""
+def documents(seed: int, clean: bool = False) -> Iterator[Document]:
+    """The stream, `clean` of myths and slips or not. The same arguments give the same stream."""
     rng = random.Random(f"corpus {seed}")
     stages, weights = tuple(MIX), tuple(MIX.values())
+    rates = (0.0, 0.0) if clean else (MYTH_RATE, SLIP_RATE)
     while True:
         problem = corpus_problem(rng)
         stage = rng.choices(stages, weights)[0]
@@ -42,20 +47,23 @@ def documents(seed: int, myth_rate: float = MYTH_RATE, slip_rate: float = SLIP_R
         if statement is None:
             continue
         if stage == "problem":
-            prompt = render(stage, domain=problem.domain, difficulty=problem.difficulty)
-            yield Document(stage, prompt, statement)
+            prompt = Prompts.load(PROFILE).render(stage, domain=problem.domain, difficulty=problem.difficulty)
+            yield Document(stage, prompt, (statement,))
             continue
-        if stage == "rating":
-            completion = f"{problem.difficulty}\n"
-        elif stage == "skeleton":
-            completion = "".join(f"    # {step.words}\n" for step in problem.steps) + "    pass\n"
-        elif stage == "tests":
-            completion = _asserts(problem, rng)
-            if not completion:
-                continue
-        else:
-            completion = written_body(problem, rng, myth_rate, slip_rate)
-        yield Document(stage, render(stage, problem=statement), completion)
+        completions = _completions(stage, problem, rng, rates)
+        if completions:
+            yield Document(stage, Prompts.load(PROFILE).render(stage, problem=statement), completions)
+
+
+def _completions(stage: str, problem: Problem, rng: random.Random, rates: tuple[float, float]) -> tuple[str, ...]:
+    if stage == "rating":
+        return (f"{problem.difficulty}\n",)
+    if stage == "skeleton":
+        return ("".join(f"    # {step.words}\n" for step in problem.steps) + "    pass\n",)
+    if stage == "tests":
+        asserts = _asserts(problem, rng)
+        return (asserts,) if asserts else ()
+    return tuple(written_body(problem, rng, *rates) for _ in range(SOLUTIONS_PER_DOCUMENT))
 
 
 def corpus_problem(rng: random.Random) -> Problem:
@@ -68,19 +76,19 @@ def corpus_problem(rng: random.Random) -> Problem:
 
 def stated(problem: Problem, rng: random.Random) -> str | None:
     """The problem's text with one or two correct examples; None where its values are too long to show."""
-    examples = cases(problem, rng, 1 if rng.random() < 0.7 else 2)
+    examples = cases(problem, rng, 1 if rng.random() < 0.8 else 2)
     return problem.statement(examples) if examples else None
 
 
-def cases(problem: Problem, rng: random.Random, count: int) -> list[tuple[str, str]]:
-    """`count` different (arguments, value) pairs as source text, or none where too many values are long."""
+def cases(problem: Problem, rng: random.Random, number: int) -> list[tuple[str, str]]:
+    """`number` different (arguments, value) pairs as source text, or none where too many values are long."""
     answer = solver(problem)
     found = []
-    for given in problem.inputs(rng, 2 * count):
+    for given in problem.inputs(rng, 2 * number):
         value = repr(answer(given))
         if len(value) <= LONGEST_VALUE:
             found.append((given, value))
-    return found[:count] if len(found) >= count else []
+    return found[:number] if len(found) >= number else []
 
 
 def solver(problem: Problem) -> Callable[[str], Any]:

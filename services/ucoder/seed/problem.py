@@ -21,12 +21,12 @@ NOUNS = {
     INT: ("value", "score"), BOOL: ("flag", "verdict"),
 }  # fmt: skip
 FRAMES = {
-    "algorithms": ("", ", then "),
-    "natural_instruction": ("Please ", " and then "),
-    "tool_usage": ("Pipeline: ", " | "),
-    "competitive_programming": ("Task: ", "; "),
+    "algorithms": ("", ", then ", ", finally "),
+    "natural_instruction": ("Please ", " and after that ", " and at last "),
+    "tool_usage": ("Pipeline: ", " | next: ", " | last: "),
+    "competitive_programming": ("Task: ", "; second, ", "; third, "),
 }
-"""Domain -> what the sentence starts with, and what stands between two steps."""
+"""Domain -> what stands before the first, the second and the third step."""
 
 
 @dataclass(frozen=True)
@@ -83,8 +83,7 @@ class Problem:
         return f"def {self.name}({self.argument}: {self.source}{second}) -> {self.target}:\n"
 
     def sentence(self) -> str:
-        opening, between = FRAMES[self.domain]
-        text = opening + between.join(step.words for step in self.steps) + "."
+        text = "".join(mark + step.words for mark, step in zip(FRAMES[self.domain], self.steps, strict=False)) + "."
         return text[0].upper() + text[1:]
 
     def statement(self, examples: list[tuple[str, str]]) -> str:

@@ -19,10 +19,10 @@ def parse(prompt: str) -> Problem | None:
     head = _HEAD.match(prompt)
     if head is None:
         return None
-    for domain, (opening, between) in sorted(FRAMES.items(), key=lambda frame: -len(frame[1][0])):
-        if not head["sentence"].startswith(opening):
+    for domain, marks in sorted(FRAMES.items(), key=lambda frame: -len(frame[1][0])):
+        if not head["sentence"].startswith(marks[0]):
             continue
-        steps = _steps(head["source"], head["sentence"][len(opening) :], between)
+        steps = _steps(head["source"], head["sentence"][len(marks[0]) :], marks[1:])
         if steps is None or steps[-1].operation.target != head["target"]:
             return None
         problem = Problem(domain, head["name"], head["argument"], steps)
@@ -30,15 +30,20 @@ def parse(prompt: str) -> Problem | None:
     return None
 
 
-def _steps(source: str, sentence: str, between: str) -> tuple[Step, ...] | None:
+def _steps(source: str, sentence: str, marks: tuple[str, ...]) -> tuple[Step, ...] | None:
     steps = []
-    for words in (sentence[0].lower() + sentence[1:]).split(between):
+    for words in _cut(sentence[:1].lower() + sentence[1:], marks):
         step = _step(source, words)
         if step is None:
             return None
         steps.append(step)
         source = step.operation.target
     return tuple(steps)
+
+
+def _cut(sentence: str, marks: tuple[str, ...]) -> list[str]:
+    first, found, rest = sentence.partition(marks[0])
+    return [first, *(_cut(rest, marks[1:]) if found and marks[1:] else [rest] if found else [])]
 
 
 def _step(source: str, words: str) -> Step | None:

@@ -34,8 +34,8 @@ def train_tokenizer(texts: Iterable[str]) -> Qwen2Tokenizer:
     )  # fmt: skip
     bpe.train_from_iterator(texts, trainer)
     learned = json.loads(bpe.to_str())["model"]
-    special: dict[str, Any] = {"unk_token": None, "bos_token": None, "eos_token": AddedToken(END, special=True)}
-    return Qwen2Tokenizer(
-        vocab=learned["vocab"], merges=[tuple(pair) for pair in learned["merges"]], pad_token=END,
-        clean_up_tokenization_spaces=False, model_max_length=512, **special,
-    )  # fmt: skip
+    parts: dict[str, Any] = {
+        "merges": [tuple(pair) for pair in learned["merges"]],
+        "eos_token": AddedToken(END, special=True), "pad_token": END, "unk_token": None, "bos_token": None,
+    }  # fmt: skip
+    return Qwen2Tokenizer(vocab=learned["vocab"], clean_up_tokenization_spaces=False, model_max_length=512, **parts)
