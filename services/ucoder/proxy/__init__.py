@@ -1,0 +1,1 @@
+"""An OpenAI-compatible door: a client that changes only its base URL gets best-of-n by execution consensus."""
