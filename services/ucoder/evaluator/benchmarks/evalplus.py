@@ -14,8 +14,10 @@ from ucoder.core.test_cases import TestCase
 from ucoder.evaluator.benchmarks import compare
 from ucoder.evaluator.benchmarks.task import Task
 
-CALLS = 50
+CALLS = 10
 """Inputs of one test: the time limit is a test's."""
+CPU_SECONDS = 10.0
+"""Of one test; EvalPlus gives each input at least a second, and four times what the reference takes."""
 
 
 def task(entry: dict[str, Any]) -> Task:
@@ -24,13 +26,13 @@ def task(entry: dict[str, Any]) -> Task:
     shown = _shown(entry.get("assertion", ""), name)
     tests = []
     for inputs in (entry["base_input"], entry["plus_input"]):
-        typed = [tuple(_typed(value, [one[at] for one in shown if at < len(one)]) for at, value in enumerate(given))
-                 for given in inputs]  # fmt: skip
+        typed = [tuple(_argument(value, [one[at] for one in shown if at < len(one)], "cmath" in solution)
+                       for at, value in enumerate(given)) for given in inputs]  # fmt: skip
         parts = [typed[at : at + CALLS] for at in range(0, len(typed), CALLS)]
         tests += [TestCase(code=_test(name, prompt + solution, part, entry["atol"])) for part in parts]
     return Task(
         task_id=entry["task_id"], prompt=prompt, entry_point=name, tests=tuple(tests), canonical_solution=solution,
-        given=None if f"def {name}" in prompt else "",
+        given=None if f"def {name}" in prompt else "", cpu_seconds=CPU_SECONDS,
     )  # fmt: skip
 
 
@@ -67,16 +69,33 @@ def _value(node: ast.expr) -> Any:
     return ast.literal_eval(node)
 
 
-def _typed(value: Any, examples: list[Any]) -> Any:
-    """`value` as JSON gives it, with the types that the examples have in its place."""
+def _typed(value: Any, examples: list[Any], nested: bool = False) -> Any:
+    """`value` as JSON gives it, with the types that the examples have in its place.
+
+    `nested`: lists deeper than any example goes become tuples, because the examples have tuples in tuples.
+    """
     kinds = {type(example) for example in examples}
     if isinstance(value, list):
         inner = [item for example in examples if isinstance(example, list | tuple | set) for item in example]
-        items = [_typed(item, inner) for item in value]
-        if tuple in kinds and list not in kinds:
-            return tuple(items)
-        return set(items) if set in kinds and list not in kinds else items
+        tuples = (tuple in kinds and list not in kinds) or (nested and not kinds & {list, tuple, set})
+        deeper = tuples and (nested or any(isinstance(item, tuple) for item in inner))
+        items = [_typed(item, inner, deeper) for item in value]
+        return tuple(items) if tuples else set(items) if kinds & {set} and list not in kinds else items
     if isinstance(value, dict):
         inner = [item for example in examples if isinstance(example, dict) for item in example.values()]
         return {key: _typed(item, inner) for key, item in value.items()}
-    return complex(value) if complex in kinds and isinstance(value, str | int | float) else value
+    return value
+
+
+def _argument(value: Any, examples: list[Any], about_complex: bool) -> Any:
+    return _number(value, set(map(type, examples))) if about_complex else _typed(value, examples)
+
+
+def _number(value: Any, kinds: set[type]) -> Any:
+    """An argument of a task about complex numbers, which JSON has as text."""
+    if not isinstance(value, str):
+        return value
+    try:
+        return complex(value) if complex in kinds else float(value)
+    except ValueError:
+        return complex(value)

@@ -22,6 +22,8 @@ class Task:
     """A part of the benchmark that is scored on its own as well."""
     compat: bool = False
     """The tests are a file that runs beside the program, as the official harness does it; a program could cheat."""
+    cpu_seconds: float = 0.0
+    """Processor time of one test by the benchmark's own rules; 0 leaves it to the caller."""
     given: str | None = None
     """Code that a program begins with, where the prompt itself is not that code."""
 
