@@ -30,6 +30,8 @@ app.add_typer(dead, name="dead")
 
 IsolationFlag = Annotated[str | None, typer.Option(help="runsc, bubblewrap, pod or none. Default: the best there is.")]
 CellsFlag = Annotated[int | None, typer.Option(min=1, help="Cells side by side. Default: one per core.")]
+ConsensusFlag = Annotated[str | None, typer.Option(help="host:port of a ConsensusService. Default: one of its own.")]
+TokenFlag = Annotated[Path | None, typer.Option(help="File with the token for --consensus.")]
 JsonFlag = Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")]
 
 
@@ -73,6 +75,7 @@ def select(
     out: Annotated[Path, typer.Option("-o", "--out", help="Where the selections go.")],
     strategy: Annotated[str | None, typer.Option(help="Selection rule; a wrong name lists them.")] = None,
     min_confidence: Annotated[float, typer.Option(min=0, max=1, help="Abstain below this confidence.")] = 0.0,
+    tests: Annotated[str, typer.Option(help="`file`: the file's own. `none`: leave them aside, make inputs.")] = "file",
     isolation: IsolationFlag = None,
     cells: CellsFlag = None,
 ) -> None:
@@ -82,7 +85,11 @@ def select(
     """
     from ucoder.commands.select import main
 
-    _run(main(source, out, strategy=strategy, min_confidence=min_confidence, isolation=isolation, cells=cells))
+    _run(
+        main(
+            source, out, strategy=strategy, min_confidence=min_confidence, tests=tests, isolation=isolation, cells=cells
+        )
+    )  # fmt: skip
 
 
 @app.command()
@@ -107,15 +114,67 @@ def evaluate(
 
 
 @app.command()
-def serve(
-    name: Annotated[str, typer.Argument(help=f"One of {', '.join(SERVICES)}; or `all`.")],
-    listen: Annotated[str | None, typer.Option(help="host:port, overrides UCODER_LISTEN.")] = None,
+def solve(
+    task: Annotated[Path, typer.Argument(metavar="FILE", help="The task: words, or a Python skeleton to complete.")],
+    model: Annotated[str, typer.Option(help="OpenAI-compatible server, such as http://127.0.0.1:8000/v1.")],
+    tests: Annotated[Path | None, typer.Option(help="Your own tests: asserts, pytest functions or unittest.")] = None,
+    out: Annotated[Path | None, typer.Option("-o", "--out", help="Where the program goes. Default: stdout.")] = None,
+    name: Annotated[str | None, typer.Option(help="The model's name there. Default: the first it lists.")] = None,
+    n: Annotated[int, typer.Option("-n", min=1, max=10_000, help="Programs to sample.")] = 128,
+    temperature: Annotated[float, typer.Option(min=0, max=2, help="Sampling temperature.")] = 0.8,
+    max_tokens: Annotated[int, typer.Option(min=1, help="Tokens of one program.")] = 1024,
+    min_confidence: Annotated[float, typer.Option(min=0, max=1, help="Abstain below this confidence.")] = 0.0,
+    seed: Annotated[int, typer.Option(min=0, help="Seed of sampling and of synthesised inputs.")] = 0,
+    consensus: ConsensusFlag = None,
+    token_file: TokenFlag = None,
+    isolation: IsolationFlag = None,
+    cells: CellsFlag = None,
+    as_json: JsonFlag = False,
 ) -> None:
-    """Serve one service, or all of them, until SIGTERM. Settings come from UCODER_* variables (`ucoder settings`)."""
-    from ucoder.runtime.app import serve as serve_services
+    """Your task and your own tests in; 128 programs sampled, run and compared; the best one out with its evidence.
+
+    Without --tests the inputs are synthesised from the skeleton's types and examples. Ends with 1 when it abstains.
+    """
+    from ucoder.commands.solve import main
+
+    _run(
+        main(
+            task, model=model, tests=tests, out=out, name=name, n=n, temperature=temperature, max_tokens=max_tokens,
+            min_confidence=min_confidence, seed=seed, consensus=consensus, token_file=token_file,
+            isolation=isolation, cells=cells, as_json=as_json,
+        )
+    )  # fmt: skip
+
+
+@app.command()
+def serve(
+    name: Annotated[str, typer.Argument(help=f"One of {', '.join(SERVICES)}; `all`; or `proxy`.")],
+    listen: Annotated[
+        str | None, typer.Option(help="host:port, overrides UCODER_LISTEN (proxy: 127.0.0.1:8080).")
+    ] = None,
+    upstream: Annotated[str | None, typer.Option(help="proxy: the model server. Default: UCODER_MODEL_URL.")] = None,
+    consensus: ConsensusFlag = None,
+    token_file: TokenFlag = None,
+    n: Annotated[int, typer.Option("-n", help="proxy: programs that compete for an answer.")] = 16,
+    temperature: Annotated[float, typer.Option(min=0, max=2, help="proxy: where a client names none.")] = 0.8,
+) -> None:
+    """Serve one service, or all of them, until SIGTERM. Settings come from UCODER_* variables (`ucoder settings`).
+
+    `proxy` is an OpenAI-compatible server before any other: answers are chosen among n by execution consensus.
+    """
     from ucoder.runtime.settings import load
 
     async def main() -> None:
+        if name == "proxy":
+            from ucoder.commands.proxy import main as serve_proxy
+
+            await serve_proxy(
+                upstream=upstream, listen=listen, consensus=consensus, token_file=token_file, n=n,
+                temperature=temperature,
+            )  # fmt: skip
+            return
+        from ucoder.runtime.app import serve as serve_services
+
         overrides: dict[str, object] = {"listen": listen} if listen else {}
         await serve_services(load(None, **overrides), SERVICES if name == "all" else (name.replace("-", "_"),))
 
