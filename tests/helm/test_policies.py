@@ -95,7 +95,8 @@ def test_no_secret_is_written_out(variant: str) -> None:
 
 @pytest.mark.parametrize("variant", ["defaults", "gke", "production"])
 def test_a_cell_shares_nothing_with_the_runner_but_its_socket(variant: str) -> None:
-    spec = templates(render(variant))["Deployment/release-sandbox-runner"]["spec"]
+    template = templates(render(variant))["Deployment/release-sandbox-runner"]
+    spec, annotations = template["spec"], template["metadata"]["annotations"]
     assert spec["runtimeClassName"] == "gvisor"
     assert spec["shareProcessNamespace"] is False
     runner, *cells = spec["containers"]
@@ -109,6 +110,7 @@ def test_a_cell_shares_nothing_with_the_runner_but_its_socket(variant: str) -> N
         mounts = {mount["name"] for mount in cell["volumeMounts"]}
         assert mounts & {mount["name"] for mount in runner["volumeMounts"]} == {f"cell-{number}"}
         assert not mounts & seen
+        assert annotations[f"dev.gvisor.spec.mount.cell-{number}.share"] == "pod"
         seen |= mounts
 
 
