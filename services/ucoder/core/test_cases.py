@@ -172,7 +172,7 @@ def _constant(node: ast.expr) -> Any:
     """
     if isinstance(node, ast.BinOp):
         left, right = _constant(node.left), _constant(node.right)
-        if type(node.op) not in _ARITHMETIC or _size(left) * _size(right) > LARGEST:
+        if type(node.op) not in _ARITHMETIC or _grows(node.op, left, right) > LARGEST:
             raise ValueError("not a small constant")
         if isinstance(node.op, ast.Mod) and not isinstance(left, int | float):
             raise ValueError("string formatting is not a constant")
@@ -196,8 +196,11 @@ def _constant(node: ast.expr) -> Any:
     raise ValueError("not a constant")
 
 
-def _size(value: Any) -> int:
-    """How much a product with this value may grow: the value of an int, the length of anything else."""
-    if isinstance(value, int):
-        return max(1, abs(value).bit_length()) if abs(value) > LARGEST else max(1, abs(value))
-    return max(1, len(value)) if hasattr(value, "__len__") else 1
+def _grows(op: ast.operator, left: Any, right: Any) -> int:
+    """How large the result would be: items of a sequence, bits of an integer."""
+    if isinstance(op, ast.Pow) and isinstance(left, int) and isinstance(right, int):
+        return left.bit_length() * abs(right)
+    if isinstance(op, ast.Mult) and isinstance(left, int) != isinstance(right, int):
+        times, item = (left, right) if isinstance(left, int) else (right, left)
+        return abs(times) * len(item) if hasattr(item, "__len__") else 0
+    return 0

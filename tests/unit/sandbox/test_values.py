@@ -1,0 +1,156 @@
+"""Values as text: what is written can be read back, and nothing hostile can be read as anything else."""
+
+import contextlib
+import datetime
+import math
+from collections import Counter, OrderedDict, defaultdict, namedtuple
+from decimal import Decimal
+from enum import IntEnum
+from fractions import Fraction
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from ucoder.core.values import Opaque, TooLarge, Unreadable, canonical, parse
+
+Point = namedtuple("Point", "x y")
+
+
+class Colour(IntEnum):
+    RED = 3
+
+
+class Liar(int):
+    def __eq__(self, other: object) -> bool:
+        return True
+
+    def __repr__(self) -> str:
+        return "42"
+
+    __hash__ = int.__hash__
+
+
+TEXTS: list[tuple[Any, str]] = [
+    (None, "None"),
+    (True, "True"),
+    (-0.0, "-0.0"),
+    (1e300, "1e+300"),
+    (math.inf, "inf"),
+    (-math.inf, "-inf"),
+    (10**5000, hex(10**5000)),
+    ("it's\n", '"it\'s\\n"'),
+    ("\ud800", "'\\ud800'"),
+    (b"\x00a", "b'\\x00a'"),
+    (bytearray(b"a"), "bytearray(b'a')"),
+    ((1,), "(1,)"),
+    ((), "()"),
+    (set(), "set()"),
+    ({"b", "a"}, "{'a', 'b'}"),
+    (frozenset({1}), "frozenset([1])"),
+    ({"b": 1, "a": [2]}, "{'a': [2], 'b': 1}"),
+    (complex(1, -2), "complex(1.0, -2.0)"),
+    (range(1, 9, 2), "range(1, 9, 2)"),
+    (Fraction(2, 6), "Fraction(1, 3)"),
+    (Decimal("1.50"), "Decimal('1.50')"),
+    (datetime.date(2024, 2, 29), "date('2024-02-29')"),
+    (datetime.timedelta(days=-1, seconds=3), "timedelta(-1, 3, 0)"),
+    (Point(1, 2), "(1, 2)"),
+    (Counter("aab"), "{'a': 2, 'b': 1}"),
+    (OrderedDict(a=1), "{'a': 1}"),
+    (defaultdict(int, a=1), "{'a': 1}"),
+    (Colour.RED, "3"),
+    (Liar(7), "7"),
+]
+
+
+@pytest.mark.parametrize(("value", "text"), TEXTS, ids=[text[:20] for _, text in TEXTS])
+def test_text_of_a_value_and_back(value: Any, text: str) -> None:
+    assert canonical(value) == text
+    assert canonical(parse(text)) == text
+
+
+@pytest.mark.parametrize("value", [iter([]), lambda: 1, object(), Opaque, (n for n in "a"), math])
+def test_other_objects_are_opaque(value: object) -> None:
+    text = canonical([value])
+    assert text == f"[<{type(value).__name__}>]"
+    assert parse(text) != parse(text)
+
+
+def test_nan_stays_visible() -> None:
+    assert canonical([math.nan]) == "[nan]"
+    assert math.isnan(parse("nan"))
+
+
+def test_cycles_and_depth_end() -> None:
+    loop: list[Any] = []
+    loop.append({"self": loop})
+    assert canonical(loop) == "[{'self': <cycle>}]"
+    deep: list[Any] = []
+    for _ in range(100_000):
+        deep = [deep]
+    assert "<deep>" in canonical(deep)
+
+
+def test_shared_parts_do_not_explode() -> None:
+    doubled: list[Any] = [1]
+    for _ in range(60):
+        doubled = [doubled, doubled]
+    with pytest.raises(TooLarge):
+        canonical(doubled)
+    with pytest.raises(TooLarge):
+        canonical("x" * 2000, limit=1000)
+
+
+HOSTILE = (
+    "__import__('os')",
+    "f(1)",
+    "[1",
+    "1 2",
+    "{[]: 1}",
+    "{1: 2, 3}",
+    "(" * 10_000,
+    "1 + 1",
+    "'a' 'b'",
+    "range(1, 2, 0)",
+    "date('x')",
+    "Decimal('x')",
+    "range(1)(2)",
+    "lambda: 1",
+    "[x for x in 'a']",
+    "",
+    "-",
+    "0x",
+    "'\\N{x}'",
+)
+
+
+@pytest.mark.parametrize("text", HOSTILE, ids=[text[:20] or "empty" for text in HOSTILE])
+def test_anything_else_is_unreadable(text: str) -> None:
+    with pytest.raises(Unreadable):
+        parse(text)
+
+
+plain = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text() | st.binary(),
+    lambda inner: (
+        st.lists(inner, max_size=4)
+        | st.tuples(inner, inner)
+        | st.dictionaries(st.text() | st.integers(), inner, max_size=4)
+    ),
+    max_leaves=20,
+)
+
+
+@settings(deadline=None, max_examples=60)
+@given(plain)
+def test_every_plain_value_survives_the_way_out(value: Any) -> None:
+    assert parse(canonical(value)) == value
+
+
+@settings(deadline=None, max_examples=200)
+@given(st.text(alphabet="[](){}<>,:'\"\\x01 aNoneb", max_size=40))
+def test_reading_never_fails_in_another_way(text: str) -> None:
+    with contextlib.suppress(Unreadable):
+        canonical(parse(text))
