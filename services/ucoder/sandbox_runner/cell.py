@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from ucoder.sandbox_runner.isolation import Launch
-from ucoder.sandbox_runner.load import processor_seconds, stretch
+from ucoder.sandbox_runner.load import processor_seconds, resident_mb, stretch
 
 _FAILURES = {"exception", "timeout_cpu", "out_of_memory", "output_limit", "process_limit", "abandoned"}
 STATUSES: Final = {
@@ -123,6 +123,11 @@ class Cell:
                 said = json.loads(payload)
                 drift = stretch(float(said["processor"]), self._processor() - used) if self._launch.drifts else 1.0
                 return Ending(str(said["why"]), int(said["status"]), int(said["peak_kb"]) / 1024, drift)
+
+    @property
+    def memory_mb(self) -> float:
+        """Memory that the cell takes on this machine."""
+        return resident_mb(self._process.pid)
 
     def _processor(self) -> float:
         return processor_seconds(self._process.pid) if self._launch.drifts else 0.0

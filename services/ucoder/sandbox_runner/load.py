@@ -26,3 +26,15 @@ def processor_seconds(pid: int) -> float:
 def stretch(claimed: float, processor: float) -> float:
     """The factor by which the time that a cell claims exceeds what it got: 1 on an idle machine."""
     return min(MOST, max(1.0, claimed / processor)) if claimed > 0.03 and processor > 0 else 1.0
+
+
+def resident_mb(pid: int) -> float:
+    """Memory of a process and its descendants in MB; what several share counts once."""
+    try:
+        rollup = Path(f"/proc/{pid}/smaps_rollup").read_text()
+        threads = os.listdir(f"/proc/{pid}/task")
+        children = [Path(f"/proc/{pid}/task/{thread}/children").read_text().split() for thread in threads]
+    except OSError:
+        return 0.0
+    own = sum(int(line.split()[1]) for line in rollup.splitlines() if line.startswith("Pss:")) / 1024
+    return own + sum(resident_mb(int(child)) for some in children for child in some)

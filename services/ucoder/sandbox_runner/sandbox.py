@@ -65,6 +65,7 @@ class Sandbox:
         self.folder = folder
         """Where the cells keep what they need on this machine; gone afterwards."""
         self._kind, self._root, self._share = kind, root, share_forks
+        self._cells: set[Cell] = set()
         self._cache = RowCache(cache, f"{kind.name} {root.version}")
         self._most, self._waiting, self._number = queue, 0, 0
         self._stretch = 1.0
@@ -229,7 +230,17 @@ class Sandbox:
         self._number += 1
         name = f"{self.folder.name}-{self._number}"
         launch = await asyncio.to_thread(self._kind.launch, self._root, name, self.folder, seed)
-        return await Cell.start(launch)
+        cell = await Cell.start(launch)
+        self._cells.add(cell)
+        return cell
+
+    def memory_mb(self) -> float:
+        """Mean memory of a cell on this machine, in MB."""
+        return sum(cell.memory_mb for cell in self._cells) / max(1, len(self._cells))
+
+    async def _close(self, cell: Cell) -> None:
+        self._cells.discard(cell)
+        await cell.close()
 
     async def _serve(self, cell: Cell | None, seed: int) -> None:
         """One cell's life: takes work until it is cancelled; a lost, suspect or old cell is replaced."""
@@ -250,10 +261,10 @@ class Sandbox:
                     work.run.finished.put_nowait(error)
                 if cell is not None and (not healthy or cell.suspect or cell.served > _RECYCLE_AFTER):
                     ending, cell = cell, None
-                    await ending.close()
+                    await self._close(ending)
         finally:
             if cell is not None:
-                await cell.close()
+                await self._close(cell)
 
     async def _attempt(self, cell: Cell, work: _Work) -> bool:
         """Runs one batch; False when the job was cancelled meanwhile, so that the cell must go."""
