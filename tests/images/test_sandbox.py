@@ -6,7 +6,6 @@ import asyncio
 import os
 from pathlib import Path
 
-import pytest
 from tests.helm.cells import call
 from tests.security.test_break_outs import *  # noqa: F403
 from tests.security.test_forged_verdicts import *  # noqa: F403
@@ -55,8 +54,3 @@ def g():
         await process.wait()
     assert [one.text for one in first if one] == ["False", "(-1, 13, 10002, ['cell.sock'], 7)"]
     assert [one.text for one in second if one] == ["False"]
-
-
-def test_the_security_suite_is_here(request: pytest.FixtureRequest) -> None:
-    names = {item.name.partition("[")[0] for item in request.session.items}
-    assert {"test_network_reaches_nothing", "test_bomb_harms_nobody"} <= names

@@ -1,7 +1,7 @@
 """`ucoder plan`: what an iteration of the loop needs of a cluster, from rates. Arithmetic on one page, nothing hidden.
 
-Sandbox rates were measured (bench/scale.py); a GPU's rates depend on model and card, so they are assumptions until you
-give your own: `vllm bench throughput` for the one, a training's log line tokens_per_second for the other.
+`ucoder bench scale` measures a cell. A GPU's rates depend on model and card, so they are assumptions until you give your
+own: `vllm bench throughput` for the one, a training's progress for the other.
 """
 
 import json
@@ -45,7 +45,7 @@ class Rates:
     """What one unit does in a second, what one hour of it costs, and how much may be waited."""
 
     programs_per_second: float = 40.0
-    """Of one cell on one core, with 100 tests each."""
+    """Of one cell on one core, 100 tests each. Measured: 101 for quick programs; what loops for ever costs the rest."""
     tokens_per_second: float = 5_000.0
     """Of one GPU that generates, all requests together."""
     train_tokens_per_second: float = 3_000.0
