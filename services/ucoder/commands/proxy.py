@@ -1,5 +1,6 @@
 """`ucoder serve proxy`: the OpenAI-compatible door before any model server."""
 
+import os
 import socket
 from pathlib import Path
 
@@ -54,4 +55,5 @@ def _bound(listen: str) -> socket.socket:
     try:
         return socket.create_server((host.strip("[]") or "127.0.0.1", int(port)), backlog=1024)
     except (OSError, ValueError, OverflowError) as error:
-        raise Misconfigured(f"--listen {listen}: {getattr(error, 'strerror', None) or error}.") from None
+        code = getattr(error, "errno", None) or 0  # the text of some of these errors repeats the address
+        raise Misconfigured(f"--listen {listen}: {os.strerror(code) if code > 0 else error}.") from None

@@ -188,7 +188,7 @@ def test_what_is_no_code_passes_through_and_says_so(served: str) -> None:
 
 
 def test_code_whose_inputs_nobody_knows_passes_through_and_says_why(served: str) -> None:
-    with proxied(Model("```python\ndef f(x):\n    return x\n```"), served) as client:
+    with proxied(Model("```python\ndef f(x):\n    return x.y\n```"), served) as client:
         answer = chat(client, "Write f.")
         assert answer.ucoder["reason"] == "no_inputs"
         assert "parameter x" in answer.ucoder["detail"]

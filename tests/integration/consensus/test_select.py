@@ -62,7 +62,7 @@ async def test_without_tests_the_example_and_synthesised_inputs_decide(stub) -> 
 
 
 async def test_without_tests_and_types_the_refusal_says_what_is_missing(stub) -> None:
-    code, words = await refusal(stub.Select(consensus_pb2.SelectRequest(programs=["def f(x):\n    return x\n"])))
+    code, words = await refusal(stub.Select(consensus_pb2.SelectRequest(programs=["def f(x):\n    return x.y\n"])))
     assert code == grpc.StatusCode.INVALID_ARGUMENT
     assert "parameter x: neither annotation nor example nor use tells its type" in words
     code, words = await refusal(stub.Select(consensus_pb2.SelectRequest(programs=["print(1)"])))

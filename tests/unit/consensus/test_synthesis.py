@@ -93,6 +93,7 @@ def test_the_ways_in_which_texts_give_examples(text: str, test: str) -> None:
         ("return x % 2", int),
         ("return [y for y in range(x)]", int),
         ("return sum(x)", list),
+        ("return x if 1 else (x, 0)", int),
         ("return {k for k, v in x.items()}", dict),
         ("x.append(1); return x", list),
         ("return x if isinstance(x, str) else 1", str),

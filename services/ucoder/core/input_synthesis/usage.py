@@ -49,7 +49,21 @@ def _of_name(scope: ast.AST, name: str, depth: int) -> Shape | None:
         for item in () if hints["numbers"] or depth > 2 else sorted(items):
             inner = inner or _of_name(scope, item, depth + 1)
         return Many(list, inner or Int())
-    return Int() if hints["number"] else None
+    return Int() if hints["number"] or _passed_on(scope, name) else None
+
+
+def _passed_on(scope: ast.AST, name: str) -> bool:
+    """The value is only handed out again, never looked into: anything will do."""
+    reads = sum(_is(node, name) and isinstance(getattr(node, "ctx", None), ast.Load) for node in ast.walk(scope))
+    handed = 0
+    for node in ast.walk(scope):
+        if isinstance(node, ast.Return | ast.Assign):
+            handed += node.value is not None and _is(node.value, name)
+        elif isinstance(node, ast.IfExp):
+            handed += _is(node.body, name) + _is(node.orelse, name)
+        elif isinstance(node, ast.List | ast.Tuple):
+            handed += sum(_is(one, name) for one in node.elts)
+    return 0 < reads == handed
 
 
 def _note(node: ast.AST, name: str, hints: Counter[str], items: set[str]) -> None:
