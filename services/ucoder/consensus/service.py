@@ -12,7 +12,7 @@ from ucoder.consensus.matrices import matrix_of, one_for_each, whole
 from ucoder.consensus.quotas import Quota, Quotas
 from ucoder.consensus.synthesis import synthesise
 from ucoder.consensus.verdicts import DEFAULTS, choose, strategy_of, verdict_of
-from ucoder.core.input_synthesis import entry_point_of
+from ucoder.core.input_synthesis import MOST_READ, entry_point_of, readable
 from ucoder.runtime.errors import Reject, Retry
 from ucoder.runtime.rpc import CALLER
 from ucoder.runtime.world import World
@@ -114,8 +114,8 @@ def _prepared(request: consensus_pb2.SelectRequest) -> Inquiry:
     """The tests: the caller's own, or synthesised ones. Raises Reject where there are none to be had."""
     started = time.perf_counter()
     if request.tests:
-        codes = [test.code for test in request.tests]
-        entry_point = request.entry_point or entry_point_of(request.prompt, request.programs[:50], codes)
+        codes = [test.code for test in request.tests[:MOST_READ]]
+        entry_point = request.entry_point or entry_point_of(request.prompt, readable(request.programs), codes)
         return Inquiry(request, request.tests, entry_point, 0.0)
     if request.language == "javascript":
         raise Reject("tests: none given; inputs can be made for Python only, send calls such as `f(1)`.")

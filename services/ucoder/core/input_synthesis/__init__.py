@@ -10,8 +10,11 @@ from ucoder.core.input_synthesis.functions import Function, definitions, entry_p
 from ucoder.core.input_synthesis.shapes import Shape, narrowed, of_values
 from ucoder.core.input_synthesis.usage import of_usage
 
-__all__ = ["Parameter", "Signature", "Unclear", "entry_point_of", "read_signature"]
-MOST_READ = 50  # programs looked into; more say nothing new
+__all__ = ["MOST_READ", "Parameter", "Signature", "Unclear", "entry_point_of", "read_signature", "readable"]
+MOST_READ = 50
+"""Programs looked into; more say nothing new."""
+LONGEST_READ = 50_000
+"""Characters of a program that is looked into."""
 
 
 class Unclear(ValueError):
@@ -44,7 +47,7 @@ def read_signature(prompt: str, programs: Sequence[str], entry_point: str = "") 
 
     Raises Unclear: no function is found, or nothing tells about a parameter.
     """
-    programs = list(dict.fromkeys(programs))[:MOST_READ]
+    programs = readable(programs)
     name = entry_point or entry_point_of(prompt, programs)
     if not name:
         raise Unclear("entry_point: neither the prompt nor any program defines a function; name the one to call.")
@@ -66,6 +69,12 @@ def read_signature(prompt: str, programs: Sequence[str], entry_point: str = "") 
                 raise Unclear(_missing(argument.arg, name))
             parameters.append(Parameter(argument.arg, shape, keyword=True))
     return Signature(name, tuple(parameters), tuple(examples))
+
+
+def readable(programs: Sequence[str]) -> list[str]:
+    """The first distinct programs of a length that can be read in passing."""
+    distinct = dict.fromkeys(program for program in programs if len(program) <= LONGEST_READ)
+    return list(distinct)[:MOST_READ]
 
 
 def _shape(found: Sequence[Function], place: int, name: str, calls: Sequence[Example], entry_point: str) -> Shape:

@@ -1,6 +1,7 @@
 """Examples that a task's text gives: `>>> f(1)` with its value, or `f(1) == 2`, `f(1) => 2`, `f(1) returns 2`."""
 
 import ast
+import itertools
 import re
 import warnings
 from collections.abc import Iterator, Sequence
@@ -10,6 +11,10 @@ from ucoder.core.extraction import parse
 
 _SAID = re.compile(r"\s*(?:==|=>|->|➞|→|=|#\s*=?>?|(?:should|must|will)\s+(?:return|be|equal)|returns?:?|is)\s*")
 LONGEST = 2000
+READ = 20_000
+"""Characters of a task's text that are read: examples stand near its signature."""
+MOST = 100
+"""Calls looked at; a text with more is not a task's."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +38,9 @@ class Example:
 def read_examples(text: str, entry_point: str) -> list[Example]:
     """The examples of a task's text whose arguments are literals, each call once."""
     found: dict[str, Example] = {}
-    for match in re.finditer(rf"(?<![\w.]){re.escape(entry_point)}\s*\(", text):
+    text = text[:READ]
+    calls = re.finditer(rf"(?<![\w.]){re.escape(entry_point)}\s*\(", text)
+    for match in itertools.islice(calls, MOST):
         if re.search(r"\b(?:def|class)\s+$", text[max(0, match.start() - 10) : match.start()]):
             continue
         end = _closing(text, match.end() - 1)
@@ -85,7 +92,7 @@ def _said(rest: str) -> str | None:
 
 def _closing(text: str, start: int) -> int | None:
     """The end of the call whose bracket opens at `start`."""
-    for match in re.finditer(r"\)", text[start : start + LONGEST]):
+    for match in itertools.islice(re.finditer(r"\)", text[start : start + LONGEST]), MOST):
         if _expression("f" + text[start : start + match.end()]) is not None:
             return start + match.end()
     return None

@@ -156,7 +156,7 @@ def narrowed(shape: Shape, values: Sequence[object]) -> Shape:
 def _range(low: int | float, high: int | float) -> tuple[int | float, int | float]:
     """0 stays the least where nothing was below it, and 1 where nothing was below 1."""
     least = 1 if low >= 1 else 0 if low >= 0 else -max(abs(low), abs(high), 10)
-    return least, max(2 * high, 20) if high > 0 else max(high, 10 if low < 0 else 0)
+    return least, max(2 * high, 50) if high > 0 else max(high, 10 if low < 0 else 0)
 
 
 def _narrowed_text(shape: Text, values: Sequence[object]) -> Shape:
