@@ -1,7 +1,7 @@
 """`ucoder plan`: what an iteration of the loop needs of a cluster, from rates. Arithmetic on one page, nothing hidden.
 
-`ucoder bench scale` measures a cell. A GPU's rates depend on model and card, so they are assumptions until you give your
-own: `vllm bench throughput` for the one, a training's progress for the other.
+`ucoder bench scale` measures a cell. A GPU's rates depend on model and card, so they are assumptions until you give
+your own: `vllm bench throughput` for the one, a training's progress for the other.
 """
 
 import json
