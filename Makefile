@@ -4,7 +4,7 @@ SEED ?= 1
 OUT ?= runs/demo-$(SEED)
 BIN := .venv/bin
 
-.PHONY: help demo test test-unit lint setup setup-dev sandbox protos seed-model clean
+.PHONY: help demo test test-unit test-images lint setup setup-dev sandbox protos seed-model clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 16
@@ -13,10 +13,13 @@ demo: setup sandbox ## run the whole loop here, in minutes: make demo [SEED=2] [
 	$(BIN)/ucoder run --preset demo --seed $(SEED) --out $(OUT) $(if $(wildcard $(OUT)/config.yaml),--resume)
 
 test: setup-dev sandbox lint ## run every test
-	$(BIN)/python -m pytest tests
+	$(BIN)/python -m pytest
 
 test-unit: setup-dev ## run the tests that do no I/O, in seconds
 	$(BIN)/python -m pytest tests/unit
+
+test-images: setup-dev sandbox ## build the images without a registry, start every service from its own
+	$(BIN)/python -m pytest tests/images
 
 lint: setup-dev ## style, types, protos
 	$(BIN)/ruff format --check . && $(BIN)/ruff check . && $(BIN)/mypy && cd protos && ../$(BIN)/buf lint && ../$(BIN)/buf format -d --exit-code
