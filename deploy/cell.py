@@ -1,9 +1,10 @@
 """The first process of a cell container, beside the sandbox-runner in a pod under gVisor: `python3 cell.py SOCKET`.
 
-It listens on a Unix socket that the runner connects to, and gives each connection a fresh guest whose standard input
-and output are that connection; one at a time, everything else in the container dead and /tmp empty in between. Once it
-listens it gives up the `socket` system call for itself and all it will ever start: no program reaches a network or
-connects back here, though the pod has a network. Standard library only; the image holds nothing else.
+It listens on a Unix socket that the runner connects to. A connection begins with a line, the seed of the guest's
+hashes, and is from then on the standard input and output of a fresh guest; one at a time, everything else in the
+container dead and /tmp empty in between. Once it listens it gives up the `socket` system call for itself and all it
+will ever start: no program reaches a network or connects back here, though the pod has a network. Standard library
+only; the image holds nothing else.
 """
 
 import contextlib
@@ -58,10 +59,21 @@ def serve(connection: socket.socket, guest: str) -> None:
     if child == 0:
         os.dup2(connection.fileno(), 0)
         os.dup2(connection.fileno(), 1)
-        code = GUEST.format(guest)
-        os.execv(sys.executable, [sys.executable, "-sSPBu", "-X", "utf8", "-c", code])
+        environment = {**os.environ, "PYTHONHASHSEED": str(int(line(connection)))}
+        command = [sys.executable, "-sSPBu", "-X", "utf8", "-c", GUEST.format(guest)]
+        os.execve(sys.executable, command, environment)
     connection.close()
     os.waitpid(child, 0)
+
+
+def line(connection: socket.socket) -> bytes:
+    """The first line: the seed of the guest's hashes, a number. Read byte by byte, for the guest reads what follows."""
+    text = b""
+    while not text.endswith(b"\n") and len(text) < 12:
+        if not (byte := connection.recv(1)):
+            break
+        text += byte
+    return text
 
 
 def clean() -> None:

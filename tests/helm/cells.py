@@ -19,6 +19,7 @@ for attempt in range(250):
         break
     except OSError:
         time.sleep(0.1)
+door.sendall(sys.argv[2].encode() + b"\\n")
 def inward():
     while data := os.read(0, 1 << 16):
         door.sendall(data)
@@ -29,9 +30,9 @@ while data := door.recv(1 << 16):
 """
 
 
-async def call(address: Path, source: str, calls: list[str], jobs: int = 1) -> list[Result | None]:
+async def call(address: Path, source: str, calls: list[str], jobs: int = 1, seed: int = 0) -> list[Result | None]:
     """What a program's calls give in the cell behind a socket; the same `jobs` times on one connection."""
-    launch = Launch((sys.executable, "-I", "-S", "-c", RELAY, str(address)), lambda: None)
+    launch = Launch((sys.executable, "-I", "-S", "-c", RELAY, str(address), str(seed)), lambda: None)
     cell = await Cell.start(launch)
     try:
         for number in range(jobs):

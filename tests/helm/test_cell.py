@@ -53,3 +53,8 @@ def f(family):
 """
     results = await call(cell, source, [f"f({int(one)})" for one in (socket.AF_INET, socket.AF_INET6, socket.AF_UNIX)])
     assert {one.text for one in results if one} == {f"(-1, {errno.EACCES})"}
+
+
+async def test_the_runner_chooses_the_seed_of_hashes(cell: Path) -> None:
+    said = [await call(cell, "def f():\n    return hash('x')\n", ["f()"], seed=seed) for seed in (1, 1, 2)]
+    assert said[0][0].text == said[1][0].text != said[2][0].text
