@@ -8,6 +8,7 @@ learn of one another through timing.
 """
 
 import json
+import os
 import shutil
 import subprocess
 from pathlib import Path
@@ -49,6 +50,7 @@ def launch(root: Root, name: str, folder: Path, platform: str, seed: int) -> Lau
         f"--platform={platform}",
         "--overlay2=none",
         "--host-uds=none",
+        *(() if os.getuid() == 0 else ("--rootless",)),
     )
 
     def dispose() -> None:
