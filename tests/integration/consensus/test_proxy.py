@@ -74,7 +74,6 @@ def listening(make: Any) -> Iterator[str]:
     async def main() -> None:
         async with make() as app:
             server = uvicorn.Server(uvicorn.Config(app, log_level="error", timeout_graceful_shutdown=5))
-            server.install_signal_handlers = lambda: None  # type: ignore[attr-defined]
             stop.append(server)
             await server.serve([door])
 
