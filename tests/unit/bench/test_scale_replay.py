@@ -1,6 +1,7 @@
 """The autoscaler's formula on arrivals whose outcome is known by hand."""
 
-from ucoder.bench.scale import beyond, replay
+from ucoder.bench.autoscaler import replay
+from ucoder.bench.scale import beyond
 
 
 def test_nothing_to_do_wants_nobody() -> None:
