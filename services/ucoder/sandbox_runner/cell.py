@@ -88,7 +88,8 @@ class Cell:
                 raise CellLost("no greeting")
         except CellLost as lost:
             assert process.stderr is not None
-            process.kill()
+            with contextlib.suppress(ProcessLookupError):
+                process.kill()
             words = (await process.stderr.read(2000)).decode("utf-8", "replace").strip()
             await cell.close()
             raise CellLost(f"the cell did not start: {words or lost}") from lost

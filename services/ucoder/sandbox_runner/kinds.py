@@ -10,7 +10,7 @@ from ucoder.sandbox_runner.cells import bubblewrap, none, pod, runsc
 from ucoder.sandbox_runner.isolation import Launch, NoIsolation, Root
 
 KINDS: dict[str, ModuleType] = {module.NAME: module for module in (runsc, bubblewrap, pod, none)}
-_AUTO = ("runsc", "pod", "bubblewrap")
+_AUTO = ("pod", "runsc", "bubblewrap")  # inside gVisor no second gVisor starts
 
 
 class Kind:
