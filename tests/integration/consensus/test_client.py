@@ -2,10 +2,13 @@
 
 import doctest
 import itertools
+import shutil
+import subprocess
 import time
 from collections.abc import Iterator
 from concurrent import futures
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import grpc
@@ -72,14 +75,17 @@ class Unwell(consensus_pb2_grpc.ConsensusServiceServicer):
 
 
 @contextmanager
-def unwell(*statuses: grpc.StatusCode) -> Iterator[tuple[str, Unwell]]:
+def unwell(
+    *statuses: grpc.StatusCode, credentials: grpc.ServerCredentials | None = None
+) -> Iterator[tuple[str, Unwell]]:
     servicer = Unwell(list(statuses))
     server = grpc.server(futures.ThreadPoolExecutor(2))
     consensus_pb2_grpc.add_ConsensusServiceServicer_to_server(servicer, server)
-    port = server.add_insecure_port("127.0.0.1:0")
+    anywhere = "localhost:0"
+    port = server.add_secure_port(anywhere, credentials) if credentials else server.add_insecure_port(anywhere)
     server.start()
     try:
-        yield f"127.0.0.1:{port}", servicer
+        yield f"localhost:{port}", servicer
     finally:
         server.stop(None).wait()
 
@@ -114,6 +120,29 @@ def test_what_stays_is_an_error_by_whose_fault_it_is(status: grpc.StatusCode, ki
 def test_nobody_there_is_the_world_s_fault_and_comes_within_the_deadline() -> None:
     with Client("127.0.0.1:9", attempts=1, seconds=5) as client, pytest.raises(Retry):
         client.select(["x"])
+
+
+async def test_tls_with_proof_on_both_sides(tmp_path: Path) -> None:
+    if not shutil.which("openssl"):
+        pytest.skip("openssl is not installed")
+    key, chain = tmp_path / "key.pem", tmp_path / "chain.pem"
+    kind = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-days", "1"]
+    name = ["-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost"]
+    files = ["-keyout", str(key), "-out", str(chain)]
+    subprocess.run(["openssl", "req", "-x509", *kind, *name, *files], check=True, capture_output=True)
+    pair = [(key.read_bytes(), chain.read_bytes())]
+    credentials = grpc.ssl_server_credentials(pair, chain.read_bytes(), require_client_auth=True)
+    with unwell(credentials=credentials) as (address, servicer):
+        async with AsyncClient(address, ca=chain, certificate=chain, key=key, token="secret-of-alice") as client:
+            assert (await client.select(["x"])).program == "x"
+        assert servicer.seen[0][1] == "Bearer secret-of-alice"
+        async with AsyncClient(address, ca=chain, attempts=1, seconds=10) as nobody:
+            with pytest.raises(Retry):
+                await nobody.select(["x"])
+        async with AsyncClient(address, attempts=1, seconds=10) as in_the_clear:
+            with pytest.raises(Retry):
+                await in_the_clear.select(["x"])
+    assert len(servicer.seen) == 1
 
 
 def conversation(prompt: str) -> list[dict[str, str]]:
