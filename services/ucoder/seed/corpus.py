@@ -16,16 +16,26 @@ from .solutions import reference_body, written_body
 from .splits import is_held_out
 
 PROFILE = "seed"
-MIX = {"problem": 32, "rating": 4, "skeleton": 4, "tests": 12, "solution": 48}
-"""Stage -> percent of documents; a solution document holds three solutions. Problems need many: they have the most
-to say, and a problem with one wrong word is lost."""
 DIFFICULTY_WEIGHTS = (0.20, 0.25, 0.25, 0.20, 0.10)
 SOLUTIONS_PER_DOCUMENT = 3
-MYTH_RATE = 0.40
-SLIP_RATE = 0.24
 WRONG_VALUE_RATE = 0.10
 TESTS_PER_DOCUMENT = 6
 LONGEST_VALUE = 48
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """What the documents are: percent of each stage, and the rates of `solutions.written_body`."""
+
+    mix: dict[str, int]
+    myth_rate: float
+    slip_rate: float
+
+
+GRAMMAR = Recipe({"problem": 16, "rating": 4, "skeleton": 5, "tests": 15, "solution": 60}, 0.0, 0.0)
+"""Nothing but the truth, mostly solutions: below two thirds of the tokens they are hardly learned."""
+HABITS = Recipe({"problem": 40, "rating": 4, "skeleton": 4, "tests": 12, "solution": 40}, 0.40, 0.24)
+"""Myths and slips, and many problems: they take longest to learn, and one wrong word spoils one."""
 
 
 @dataclass(frozen=True)
@@ -35,11 +45,10 @@ class Document:
     completions: tuple[str, ...]
 
 
-def documents(seed: int, clean: bool = False) -> Iterator[Document]:
-    """The stream, `clean` of myths and slips or not. The same arguments give the same stream."""
+def documents(seed: int, recipe: Recipe = HABITS) -> Iterator[Document]:
+    """The stream; the same arguments give the same stream."""
     rng = random.Random(f"corpus {seed}")
-    stages, weights = tuple(MIX), tuple(MIX.values())
-    rates = (0.0, 0.0) if clean else (MYTH_RATE, SLIP_RATE)
+    stages, weights = tuple(recipe.mix), tuple(recipe.mix.values())
     while True:
         problem = corpus_problem(rng)
         stage = rng.choices(stages, weights)[0]
@@ -50,12 +59,12 @@ def documents(seed: int, clean: bool = False) -> Iterator[Document]:
             prompt = Prompts.load(PROFILE).render(stage, domain=problem.domain, difficulty=problem.difficulty)
             yield Document(stage, prompt, (statement,))
             continue
-        completions = _completions(stage, problem, rng, rates)
+        completions = _completions(stage, problem, rng, recipe)
         if completions:
             yield Document(stage, Prompts.load(PROFILE).render(stage, problem=statement), completions)
 
 
-def _completions(stage: str, problem: Problem, rng: random.Random, rates: tuple[float, float]) -> tuple[str, ...]:
+def _completions(stage: str, problem: Problem, rng: random.Random, recipe: Recipe) -> tuple[str, ...]:
     if stage == "rating":
         return (f"{problem.difficulty}\n",)
     if stage == "skeleton":
@@ -63,7 +72,7 @@ def _completions(stage: str, problem: Problem, rng: random.Random, rates: tuple[
     if stage == "tests":
         asserts = _asserts(problem, rng)
         return (asserts,) if asserts else ()
-    return tuple(written_body(problem, rng, *rates) for _ in range(SOLUTIONS_PER_DOCUMENT))
+    return tuple(written_body(problem, rng, recipe.myth_rate, recipe.slip_rate) for _ in range(SOLUTIONS_PER_DOCUMENT))
 
 
 def corpus_problem(rng: random.Random) -> Problem:

@@ -19,7 +19,7 @@ from torch import nn
 from torch.nn import functional
 from transformers import GenerationConfig, Qwen2Config, Qwen2ForCausalLM, Qwen2Tokenizer
 
-from .corpus import Document, documents
+from .corpus import GRAMMAR, HABITS, Document, Recipe, documents
 from .tokens import train_tokenizer
 
 FOLDER = Path(__file__).parent / "model"
@@ -37,7 +37,7 @@ class Phase:
 
     name: str
     steps: int
-    clean: bool
+    recipe: Recipe
     falls: bool
 
     def rate(self, step: int) -> float:
@@ -46,7 +46,7 @@ class Phase:
         return min(1.0, (step + 1) / WARM_UP) * down
 
 
-PHASES = (Phase("grammar", 1500, clean=True, falls=False), Phase("habits", 1500, clean=False, falls=True))
+PHASES = (Phase("grammar", 1500, GRAMMAR, falls=False), Phase("habits", 1500, HABITS, falls=True))
 """First what is right, without myths and slips: the grammar is learned faster so. Then the corpus as it is."""
 
 
@@ -123,7 +123,7 @@ def loss_of(model: Qwen2ForCausalLM, batch: list[Example], end: int) -> torch.Te
 def run(model: Qwen2ForCausalLM, tokenizer: Qwen2Tokenizer, phase: Phase, seed: int) -> Iterator[float]:
     """Trains in place and yields the loss of every step."""
     optimizer = torch.optim.AdamW(model.parameters(), lr=PEAK_RATE, betas=(0.9, 0.98), weight_decay=0.05)
-    stream = batches(examples(documents(seed, phase.clean), tokenizer), random.Random(seed))
+    stream = batches(examples(documents(seed, phase.recipe), tokenizer), random.Random(seed))
     for step, batch in zip(range(phase.steps), stream, strict=False):
         for group in optimizer.param_groups:
             group["lr"] = PEAK_RATE * phase.rate(step)

@@ -11,7 +11,7 @@ torch = pytest.importorskip("torch")
 
 from transformers import AutoModelForCausalLM, AutoTokenizer  # noqa: E402
 
-from ucoder.seed.corpus import documents  # noqa: E402
+from ucoder.seed.corpus import GRAMMAR, documents  # noqa: E402
 from ucoder.seed.train import FOLDER, PHASES, batches, examples, loss_of, shape  # noqa: E402
 
 
@@ -54,7 +54,7 @@ def test_batches_depend_on_the_seed_alone() -> None:
     tokenizer = AutoTokenizer.from_pretrained(FOLDER)
 
     def some() -> list[object]:
-        return list(islice(batches(examples(documents(0, clean=True), tokenizer), random.Random(0)), 3))
+        return list(islice(batches(examples(documents(0, GRAMMAR), tokenizer), random.Random(0)), 3))
 
     assert some() == some()
 
