@@ -13,7 +13,9 @@ from ucoder.flow import BRIEF_KINDS, FLOW, KINDS, SERVICES, arrows_of
 
 ROOT = Path(__file__).parents[2]
 PACKAGE = ROOT / "services" / "ucoder"
-TORCH_FILES = {f"models/{name}.py" for name in ("checkpoint", "decoding", "drawing", "kv_cache", "worker")}
+TORCH_FILES = {
+    f"models/{name}.py" for name in ("checkpoint", "decoding", "drawing", "kv_cache", "plain_generate", "worker")
+}
 TORCH_FILES |= {"trainer/sft.py", "trainer/worker.py"}
 
 
