@@ -18,8 +18,8 @@ from ucoder.models.drawing import draw_tokens, random_numbers
 from ucoder.models.protocol import Completion, Draw, Scored
 from ucoder.runtime.errors import Reject
 
-JOIN_EVERY = 4
-"""Steps between two joins of new rows: a join copies the cache, which costs about as much as a step."""
+PATIENCE = 16
+"""Steps that new rows wait at most for a quarter of the batch to be free: letting them in copies the cache."""
 CACHE_BYTES = 2 << 30
 """What keys and values may take; it bounds the rows of models that are not tiny."""
 
@@ -57,7 +57,7 @@ class Decoder:
         self._waiting: deque[Ask] = deque()
         self._rows: list[_Row | None] = []  # None: finished, still in the batch
         self._done: dict[int, list[Completion | None]] = {}
-        self._steps = 0
+        self._steps = 0  # since rows last joined or left
         self._cache: Any = None
         self._pieces: dict[int, str] = {}
         self._seen: list[int] = []  # tokens of each row, prompt included
@@ -84,13 +84,14 @@ class Decoder:
     def step(self) -> list[tuple[int, list[Completion]]]:
         """One token for every row; returns the asks that are complete now, by key."""
         alive = sum(row is not None for row in self._rows)
-        if self._waiting and (not alive or self._steps % JOIN_EVERY == 0):
-            self._gather(list(self._joining(alive)))
-        elif not alive:
+        if not alive and not self._waiting:
             self._rows, self._cache = [], None
             return []
-        elif alive < len(self._rows) * 7 // 8:
-            self._gather([])
+        if alive <= len(self._rows) * 3 // 4 or (self._waiting and self._steps >= PATIENCE):
+            joining = list(self._joining(alive))
+            if joining or alive < len(self._rows):
+                self._gather(joining)
+                self._steps = 0
         self._steps += 1
         ids, log_probs = draw_tokens(self._logits, self._temperature, self._top_p, self._uniform())
         finished = self._record(ids.tolist(), log_probs.tolist())

@@ -62,12 +62,13 @@ def gathered(sources: Sequence[tuple[Cache, torch.Tensor]], length: int) -> Cach
         for which in (0, 1):
             like = parts[0].buffers[which]
             rows = sum(len(index) for _, index in sources)
-            new = torch.zeros(
+            new = torch.empty(
                 (rows, like.shape[1], length + BLOCK, like.shape[3]), dtype=like.dtype, device=like.device
             )
             at = 0
             for layer, (_, index) in zip(parts, sources, strict=True):
                 width = min(layer.length, length)
+                new[at : at + len(index), :, : length - width] = 0  # masked, and a NaN times 0 would be a NaN
                 old = layer.buffers[which][:, :, layer.length - width : layer.length]
                 new[at : at + len(index), :, length - width : length] = old.index_select(0, index)
                 at += len(index)

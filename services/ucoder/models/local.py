@@ -161,7 +161,11 @@ class LocalModel:
             if len(self._workers) < self._count and importlib.util.find_spec("torch") is None:
                 raise Misconfigured("the local model needs torch and transformers: pip install 'ucoder[local]'.")
             while len(self._workers) < self._count:
-                environment = {"OMP_NUM_THREADS": "1", "HF_HUB_OFFLINE": "1", "TOKENIZERS_PARALLELISM": "false"}
+                environment = {
+                    "OMP_NUM_THREADS": "1", "HF_HUB_OFFLINE": "1", "TOKENIZERS_PARALLELISM": "false",
+                    # glibc would give a cache's memory back and fetch it again, page by page, at every copy
+                    "MALLOC_MMAP_THRESHOLD_": str(1 << 30), "MALLOC_TRIM_THRESHOLD_": str(1 << 32),
+                }  # fmt: skip
                 process = await asyncio.create_subprocess_exec(
                     sys.executable, "-m", "ucoder.models.worker", str(os.getpid()),
                     stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE,
