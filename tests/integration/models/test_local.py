@@ -92,6 +92,9 @@ async def test_a_killed_worker_means_retry_and_a_new_worker(model: LocalModel) -
         os.kill(pid, signal.SIGKILL)
     with pytest.raises(Retry, match="SIGKILL"):
         await task
+    while before & children(os.getpid()):  # both are noticed
+        await asyncio.sleep(0.05)
+    await asyncio.sleep(0.1)
     assert len(await model.complete(SEED, PROMPT, n=2, draw=WARM)) == 2
     after = children(os.getpid())
     assert len(after) == 2

@@ -43,7 +43,7 @@ LIVE_METHOD = {**LIVE, "starter_code": "class Solution:\n    def f(self, xs, a):
 BIG = {
     "task_id": "BigCodeBench/0", "complete_prompt": "import math\ndef task_func(x):\n    '''Root.'''\n",
     "instruct_prompt": "Write the root.", "code_prompt": "import math\ndef task_func(x):\n", "entry_point": "task_func",
-    "canonical_solution": "    return math.sqrt(x)\n", "test": "import unittest\nclass TestCases(unittest.TestCase): 0\n",
+    "canonical_solution": "    return math.sqrt(x)\n", "test": "import unittest\n\n\nclass T(unittest.TestCase): 0\n",
 }  # fmt: skip
 FULL = {
     "id": 7, "content": "Double it.", "canonical_solution": "def twice(x): return 2 * x",
