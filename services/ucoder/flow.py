@@ -64,9 +64,7 @@ SERVICES: tuple[str, ...] = (
     "trainer",
     "evaluator",
 )
-KINDS: tuple[str, ...] = tuple(
-    dict.fromkeys(kind for arrow in FLOW for kind in (arrow.source, arrow.product))
-)
+KINDS: tuple[str, ...] = tuple(dict.fromkeys(kind for arrow in FLOW for kind in (arrow.source, arrow.product)))
 
 
 def arrows_of(service: str) -> tuple[Arrow, ...]:

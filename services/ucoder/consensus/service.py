@@ -40,7 +40,7 @@ class Service(consensus_pb2_grpc.ConsensusServiceServicer):
     @contextlib.asynccontextmanager
     async def open(cls, world: World) -> AsyncIterator["Service"]:
         """The service for as long as the block runs."""
-        yield cls(world)
+        yield cls(world, Quota(world.settings.quota_programs_per_minute))
 
     async def Select(self, request: consensus_pb2.SelectRequest, context: Any) -> consensus_pb2.SelectResponse:  # noqa: N802
         """Executes and selects."""

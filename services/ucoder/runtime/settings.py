@@ -66,6 +66,8 @@ class Settings(BaseSettings):
     """Deadline of a call whose caller set none."""
     max_calls: int = Field(default=256, ge=1)
     """Calls worked on at once; more are answered RESOURCE_EXHAUSTED."""
+    quota_programs_per_minute: int = Field(default=0, ge=0)
+    """Distinct programs one caller of the consensus service may have executed in a minute; 0 is no limit."""
     metrics_port: int = Field(default=0, ge=0, le=65535)
     """Prometheus port; 0 for none."""
     ack_wait_seconds: float = Field(default=30, ge=1)

@@ -153,14 +153,21 @@ class Cell:
         process = self._process
         assert process.stdin is not None
         process.stdin.close()
-        with contextlib.suppress(TimeoutError, asyncio.CancelledError):
+        cancelled: asyncio.CancelledError | None = None
+        try:
             async with asyncio.timeout(1.0 if self.served >= 0 else 0.0):
                 await process.wait()
+        except TimeoutError:
+            pass
+        except asyncio.CancelledError as error:
+            cancelled = error  # told once the cell is gone: who waits here must end, but not leave a cell behind
         await asyncio.shield(asyncio.to_thread(self._launch.dispose))
         if process.returncode is None:
             with contextlib.suppress(ProcessLookupError):
                 process.kill()
             await process.wait()
+        if cancelled:
+            raise cancelled
 
 
 def read_report(payload: bytes, job: dict[str, Any]) -> Report | None:

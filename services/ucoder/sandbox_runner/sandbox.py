@@ -169,6 +169,7 @@ class Sandbox:
             return await trials.settle(some, positions)
 
         settling: set[asyncio.Task[list[Program]]] = set()
+        arriving: asyncio.Task[list[Program]] | None = None
         try:
             if tests:
                 self._put(run, batches(programs, self._share and job.mode == "outside"))
@@ -176,19 +177,21 @@ class Sandbox:
                 for untested in programs:
                     run.finished.put_nowait(untested)
             left = len(programs)
-            while left:
-                some = await _available(run.finished)
-                left -= len(some)
-                settling.add(asyncio.create_task(settle(some)))
-                ready = {task for task in settling if task.done() or not left}
-                await asyncio.wait(ready) if ready else None
-                settling -= ready
-                for task in ready:
+            arriving = asyncio.create_task(_available(run.finished)) if left else None
+            while arriving or settling:
+                waiting = settling | {arriving} if arriving else settling
+                done, _ = await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
+                if arriving in done:
+                    left -= len(some := arriving.result())
+                    settling.add(asyncio.create_task(settle(some)))
+                    arriving = asyncio.create_task(_available(run.finished)) if left else None
+                for task in done & settling:
+                    settling.discard(task)
                     for program in task.result():
                         yield program, *judge.row(program)
         finally:
             run.cancelled.set()
-            for task in settling:
+            for task in settling | {arriving} if arriving else settling:
                 task.cancel()
 
     async def _play(

@@ -183,7 +183,7 @@ async def test_leaving_the_iteration_stops_the_work(sandbox: Sandbox) -> None:
     stream = sandbox.execute(job)
     await anext(stream)
     await stream.aclose()  # type: ignore[attr-defined]
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(30):
         [row] = await rows(sandbox, Job(("def f(): return 'after'",), asks("f()"), "f"))
     assert row.outputs == ("'after'",)
 
