@@ -1,4 +1,4 @@
-"""`helm test`: ConsensusService.Select on five programs of which three agree. Exits 0 when one of the three is chosen."""
+"""`helm test`: ConsensusService.Select on five programs of which three agree. Exits 0 when one of those is chosen."""
 
 import os
 import sys

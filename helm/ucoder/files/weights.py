@@ -1,6 +1,6 @@
 """Puts the weights that this pod is to serve where vLLM finds them, and writes vLLM's configuration.
 
-CHECKPOINT is `store:<prefix>`, a path or a Hugging Face name; empty: BASE. The name that callers ask for is the same text.
+CHECKPOINT is `store:<prefix>`, a path or a Hugging Face name; empty: BASE. Callers ask for it by the same text.
 """
 
 import asyncio
