@@ -1,38 +1,19 @@
 """The runner's end of a cell container, as a command whose standard input and output are the connection."""
 
 import asyncio
-import sys
 from pathlib import Path
 
 from ucoder.core.tame import Nature
 from ucoder.sandbox_runner.batch import Batch, Program
 from ucoder.sandbox_runner.cell import Cell, Result
+from ucoder.sandbox_runner.cells.pod import relayed
 from ucoder.sandbox_runner.isolation import Launch
 from ucoder.sandbox_runner.job import Limits
-
-RELAY = """
-import os, socket, sys, threading, time
-door = socket.socket(socket.AF_UNIX)
-for attempt in range(250):
-    try:
-        door.connect(sys.argv[1])
-        break
-    except OSError:
-        time.sleep(0.1)
-door.sendall(sys.argv[2].encode() + b"\\n")
-def inward():
-    while data := os.read(0, 1 << 16):
-        door.sendall(data)
-    door.shutdown(socket.SHUT_WR)
-threading.Thread(target=inward, daemon=True).start()
-while data := door.recv(1 << 16):
-    os.write(1, data)
-"""
 
 
 async def call(address: Path, source: str, calls: list[str], jobs: int = 1, seed: int = 0) -> list[Result | None]:
     """What a program's calls give in the cell behind a socket; the same `jobs` times on one connection."""
-    launch = Launch((sys.executable, "-I", "-S", "-c", RELAY, str(address), str(seed)), lambda: None)
+    launch = Launch(relayed(address, seed), lambda: None)
     cell = await Cell.start(launch)
     try:
         for number in range(jobs):

@@ -1,28 +1,33 @@
-"""A pod under a RuntimeClass of gVisor: the boundary is already around us, so a cell is a plain process in it.
+"""A pod under a RuntimeClass of gVisor: each cell is a container of its own beside this one, behind a Unix socket.
 
-Covers: the host, by gVisor around the whole pod; the network, as far as the pod's NetworkPolicy does. Each program
-has limits, and as root a user of its own without capabilities.
-Does not cover: what else is in the pod. gVisor shows any process the environment and command line of the others, so
-this pod must hold no secret: no service account token, no credentials in its environment; and loopback in the pod is
-reachable.
+Covers: the host, by gVisor around the whole pod; the runner's credentials, files and processes, because a cell container
+has its own user, process namespace, root and no environment of ours; the network, because the cell container gives up
+the `socket` system call before any program starts (deploy/cell.py).
+Does not cover: bugs of gVisor itself, side channels, and what programs in the same cell container could learn of one
+another: without root they share its user, and everything in it is ended and emptied only between runners' connections.
 """
 
 import ctypes
-import shutil
 import sys
 from pathlib import Path
 
-from ucoder.sandbox_runner.isolation import Launch, Root
-from ucoder.sandbox_runner.rootfs import environment, python_command
+from ucoder.sandbox_runner.isolation import Launch, NoIsolation, Root
 
 NAME = "pod"
-INSTALL = "set runtimeClassName: gvisor on the sandbox-runner's pods"
+INSTALL = "set runtimeClassName: gvisor and the cell containers on the sandbox-runner's pods, as helm/ucoder does"
 DRIFTS = True
+PLACES = Path("/run/ucoder")
+"""Holds a folder `cell-N` for each cell container, with its socket."""
+RELAY = Path(__file__).parents[1] / "relay.py"
+
+_taken: set[Path] = set()
 
 
 def missing() -> str:
-    """Empty when this process runs under gVisor, whose kernel log begins by saying so."""
-    return "" if b"gVisor" in _kernel_log() else "this process does not run under gVisor"
+    """Empty when this process runs under gVisor, whose kernel log begins by saying so, beside cell containers."""
+    if b"gVisor" not in _kernel_log():
+        return "this process does not run under gVisor"
+    return "" if any(PLACES.glob("cell-*")) else f"no cell container's folder is mounted below {PLACES}"
 
 
 def _kernel_log() -> bytes:
@@ -32,14 +37,18 @@ def _kernel_log() -> bytes:
 
 
 def launch(root: Root, name: str, folder: Path, platform: str, seed: int) -> Launch:
-    """A cell called `name`: a process with an empty environment whose programs write under `folder`."""
-    scratch = folder / name
-    scratch.mkdir()
-    folder.chmod(0o711)
-    scratch.chmod(0o711)
-    home = {"SCRATCH": str(scratch), "HOME": str(scratch), "LD_LIBRARY_PATH": f"{sys.base_prefix}/lib"}
-    python = f"{sys.base_prefix}/bin/python{sys.version_info.major}.{sys.version_info.minor}"
-    here = Root(Path("/"), root.guest, python, root.node, root.version)
-    settings = [f"{key}={value}" for key, value in {**environment(seed), **home}.items()]
-    command = ("/usr/bin/env", "-i", *settings, *python_command(here, str(root.guest)))
-    return Launch(command, lambda: shutil.rmtree(scratch, ignore_errors=True), DRIFTS)
+    """A connection to a cell container that nobody uses; its own image is the cell's root.
+
+    Raises NoIsolation when all are taken: a pod has as many as `UCODER_CELLS` says.
+    """
+    free = [place for place in sorted(PLACES.glob("cell-*")) if place not in _taken]
+    if not free:
+        raise NoIsolation(f"all {len(_taken)} cell containers of this pod are taken: give it more, and UCODER_CELLS")
+    place = free[0]
+    _taken.add(place)
+    return Launch(relayed(place / "cell.sock", seed), lambda: _taken.discard(place), DRIFTS)
+
+
+def relayed(address: Path, seed: int) -> tuple[str, ...]:
+    """A command whose standard input and output are a fresh guest in the cell container behind `address`."""
+    return sys.executable, "-I", "-S", str(RELAY), str(address), str(seed)
