@@ -1,6 +1,6 @@
 """A pod under a RuntimeClass of gVisor: each cell is a container of its own beside this one, behind a Unix socket.
 
-Covers: the host, by gVisor around the whole pod; the runner's credentials, files and processes, because a cell container
+Covers: the host, by gVisor around the whole pod; the runner's credentials, files and processes, for a cell container
 has its own user, process namespace, root and no environment of ours; the network, because the cell container gives up
 the `socket` system call before any program starts (deploy/cell.py).
 Does not cover: bugs of gVisor itself, side channels, and what programs in the same cell container could learn of one
