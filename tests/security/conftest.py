@@ -71,11 +71,11 @@ class Range:
 @pytest_asyncio.fixture(scope="session", loop_scope="session", params=USABLE)
 async def cell(request: pytest.FixtureRequest) -> AsyncIterator[Range]:
     """A range per kind of boundary."""
-    os.environ["UCODER_CANARY"] = MARKER
+    os.environ["CANARY"] = MARKER
     try:
         async with Sandbox.open(isolation=request.param, cells=1) as sandbox:
             attacked = Range(sandbox)
             await attacked.honest()
             yield attacked
     finally:
-        del os.environ["UCODER_CANARY"]
+        del os.environ["CANARY"]
