@@ -91,16 +91,24 @@ def test_solve_says_what_is_wrong(model: str, served: str, tmp_path: Path) -> No
 
 def test_select_without_tests(tmp_path: Path) -> None:
     programs = [{"code": TASK + body} for body in (WRONG, RIGHT, ALSO_RIGHT)]
-    question = {"id": "q", "prompt": TASK, "entry_point": "add", "candidates": programs}
-    (tmp_path / "in.jsonl").write_text(json.dumps(question) + "\n")
-    done = ucoder("select", "in.jsonl", "-o", "out.jsonl", "--cells", "1", folder=tmp_path)
-    assert done.returncode == 2
-    assert "--tests none" in done.stderr
-    done = ucoder("select", "in.jsonl", "-o", "out.jsonl", "--cells", "1", "--tests", "none", folder=tmp_path)
-    assert done.returncode == 0, done.stderr
-    line = json.loads((tmp_path / "out.jsonl").read_text())
-    assert line["selected"] in (1, 2)
-    assert sorted(line["clusters"][0]["members"]) == [1, 2]
+    bare = {"id": "bare", "prompt": TASK, "entry_point": "add", "candidates": programs}
+    own = {**bare, "id": "own", "tests": [{"code": "assert add(1, 2) == 3"}, {"code": "add(2, 2)"}]}
+    mute = {"id": "mute", "candidates": [{"code": "print(1)"}, {"code": "x = 2"}, {"code": "x  =  2"}]}
+    empty = {"id": "empty", "candidates": []}
+    (tmp_path / "in.jsonl").write_text("\n".join(map(json.dumps, (bare, own, mute, empty))))
+    for flags, kinds in (
+        ((), {"bare": "synthesised", "own": "own", "mute": "none", "empty": "none"}),
+        (("--tests", "none"), {"bare": "synthesised", "own": "synthesised", "mute": "none", "empty": "none"}),
+    ):
+        done = ucoder("select", "in.jsonl", "-o", "out.jsonl", "--cells", "1", *flags, folder=tmp_path)
+        assert done.returncode == 0, done.stderr
+        lines = {line["id"]: line for line in map(json.loads, (tmp_path / "out.jsonl").read_text().splitlines())}
+        assert {name: line["tests"] for name, line in lines.items()} == kinds
+        for name in ("bare", "own"):
+            assert lines[name]["selected"] in (1, 2)
+            assert sorted(lines[name]["clusters"][0]["members"]) == [1, 2]
+        assert lines["mute"]["selected"] in (1, 2)
+        assert (lines["empty"]["selected"], lines["empty"]["reason"]) == (None, "no_programs")
 
 
 def test_serve_proxy_listens_answers_and_ends_when_told(model: str, served: str, tmp_path: Path) -> None:
