@@ -55,7 +55,7 @@ class Row:
     """Index in `Job.programs`."""
     outcomes: tuple[Outcome, ...]
     outputs: tuple[str | None, ...]
-    """Canonical text of what each call returned (`core/values.py`), `!Type: message` where it raised, a script's
+    """Canonical text of what each call returned (`core/values`), `!Type: message` where it raised, a script's
     output; None where a test has none."""
     seconds: tuple[float, ...]
     peak_memory_mb: float = 0.0

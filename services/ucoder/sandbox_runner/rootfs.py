@@ -37,7 +37,7 @@ def cache_folder() -> Path:
 def guest_files() -> dict[str, bytes]:
     """The files that run inside, by path; the text form of values is the very file that reads it outside."""
     package = Path(ucoder.__file__).parent
-    found = [*package.glob("__init__.py"), *package.glob("core/__init__.py"), package / "core" / "values.py"]
+    found = [*package.glob("__init__.py"), *package.glob("core/__init__.py"), *package.glob("core/values/*.py")]
     found += [package / "sandbox_runner" / "__init__.py", *package.glob("sandbox_runner/guest/*.*")]
     return {
         str(Path("ucoder") / path.relative_to(package)): path.read_bytes() for path in sorted(found) if path.is_file()

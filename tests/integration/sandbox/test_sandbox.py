@@ -82,6 +82,11 @@ JUDGED = {
     "try:\n    f(None)\nexcept TypeError as error:\n    assert 'iterable' in str(error)\nelse: assert 0": "passed",
     "a = [3, 1]\nput(a, 2)\nassert a == [3, 1, 2]": "passed",
     "assert list(count(3)) == [0, 1, 2]": "passed",
+    "given = {'b': 1, 'a': 2}\nassert keys(given) == ['b', 'a']\nassert keys({'z': 1, 'y': 2}) == ['z', 'y']": "passed",
+    "given = {'a': 1, 'b': 2}\nturn(given)\nassert list(given) == ['b', 'a'] and given == {'a': 1, 'b': 2}": "passed",
+    "assert list(turn(turn({'a': 1, 'b': 2}))) == ['a', 'b']": "passed",
+    "assert apply('<=0>', 1) == 2": "exception",
+    "a = []\na.append(a)\nassert f(a) == 1": "unsupported",
     "s = Stack()\ns.push(1)\ns.push(2)\nassert s.pop() == 2 and s.size == 1 and len(s) == 1": "passed",
     "import unittest\nclass T(unittest.TestCase):\n    def test(self): self.assertEqual(f([1]), 1)": "passed",
     "import unittest\nclass T(unittest.TestCase):\n    def test(self): self.assertEqual(f([1]), 2)": "failed",
@@ -100,6 +105,10 @@ def put(items, item): items.append(item)
 def count(n):
     for number in range(n): yield number
 def apply(g, n): return g(n)
+def keys(items): return list(items)
+def turn(items):
+    for key in reversed(list(items)): items[key] = items.pop(key)
+    return items
 class Stack:
     def __init__(self): self.items = []
     def push(self, item): self.items.append(item)

@@ -9,6 +9,7 @@ from enum import IntEnum
 from fractions import Fraction
 from typing import Any
 
+import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -154,3 +155,67 @@ def test_every_plain_value_survives_the_way_out(value: Any) -> None:
 def test_reading_never_fails_in_another_way(text: str) -> None:
     with contextlib.suppress(Unreadable):
         canonical(parse(text))
+
+
+BOMBS = {
+    "bytes": "bytearray(20000000000)",
+    "a set of a range": "set(range(0, 10000000000, 1))",
+    "a frozen set of a range": "frozenset(range(0, 10000000000, 1))",
+    "a fraction of a power": "Fraction('1e999999999')",
+    "a fraction of a decimal": "Fraction(Decimal('1e999999999'), 1)",
+    "a large fraction": f"Fraction(0x{'f' * 200_000}, 0x{'e1' * 100_000})",
+    "one hash for a set": f"{{{', '.join(str(((1 << 61) - 1) * n) for n in range(30_000))}}}",
+    "one hash for a dict": f"{{{', '.join(f'({((1 << 61) - 1) * n},): 0' for n in range(30_000))}}}",
+    "one hash for a frozen set": f"frozenset([{', '.join(str(((1 << 61) - 1) * n) for n in range(30_000))}])",
+    "an array larger than its items": "array([0], 'int8', (1000000, 1000000))",
+    "an array of wide text": f"array([{'0, ' * 8}'{'x' * 9}'], 'U999999999', (9,))",
+    "a strange array": "array([1], 'object', (1,))",
+}
+
+
+@pytest.mark.timeout(5)
+@pytest.mark.parametrize("name", BOMBS)
+def test_text_that_would_be_much_more_than_itself_is_unreadable(name: str) -> None:
+    with pytest.raises(Unreadable):
+        parse(BOMBS[name])
+
+
+def test_order_of_a_dict_is_kept_where_it_is_worked_with() -> None:
+    value = {"b": {2: 0, 1: 0}, "a": {3, 1}}
+    assert canonical(value, ordered=True) == "{'b': {2: 0, 1: 0}, 'a': {1, 3}}"
+    assert canonical(parse(canonical(value, ordered=True)), ordered=True) == canonical(value, ordered=True)
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        (np.int64(5), "5"),
+        (np.float32(0.5), "0.5"),
+        (np.float64(0.1), "0.1"),
+        (np.bool_(True), "True"),
+        (np.str_("a"), "'a'"),
+        (np.datetime64("2024-02-29"), "date('2024-02-29')"),
+        (np.longdouble(1), "<longdouble>"),
+        (np.array([[1, 2], [3, 4]]), "array([1, 2, 3, 4], 'int64', (2, 2))"),
+        (np.array([0.5, np.nan], dtype="float32"), "array([0.5, nan], 'float32', (2,))"),
+        (np.zeros((0, 3)), "array([], 'float64', (0, 3))"),
+        (np.array(["ab", "c"]), "array(['ab', 'c'], 'str', (2,))"),
+        ([np.array([True])], "[array([True], 'bool', (1,))]"),
+        (np.array([object()]), "<ndarray>"),
+    ],
+)
+def test_numpy_values_are_plain(value: Any, text: str) -> None:
+    assert canonical(value) == text
+    if "<" not in text:
+        assert canonical(parse(text, Opaque)) == text
+
+
+def test_array_becomes_real_only_where_it_is_used() -> None:
+    text = canonical(np.arange(6).reshape(2, 3))
+    assert parse(text, Opaque).tolist() == [[0, 1, 2], [3, 4, 5]]
+    assert not isinstance(parse(text), np.ndarray)
+    assert parse("array([3], 'int64', (1,))") == 3
+    with pytest.raises(TypeError):
+        assert parse(text) == [0, 1, 2]
+    with pytest.raises(TooLarge):
+        canonical(np.zeros(5000), limit=1000)

@@ -53,7 +53,7 @@ class Session:
             if not self.scouting:
                 self.refuse(f"more than {MOST_STEPS} steps")
             raise Stop
-        step = [operation, target, argument, canonical(args, refer=self.refer), canonical(kwargs, refer=self.refer)]
+        step = [operation, target, argument, self.written(args), self.written(kwargs)]
         number = len(self.steps)
         self.steps.append(step)
         if not self.scouting and (number >= len(self.transcript) or self.known(number) != step):
@@ -61,6 +61,13 @@ class Session:
         if self.scouting:
             return Unknown(self, number)
         return self.answer(self.transcript[number][1], args, kwargs)
+
+    def written(self, value: Any) -> str:
+        """The text of arguments; gives up on those that are not whole in it."""
+        text = canonical(value, refer=self.refer, ordered=True)
+        if "<deep>" in text or "<cycle>" in text:
+            parse(text, lambda name: self.refuse(f"a {name} argument") if name in ("deep", "cycle") else None)
+        return text
 
     def known(self, number: int) -> list[str]:
         """A recorded step, with the values that its references stood for."""

@@ -1,5 +1,5 @@
 // Runs one JavaScript program on calls and reports what they returned: the untrusted side, as worker.py is for Python.
-// Values are written in the text form of core/values.py.
+// Values are written in the text form of core/values.
 'use strict';
 const fs = require('node:fs');
 const vm = require('node:vm');

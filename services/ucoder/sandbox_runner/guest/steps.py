@@ -7,6 +7,7 @@ bases]]`.
 """
 
 import builtins
+import re
 from collections.abc import Callable
 from itertools import islice
 from typing import Any
@@ -15,16 +16,19 @@ from ucoder.core.values import canonical, parse
 
 CHUNK = 64
 _MUTABLE = (list, dict, set, bytearray)
+_REFERENCE = re.compile(r"""'(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*"|<=(?P<number>\d+)>""")
+"""A reference to a step's value; texts are matched too, so that what is written in one is left alone."""
 
 
 def resolved(step: list[str], results: list[list[Any]]) -> list[str]:
     """A step with its `<=2>` replaced by the values they stand for."""
     operation, target, argument, arguments, keywords = step
-    for number in reversed(range(len(results))):
-        if results[number][0] == "v":
-            arguments = arguments.replace(f"<={number}>", results[number][1])
-            keywords = keywords.replace(f"<={number}>", results[number][1])
-    return [operation, target, argument, arguments, keywords]
+
+    def known(found: re.Match[str]) -> str:
+        number = int(found["number"] or -1)
+        return results[number][1] if 0 <= number < len(results) and results[number][0] == "v" else found[0]
+
+    return [operation, target, argument, _REFERENCE.sub(known, arguments), _REFERENCE.sub(known, keywords)]
 
 
 class Player:
@@ -43,7 +47,7 @@ class Player:
             named = parse(keywords, self.resolve)
             before = self.mutable(positional, named)
             value = _OPERATIONS[operation](self.resolve(target), argument, positional, named)
-            text = canonical(value, self.limit, self.refer)
+            text = canonical(value, self.limit, self.refer, ordered=True)
             after = self.mutable(positional, named)
         except MemoryError:
             raise
@@ -58,7 +62,7 @@ class Player:
         """Texts of the arguments that a call may change in place."""
         arguments = {**{str(number): value for number, value in enumerate(positional)}, **named}
         return {
-            key: canonical(value, self.limit, self.refer)
+            key: canonical(value, self.limit, self.refer, ordered=True)
             for key, value in arguments.items()
             if isinstance(value, _MUTABLE)
         }

@@ -1,0 +1,155 @@
+"""Writing: the text of any value, without asking the value's own methods for anything."""
+
+import datetime
+import re
+from collections.abc import Callable
+from decimal import Decimal
+from fractions import Fraction
+from typing import Any
+
+from ucoder.core.values import arrays
+
+MAX_DEPTH = 80
+MAX_DIGITS = 4300
+_SIMPLE = frozenset({bool, type(None)})
+_DATES = (datetime.datetime, datetime.date, datetime.time)
+
+
+class TooLarge(Exception):
+    """The text of a value would be longer than the limit."""
+
+
+def canonical(
+    value: object, limit: int = 1 << 20, refer: Callable[[Any], str] | None = None, ordered: bool = False
+) -> str:
+    """The text of any value, at most about `limit` characters; raises `TooLarge` beyond.
+
+    `refer` names opaque values, so that a later step can speak of them: its text, e.g. `<#3>`, takes their place.
+    `ordered` keeps the items of dicts in their order, for whoever goes on working with the value.
+    """
+    if type(value) in _SIMPLE:
+        return repr(value)
+    return _Writer(limit, refer, ordered).text(value, 0)
+
+
+class _Writer:
+    def __init__(self, limit: int, refer: Callable[[Any], str] | None, ordered: bool) -> None:
+        self.left, self.refer, self.ordered = limit, refer, ordered
+        self.open: set[int] = set()
+
+    def spend(self, text: str) -> str:
+        self.left -= len(text)
+        if self.left < 0:
+            raise TooLarge
+        return text
+
+    def text(self, value: Any, depth: int) -> str:
+        kind = type(value)
+        if kind is bool or value is None or value is Ellipsis or value is NotImplemented:
+            return self.spend(repr(value))
+        if issubclass(kind, bool | int):
+            return self.spend(_int_text(value))
+        if issubclass(kind, str):
+            if str.__len__(value) > self.left:
+                raise TooLarge
+            return self.spend(str.__repr__(value))
+        if issubclass(kind, float):
+            return self.spend(float.__repr__(value))
+        write = next((_WRITERS[base] for base in kind.__mro__ if base in _WRITERS), None)
+        if write is None:
+            return self.other(value, kind, depth)
+        if depth >= MAX_DEPTH:
+            return self.spend("<deep>")
+        if id(value) in self.open:
+            return self.spend("<cycle>")
+        self.open.add(id(value))
+        try:
+            return write(self, value, depth + 1)
+        finally:
+            self.open.discard(id(value))
+
+    def other(self, value: Any, kind: type, depth: int) -> str:
+        found = arrays.taken_apart(value, kind)
+        if isinstance(found, arrays.Array):
+            if found.size > self.left:
+                raise TooLarge
+            items = self.items(found.items(), depth + 1)
+            return self.spend(f"array([{', '.join(items)}], {found.kind!r}, {found.shape!r})")
+        if found is not None:
+            return self.text(found[0], depth)
+        return self.spend(self.refer(value) if self.refer else f"<{_name(kind)}>")
+
+    def items(self, iterable: Any, depth: int) -> list[str]:
+        found = []
+        for item in iterable:
+            found.append(self.text(item, depth))
+            self.spend(", ")
+        return found
+
+
+def _int_text(value: int) -> str:
+    if int.bit_length(value) > MAX_DIGITS * 3:
+        return hex(int.__index__(value))
+    return int.__repr__(value)
+
+
+def _name(kind: type) -> str:
+    return re.sub(r"\W", "", type.__getattribute__(kind, "__name__"))[:60] or "object"
+
+
+def _tuple_text(writer: _Writer, value: Any, depth: int) -> str:
+    items = writer.items(tuple.__iter__(value), depth)
+    return f"({items[0]},)" if len(items) == 1 else f"({', '.join(items)})"
+
+
+def _set_text(writer: _Writer, value: Any, depth: int) -> str:
+    items = sorted(writer.items(set.__iter__(value), depth))
+    return f"{{{', '.join(items)}}}" if items else "set()"
+
+
+def _frozenset_text(writer: _Writer, value: Any, depth: int) -> str:
+    return f"frozenset([{', '.join(sorted(writer.items(frozenset.__iter__(value), depth)))}])"
+
+
+def _dict_text(writer: _Writer, value: Any, depth: int) -> str:
+    pairs = []
+    for key, item in dict.items(value):
+        pairs.append(f"{writer.text(key, depth)}: {writer.text(item, depth)}")
+        writer.spend("...:")
+    return f"{{{', '.join(pairs if writer.ordered else sorted(pairs))}}}"
+
+
+def _complex_text(writer: _Writer, value: Any, depth: int) -> str:
+    real, imag = complex.__complex__(value).real, complex.__complex__(value).imag
+    return writer.spend(f"complex({real!r}, {imag!r})")
+
+
+def _fraction_text(writer: _Writer, value: Any, depth: int) -> str:
+    top, bottom = object.__getattribute__(value, "_numerator"), object.__getattribute__(value, "_denominator")
+    return f"Fraction({writer.text(top, depth)}, {writer.text(bottom, depth)})"
+
+
+def _timedelta_text(writer: _Writer, value: Any, depth: int) -> str:
+    return writer.spend(f"timedelta({value.days}, {value.seconds}, {value.microseconds})")
+
+
+def _iso_text(writer: _Writer, value: Any, depth: int) -> str:
+    base = next(base for base in type(value).__mro__ if base in _DATES)
+    return writer.spend(f"{base.__name__}({base.isoformat(value)!r})")
+
+
+_WRITERS: dict[type, Callable[[_Writer, Any, int], str]] = {
+    list: lambda writer, value, depth: f"[{', '.join(writer.items(list.__iter__(value), depth))}]",
+    tuple: _tuple_text,
+    set: _set_text,
+    frozenset: _frozenset_text,
+    dict: _dict_text,
+    bytes: lambda writer, value, depth: writer.spend(bytes.__repr__(value)),
+    bytearray: lambda writer, value, depth: writer.spend(f"bytearray({bytes(value)!r})"),
+    complex: _complex_text,
+    range: lambda writer, value, depth: writer.spend(f"range({value.start}, {value.stop}, {value.step})"),
+    Fraction: _fraction_text,
+    Decimal: lambda writer, value, depth: writer.spend(f"Decimal({Decimal.__str__(value)!r})"),
+    datetime.timedelta: _timedelta_text,
+    **dict.fromkeys(_DATES, _iso_text),
+}
