@@ -10,7 +10,7 @@ from ucoder.core.convergence import Outlook, outlook
 from ucoder.core.matrix import Matrix
 from ucoder.core.selection.evidence import EvidenceOptions
 from ucoder.v1 import artifacts_pb2 as pb
-from ucoder.v1 import consensus_pb2
+from ucoder.v1 import config_pb2, consensus_pb2
 
 SETTLED, PARTIAL = "settled", "partial"
 UNKNOWN = Outlook(settled=False, change=1.0)
@@ -34,7 +34,7 @@ class Inquiry:
         config = request.selection if request.HasField("selection") else DEFAULTS
         verdict = verdict_of(choose(matrix, config), ordered, self.tests)
         unfinished = len(ordered) < len(request.programs)
-        seen = self._outlook(matrix) if unfinished else Outlook(settled=True, change=0.0)
+        seen = outlook_of(matrix, len(request.programs), config) if unfinished else Outlook(settled=True, change=0.0)
         calm = seen.settled or seen.change <= request.max_change
         return consensus_pb2.SelectResponse(
             verdict=verdict,
@@ -45,14 +45,6 @@ class Inquiry:
             entry_point=self.entry_point,
             cost=self._cost(ordered, execution_seconds, time.perf_counter() - started),
         )
-
-    def _outlook(self, matrix: Matrix) -> Outlook:
-        """Only the default strategy's score tells how far it can still move."""
-        request = self.request
-        _, options = strategy_of(request.selection if request.HasField("selection") else DEFAULTS)
-        if not isinstance(options, EvidenceOptions):
-            return UNKNOWN
-        return outlook(matrix, len(request.programs), options)
 
     def _cost(self, rows: Sequence[pb.Row], execution_seconds: float, selection_seconds: float) -> consensus_pb2.Cost:
         programs = self.request.programs
@@ -66,3 +58,12 @@ class Inquiry:
             selection_seconds=selection_seconds,
             program_seconds=sum(sum(row.seconds) for row in distinct.values()),
         )
+
+
+def outlook_of(matrix: Matrix, total: int, config: config_pb2.SelectionConfig) -> Outlook:
+    """Whether the programs still to come, of `total`, can change the winner.
+
+    Only the default strategy's score tells how far it can still move; of another nobody knows.
+    """
+    _, options = strategy_of(config)
+    return outlook(matrix, total, options) if isinstance(options, EvidenceOptions) else UNKNOWN

@@ -6,6 +6,7 @@ from ucoder.consensus.matrices import matrix_of, whole
 from ucoder.consensus.service import Service
 from ucoder.consensus.verdicts import choose, clusters_of
 from ucoder.core.selection import DEFAULT
+from ucoder.runtime.ledger import PAIRS
 from ucoder.v1 import artifacts_pb2 as pb
 
 
@@ -40,5 +41,6 @@ async def run(service: Service, matrix: pb.Matrix, run: pb.Run) -> pb.Consensus:
         candidate_count=len(candidates),
     )
     if selection.winner is not None:
+        await service.ledger.enter(problem.brief, {PAIRS: 1})
         consensus.selected.CopyFrom(candidates[selection.winner])
     return consensus

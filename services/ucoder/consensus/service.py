@@ -7,7 +7,7 @@ from collections.abc import AsyncGenerator, AsyncIterator
 from typing import Any
 
 from ucoder.consensus.execution import Execution
-from ucoder.consensus.inquiry import Inquiry
+from ucoder.consensus.inquiry import Inquiry, outlook_of
 from ucoder.consensus.matrices import matrix_of, one_for_each, whole
 from ucoder.consensus.quotas import Quota, Quotas
 from ucoder.consensus.synthesis import synthesise
@@ -33,6 +33,7 @@ class Service(consensus_pb2_grpc.ConsensusServiceServicer):
     def __init__(self, world: World, quota: Quota | None = None) -> None:
         self.artifacts = world.artifacts
         self.bus = world.bus
+        self.ledger = world.ledger
         self._world = world
         self._quotas = Quotas(quota or Quota())
 
@@ -65,11 +66,16 @@ class Service(consensus_pb2_grpc.ConsensusServiceServicer):
         one_for_each("programs", request.programs, len(rows))
         config = request.selection if request.HasField("selection") else DEFAULTS
 
-        def verdict() -> consensus_pb2.Verdict:
-            matrix = matrix_of(rows, request.tests, request.mean_log_probs, request.programs)
-            return verdict_of(choose(matrix, config), rows, request.tests)
+        if request.total and request.total < len(rows):
+            raise Reject(f"total: {request.total} for {len(rows)} rows.")
 
-        return consensus_pb2.ClusterResponse(verdict=await asyncio.to_thread(verdict))
+        def answer() -> consensus_pb2.ClusterResponse:
+            matrix = matrix_of(rows, request.tests, request.mean_log_probs, request.programs)
+            verdict = verdict_of(choose(matrix, config), rows, request.tests)
+            change = outlook_of(matrix, request.total, config).change if request.total > len(rows) else 0.0
+            return consensus_pb2.ClusterResponse(verdict=verdict, change=change)
+
+        return await asyncio.to_thread(answer)
 
     async def _answers(
         self, request: consensus_pb2.SelectRequest, context: Any, look: bool

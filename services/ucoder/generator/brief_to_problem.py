@@ -2,6 +2,7 @@
 
 from ucoder.generator.problems import invent
 from ucoder.generator.service import Service
+from ucoder.models.metered import Metered
 from ucoder.runtime.artifacts import name_of
 from ucoder.runtime.worker import Dropped
 from ucoder.v1 import artifacts_pb2 as pb
@@ -9,7 +10,10 @@ from ucoder.v1 import artifacts_pb2 as pb
 
 async def run(service: Service, brief: pb.Brief, run: pb.Run) -> pb.Problem | Dropped:
     """Claims each problem in the store, create-only: of two briefs that invent the same, exactly one gets it."""
+    if limit := await service.ledger.over(run, brief.iteration):
+        return Dropped(f"over_{limit}")
     owner = name_of(brief).encode()
+    model = Metered(service.model)
 
     async def fresh(fingerprint: str) -> bool:
         key = f"{run.id}/fingerprint/{fingerprint}"
@@ -18,4 +22,6 @@ async def run(service: Service, brief: pb.Brief, run: pb.Run) -> pb.Problem | Dr
 
     config = run.config
     known = service.known(config.evaluation.benchmark, config.evaluation.dev)
-    return await invent(service.model, brief, config.problems, config.model.profile, fresh=fresh, known=known)
+    made = await invent(model, brief, config.problems, config.model.profile, fresh=fresh, known=known)
+    await service.ledger.enter(brief, {"tokens-problem": model.tokens})
+    return made

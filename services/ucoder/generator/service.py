@@ -11,7 +11,7 @@ from ucoder.runtime.artifacts import Artifacts
 from ucoder.runtime.worker import Dropped
 from ucoder.runtime.world import World
 from ucoder.v1 import artifacts_pb2 as pb
-from ucoder.v1 import generator_pb2, generator_pb2_grpc
+from ucoder.v1 import consensus_pb2_grpc, generator_pb2, generator_pb2_grpc, sandbox_pb2_grpc
 
 NAME = generator_pb2.DESCRIPTOR.services_by_name["GeneratorService"].full_name
 REGISTER = generator_pb2_grpc.add_GeneratorServiceServicer_to_server
@@ -23,6 +23,8 @@ class Service(generator_pb2_grpc.GeneratorServiceServicer):
     def __init__(self, world: World) -> None:
         self.model = world.model()
         self.artifacts: Artifacts = world.artifacts
+        self.ledger = world.ledger
+        self._world = world
         self._known: dict[tuple[str, ...], Decontamination] = {}
 
     @classmethod
@@ -30,6 +32,16 @@ class Service(generator_pb2_grpc.GeneratorServiceServicer):
     async def open(cls, world: World) -> AsyncIterator["Service"]:
         """The service for as long as the block runs."""
         yield cls(world)
+
+    @property
+    def sandbox(self) -> "sandbox_pb2_grpc.SandboxServiceAsyncStub":
+        """What runs candidates between two rounds."""
+        return self._world.stub(sandbox_pb2_grpc.SandboxServiceStub, "sandbox_runner")
+
+    @property
+    def consensus(self) -> "consensus_pb2_grpc.ConsensusServiceAsyncStub":
+        """What says whether another round is needed."""
+        return self._world.stub(consensus_pb2_grpc.ConsensusServiceStub, "consensus")
 
     def known(self, *benchmarks: str) -> Decontamination:
         """The index of the benchmarks' own tasks, read once."""
@@ -71,8 +83,9 @@ class Service(generator_pb2_grpc.GeneratorServiceServicer):
     ) -> AsyncIterator[generator_pb2.SampleSolutionsResponse]:
         """Programs for one problem."""
         found = await sample(
-            self.model, request.model, request.problem, request.config, request.profile, seed=request.seed
-        )
+            self.model, request.model, request.problem, request.config, request.profile,
+            n=request.config.n, seed=request.seed,
+        )  # fmt: skip
         for candidate in found:
             yield generator_pb2.SampleSolutionsResponse(candidate=candidate)
 

@@ -9,14 +9,14 @@ from ucoder.v1 import config_pb2
 
 
 async def sample(
-    model: Model, name: str, problem: pb.Problem, config: config_pb2.CandidateConfig, profile: str, *, seed: int
+    model: Model, name: str, problem: pb.Problem, config: config_pb2.CandidateConfig, profile: str, *, n: int, seed: int
 ) -> list[pb.Candidate]:
-    """`config.n` candidates from the checkpoint called `name`; the same seed gives the same ones."""
+    """`n` candidates from the checkpoint called `name`; the same seed gives the same ones."""
     prompts = Prompts.load(profile)
     completions = await model.complete(
         name,
         prompts.render("solution", problem=problem.prompt),
-        n=config.n,
+        n=n,
         draw=draw(config.sampling),
         stop=prompts.stop("solution"),
         seed=seed,

@@ -1,20 +1,45 @@
-"""tests -> candidates: n programs, sampled from the problem alone; the tests only travel with them."""
+"""tests -> candidates: programs sampled from the problem alone; the tests travel with them and tell when to stop."""
 
+from ucoder.core.extraction import normal_form
+from ucoder.generator.rounds import FOLLOWED, Looks, Sampled, sample_in_rounds
 from ucoder.generator.service import Service
 from ucoder.generator.solutions import sample
+from ucoder.models.metered import Metered
+from ucoder.runtime import ledger
+from ucoder.runtime.worker import Dropped
 from ucoder.v1 import artifacts_pb2 as pb
 
 
-async def run(service: Service, tests: pb.Tests, run: pb.Run) -> pb.Candidates:
-    """The candidates of one brief."""
-    problem = tests.problem
-    config = run.config
-    found = await sample(
-        service.model,
-        problem.brief.model,
-        problem,
-        config.candidates,
-        config.model.profile,
-        seed=problem.brief.seed ^ 0x5EED,
+async def run(service: Service, tests: pb.Tests, run: pb.Run) -> pb.Candidates | Dropped:
+    """The candidates of one brief: `n`, or as many as it takes to decide."""
+    config, problem, brief = run.config.candidates, tests.problem, tests.problem.brief
+    if limit := await service.ledger.over(run, brief.iteration):
+        return Dropped(f"over_{limit}")
+    model = Metered(service.model)
+
+    async def draw(first: int, count: int) -> list[pb.Candidate]:
+        seed = (brief.seed ^ 0x5EED) + first
+        return await sample(model, brief.model, problem, config, run.config.model.profile, n=count, seed=seed)
+
+    async def over() -> bool:
+        return bool(await service.ledger.over(run, brief.iteration))
+
+    async def grant(count: int) -> bool:
+        return await service.ledger.grant(run.id, brief.iteration, count)
+
+    if config.adaptive and run.config.selection.strategy in FOLLOWED:
+        looks = Looks(service.sandbox, service.consensus, tests, run.config)
+        found = await sample_in_rounds(draw, looks.look, grant, over, config)
+    else:
+        found = Sampled(await draw(0, config.n))
+    await service.ledger.enter(
+        brief,
+        {
+            "tokens-candidates": model.tokens,
+            ledger.PROGRAMS: len(found.candidates),
+            ledger.DISTINCT: len({normal_form(one.program) for one in found.candidates}),
+            ledger.SPARE: max(0, config.n - len(found.candidates)),
+            ledger.UNDECIDED: int(found.undecided),
+        },
     )
-    return pb.Candidates(tests=tests, candidates=found)
+    return pb.Candidates(tests=tests, candidates=found.candidates, rows=found.rows)

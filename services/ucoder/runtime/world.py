@@ -12,6 +12,7 @@ from ucoder.runtime.artifacts import Artifacts
 from ucoder.runtime.bus import Bus
 from ucoder.runtime.dead_letters import DeadLetters
 from ucoder.runtime.errors import Misconfigured
+from ucoder.runtime.ledger import Ledger
 from ucoder.runtime.run_states import RunStates
 from ucoder.runtime.settings import Settings
 from ucoder.runtime.store import Store
@@ -29,6 +30,7 @@ class World:
     states: RunStates
     dead: DeadLetters
     artifacts: Artifacts
+    ledger: Ledger
     telemetry: Telemetry
     services: tuple[str, ...]
     address: str = ""
@@ -42,7 +44,16 @@ class World:
         """Connects to the bus and the store; closes everything that was opened through it."""
         store = Store(settings)
         bus = await Bus.connect(settings)
-        world = cls(settings, bus, await RunStates.open(bus), DeadLetters(bus), Artifacts(store), Telemetry(), services)
+        world = cls(
+            settings,
+            bus,
+            await RunStates.open(bus),
+            DeadLetters(bus),
+            Artifacts(store),
+            Ledger(store),
+            Telemetry(),
+            services,
+        )
         try:
             async with world._stack:
                 yield world

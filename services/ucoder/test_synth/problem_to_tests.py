@@ -1,5 +1,6 @@
 """problem -> tests: inputs, and what the model thinks of them."""
 
+from ucoder.models.metered import Metered
 from ucoder.runtime.worker import Dropped
 from ucoder.test_synth.service import Service
 from ucoder.test_synth.synthesis import synthesize
@@ -8,6 +9,10 @@ from ucoder.v1 import artifacts_pb2 as pb
 
 async def run(service: Service, problem: pb.Problem, run: pb.Run) -> pb.Tests | Dropped:
     """The tests of one brief."""
-    config = run.config
-    seed = problem.brief.seed ^ 0x7E57
-    return await synthesize(service.model, problem.brief.model, problem, config.tests, config.model.profile, seed=seed)
+    brief, config, model = problem.brief, run.config, Metered(service.model)
+    if limit := await service.ledger.over(run, brief.iteration):
+        return Dropped(f"over_{limit}")
+    seed = brief.seed ^ 0x7E57
+    made = await synthesize(model, brief.model, problem, config.tests, config.model.profile, seed=seed)
+    await service.ledger.enter(brief, {"tokens-tests": model.tokens})
+    return made

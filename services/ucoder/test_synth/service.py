@@ -18,6 +18,7 @@ class Service(test_synth_pb2_grpc.TestSynthServiceServicer):
 
     def __init__(self, world: World) -> None:
         self.model = world.model()
+        self.ledger = world.ledger
 
     @classmethod
     @contextlib.asynccontextmanager

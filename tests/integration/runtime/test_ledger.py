@@ -1,0 +1,75 @@
+"""The ledger on a real store: sums, grants that nobody gets twice, limits that stand once reached."""
+
+import asyncio
+from collections.abc import Callable
+
+import pytest
+
+from ucoder.runtime.ledger import SPARE, Ledger
+from ucoder.runtime.settings import Settings
+from ucoder.runtime.store import Store
+from ucoder.v1 import artifacts_pb2 as pb
+from ucoder.v1 import config_pb2
+
+
+@pytest.fixture
+def store(make_settings: Callable[..., Settings]) -> Store:
+    return Store(make_settings())
+
+
+def brief(number: int, iteration: int = 1) -> pb.Brief:
+    return pb.Brief(run="r", iteration=iteration, number=number)
+
+
+def run(**limits: float) -> pb.Run:
+    return pb.Run(id="r", config=config_pb2.RunConfig(loop=config_pb2.LoopConfig(**limits)))
+
+
+async def test_an_entry_made_again_counts_once_and_iterations_are_apart(store: Store) -> None:
+    ledger = Ledger(store)
+    for _ in range(2):
+        await ledger.enter(brief(1), {"tokens-problem": 70, "pairs": 1, SPARE: 0})
+    await ledger.enter(brief(2), {"tokens-tests": 30})
+    await ledger.enter(brief(1, iteration=2), {"tokens-tests": 5})
+    books = await ledger.books("r", 1)
+    assert books.sums == {"tokens-problem": 70, "tokens-tests": 30, "tokens": 100, "pairs": 1}
+    assert (await ledger.books("r", 2)).sums["tokens"] == 5
+
+
+async def test_spare_programs_are_granted_to_nobody_twice(store: Store) -> None:
+    ledgers = [Ledger(store) for _ in range(4)]
+    await asyncio.gather(*(ledgers[0].enter(brief(i), {SPARE: 20}) for i in range(4)))
+    got = await asyncio.gather(*(ledgers[i % 4].grant("r", 1, 16) for i in range(12)))
+    assert sum(got) == 80 // 16
+    assert (await ledgers[0].books("r", 1)).granted == 5
+    assert not await ledgers[0].grant("r", 1, 16)
+    await ledgers[1].enter(brief(9), {SPARE: 16})
+    assert await ledgers[2].grant("r", 1, 16)
+
+
+@pytest.mark.parametrize(
+    ("limits", "amounts", "expected"),
+    [
+        ({}, {"pairs": 9, "tokens-tests": 999}, ""),
+        ({"pairs": 3}, {"pairs": 2}, ""),
+        ({"pairs": 3}, {"pairs": 3}, "pairs"),
+        ({"tokens": 100}, {"tokens-tests": 99}, ""),
+        ({"tokens": 100, "pairs": 3}, {"tokens-tests": 120, "pairs": 1}, "tokens"),
+        ({"seconds": 1000.0}, {"pairs": 1}, ""),
+    ],
+)
+async def test_a_limit_ends_the_iteration_when_it_is_reached(
+    store: Store, limits: dict[str, float], amounts: dict[str, int], expected: str
+) -> None:
+    ledger = Ledger(store)
+    await ledger.enter(brief(0), amounts)
+    assert await ledger.over(run(**limits), 1) == expected
+
+
+async def test_time_runs_from_the_decision_and_the_first_limit_stands_for_everybody(store: Store) -> None:
+    await store.create("r/iteration/001.binpb.z", b"")
+    await asyncio.sleep(0.05)
+    first = Ledger(store)
+    await first.enter(brief(0), {"pairs": 1})
+    assert await first.over(run(seconds=0.01), 1) == "seconds"
+    assert await Ledger(store).over(run(pairs=1), 1) == "seconds"
