@@ -7,15 +7,12 @@ from collections.abc import Sequence
 from ucoder.core.extraction import parse
 from ucoder.core.selection import Selection
 from ucoder.v1 import artifacts_pb2 as pb
-from ucoder.v1 import consensus_pb2
 
 SHOWN = 5  # disagreements, and clusters compared in them
 LONGEST = 500  # characters of a shown answer
 
 
-def disagreements(
-    selection: Selection, rows: Sequence[pb.Row], tests: Sequence[pb.TestCase]
-) -> list[consensus_pb2.Disagreement]:
+def disagreements(selection: Selection, rows: Sequence[pb.Row], tests: Sequence[pb.TestCase]) -> list[pb.Disagreement]:
     """Few inputs that tell many pairs of leading clusters apart, those about the winner first; `rows` by position.
 
     Greedy: each next input separates the most pairs that none before it did; the shortest one where several do.
@@ -26,13 +23,13 @@ def disagreements(
         columns.setdefault(question(test), []).append(column)
     asked = {text: [_answer(some, members[0]) for some in speakers] for text, members in columns.items()}
     split = {text: _separated(answers) for text, answers in asked.items() if len(set(answers)) > 1}
-    found: list[consensus_pb2.Disagreement] = []
+    found: list[pb.Disagreement] = []
     told: set[tuple[int, int]] = set()
     while split and len(found) < SHOWN:
         text = min(split, key=lambda one: (-_worth(split[one] - told), len(one), one))
         told |= split.pop(text)
         claims = [tests[column].code for column in columns[text] if tests[column].code != text]
-        found.append(consensus_pb2.Disagreement(input=text, outputs=map(_clip, asked[text]), tests=claims[:SHOWN]))
+        found.append(pb.Disagreement(input=text, outputs=map(_clip, asked[text]), tests=claims[:SHOWN]))
     return found
 
 

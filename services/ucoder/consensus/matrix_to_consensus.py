@@ -2,6 +2,7 @@
 
 import random
 
+from ucoder.consensus.disagreements import disagreements
 from ucoder.consensus.matrices import matrix_of, whole
 from ucoder.consensus.service import Service
 from ucoder.consensus.verdicts import choose, clusters_of
@@ -15,9 +16,10 @@ async def run(service: Service, matrix: pb.Matrix, run: pb.Run) -> pb.Consensus:
     candidates = matrix.candidates.candidates
     tests = matrix.candidates.tests
     config = run.config.selection
+    rows = whole(matrix.rows)
     selection = choose(
         matrix_of(
-            whole(matrix.rows),
+            rows,
             tests.tests,
             [candidate.mean_log_prob for candidate in candidates],
             [candidate.program for candidate in candidates],
@@ -39,6 +41,7 @@ async def run(service: Service, matrix: pb.Matrix, run: pb.Run) -> pb.Consensus:
         clusters=clusters_of(selection),
         test_count=len(tests.tests),
         candidate_count=len(candidates),
+        disagreements=disagreements(selection, rows, tests.tests),
     )
     if selection.winner is not None:
         await service.ledger.enter(problem.brief, {PAIRS: 1})

@@ -14,7 +14,7 @@ from ucoder.consensus.synthesis import synthesise
 from ucoder.consensus.verdicts import DEFAULTS, choose, strategy_of, verdict_of
 from ucoder.core.input_synthesis import MOST_READ, entry_point_of, readable
 from ucoder.runtime.errors import Reject, Retry
-from ucoder.runtime.rpc import CALLER
+from ucoder.runtime.tokens import CALLER
 from ucoder.runtime.world import World
 from ucoder.v1 import artifacts_pb2 as pb
 from ucoder.v1 import consensus_pb2, consensus_pb2_grpc, sandbox_pb2, sandbox_pb2_grpc

@@ -5,11 +5,10 @@ import contextlib
 import secrets
 from collections.abc import AsyncIterator
 
-from google.protobuf.timestamp_pb2 import Timestamp
-
 from ucoder.runs.requeueing import requeue
 from ucoder.runs.status import Endings, status_of
 from ucoder.runtime.errors import Conflict, NotFound
+from ucoder.runtime.tokens import CALLER
 from ucoder.runtime.world import World
 from ucoder.v1 import artifacts_pb2 as pb
 from ucoder.v1 import runs_pb2, runs_pb2_grpc
@@ -29,6 +28,7 @@ class Service(runs_pb2_grpc.RunServiceServicer):
         self.states = world.states
         self._bus = world.bus
         self._endings = Endings(world.artifacts)
+        self._known: dict[str, pb.Run] = {}
 
     @classmethod
     @contextlib.asynccontextmanager
@@ -40,10 +40,13 @@ class Service(runs_pb2_grpc.RunServiceServicer):
         self, request: runs_pb2.CreateRunRequest, context: object
     ) -> runs_pb2.CreateRunResponse:
         """Starts a run, or answers the one of the same id and config; FAILED_PRECONDITION on another config."""
-        run = pb.Run(id=request.id or f"run-{secrets.token_hex(4)}", config=request.config, format=FORMAT)
+        name = request.id or f"run-{secrets.token_hex(4)}"
+        run = pb.Run(id=name, config=request.config, format=FORMAT, owner=CALLER.get())
         run.created.GetCurrentTime()
         ref = await self.artifacts.save(run.id, run)
         stored = await self.artifacts.get(pb.Run, run.id, "000")
+        if stored.owner != run.owner:
+            raise Conflict(f"run {run.id} exists and is another caller's; choose another id.")
         if stored.config != run.config:
             raise Conflict(f"run {run.id} exists with another configuration; choose another id or folder.")
         if stored.format != FORMAT:
@@ -61,8 +64,8 @@ class Service(runs_pb2_grpc.RunServiceServicer):
     async def ListRuns(  # noqa: N802
         self, request: runs_pb2.ListRunsRequest, context: object
     ) -> runs_pb2.ListRunsResponse:
-        """Every run."""
-        return runs_pb2.ListRunsResponse(runs=[await self.status(name) for name in await self.states.all()])
+        """Every run that the caller may see."""
+        return runs_pb2.ListRunsResponse(runs=await self.statuses())
 
     async def WatchRun(  # noqa: N802
         self, request: runs_pb2.WatchRunRequest, context: object
@@ -82,7 +85,7 @@ class Service(runs_pb2_grpc.RunServiceServicer):
         self, request: runs_pb2.ResumeRunRequest, context: object
     ) -> runs_pb2.ResumeRunResponse:
         """Goes on with a run from what the store holds."""
-        await self.artifacts.get(pb.Run, request.id, "000")
+        await self._stored(request.id)
         await self.states.begin(request.id)
         await self.states.reopen(request.id)
         count = await requeue(request.id, self.artifacts, self._bus)
@@ -92,13 +95,28 @@ class Service(runs_pb2_grpc.RunServiceServicer):
         self, request: runs_pb2.CancelRunRequest, context: object
     ) -> runs_pb2.CancelRunResponse:
         """Ends a run where it stands."""
+        await self.status(request.id)
         await self.states.end(request.id, "cancelled", request.reason or "cancelled by a caller")
         return runs_pb2.CancelRunResponse(status=await self.status(request.id))
 
+    async def statuses(self) -> list[runs_pb2.RunStatus]:
+        """The status of every run that the caller may see."""
+        found = []
+        for name in await self.states.all():
+            with contextlib.suppress(NotFound):
+                found.append(await self.status(name))
+        return found
+
     async def status(self, run: str) -> runs_pb2.RunStatus:
-        """How far a run is; NotFound for one nobody began."""
+        """How far a run is; NotFound for one nobody began, or that is another caller's."""
         state = await self.states.get(run)
-        created = Timestamp()
-        with contextlib.suppress(NotFound):
-            created = (await self.artifacts.get(pb.Run, run, "000")).created
-        return await status_of(run, state, created, self.artifacts, self._bus, self._endings)
+        stored = await self._stored(run)
+        return await status_of(run, state, stored.created, self.artifacts, self._bus, self._endings)
+
+    async def _stored(self, run: str) -> pb.Run:
+        """The run as it was created. To others than its owner it does not exist."""
+        stored = self._known.get(run) or await self.artifacts.get(pb.Run, run, "000")
+        self._known[run] = stored
+        if stored.owner not in ("", CALLER.get()):
+            raise NotFound(f"no run {run}; `ucoder runs list` names them.")
+        return stored

@@ -1,11 +1,8 @@
 """The gRPC side of every service: typed errors, deadlines, size limits, load limit, tokens, validation, metrics."""
 
 import asyncio
-import hmac
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextvars import ContextVar
-from pathlib import Path
 from typing import Any
 
 import grpc
@@ -15,12 +12,11 @@ from google.protobuf.message import Message
 from ucoder.runtime.errors import Misconfigured, UcoderError, of_call
 from ucoder.runtime.settings import Settings
 from ucoder.runtime.telemetry import Telemetry
+from ucoder.runtime.tokens import CALLER, Tokens
 from ucoder.runtime.validation import validate
 
 log = structlog.get_logger()
 OPEN = ("/grpc.health.v1.Health/", "/grpc.reflection.")  # probes come without a token
-CALLER: ContextVar[str] = ContextVar("caller", default="")
-"""Who is calling, by the tokens file; empty where no token is asked for."""
 
 
 class Doorkeeper(grpc.aio.ServerInterceptor):
@@ -28,7 +24,7 @@ class Doorkeeper(grpc.aio.ServerInterceptor):
 
     def __init__(self, settings: Settings, telemetry: Telemetry) -> None:
         self._settings, self._telemetry = settings, telemetry
-        self._tokens = read_tokens(settings.tokens_file)
+        self._tokens = Tokens(settings.tokens_file)
         self._calls = 0
 
     async def intercept_service(
@@ -78,9 +74,9 @@ class _Guard:
         self._started = time.perf_counter()
         keeper._calls += 1
         try:
-            caller = self._caller()
+            caller = keeper._tokens.caller(self._metadata.get("authorization", "").removeprefix("Bearer "))
             CALLER.set(caller or "")
-            if keeper._tokens and caller is None:
+            if caller is None:
                 await self._abort(
                     grpc.StatusCode.UNAUTHENTICATED, "send `authorization: Bearer TOKEN` with a known token."
                 )
@@ -114,14 +110,6 @@ class _Guard:
         finally:
             self._count()
 
-    def _caller(self) -> str | None:
-        offered = self._metadata.get("authorization", "").removeprefix("Bearer ").encode()
-        found = None
-        for token, caller in self._keeper._tokens.items():
-            if hmac.compare_digest(token, offered):  # every token is compared, so time tells nothing
-                found = caller
-        return found
-
     async def _abort(self, status: grpc.StatusCode, words: str) -> None:
         self._status = status
         await self._context.abort(status, words)
@@ -131,27 +119,6 @@ class _Guard:
         keeper._calls -= 1
         keeper._telemetry.calls.labels(self._method, self._status.name).inc()
         keeper._telemetry.call_seconds.labels(self._method).observe(time.perf_counter() - self._started)
-
-
-def read_tokens(path: Path | None) -> dict[bytes, str]:
-    """Tokens to callers from a file of `caller:token` lines; Misconfigured naming file and line."""
-    if path is None:
-        return {}
-    try:
-        lines = path.read_text().splitlines()
-    except OSError as error:
-        raise Misconfigured(f"UCODER_TOKENS_FILE={path}: {error.strerror}.") from None
-    tokens = {}
-    for number, line in enumerate(lines, 1):
-        if not line.strip() or line.startswith("#"):
-            continue
-        caller, colon, token = line.strip().partition(":")
-        if not colon or not caller or len(token) < 16:
-            raise Misconfigured(f"{path}:{number}: expected caller:token, the token 16 characters or more.")
-        tokens[token.encode()] = caller
-    if not tokens:
-        raise Misconfigured(f"UCODER_TOKENS_FILE={path}: holds no token, so nobody could call.")
-    return tokens
 
 
 def open_port(server: grpc.aio.Server, settings: Settings) -> int:

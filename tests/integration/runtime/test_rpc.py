@@ -88,6 +88,32 @@ async def test_a_caller_without_a_known_token_is_turned_away(
         await health.Check(health_pb2.HealthCheckRequest())
 
 
+async def test_a_run_is_its_owners_alone(nats_url: str, make_settings: Callable[..., Settings], tmp_path: Path) -> None:
+    tokens = tmp_path / "tokens"
+    tokens.write_text("alice:alice-0123456789\nbob:bob-0123456789ab\n")
+    alice, bob = ((("authorization", f"Bearer {token}"),) for token in ("alice-0123456789", "bob-0123456789ab"))
+    async with door(make_settings(nats_url=nats_url, tokens_file=tokens), "runs") as channel:
+        runs = runs_pb2_grpc.RunServiceStub(channel)
+        asked = runs_pb2.CreateRunRequest(id="r", config=load(preset="demo"))
+        await runs.CreateRun(asked, metadata=alice)
+        code, words = await refusal(runs.CreateRun(asked, metadata=bob))
+        assert (code, words) == (
+            grpc.StatusCode.FAILED_PRECONDITION, "run r exists and is another caller's; choose another id.",
+        )  # fmt: skip
+        for call in (
+            runs.GetRun(runs_pb2.GetRunRequest(id="r"), metadata=bob),
+            runs.CancelRun(runs_pb2.CancelRunRequest(id="r"), metadata=bob),
+            runs.ResumeRun(runs_pb2.ResumeRunRequest(id="r"), metadata=bob),
+            runs.WatchRun(runs_pb2.WatchRunRequest(id="r"), metadata=bob).read(),
+        ):
+            assert await refusal(call) == (grpc.StatusCode.NOT_FOUND, "no run r; `ucoder runs list` names them.")
+        assert not (await runs.ListRuns(runs_pb2.ListRunsRequest(), metadata=bob)).runs
+        [mine] = (await runs.ListRuns(runs_pb2.ListRunsRequest(), metadata=alice)).runs
+        assert (mine.id, mine.state) == ("r", runs_pb2.RUN_STATE_RUNNING)
+        ended = await runs.CancelRun(runs_pb2.CancelRunRequest(id="r"), metadata=alice)
+        assert ended.status.state == runs_pb2.RUN_STATE_CANCELLED
+
+
 @pytest.mark.parametrize("text", ["", "alice", "alice:short", ":0123456789abcdef"])
 async def test_a_tokens_file_that_lets_nobody_or_anybody_in_is_refused(
     nats_url: str, make_settings: Callable[..., Settings], tmp_path: Path, text: str
