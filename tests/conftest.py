@@ -28,6 +28,7 @@ def make_settings(tmp_path: Path) -> Callable[..., Settings]:
             "store_url": f"file://{tmp_path / 'store'}",
             "cache_dir": tmp_path / "cache",
             "listen": "127.0.0.1:0",
+            "web_listen": "",
             "ack_wait_seconds": 2.0,
             "drain_seconds": 1.0,
         }

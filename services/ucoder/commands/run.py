@@ -39,7 +39,11 @@ async def main(*, config: Path | None, preset: str | None, out: Path | None, res
     console = Console()
     with _locked(folder):
         prepared = settings.load(
-            store_url=f"file://{folder / 'store'}", cache_dir=folder / "work", listen="127.0.0.1:0", peers=""
+            store_url=f"file://{folder / 'store'}",
+            cache_dir=folder / "work",
+            listen="127.0.0.1:0",
+            peers="",
+            web_listen="127.0.0.1:0",
         )
         with (folder / "log.jsonl").open("a") as stream:
             log.configure(prepared.model_copy(update={"log_format": "json"}), stream)
@@ -71,6 +75,7 @@ async def _drive(
                 await runs.ResumeRun(runs_pb2.ResumeRunRequest(id=RUN))
         except grpc.aio.AioRpcError as error:
             raise Misconfigured(error.details()) from None
+        console.print(f"watch it at {world.web}", highlight=False)
         watching = asyncio.create_task(_watch(runs, config, console))
         others = [asyncio.create_task(stop.wait()), asyncio.create_task(_disk_is_full(folder))]
         try:

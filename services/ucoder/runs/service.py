@@ -5,6 +5,8 @@ import contextlib
 import secrets
 from collections.abc import AsyncIterator
 
+from ucoder.runs.page import page
+from ucoder.runs.page.sight import Sight
 from ucoder.runs.requeueing import requeue
 from ucoder.runs.status import Endings, status_of
 from ucoder.runtime.errors import Conflict, NotFound
@@ -33,8 +35,10 @@ class Service(runs_pb2_grpc.RunServiceServicer):
     @classmethod
     @contextlib.asynccontextmanager
     async def open(cls, world: World) -> AsyncIterator["Service"]:
-        """The service for as long as the block runs."""
-        yield cls(world)
+        """The service and its dashboard for as long as the block runs."""
+        service = cls(world)
+        async with page(world.settings, Sight(world.artifacts, service.status, service.statuses)) as world.web:
+            yield service
 
     async def CreateRun(  # noqa: N802
         self, request: runs_pb2.CreateRunRequest, context: object

@@ -47,7 +47,9 @@ async def serving(settings: Settings, services: tuple[str, ...]) -> AsyncIterato
             world.telemetry.serve(settings.metrics_port)
         tasks = [asyncio.create_task(worker.work(), name=worker.arrow.name) for worker in workers]
         watch = asyncio.create_task(_watch_health(doors, services, workers))
-        log.info("service.started", services=services, address=world.address)
+        log.info(
+            "service.started", services=services, address=world.address, **({"web": world.web} if world.web else {})
+        )
         try:
             yield world
         finally:

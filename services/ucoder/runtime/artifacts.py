@@ -1,6 +1,7 @@
 """Artefacts: protobuf messages in the store at `<run>/<kind>/<name>`, compressed, written once, checked when read."""
 
 import hashlib
+import re
 import zlib
 from typing import Any, TypeVar
 
@@ -110,9 +111,14 @@ class Artifacts:
 
 
 SUFFIX = ".binpb.z"
+NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,62}")
+"""Of runs and artefacts, as artifacts.proto has it."""
 
 
 def _key(run: str, kind: str, name: str) -> str:
+    for part in (run, name):
+        if not NAME.fullmatch(part):  # names come from messages and URLs; a key must not leave its folder
+            raise NotFound(f"{part[:80]!r} is no name of a run or an artefact.")
     return f"{run}/{kind}/{name}{SUFFIX}"
 
 

@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass, replace
 from nats.js.errors import BucketNotFoundError, KeyNotFoundError, KeyWrongLastSequenceError, NoKeysError
 from nats.js.kv import KeyValue
 
+from ucoder.runtime.artifacts import NAME
 from ucoder.runtime.bus import UNREACHABLE, Bus
 from ucoder.runtime.errors import NotFound, Retry
 
@@ -47,6 +48,8 @@ class RunStates:
 
     async def get(self, run: str) -> RunState:
         """The state; NotFound when nobody has begun such a run."""
+        if not NAME.fullmatch(run):  # a bucket's keys know wildcards
+            raise NotFound(f"{run[:80]!r} is no name of a run.")
         try:
             entry = await self._bucket.get(run)
         except KeyNotFoundError:

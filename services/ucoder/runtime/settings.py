@@ -68,6 +68,9 @@ class Settings(BaseSettings):
     """Calls worked on at once; more are answered RESOURCE_EXHAUSTED."""
     quota_programs_per_minute: int = Field(default=0, ge=0)
     """Distinct programs one caller of the consensus service may have executed in a minute; 0 is no limit."""
+    web_listen: str = "127.0.0.1:7071"
+    """host:port of the dashboard that `runs` serves beside its gRPC door; empty for none. It asks for a token of
+    `tokens_file` and speaks TLS as the doors do."""
     metrics_port: int = Field(default=0, ge=0, le=65535)
     """Prometheus port; 0 for none."""
     ack_wait_seconds: float = Field(default=30, ge=1)

@@ -23,7 +23,7 @@ S = TypeVar("S")
 
 @dataclass
 class World:
-    """One per process. `address` is where this process' own doors are, once they are open."""
+    """One per process. `address` is where its own doors are and `web` its dashboard's URL, once they are open."""
 
     settings: Settings
     bus: Bus
@@ -34,6 +34,7 @@ class World:
     telemetry: Telemetry
     services: tuple[str, ...]
     address: str = ""
+    web: str = ""
     _stack: contextlib.AsyncExitStack = field(default_factory=contextlib.AsyncExitStack)
     _model: Model | None = None
     _channels: dict[str, grpc.aio.Channel] = field(default_factory=dict)

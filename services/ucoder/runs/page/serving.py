@@ -1,0 +1,59 @@
+"""The dashboard's socket: opened before the service says it is there, closed with it."""
+
+import asyncio
+import contextlib
+import os
+import socket
+from collections.abc import AsyncIterator
+
+import uvicorn
+
+from ucoder.runs.page.app import dashboard
+from ucoder.runs.page.sight import Sight
+from ucoder.runtime.errors import Misconfigured
+from ucoder.runtime.settings import Settings
+from ucoder.runtime.tokens import Tokens
+
+
+@contextlib.asynccontextmanager
+async def page(settings: Settings, sight: Sight) -> AsyncIterator[str]:
+    """Serves at `UCODER_WEB_LISTEN` while the block runs, and gives the URL; the empty text where none is wanted."""
+    if not settings.web_listen:
+        yield ""
+        return
+    with _bound(settings.web_listen) as door:
+        config = uvicorn.Config(
+            dashboard(sight, Tokens(settings.tokens_file)),
+            log_config=None,
+            lifespan="off",
+            server_header=False,
+            timeout_graceful_shutdown=1,
+            ssl_certfile=settings.tls_certificate,
+            ssl_keyfile=settings.tls_key,
+        )
+        server = _Server(config)
+        task = asyncio.create_task(server.serve([door]))
+        scheme, (host, port) = "https" if settings.tls_certificate else "http", door.getsockname()[:2]
+        try:
+            yield f"{scheme}://{'127.0.0.1' if host in ('0.0.0.0', '::') else host}:{port}"
+        finally:
+            server.should_exit = True
+            await task
+
+
+class _Server(uvicorn.Server):
+    """Leaves the process' signals to the service."""
+
+    @contextlib.contextmanager
+    def capture_signals(self):  # type: ignore[no-untyped-def]
+        yield
+
+
+def _bound(listen: str) -> socket.socket:
+    host, _, port = listen.rpartition(":")
+    try:
+        return socket.create_server((host.strip("[]") or "127.0.0.1", int(port)), backlog=128)
+    except (OSError, ValueError, OverflowError) as error:
+        code = getattr(error, "errno", None) or 0
+        words = os.strerror(code) if code > 0 else str(error)
+        raise Misconfigured(f"UCODER_WEB_LISTEN={listen}: {words}; another port, or empty for no dashboard.") from None

@@ -1,0 +1,73 @@
+"""A dashboard over a small run whose every text is an attempt to break out of the page."""
+
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+
+import pytest
+
+from ucoder.consensus.tables import Row, table
+from ucoder.runs.config import load
+from ucoder.runtime.app import serving
+from ucoder.runtime.settings import Settings
+from ucoder.runtime.world import World
+from ucoder.v1 import artifacts_pb2 as pb
+
+HOSTILE = "<script>document.title='broken'</script><img src=x onerror=\"document.title='broken'\">"
+NAME = "001-000000"
+
+
+def score(value: float, metric: str = "pass_at_1") -> pb.Score:
+    return pb.Score(tasks="benchmark", metric=metric, value=value, low=value - 0.1, high=value + 0.1, task_count=40)
+
+
+def evaluation(iteration: int, value: float, variant: pb.Variant.ValueType = pb.VARIANT_LOOP) -> pb.Evaluation:
+    checkpoint = pb.Checkpoint(run="r", iteration=iteration, variant=variant, path="/m")
+    return pb.Evaluation(served=pb.ServedModel(checkpoint=checkpoint, model="m"), scores=[score(value)])
+
+
+async def fill(world: World, owner: str = "") -> None:
+    """A run `r` with an iteration of two briefs: one selected, one dropped."""
+    save, publish = world.artifacts.save, world.bus.publish
+    run = pb.Run(id="r", config=load(preset="demo"), format=1, owner=owner)
+    run.created.FromSeconds(1_800_000_000)
+    briefs = [pb.Brief(run="r", iteration=1, number=n, domain="lists", difficulty=2, model="m") for n in (0, 1)]
+    problem = pb.Problem(brief=briefs[0], title=HOSTILE, prompt=f'def f(x):\n    """{HOSTILE}"""', entry_point="f",
+                         rating=4, attempts=1, prompts="seed@1")  # fmt: skip
+    tests = pb.Tests(problem=problem, tests=[pb.TestCase(code=f"f({HOSTILE!r})", count=3), pb.TestCase(code="f(2)")])
+    programs = [f"def f(x):\n    return {n % 2}  # {HOSTILE}" for n in range(4)]
+    candidates = pb.Candidates(tests=tests, candidates=[pb.Candidate(program=one, finish="stop") for one in programs])
+    rows = [pb.Row(program=n, outcomes=[pb.OUTCOME_RETURNED] * 2, outputs=[HOSTILE, str(n % 2)]) for n in range(4)]
+    ending = pb.Consensus(
+        brief=briefs[0], ending=pb.ENDING_SELECTED, stage="consensus", problem=problem, confidence=0.83, margin=0.4,
+        selected=candidates.candidates[0], strategy="evidence", test_count=2, candidate_count=4,
+        clusters=[pb.Cluster(members=[0, 2], share=0.5, passed=1), pb.Cluster(members=[1, 3], share=0.5)],
+        disagreements=[pb.Disagreement(input="f(2)", outputs=["0", HOSTILE], tests=["assert f(2) == 0"])],
+    )  # fmt: skip
+    dropped = pb.Consensus(brief=briefs[1], ending=pb.ENDING_DROPPED, stage="generator", reason="duplicate")
+    data = table([Row.of(ending, ending.selected)])
+    await world.artifacts.store.create("r/data/001.parquet", data)
+    dataset = pb.Dataset(run="r", iteration=1, variant=pb.VARIANT_LOOP, key="r/data/001.parquet", sha256="0" * 64,
+                         rows=1, briefs=2, selected=1)  # fmt: skip
+    iteration = pb.Iteration(run="r", index=1, decision=pb.DECISION_CONTINUE)
+    await save("r", run)
+    await world.states.begin("r")
+    matrix = pb.Matrix(candidates=candidates, rows=rows, seconds=0.4, isolation="runsc")
+    for one in (*briefs, problem, tests, candidates, matrix, ending, dropped):
+        await publish(await save("r", one))
+    for one in (evaluation(0, 0.5), iteration, dataset, evaluation(1, 0.7), evaluation(1, 0.45, pb.VARIANT_CONTROL)):
+        await save("r", one)  # not announced: `runs` would go on from there
+
+
+@pytest.fixture
+def shown(nats_url: str, make_settings: Callable[..., Settings]) -> Callable[..., AsyncIterator[World]]:
+    """`async with shown(owner=..., **settings) as world`: the filled run, served at `world.web`."""
+
+    @asynccontextmanager
+    async def open_page(owner: str = "", **overrides: object) -> AsyncIterator[World]:
+        settings = make_settings(nats_url=nats_url, web_listen="127.0.0.1:0", **overrides)
+        async with World.open(settings, ()) as world:
+            await fill(world, owner)
+        async with serving(settings, ("runs",)) as world:
+            yield world
+
+    return open_page
