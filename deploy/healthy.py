@@ -1,6 +1,6 @@
 """Exits 0 when the service in this container is ready: gRPC health over TLS, which the kubelet's own probe lacks.
 
-Reads the variables the service reads: UCODER_LISTEN, and with TLS UCODER_TLS_CERTIFICATE and UCODER_TLS_KEY.
+Reads what the service reads: UCODER_LISTEN, and with TLS UCODER_TLS_CERTIFICATE, UCODER_TLS_KEY and UCODER_TLS_CA.
 """
 
 import os
@@ -17,7 +17,7 @@ def channel() -> grpc.Channel:
     certificate = os.environ.get("UCODER_TLS_CERTIFICATE")
     if not certificate:
         return grpc.insecure_channel(address)
-    authority = os.environ["GRPC_DEFAULT_SSL_ROOTS_FILE_PATH"]
+    authority = os.environ["UCODER_TLS_CA"]
     files = (authority, os.environ["UCODER_TLS_KEY"], certificate)
     return grpc.secure_channel(address, grpc.ssl_channel_credentials(*(Path(name).read_bytes() for name in files)))
 

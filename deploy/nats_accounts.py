@@ -56,6 +56,7 @@ def rights(service: str) -> list[str]:
         allowed += [f"ucoder.{arrow.product}.>", f"ucoder-dead.{arrow.name}.>"]
         allowed += ["ucoder.consensus.>"] if arrow.source in BRIEF_KINDS else []  # a brief may end at any stage
     if service == "runs":  # begins runs; looks after dead letters; keys() of the bucket makes a consumer
+        allowed += [f"$JS.API.STREAM.UPDATE.{stream}" for stream in (STREAM, DEAD, f"KV_{BUCKET}")]
         allowed += ["ucoder.run.>", f"$JS.API.STREAM.MSG.*.{DEAD}", f"$JS.API.STREAM.PURGE.{STREAM}"]
         allowed += [f"$JS.API.CONSUMER.CREATE.KV_{BUCKET}.>", f"$JS.API.CONSUMER.DELETE.KV_{BUCKET}.>"]
     return sorted(set(allowed))
@@ -80,7 +81,8 @@ def write(folder: Path) -> str:
     )
     for service in SERVICES:
         user = Key(nkeys.PREFIX_BYTE_USER)
-        permissions = {"pub": {"allow": rights(service)}, "sub": {"allow": ["_INBOX.>"]}}
+        inbox = f"_INBOX_{service}.>"  # its own, as the chart's UCODER_NATS_INBOX_PREFIX says
+        permissions = {"pub": {"allow": rights(service)}, "sub": {"allow": [inbox]}}
         unlimited = dict.fromkeys(("subs", "data", "payload"), UNLIMITED)
         signed = account.sign(user.public, service, "user", {**permissions, **unlimited})
         _private(folder / f"{service.replace('_', '-')}.creds", _credentials(signed, user.seed.decode()))

@@ -30,6 +30,10 @@ VARIANTS: dict[str, tuple[str, ...]] = {
         "store.endpoint=https://s3.example.com", *ON_S3,
     ),
     "three servers": ("nats.replicas=3", "nats.credentialsSecret=creds"),
+    "three servers over TLS": (
+        "nats.replicas=3", "nats.credentialsSecret=creds", "tls.enabled=true", "tls.secret=certificates",
+        "tls.clientCertificates=true",
+    ),
     "training job": ("training.kind=job", "training.kueue.queue=gpu", "training.kueue.clusterQueue=all"),
     "training on nodes": (
         "training.kind=job", "training.nodes=4", "training.gpusPerNode=8", "training.kueue.queue=gpu",

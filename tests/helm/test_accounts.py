@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from nats.errors import TimeoutError as NatsTimeout
 from nats.js import JetStreamContext
+from nats.js.api import StreamConfig
 
 from ucoder.flow import SERVICES, arrows_of
 from ucoder.runtime.bus import Bus
@@ -42,7 +43,8 @@ async def test_each_service_can_do_its_work_and_nothing_else(tmp_path: Path) -> 
         assert b"Authorization Violation" in await greeting(url)
         for service in SERVICES:
             credentials = tmp_path / "auth" / f"{service.replace('_', '-')}.creds"
-            bus = await Bus.connect(Settings(nats_url=url, nats_credentials=credentials))
+            inbox = f"_INBOX_{service}"
+            bus = await Bus.connect(Settings(nats_url=url, nats_credentials=credentials, nats_inbox_prefix=inbox))
             states = await RunStates.open(bus)
             await states.begin(f"run-{service}")
             assert (await states.get(f"run-{service}")).state == "running"
@@ -61,4 +63,9 @@ async def test_each_service_can_do_its_work_and_nothing_else(tmp_path: Path) -> 
                     await forged.purge_stream("UCODER")
                 with pytest.raises(NatsTimeout):
                     await forged.delete_consumer("UCODER", "brief_to_problem")
+                with pytest.raises(NatsTimeout):
+                    await forged.update_stream(StreamConfig(name="UCODER", subjects=["ucoder.>"], max_msgs=1))
+                await bus.client.subscribe("_INBOX_runs.>")  # what others are answered
+                await bus.client.flush()
+                assert "permissions violation" in str(bus.client.last_error).lower()
             await bus.close()

@@ -3,10 +3,11 @@
 import asyncio
 import contextlib
 import json
+import socket
 import subprocess
 import sys
 import urllib.request
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,15 +15,17 @@ import pytest
 
 from ucoder.flow import FLOW
 from ucoder.runtime.bus import Bus
+from ucoder.runtime.errors import Misconfigured, Retry
 from ucoder.runtime.nats_server import binary
 from ucoder.runtime.settings import Settings
 from ucoder.v1 import artifacts_pb2 as pb
 
+from .certificates import certificates
 from .chart import CHART, of_kind, render
 
 
-def configuration(variant: str, folder: Path) -> Path:
-    """nats.conf as rendered, with ports that are free and a folder of the test's own."""
+def configuration(variant: str, folder: Path, routes: Sequence[int] = (), number: int = 0) -> Path:
+    """nats.conf as rendered, with ports that are free and a folder of the test's own. `routes`: ports of a cluster."""
     text = of_kind(render(variant), "ConfigMap")["release-nats"]["data"]["nats.conf"]
     for ours, here in (
         ("port: 4222", "port: -1"),
@@ -32,16 +35,21 @@ def configuration(variant: str, folder: Path) -> Path:
     ):
         assert ours in text
         text = text.replace(ours, here)
+    text = text.replace("/etc/nats/tls/", f"{folder.parent if routes else folder}/")
+    for other, port in enumerate(routes):
+        text = text.replace(f"release-nats-{other}.release-nats-headless.space.svc:6222", f"localhost:{port}")
+    if routes:
+        text = text.replace("listen: 0.0.0.0:6222", f"listen: 127.0.0.1:{routes[number]}")
     path = folder / "nats.conf"
     path.write_text(f"host: 127.0.0.1\nports_file_dir: {json.dumps(str(folder))}\n" + text)
     return path
 
 
 @contextlib.asynccontextmanager
-async def running(conf: Path) -> AsyncIterator[dict[str, list[str]]]:
+async def running(conf: Path, name: str = "release-nats-0") -> AsyncIterator[dict[str, list[str]]]:
     """A server with that configuration; gives its addresses."""
     process = await asyncio.create_subprocess_exec(
-        binary(), "--config", str(conf), env={"POD_NAME": "release-nats-0"}, stderr=asyncio.subprocess.DEVNULL
+        binary(), "--config", str(conf), env={"POD_NAME": name}, stderr=asyncio.subprocess.DEVNULL
     )
     try:
         async with asyncio.timeout(30):
@@ -72,10 +80,7 @@ async def test_the_hook_makes_every_consumer_and_keda_s_lag_is_the_backlog(tmp_p
     async with running(configuration("defaults", tmp_path)) as addresses:
         url, monitor = addresses["nats"][0], addresses["monitoring"][0]
         assert await lag(monitor) == {}
-        hook = await asyncio.create_subprocess_exec(
-            sys.executable, str(CHART / "files" / "declare.py"), env={"UCODER_NATS_URL": url}
-        )
-        assert await hook.wait() == 0
+        assert await hook("declare", UCODER_NATS_URL=url) == (0, "declare: done\n")
         assert await lag(monitor) == {arrow.name: 0 for arrow in FLOW}
 
         bus = await Bus.connect(Settings(nats_url=url))
@@ -87,6 +92,89 @@ async def test_the_hook_makes_every_consumer_and_keda_s_lag_is_the_backlog(tmp_p
         for message in in_hand:
             await message.ack_sync(timeout=5)
         assert (await lag(monitor))["brief_to_problem"] == 3
+        await bus.close()
+
+
+async def hook(job: str, **environment: str) -> tuple[int, str]:
+    """What a hook's container runs."""
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, str(CHART / "files" / "declare.py"), job, env=environment,
+        stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT,
+    )  # fmt: skip
+    said = (await process.communicate())[0].decode()
+    assert process.returncode is not None
+    return process.returncode, said
+
+
+async def test_an_upgrade_does_not_wait_for_a_bus_that_it_may_be_mending() -> None:
+    nobody = {"UCODER_NATS_URL": "nats://127.0.0.1:9", "UCODER_NATS_WAIT_SECONDS": "1"}
+    status, said = await hook("declare", **nobody)
+    assert status == 0
+    assert "not declared: no NATS server answers" in said
+    assert (await hook("resize", **nobody))[0] != 0
+
+
+async def test_with_certificates_the_bus_lets_in_who_shows_one(tmp_path: Path) -> None:
+    certificates(tmp_path)
+    files = {"nats_ca": tmp_path / "ca.crt", "tls_certificate": tmp_path / "tls.crt", "tls_key": tmp_path / "tls.key"}
+    async with running(configuration("tls by secret", tmp_path)) as addresses:
+        url = addresses["nats"][0].replace("127.0.0.1", "localhost")
+        bus = await Bus.connect(Settings(nats_url=url, **files))
+        assert await bus.publish(pb.Ref(kind="run", run="r", name="r", sha256="0" * 64))
+        await bus.close()
+        for less in ({}, {"nats_ca": files["nats_ca"]}):
+            with pytest.raises(Misconfigured, match="no NATS server answers"):
+                await Bus.connect(Settings(nats_url=url, nats_wait_seconds=1, **less))
+
+
+async def test_three_servers_keep_everything_when_one_is_killed(tmp_path: Path) -> None:
+    """A cluster of the chart's own, over TLS; streams made with one replica are spread by the hook."""
+    certificates(tmp_path)
+    with contextlib.ExitStack() as held:
+        doors = [held.enter_context(socket.create_server(("127.0.0.1", 0))) for _ in range(3)]
+        ports = [door.getsockname()[1] for door in doors]
+    (tmp_path / "auth").mkdir()
+    async with contextlib.AsyncExitStack() as servers:
+        alone, urls = [], []
+        for number in range(3):
+            folder = tmp_path / f"server-{number}"
+            (folder / "auth").mkdir(parents=True)
+            (folder / "auth" / "auth.conf").write_text("")
+            server = contextlib.AsyncExitStack()
+            conf = configuration("three servers over TLS", folder, ports, number)
+            addresses = await server.enter_async_context(running(conf, f"release-nats-{number}"))
+            urls += [addresses["nats"][0].replace("127.0.0.1", "localhost")]
+            alone.append(await servers.enter_async_context(server))
+        files = {
+            "nats_ca": tmp_path / "ca.crt",
+            "tls_certificate": tmp_path / "tls.crt",
+            "tls_key": tmp_path / "tls.key",
+        }
+        bus = await Bus.connect(Settings(nats_url=",".join(urls), **files))
+        refs = [pb.Ref(kind="brief", run="r", name=f"001-{number:06d}", sha256="0" * 64) for number in range(200)]
+        for ref in refs[:100]:
+            await bus.publish(ref)
+        environment = {f"UCODER_{name.upper()}": str(path) for name, path in files.items()}
+        environment |= {"UCODER_NATS_URL": ",".join(urls), "UCODER_NATS_REPLICAS": "3"}
+        status, said = await hook("resize", **environment)
+        assert status == 0, said
+        async with asyncio.timeout(60):
+            while True:
+                info = await bus.jetstream.stream_info("UCODER")
+                others = (info.cluster and info.cluster.replicas) or []
+                if len(others) == 2 and all(one.current for one in others):
+                    break
+                await asyncio.sleep(0.2)
+        assert info.cluster.leader
+        await alone[int(info.cluster.leader[-1])].aclose()
+        for ref in refs[100:]:
+            async with asyncio.timeout(60):
+                while True:
+                    with contextlib.suppress(Retry):
+                        await bus.publish(ref)
+                        break
+                    await asyncio.sleep(0.2)
+        assert await bus.count("brief", "r") == 200
         await bus.close()
 
 

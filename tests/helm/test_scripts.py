@@ -3,7 +3,6 @@
 import asyncio
 import json
 import os
-import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -13,6 +12,7 @@ from ucoder.runtime.app import serving
 from ucoder.runtime.settings import Settings
 from ucoder.runtime.store import Store
 
+from .certificates import certificates
 from .chart import CHART, ROOT
 
 
@@ -25,15 +25,6 @@ async def script(*command: str | Path, **environment: str) -> tuple[int, str]:
     output = (await process.communicate())[0].decode()
     assert process.returncode is not None
     return process.returncode, output
-
-
-def certificates(folder: Path) -> None:
-    """tls.crt, tls.key and ca.crt, as the secret holds them."""
-    extra = "subjectAltName=DNS:localhost,IP:127.0.0.1"
-    command = ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes"]
-    command += ["-keyout", "tls.key", "-out", "tls.crt", "-subj", "/CN=ucoder", "-addext", extra, "-days", "1"]
-    subprocess.run(command, cwd=folder, check=True, capture_output=True)
-    (folder / "ca.crt").write_bytes((folder / "tls.crt").read_bytes())
 
 
 async def test_helm_test_gets_a_real_selection_and_needs_its_token(
@@ -61,7 +52,7 @@ async def test_the_probe_speaks_tls_and_shows_its_certificate(
         "tls_certificate": tmp_path / "tls.crt", "tls_key": tmp_path / "tls.key", "tls_client_ca": tmp_path / "ca.crt",
     }  # fmt: skip
     environment = {f"UCODER_{name.upper()}": str(path) for name, path in files.items()}
-    environment["GRPC_DEFAULT_SSL_ROOTS_FILE_PATH"] = str(tmp_path / "ca.crt")
+    environment["UCODER_TLS_CA"] = str(tmp_path / "ca.crt")
     probe = ROOT / "deploy" / "healthy.py"
     async with serving(make_settings(nats_url=nats_url, **files), ("runs",)) as world:
         environment["UCODER_LISTEN"] = world.address

@@ -1,15 +1,28 @@
-"""Makes the streams and consumers that are missing on the bus."""
+"""`declare`: makes the streams and consumers that are missing. `resize`: gives streams the replicas that are wanted."""
 
 import asyncio
+import sys
 
-from ucoder.runtime.bus import Bus
+from ucoder.runtime.bus import DEAD, STREAM, Bus
+from ucoder.runtime.errors import Misconfigured
+from ucoder.runtime.run_states import BUCKET, RunStates
 from ucoder.runtime.settings import load
 
 
-async def main() -> None:
-    bus = await Bus.connect(load())
+async def main(job: str) -> None:
+    try:
+        bus = await Bus.connect(load())
+    except Misconfigured as error:
+        if job == "resize":
+            raise
+        # An upgrade that mends the bus, or changes how it is reached, must not wait for it.
+        print(f"not declared: {error} Each service does it again when it starts.")
+        return
+    await RunStates.open(bus)
+    if job == "resize":
+        await bus.resize([STREAM, DEAD, f"KV_{BUCKET}"])
     await bus.close()
-    print("declared")
+    print(f"{job}: done")
 
 
-asyncio.run(main())
+asyncio.run(main(sys.argv[1]))

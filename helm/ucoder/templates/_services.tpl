@@ -24,13 +24,6 @@ merged once, here. `fromYaml` the result.
 {{- toYaml $services -}}
 {{- end -}}
 
-{{/* Services that another one calls: no client certificate is asked for there. */}}
-{{- define "ucoder.called" -}}
-{{- $called := dict -}}
-{{- range $name, $one := . -}}{{- range $one.calls -}}{{- $_ := set $called . true -}}{{- end -}}{{- end -}}
-{{- toYaml (keys $called) -}}
-{{- end -}}
-
 {{/* How many messages of an arrow one pod works on at once: (dict "bound" B "settings" S). */}}
 {{- define "ucoder.places" -}}
 {{- if eq .bound "single" -}}1
@@ -40,7 +33,7 @@ merged once, here. `fromYaml` the result.
 {{- end -}}
 {{- end -}}
 
-{{/* Environment of a service: (dict "root" $ "component" NAME "service" S "called" LIST). */}}
+{{/* Environment of a service: (dict "root" $ "component" NAME "service" S). */}}
 {{- define "ucoder.serviceEnv" -}}
 {{ include "ucoder.worldEnv" . }}
 - {name: UCODER_LISTEN, value: "0.0.0.0:7070"}
@@ -58,14 +51,20 @@ merged once, here. `fromYaml` the result.
 {{- range . }}{{ $peers = append $peers (printf "%s=%s-%s.%s.svc:7070" (replace "-" "_" .) (include "ucoder.name" $.root) . $.root.Release.Namespace) }}{{ end }}
 - {name: UCODER_PEERS, value: {{ join "," $peers | quote }}}
 {{- end }}
+{{- if and .service.role (eq .component "generator") }}
+- {name: UCODER_ROLLOUT_STATEFULSET, value: {{ include "ucoder.name" .root }}-vllm}
+{{- end }}
+{{- if and .service.role (eq .component "trainer") }}
+- {name: UCODER_TRAINING_TEMPLATE, value: /etc/ucoder/training/job.yaml}
+{{- end }}
 {{- if eq .component "sandbox-runner" }}
 - {name: UCODER_ISOLATION, value: {{ .root.Values.sandbox.isolation }}}
 {{- end }}
 {{- if .root.Values.tls.enabled }}
 - {name: UCODER_TLS_CERTIFICATE, value: /etc/ucoder/tls/tls.crt}
 - {name: UCODER_TLS_KEY, value: /etc/ucoder/tls/tls.key}
-- {name: GRPC_DEFAULT_SSL_ROOTS_FILE_PATH, value: /etc/ucoder/tls/ca.crt}
-{{- if and .root.Values.tls.clientCertificates (not (has .component .called)) }}
+- {name: UCODER_TLS_CA, value: /etc/ucoder/tls/ca.crt}
+{{- if .root.Values.tls.clientCertificates }}
 - {name: UCODER_TLS_CLIENT_CA, value: /etc/ucoder/tls/ca.crt}
 {{- end }}
 {{- end }}

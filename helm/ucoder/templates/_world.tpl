@@ -32,10 +32,50 @@
 {{/* Environment that every container of ours shares: bus and store. (dict "root" $ "component" NAME). */}}
 {{- define "ucoder.worldEnv" -}}
 - {name: UCODER_NATS_URL, value: {{ include "ucoder.natsUrl" .root | quote }}}
+{{- include "ucoder.natsEnv" . }}
+{{- include "ucoder.storeEnv" .root }}
+{{- end -}}
+
+{{/* How the bus is reached: (dict "root" $ "user" WHOSE), `user` a key of the credentials secret without its ending. */}}
+{{- define "ucoder.natsEnv" }}
+- {name: UCODER_NATS_REPLICAS, value: {{ .root.Values.nats.replicas | quote }}}
 {{- if .root.Values.nats.credentialsSecret }}
 - {name: UCODER_NATS_CREDENTIALS, value: /etc/ucoder/nats/user.creds}
+- {name: UCODER_NATS_INBOX_PREFIX, value: _INBOX_{{ replace "-" "_" (default .component .user) }}}
 {{- end }}
-{{- include "ucoder.storeEnv" .root }}
+{{- if include "ucoder.natsCa" .root }}
+- {name: UCODER_NATS_CA, value: /etc/ucoder/nats-ca/ca.crt}
+{{- end }}
+{{- end -}}
+
+{{/* Secret whose ca.crt the bus' certificate is held against; empty: no TLS there. */}}
+{{- define "ucoder.natsCa" -}}
+{{- if .Values.nats.url -}}{{ .Values.nats.caSecret }}
+{{- else if .Values.tls.enabled -}}{{ include "ucoder.tlsSecret" . }}
+{{- end -}}
+{{- end -}}
+
+{{- define "ucoder.natsMounts" -}}
+{{- if .root.Values.nats.credentialsSecret }}
+- {name: nats, mountPath: /etc/ucoder/nats, readOnly: true}
+{{- end }}
+{{- if include "ucoder.natsCa" .root }}
+- {name: nats-ca, mountPath: /etc/ucoder/nats-ca, readOnly: true}
+{{- end }}
+{{- end -}}
+
+{{- define "ucoder.natsVolumes" -}}
+{{- with .root.Values.nats.credentialsSecret }}
+- name: nats
+  secret:
+    secretName: {{ . }}
+    defaultMode: 0440
+    items: [{key: {{ default $.component $.user }}.creds, path: user.creds}]
+{{- end }}
+{{- with include "ucoder.natsCa" .root }}
+- name: nats-ca
+  secret: {secretName: {{ . }}, defaultMode: 0440, items: [{key: ca.crt, path: ca.crt}]}
+{{- end }}
 {{- end -}}
 
 {{- define "ucoder.storeEnv" }}
@@ -60,9 +100,7 @@ envFrom:
 {{- if include "ucoder.storeVolume" .root }}
 - {name: store, mountPath: /var/lib/ucoder/store}
 {{- end }}
-{{- if .root.Values.nats.credentialsSecret }}
-- {name: nats, mountPath: /etc/ucoder/nats, readOnly: true}
-{{- end }}
+{{- include "ucoder.natsMounts" . }}
 {{- end -}}
 
 {{/* (dict "root" $ "component" NAME "scratch" (dict "tmp" "1Gi" "cache" "1Gi")) */}}
@@ -73,11 +111,5 @@ envFrom:
 - name: store
   persistentVolumeClaim: {claimName: {{ default (printf "%s-store" (include "ucoder.name" .root)) .root.Values.store.volume.existingClaim }}}
 {{- end }}
-{{- with .root.Values.nats.credentialsSecret }}
-- name: nats
-  secret:
-    secretName: {{ . }}
-    defaultMode: 0440
-    items: [{key: {{ $.component }}.creds, path: user.creds}]
-{{- end }}
+{{- include "ucoder.natsVolumes" . }}
 {{- end -}}

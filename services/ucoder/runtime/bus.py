@@ -6,8 +6,9 @@ often a worker repeats itself nothing happens twice, and counting subjects count
 
 import asyncio
 import json
+import time
+from collections.abc import Sequence
 
-import nats
 import structlog
 from google.protobuf import json_format
 from nats.aio.client import Client
@@ -17,6 +18,7 @@ from nats.js.api import AckPolicy, ConsumerConfig, DiscardPolicy, StorageType, S
 from nats.js.errors import APIError
 
 from ucoder.flow import FLOW
+from ucoder.runtime import tls
 from ucoder.runtime.errors import Misconfigured, Reject, Retry
 from ucoder.runtime.settings import Settings
 from ucoder.runtime.validation import validate
@@ -24,6 +26,8 @@ from ucoder.v1 import artifacts_pb2 as pb
 
 STREAM, DEAD = "UCODER", "UCODER_DEAD"
 SUBJECT_TAKEN = 10077  # the server's code for "maximum messages per subject exceeded"
+STREAM_DIFFERS = 10058  # and for "stream name already in use with a different configuration"
+NO_PEERS = 10005  # "no suitable peers for placement"
 UNREACHABLE = (NatsError, TimeoutError, OSError)
 log = structlog.get_logger()
 
@@ -34,37 +38,56 @@ class Bus:
     def __init__(self, client: Client, settings: Settings) -> None:
         self.client = client
         self.jetstream: JetStreamContext = client.jetstream(timeout=10)
-        self._ack_wait = settings.ack_wait_seconds
+        self._ack_wait, self.replicas = settings.ack_wait_seconds, settings.nats_replicas
 
     @classmethod
     async def connect(cls, settings: Settings) -> "Bus":
         """Connects and makes streams and consumers. Misconfigured when nobody answers."""
 
+        last: Exception | None = None
+
         async def quiet(error: Exception) -> None:
+            nonlocal last
+            last = error
             log.debug("bus.error", error=repr(error))
 
+        context, client = tls.of_bus(settings), Client()
         try:
             async with asyncio.timeout(settings.nats_wait_seconds):
-                client = await nats.connect(
+                await client.connect(
                     settings.nats_url.split(","),
                     user_credentials=str(settings.nats_credentials) if settings.nats_credentials else None,
+                    inbox_prefix=settings.nats_inbox_prefix,
+                    tls=context,
                     max_reconnect_attempts=-1,
                     reconnect_time_wait=0.2,
                     error_cb=quiet,
                     ping_interval=10,
                 )
         except UNREACHABLE as error:
+            await client.close()
             raise Misconfigured(
-                f"no NATS server answers at {settings.nats_url} ({type(error).__name__}): start one with "
+                f"no NATS server answers at {settings.nats_url} ({last or type(error).__name__}): start one with "
                 "`nats-server -js` or set UCODER_NATS_URL."
             ) from None
+        if context and not client._server_info.get("tls_required"):
+            await client.close()
+            raise Misconfigured(f"UCODER_NATS_CA is set, and the server at {settings.nats_url} speaks no TLS.")
         bus = cls(client, settings)
-        await bus._declare()
-        return bus
+        give_up = time.monotonic() + settings.nats_wait_seconds
+        while True:
+            try:
+                await bus._declare()
+                return bus
+            except UNREACHABLE as error:
+                if not _passing(error) or time.monotonic() > give_up:
+                    await client.close()
+                    raise Misconfigured(f"the bus at {settings.nats_url} takes no streams: {error}.") from None
+            await asyncio.sleep(0.5)
 
     async def _declare(self) -> None:
         """Makes what is missing; every service does, so none has to start first."""
-        await self.jetstream.add_stream(
+        await self._make(
             StreamConfig(
                 name=STREAM,
                 subjects=["ucoder.>"],
@@ -75,7 +98,7 @@ class Bus:
                 allow_direct=True,
             )
         )
-        await self.jetstream.add_stream(StreamConfig(name=DEAD, subjects=["ucoder-dead.>"], storage=StorageType.FILE))
+        await self._make(StreamConfig(name=DEAD, subjects=["ucoder-dead.>"], storage=StorageType.FILE))
         for arrow in FLOW:
             await self.jetstream.add_consumer(
                 STREAM,
@@ -88,6 +111,21 @@ class Bus:
                     max_ack_pending=10_000,
                 ),
             )
+
+    async def _make(self, config: StreamConfig) -> None:
+        """A stream that exists with other replicas stays as it is: `resize` is for somebody with the right to it."""
+        try:
+            await self.jetstream.add_stream(config, num_replicas=self.replicas)
+        except APIError as error:
+            if error.err_code != STREAM_DIFFERS:
+                raise
+
+    async def resize(self, streams: Sequence[str]) -> None:
+        """Gives streams that exist the replicas that the settings name; their messages stay."""
+        for name in streams:
+            config = (await self.jetstream.stream_info(name)).config
+            if config.num_replicas != self.replicas:
+                await self.jetstream.update_stream(config, num_replicas=self.replicas)
 
     async def publish(self, ref: pb.Ref) -> bool:
         """Announces an artefact; False when it was announced before. Retry when the bus did not confirm."""
@@ -129,6 +167,11 @@ class Bus:
         """Closes the connection; unacknowledged messages go to others after the acknowledgement wait."""
         if not self.client.is_closed:
             await self.client.close()
+
+
+def _passing(error: Exception) -> bool:
+    """Whether servers that are still finding one another would say this."""
+    return not isinstance(error, APIError) or error.code == 503 or error.err_code == NO_PEERS
 
 
 def subject(ref: pb.Ref) -> str:

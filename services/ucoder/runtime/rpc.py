@@ -9,6 +9,7 @@ import grpc
 import structlog
 from google.protobuf.message import Message
 
+from ucoder.runtime import tls
 from ucoder.runtime.errors import Misconfigured, UcoderError, of_call
 from ucoder.runtime.settings import Settings
 from ucoder.runtime.telemetry import Telemetry
@@ -124,16 +125,8 @@ class _Guard:
 def open_port(server: grpc.aio.Server, settings: Settings) -> int:
     """Binds the door and answers its port; Misconfigured when it is taken or a certificate cannot be read."""
     try:
-        if settings.tls_certificate is None:
+        if (credentials := tls.of_doors(settings)) is None:
             return server.add_insecure_port(settings.listen)
-        if settings.tls_key is None:
-            raise Misconfigured("UCODER_TLS_CERTIFICATE needs UCODER_TLS_KEY beside it.")
-        authority = settings.tls_client_ca.read_bytes() if settings.tls_client_ca else None
-        credentials = grpc.ssl_server_credentials(
-            [(settings.tls_key.read_bytes(), settings.tls_certificate.read_bytes())], authority, authority is not None
-        )
         return server.add_secure_port(settings.listen, credentials)
-    except OSError as error:
-        raise Misconfigured(f"TLS: {error.filename}: {error.strerror}.") from None
     except RuntimeError:
         raise Misconfigured(f"cannot listen at {settings.listen}: in use, or not ours; set UCODER_LISTEN.") from None

@@ -34,7 +34,7 @@ class RunStates:
         try:
             bucket = await bus.jetstream.key_value(BUCKET)
         except BucketNotFoundError:
-            bucket = await bus.jetstream.create_key_value(bucket=BUCKET)
+            bucket = await bus.jetstream.create_key_value(bucket=BUCKET, replicas=bus.replicas)
         return cls(bucket)
 
     async def begin(self, run: str) -> None:

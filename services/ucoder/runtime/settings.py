@@ -28,6 +28,12 @@ class Settings(BaseSettings):
     """NATS credentials file (user JWT and nkey); none for an open loopback server."""
     nats_wait_seconds: float = Field(default=15, gt=0)
     """How long a starting service waits for the bus before it gives up."""
+    nats_ca: Path | None = None
+    """Authority of the bus' certificate; with it the bus must speak TLS, and is shown `tls_certificate` if it asks."""
+    nats_inbox_prefix: str = Field(default="_INBOX", pattern=r"^\w+(\.\w+)*$")
+    """Where answers come to; with accounts each service has its own, so none can read another's."""
+    nats_replicas: int = Field(default=1, ge=1, le=5)
+    """Servers that keep each message of a stream that is made; `helm/ucoder/files/declare.py` changes one that is."""
     store_url: str = "file://./runs/store"
     """Where artefacts live: file:///folder, s3://bucket/prefix, gs:// or az://. Credentials: the provider's own."""
     store_endpoint: str = ""
@@ -38,6 +44,10 @@ class Settings(BaseSettings):
     """Who answers for the model: `local` (transformers, here) or an OpenAI-compatible URL ending in /v1."""
     model_api_key: str = Field(default="", repr=False)
     """Key of that endpoint; never logged."""
+    rollout_statefulset: str = ""
+    """StatefulSet of the model server, in this pod's namespace, rolled to each new checkpoint; empty: none is."""
+    training_template: Path | None = None
+    """Kubernetes Job or JobSet (YAML) that each training is made from; none: trainings run in this process' pod."""
     model_concurrency: int = Field(default=64, ge=1, le=4096)
     """Messages of model-bound arrows worked on at once; the model batches what they ask."""
     sandbox_concurrency: int = Field(default=4, ge=1, le=4096)
@@ -53,9 +63,12 @@ class Settings(BaseSettings):
     peers: str = ""
     """Where the other services listen, as name=host:port,...; a service not named is asked for in this process."""
     tls_certificate: Path | None = None
-    """Server certificate chain (PEM); with `tls_key` the doors speak TLS."""
+    """Certificate chain (PEM); with `tls_key` the doors speak TLS. Peers that ask are shown it too. Read again when it
+    changes."""
     tls_key: Path | None = None
     """Private key of `tls_certificate`."""
+    tls_ca: Path | None = None
+    """Authority that peers' certificates are held against; none: this machine's own authorities."""
     tls_client_ca: Path | None = None
     """When set, callers must show a certificate that this authority signed."""
     tokens_file: Path | None = None

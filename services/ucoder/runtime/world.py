@@ -8,6 +8,7 @@ from typing import TypeVar
 import grpc
 
 from ucoder.models import Model, open_model
+from ucoder.runtime import tls
 from ucoder.runtime.artifacts import Artifacts
 from ucoder.runtime.bus import Bus
 from ucoder.runtime.dead_letters import DeadLetters
@@ -37,7 +38,7 @@ class World:
     web: str = ""
     _stack: contextlib.AsyncExitStack = field(default_factory=contextlib.AsyncExitStack)
     _model: Model | None = None
-    _channels: dict[str, grpc.aio.Channel] = field(default_factory=dict)
+    _channels: dict[tuple[str, int], grpc.aio.Channel] = field(default_factory=dict)
 
     @classmethod
     @contextlib.asynccontextmanager
@@ -74,10 +75,11 @@ class World:
         address = peers.get(service) or (self.address if service in self.services else "")
         if not address:
             raise Misconfigured(f"nobody serves {service} here: add {service}=host:port to UCODER_PEERS.")
-        if address not in self._channels:
-            self._channels[address] = channel = self._dial(address)
+        key = address, tls.identity(self.settings)
+        if key not in self._channels:
+            self._channels[key] = channel = self._dial(address)
             self._stack.push_async_callback(channel.close)
-        return stub(self._channels[address])
+        return stub(self._channels[key])
 
     def _dial(self, address: str) -> grpc.aio.Channel:
         limit = self.settings.max_message_mb << 20
@@ -86,6 +88,6 @@ class World:
             ("grpc.max_receive_message_length", limit),
             ("grpc.lb_policy_name", "round_robin"),
         ]
-        if self.settings.tls_certificate is None:
+        if (credentials := tls.of_peers(self.settings)) is None:
             return grpc.aio.insecure_channel(address, options)
-        return grpc.aio.secure_channel(address, grpc.ssl_channel_credentials(), options)
+        return grpc.aio.secure_channel(address, credentials, options)

@@ -1,7 +1,6 @@
 """The doors, on real sockets: typed errors, limits, tokens, TLS, health, reflection, graceful end."""
 
 import asyncio
-import datetime
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -178,48 +177,3 @@ async def test_a_busy_port_is_named(nats_url: str, make_settings: Callable[..., 
         with pytest.raises(Misconfigured, match=f"cannot listen at {world.address}"):
             async with door(settings.model_copy(update={"listen": world.address}), "consensus"):
                 pass
-
-
-def certificate(folder: Path) -> tuple[Path, Path]:
-    """A certificate for localhost that signs itself."""
-    x509 = pytest.importorskip("cryptography.x509")
-    from cryptography.hazmat.primitives import hashes, serialization
-    from cryptography.hazmat.primitives.asymmetric import ec
-
-    key = ec.generate_private_key(ec.SECP256R1())
-    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "localhost")])
-    now = datetime.datetime.now(datetime.UTC)
-    made = (
-        x509.CertificateBuilder()
-        .subject_name(name)
-        .issuer_name(name)
-        .public_key(key.public_key())
-        .serial_number(1)
-        .not_valid_before(now - datetime.timedelta(days=1))
-        .not_valid_after(now + datetime.timedelta(days=1))
-        .add_extension(x509.SubjectAlternativeName([x509.DNSName("localhost")]), critical=False)
-        .sign(key, hashes.SHA256())
-    )
-    pem = serialization.Encoding.PEM
-    (folder / "tls.crt").write_bytes(made.public_bytes(pem))
-    secret = key.private_bytes(pem, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
-    (folder / "tls.key").write_bytes(secret)
-    return folder / "tls.crt", folder / "tls.key"
-
-
-async def test_tls_and_mutual_tls(nats_url: str, make_settings: Callable[..., Settings], tmp_path: Path) -> None:
-    chain, key = certificate(tmp_path)
-    with pytest.raises(Misconfigured, match="UCODER_TLS_KEY"):
-        async with door(make_settings(nats_url=nats_url, tls_certificate=chain), "consensus"):
-            pass
-    settings = make_settings(nats_url=nats_url, tls_certificate=chain, tls_key=key, tls_client_ca=chain)
-    async with serving(settings, ("consensus",)) as world:
-        address = world.address.replace("127.0.0.1", "localhost")
-        with_proof = grpc.ssl_channel_credentials(chain.read_bytes(), key.read_bytes(), chain.read_bytes())
-        async with grpc.aio.secure_channel(address, with_proof) as channel:
-            answer = await consensus_pb2_grpc.ConsensusServiceStub(channel).Cluster(FINISHED)
-            assert answer.HasField("verdict")
-        without = grpc.ssl_channel_credentials(chain.read_bytes())
-        async with grpc.aio.secure_channel(address, without) as channel:
-            code, _ = await refusal(consensus_pb2_grpc.ConsensusServiceStub(channel).Cluster(FINISHED, timeout=5))
-            assert code in (grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.DEADLINE_EXCEEDED)
