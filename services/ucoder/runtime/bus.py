@@ -60,7 +60,7 @@ class Bus:
                     inbox_prefix=settings.nats_inbox_prefix,
                     tls=context,
                     max_reconnect_attempts=-1,
-                    reconnect_time_wait=0.2,
+                    reconnect_time_wait=0.2,  # type: ignore[arg-type]  # it is slept, so a fraction is fine
                     error_cb=quiet,
                     ping_interval=10,
                 )
