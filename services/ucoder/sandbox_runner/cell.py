@@ -16,7 +16,7 @@ from ucoder.sandbox_runner.load import processor_seconds, resident_mb, stretch
 _FAILURES = {"exception", "timeout_cpu", "out_of_memory", "output_limit", "process_limit", "abandoned"}
 STATUSES: Final = {
     "call": _FAILURES | {"ok"},
-    "steps": _FAILURES | {"ok"},
+    "steps": _FAILURES | {"ok", "refused"},
     "script": _FAILURES | {"stdout"},
     "compat": _FAILURES | {"passed", "failed"},
     "judge": _FAILURES | {"passed", "failed", "unsupported", "stopped", "steps"},

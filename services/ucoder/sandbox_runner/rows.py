@@ -18,6 +18,7 @@ OUTCOMES = {
     "nondeterministic": Outcome.NONDETERMINISTIC,
     "passed": Outcome.PASSED,
     "failed": Outcome.FAILED,
+    "refused": Outcome.UNSUPPORTED,
     "infra_error": Outcome.INFRA_ERROR,
 }
 

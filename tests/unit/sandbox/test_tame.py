@@ -2,7 +2,7 @@
 
 import pytest
 
-from ucoder.core.tame import nature
+from ucoder.core.tame import harmless, nature
 
 TAME = (
     "def f(x): return sorted(set(x))",
@@ -13,6 +13,17 @@ TAME = (
     "def f(x): print(x)",
     "def f(x) return",
     "import random\ndef f(x): return random.choice(x)",
+    "def f(x): return type(x) == int or type(x) in (list, tuple)",
+    "def f(x):\n    try: return 1\n    finally: print(x)",
+    "from __future__ import annotations\ndef f(x): return x",
+    "from typing import List, Optional\nclass Node:\n"
+    "    def __init__(self, x, next: 'Optional[Node]' = None): self.x = x\n"
+    "    def put(self, x): self.x, self.next = x, Node(x, self)\nclass Pair(Node):\n    def __eq__(self, other):\n"
+    "        return isinstance(other, (Node, Pair)) and type(self) is type(other) and self.x == other.x\n"
+    "class Bad(Exception):\n    def __init__(self): self.x = 1\n"
+    "def f(x: List[Node], y: Node | None) -> Optional[Node]:\n"
+    "    try:\n        raise Bad\n    except Bad as error: return Node(error.x).put(1)",
+    "class A:\n    @property\n    def x(self): return self._x\n    @x.setter\n    def x(self, value): self._x = value",
 )
 NOT_TAME = (
     "import os",
@@ -52,6 +63,39 @@ NOT_TAME = (
     "t = type\nt('X', (), {})",
     "def f(): exit()",
     "class A:\n    x = super",
+    # A type can be made of `type`, with any method.
+    "T = type(type(1))\nT('X', (), {'__del__': print})",
+    "type(*['X', (), {'__del__': print}])",
+    "class M(type(int)): pass",
+    "class A:\n    def __eq__(self, other): return other('X', (), {})\ntype(int) == A()",
+    "[type(x) for x in (1, int)][1]",
+    # What is set as an attribute of `self` may be set on an object of the library.
+    "from re import I\ndef set(self): self._value_ = 9\nset(I)",
+    "from typing import Optional\nclass A:\n    def set(self): self._getitem = 1\nA.set(Optional)",
+    "import math\nclass A:\n    def set(self): self.pi = 3\n[A][0].set(math.pi)",
+    "class A:\n    def set(self): self.x = 3\n    set(print)",
+    "class A:\n    def set(self): self.x = 3\nfor c in (A,): c.set(print)",
+    "class A:\n    def set(self): self.x = 3\n    @classmethod\n    def g(cls): cls.set(print)",
+    "class A:\n    @staticmethod\n    def set(self): self.x = 3",
+    "class A:\n    global set\n    def set(self): self.x = 3\nset(print)",
+    "class A:\n    def set(self):\n        for self in [print]: self.x = 3",
+    "class A:\n    def set(self):\n        def g(self): self.x = 3\n        g(print)",
+    "class A:\n    def set(self): self.x = 3\nclass H:\n    def __getitem__(self, k): k.set(print)\n"
+    "def f(x: H()[A]): pass",
+    "class A:\n    def set(self): self.x = 3\ndef isinstance(a, b): return b\nisinstance(1, A).set(print)",
+    "class A:\n    def set(self): self.x = 3\n    class B:\n        def set(self): self.x = 3\nA.B.set(print)",
+    "class A:\n    def set(self): self.x = 3\n@A\ndef f(): pass",
+    "class D:\n    def setter(self, f): f(print)\nd = D()\nclass A:\n    @d.setter\n    def set(self): self.x = 1",
+    "class D:\n    def setter(self, f): f(print)\nclass A:\n    @property\n    def s(self): pass\n    s = D()\n"
+    "    @s.setter\n    def s(self): self.x = 1",
+    # A generator left behind is closed in the time of whoever comes next.
+    "def g():\n    try: yield 1\n    finally:\n        while True: pass",
+    # Whatever binds a name binds also the names that Python itself looks up.
+    "import math as __builtins__",
+    "class __builtins__: pass",
+    "def f(__builtins__): pass",
+    "def f():\n    global __builtins__",
+    "import __future__\n__future__.all_feature_names.append(1)",
 )
 
 
@@ -79,6 +123,7 @@ def test_program_that_could_reach_further_is_not(program: str) -> None:
         ("class A: x = []", False),
         ("from functools import lru_cache\n@lru_cache\ndef f(x): return x", False),
         ("print(1)", False),
+        ("from collections import Counter\nseen = -Counter()\ndef f(x): seen[x] = 1", False),
     ],
 )
 def test_only_a_stateless_program_keeps_its_namespace(program: str, stateless: bool) -> None:
@@ -87,3 +132,18 @@ def test_only_a_stateless_program_keeps_its_namespace(program: str, stateless: b
 
 def test_endless_nesting_is_not_tame() -> None:
     assert not nature("f = " + "(" * 100 + "-" * 50_000 + "1" + ")" * 100).tame
+
+
+@pytest.mark.parametrize(
+    ("call", "sharing"),
+    [
+        ("f([1, 2], key=lambda x: -x)", True),
+        ("f(set('abc'), {'a': 1})", True),
+        ("f(__import__('os').getpid())", False),
+        ("f(open('x'))", False),
+        ("f((x := 5))", False),
+        ("f(f.__globals__)", False),
+    ],
+)
+def test_a_call_of_a_test_must_be_tame_too(call: str, sharing: bool) -> None:
+    assert harmless(call) is sharing

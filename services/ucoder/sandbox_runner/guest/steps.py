@@ -10,6 +10,7 @@ import builtins
 import re
 from collections.abc import Callable
 from itertools import islice
+from types import ModuleType
 from typing import Any
 
 from ucoder.core.values import canonical, parse
@@ -18,6 +19,15 @@ CHUNK = 64
 _MUTABLE = (list, dict, set, bytearray)
 _REFERENCE = re.compile(r"""'(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*"|<=(?P<number>\d+)>""")
 """A reference to a step's value; texts are matched too, so that what is written in one is left alone."""
+
+
+_FRAMES = frozenset({"gi_frame", "cr_frame", "ag_frame", "tb_frame"})
+_OF_CLASSES = frozenset({"mro", "register"})
+"""These lead from a program to what it shares with others."""
+
+
+class Refused(Exception):
+    """A step that reaches past the program: no test of it may, for programs may share this interpreter."""
 
 
 def resolved(step: list[str], results: list[list[Any]]) -> list[str]:
@@ -49,7 +59,7 @@ class Player:
             value = _OPERATIONS[operation](self.resolve(target), argument, positional, named)
             text = canonical(value, self.limit, self.refer, ordered=True)
             after = self.mutable(positional, named)
-        except MemoryError:
+        except (MemoryError, Refused):
             raise
         except Exception as error:
             self.values.append("")
@@ -68,6 +78,8 @@ class Player:
         }
 
     def refer(self, value: Any) -> str:
+        if isinstance(value, ModuleType):
+            raise Refused
         number = next((number for number, known in enumerate(self.objects) if known is value), len(self.objects))
         if number == len(self.objects):
             self.objects.append(value)
@@ -79,14 +91,22 @@ class Player:
             return self.objects[int(rest)]
         if kind == "=":
             return parse(self.values[int(rest)], self.resolve)
-        if rest not in self.namespace and not hasattr(builtins, rest):
+        if rest not in self.namespace:
             raise NameError(f"name {rest!r} is not defined")
-        return self.namespace.get(rest, getattr(builtins, rest, None))
+        if rest.startswith("__") or isinstance(self.namespace[rest], ModuleType):
+            raise Refused
+        return self.namespace[rest]
+
+
+def _attribute(target: Any, name: str) -> Any:
+    if name.startswith("__") or name in _FRAMES or (name in _OF_CLASSES and isinstance(target, type)):
+        raise Refused
+    return getattr(target, name)
 
 
 _OPERATIONS: dict[str, Callable[[Any, str, list[Any], dict[str, Any]], Any]] = {
     "call": lambda target, _, positional, named: target(*positional, **named),
-    "get": lambda target, attribute, positional, named: getattr(target, attribute),
+    "get": lambda target, attribute, positional, named: _attribute(target, attribute),
     "value": lambda target, _, positional, named: target,
     "len": lambda target, _, positional, named: len(target),
     "str": lambda target, _, positional, named: str(target),

@@ -21,11 +21,14 @@ from typing import Any
 from ucoder.core.values import TooLarge, canonical
 from ucoder.sandbox_runner.guest import judge, state
 from ucoder.sandbox_runner.guest.clock import FixedTime
-from ucoder.sandbox_runner.guest.steps import Player
+from ucoder.sandbox_runner.guest.steps import Player, Refused
 
 TICK = 0.01
 LONGEST = 0.7
 """Seconds after which a shared fork takes no further program."""
+HEAVY_KB = 16 << 10
+"""Memory that a program may take in a shared fork; after one that took more no other follows, for what it left would be
+collected in the time and the memory of the next."""
 _ADDRESS = re.compile(r"\b0x[0-9a-f]{6,}\b")
 
 
@@ -168,6 +171,8 @@ class Runner:
             status, namespace = "out_of_memory", None
         except TooLarge:
             status = "output_limit"
+        except Refused:
+            status = "refused"
         except BaseException as error:
             status, text = "exception", error_text(error)
             if isinstance(error, BlockingIOError) and error.errno == 11:
@@ -243,7 +248,7 @@ def main(job: dict[str, Any], libraries: state.Libraries, fixed: FixedTime) -> N
     """Runs the programs of one job, then ends this process without running what a program may have left for the end."""
     runner = Runner(job)
     switches = state.switches() if job["shared"] else {}
-    started = time.monotonic()
+    started, heavy = time.monotonic(), peak_kb() + HEAVY_KB
     for index, source, stateless in job["programs"]:
         if job["shared"] and time.monotonic() - started > LONGEST:
             break  # the others share another fork, so that what is finished need not wait for them
@@ -254,5 +259,6 @@ def main(job: dict[str, Any], libraries: state.Libraries, fixed: FixedTime) -> N
             doubt = state.difference(libraries, switches)
             if doubt:
                 report({"program": index, "doubt": doubt})
+            if doubt or peak_kb() > heavy:
                 break
     os._exit(0)
