@@ -4,7 +4,7 @@ SEED ?= 1
 OUT ?= runs/demo-$(SEED)
 BIN := .venv/bin
 
-.PHONY: help demo test test-unit test-images lint setup setup-dev sandbox protos seed-model clean
+.PHONY: help demo test test-unit test-images lint setup setup-dev sandbox browser protos seed-model clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 16
@@ -12,7 +12,7 @@ help: ## this list
 demo: setup sandbox ## run the whole loop here, in minutes: make demo [SEED=2] [OUT=folder]
 	$(BIN)/ucoder run --preset demo --seed $(SEED) --out $(OUT) $(if $(wildcard $(OUT)/config.yaml),--resume)
 
-test: setup-dev sandbox lint ## run every test
+test: setup-dev sandbox browser lint ## run every test
 	$(BIN)/python -m pytest
 
 test-unit: setup-dev ## run the tests that do no I/O, in seconds
@@ -37,6 +37,9 @@ setup-dev: .venv/.installed-dev
 
 sandbox: ## install gVisor, through apt where that is allowed
 	@deploy/install-sandbox.sh
+
+browser: ## install the headless Chromium that the dashboard is tested in, through apt where that is allowed
+	@deploy/install-browser.sh
 
 protos: setup-dev ## generate services/ucoder/v1 from protos/
 	$(BIN)/python protos/build.py

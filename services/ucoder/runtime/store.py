@@ -86,6 +86,15 @@ class Store:
         except (BaseError, OSError) as error:
             raise Retry(f"store {self.url}: cannot list {prefix}: {_line(error)}") from error
 
+    async def when(self, key: str) -> float:
+        """When a key was written, in seconds since the epoch; NotFound when there is none."""
+        try:
+            return (await obstore.head_async(self._store, key))["last_modified"].timestamp()
+        except (NotFoundError, FileNotFoundError):
+            raise NotFound(f"store {self.url}: no {key}.") from None
+        except (BaseError, OSError) as error:
+            raise Retry(f"store {self.url}: cannot read {key}: {_line(error)}") from error
+
     async def put_folder(self, folder: Path, prefix: str) -> None:
         """Moves a finished folder into the store; with a file store one rename, elsewhere `DONE` is written last."""
         if self._root is not None:

@@ -1,6 +1,7 @@
 """The dashboard over HTTP: what it shows, whom it shows it to, and what it makes of hostile names and texts."""
 
 import asyncio
+import datetime
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -33,6 +34,7 @@ async def test_every_page_shows_what_the_store_holds_and_lets_no_text_out(shown:
         brief = pages[f"/runs/r/briefs/{NAME}"].text
         for words in ("Confidence 0.83", "2 of 4 programs", "A says", "f(2)", "3 x f(", "returned 8"):
             assert words in brief
+        assert f"begun {datetime.datetime.now(datetime.UTC):%Y-%m-%d}" in brief
         assert "dropped" in pages["/runs/r/briefs/001-000001"].text
         assert f"/runs/r/briefs/{NAME}" in pages["/runs/r/rows/001"].text
         for name in ("page.css", "page.js"):

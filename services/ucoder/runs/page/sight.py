@@ -1,6 +1,7 @@
 """What the pages show, gathered from the store and the bus through the service's own eyes; plain data, no markup."""
 
 import asyncio
+import datetime
 import io
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
@@ -59,12 +60,13 @@ async def life_of(sight: Sight, run: str, name: str) -> dict[str, Any]:
     made = {kind: await _made(sight, run, kind, name) for kind in LIFE}
     if made["brief"] is None:
         raise NotFound(f"run {run} has no brief {name}.")
-    times = [(kind, await _when(sight, run, kind, name)) for kind in LIFE if made[kind] is not None]
+    times = [(kind, await sight.artifacts.when(run, kind, name)) for kind in LIFE if made[kind] is not None]
     matrix, ended = made["matrix"], made["consensus"]
     programs = matrix.candidates.candidates if matrix else []
     return {
         **made,
         "name": name,
+        "begun": datetime.datetime.fromtimestamp(times[0][1], datetime.UTC),
         "times": [(kind, when - times[0][1]) for kind, when in times],
         "ending": ending_name(ended) if ended else "",
         "clusters": [_cluster(cluster, programs) for cluster in ended.clusters[:CLUSTERS]] if ended else [],
@@ -105,10 +107,6 @@ async def _made(sight: Sight, run: str, kind: str, name: str) -> Any:
         return await sight.artifacts.get(TYPES[kind], run, name)
     except NotFound:
         return None
-
-
-async def _when(sight: Sight, run: str, kind: str, name: str) -> float:
-    return next(iter((await sight.artifacts.store.written(f"{run}/{kind}/{name}")).values()), 0.0)
 
 
 def _cluster(cluster: pb.Cluster, programs: Sequence[pb.Candidate]) -> dict[str, Any]:
