@@ -11,7 +11,9 @@ import pytest
 import yaml
 from prometheus_client import generate_latest
 
+from ucoder.runtime.settings import Settings
 from ucoder.runtime.telemetry import Telemetry
+from ucoder.runtime.tracing import Tracing
 
 from .chart import CHART, ROOT, of_kind, render
 
@@ -20,8 +22,14 @@ NAME = re.compile(r"\bucoder_[a-z_]+")
 
 def existing() -> set[str]:
     """Every sample name that a process of ours can show."""
-    telemetry = Telemetry()
-    for family in (telemetry.messages, telemetry.message_seconds, telemetry.in_hand, telemetry.briefs):
+    telemetry = Telemetry(Tracing(Settings(), ()))
+    for family in (
+        telemetry.messages,
+        telemetry.message_seconds,
+        telemetry.wait_seconds,
+        telemetry.in_hand,
+        telemetry.briefs,
+    ):
         family.labels(*["x"] * len(family._labelnames))
     telemetry.calls.labels("x", "x")
     telemetry.call_seconds.labels("x")

@@ -190,12 +190,13 @@ def settings() -> None:
 @app.command()
 def trace(
     brief: Annotated[str, typer.Argument(help="Name of a brief, e.g. 001-000042, as a training row bears it.")],
-    out: Annotated[Path, typer.Option(help="Run folder.")],
+    out: Annotated[Path | None, typer.Option(help="Folder of a run made here.")] = None,
+    run: Annotated[str | None, typer.Option(help="Id of a run in UCODER_STORE_URL's store.")] = None,
 ) -> None:
-    """Print a brief's whole life: what was asked, the tests, the clusters, and why it ended as it did."""
+    """Print a brief's whole life with its timings: what was asked, the tests, the clusters, why it ended as it did."""
     from ucoder.commands.trace import main
 
-    finish(main(out, brief))
+    finish(main(out, run, brief))
 
 
 @app.command()

@@ -1,6 +1,8 @@
 """`ucoder trace`: a brief's whole life, read from the store, with when each step was done."""
 
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 from rich.console import Console
 from rich.syntax import Syntax
@@ -41,7 +43,13 @@ async def main(out: Path | None, run: str | None, brief: str) -> None:
     for kind, (_, when) in made.items():
         table.add_row(kind, f"{when - begun:.2f}")
     console.print(table)
-    tell = {"brief": _brief, "problem": _problem, "tests": _tests, "matrix": _matrix, "consensus": _consensus}
+    tell: dict[str, Callable[[Console, Any], None]] = {
+        "brief": _brief,
+        "problem": _problem,
+        "tests": _tests,
+        "matrix": _matrix,
+        "consensus": _consensus,
+    }
     for kind, (artefact, _) in made.items():
         if kind in tell:
             tell[kind](console, artefact)

@@ -21,6 +21,7 @@ from ucoder.flow import FLOW
 from ucoder.runtime import tls
 from ucoder.runtime.errors import Misconfigured, Reject, Retry
 from ucoder.runtime.settings import Settings
+from ucoder.runtime.tracing import carried
 from ucoder.runtime.validation import validate
 from ucoder.v1 import artifacts_pb2 as pb
 
@@ -131,7 +132,9 @@ class Bus:
         """Announces an artefact; False when it was announced before. Retry when the bus did not confirm."""
         try:
             identity = f"{subject(ref)}/{ref.sha256}"
-            done = await self.jetstream.publish(subject(ref), _body(ref), headers={"Nats-Msg-Id": identity})
+            done = await self.jetstream.publish(
+                subject(ref), _body(ref), headers={"Nats-Msg-Id": identity, **carried()}
+            )
         except APIError as error:
             if error.err_code == SUBJECT_TAKEN:
                 return False

@@ -1,6 +1,7 @@
 """The gRPC side of every service: typed errors, deadlines, size limits, load limit, tokens, validation, metrics."""
 
 import asyncio
+import contextlib
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any
@@ -69,10 +70,12 @@ class _Guard:
         self._keeper, self._method, self._metadata = keeper, method, metadata
         self._request, self._context = request, context
         self._status = grpc.StatusCode.OK
+        self._trace = contextlib.ExitStack()
 
     async def __aenter__(self) -> float:
         keeper = self._keeper
         self._started = time.perf_counter()
+        self._span = self._trace.enter_context(keeper._telemetry.tracing.call(self._method, self._metadata))
         keeper._calls += 1
         try:
             caller = keeper._tokens.caller(self._metadata.get("authorization", "").removeprefix("Bearer "))
@@ -120,6 +123,8 @@ class _Guard:
         keeper._calls -= 1
         keeper._telemetry.calls.labels(self._method, self._status.name).inc()
         keeper._telemetry.call_seconds.labels(self._method).observe(time.perf_counter() - self._started)
+        self._span.set_attribute("rpc.grpc.status", self._status.name)
+        self._trace.close()
 
 
 def open_port(server: grpc.aio.Server, settings: Settings) -> int:

@@ -86,6 +86,8 @@ class Settings(BaseSettings):
     `tokens_file` and speaks TLS as the doors do."""
     metrics_port: int = Field(default=0, ge=0, le=65535)
     """Prometheus port; 0 for none."""
+    otlp_url: str = ""
+    """OpenTelemetry collector that traces are sent to, such as http://collector:4318; empty for none."""
     ack_wait_seconds: float = Field(default=30, ge=1)
     """A message whose worker is silent for so long is given to another; workers send a heartbeat at a third of it."""
     attempts: int = Field(default=5, ge=1)

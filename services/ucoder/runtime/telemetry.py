@@ -1,14 +1,17 @@
-"""Metrics, labelled by arrow and outcome, for Prometheus."""
+"""Metrics, labelled by arrow and outcome, for Prometheus; and the way to the traces."""
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, start_http_server
+
+from ucoder.runtime.tracing import Tracing
 
 SECONDS = (0.001, 0.005, 0.02, 0.1, 0.5, 2, 10, 60, 300, 1800)
 
 
 class Telemetry:
-    """What one process counts, in a registry of its own."""
+    """What one process counts, in a registry of its own, and what it traces."""
 
-    def __init__(self) -> None:
+    def __init__(self, tracing: Tracing) -> None:
+        self.tracing = tracing
         self.registry = CollectorRegistry()
         self.messages = Counter(
             "ucoder_messages", "Bus messages by arrow and outcome.", ["arrow", "outcome"], registry=self.registry
@@ -16,6 +19,13 @@ class Telemetry:
         self.message_seconds = Histogram(
             "ucoder_message_seconds",
             "Time from delivery to acknowledgement.",
+            ["arrow"],
+            buckets=SECONDS,
+            registry=self.registry,
+        )
+        self.wait_seconds = Histogram(
+            "ucoder_message_wait_seconds",
+            "Age of a message at its first delivery: how long it stood in the queue.",
             ["arrow"],
             buckets=SECONDS,
             registry=self.registry,

@@ -28,6 +28,7 @@ from ucoder.runtime.pull import Pull
 from ucoder.runtime.run_states import RunStates
 from ucoder.runtime.settings import Settings
 from ucoder.runtime.telemetry import Telemetry
+from ucoder.runtime.tracing import trace_id
 from ucoder.v1 import artifacts_pb2 as pb
 
 log = structlog.get_logger()
@@ -116,38 +117,51 @@ class Worker:
         except Reject as error:
             await self._bury(message, pb.Ref(), error)
             return "dead"
-        with structlog.contextvars.bound_contextvars(arrow=self.arrow.name, run=ref.run, name=ref.name):
-            try:
-                if delivered > self._settings.attempts * PATIENCE:
-                    raise Reject(f"given up after {delivered - 1} attempts; the worker may have died each time.")
-                if (await self._states.get(ref.run)).state in ("failed", "cancelled"):
-                    await message.ack()
-                    return "unwanted"
-                await self._produce(ref)
+        if delivered == 1:
+            waited = time.time() - message.metadata.timestamp.timestamp()
+            self._telemetry.wait_seconds.labels(self.arrow.name).observe(max(0.0, waited))
+        trace = f"{trace_id(ref.run, ref.name):032x}"
+        with (
+            structlog.contextvars.bound_contextvars(arrow=self.arrow.name, run=ref.run, name=ref.name, trace=trace),
+            self._telemetry.tracing.message(self.arrow.name, ref, message.headers) as span,
+        ):
+            outcome = await self._outcome(message, ref, delivered)
+            span.set_attributes({"ucoder.outcome": outcome, "ucoder.attempt": delivered})
+            return outcome
+
+    async def _outcome(self, message: Msg, ref: pb.Ref, delivered: int) -> str:
+        """Works on the message, and says to the bus and in a word what came of it."""
+        try:
+            if delivered > self._settings.attempts * PATIENCE:
+                raise Reject(f"given up after {delivered - 1} attempts; the worker may have died each time.")
+            if (await self._states.get(ref.run)).state in ("failed", "cancelled"):
                 await message.ack()
-                return "done"
-            except Overloaded:
-                await message.nak(delay=1)
-                return "retry"
-            except Retry as error:
-                if delivered >= self._settings.attempts * PATIENCE:
-                    await self._bury(message, ref, error)
-                    return "dead"
-                log.warning("message.retry", attempt=delivered, error=str(error))
-                await message.nak(delay=min(60.0, 0.25 * 2**delivered))
-                return "retry"
-            except Reject as error:
+                return "unwanted"
+            await self._produce(ref)
+            await message.ack()
+            return "done"
+        except Overloaded:
+            await message.nak(delay=1)
+            return "retry"
+        except Retry as error:
+            if delivered >= self._settings.attempts * PATIENCE:
                 await self._bury(message, ref, error)
                 return "dead"
-            except UcoderError:
-                raise
-            except Exception as error:  # a bug: loud, bounded, and never the end of the worker
-                log.exception("message.bug", attempt=delivered)
-                if delivered >= self._settings.attempts:
-                    await self._bury(message, ref, error)
-                    return "dead"
-                await message.nak(delay=min(10.0, 0.25 * 2**delivered))
-                return "bug"
+            log.warning("message.retry", attempt=delivered, error=str(error))
+            await message.nak(delay=min(60.0, 0.25 * 2**delivered))
+            return "retry"
+        except Reject as error:
+            await self._bury(message, ref, error)
+            return "dead"
+        except UcoderError:
+            raise
+        except Exception as error:  # a bug: loud, bounded, and never the end of the worker
+            log.exception("message.bug", attempt=delivered)
+            if delivered >= self._settings.attempts:
+                await self._bury(message, ref, error)
+                return "dead"
+            await message.nak(delay=min(10.0, 0.25 * 2**delivered))
+            return "bug"
 
     async def _produce(self, ref: pb.Ref) -> None:
         """Makes the products, or finds them made; stores them and announces them."""

@@ -1,5 +1,6 @@
 """What a service is given: the bus, the store, the model, and the way to the other services."""
 
+import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field
@@ -18,6 +19,7 @@ from ucoder.runtime.run_states import RunStates
 from ucoder.runtime.settings import Settings
 from ucoder.runtime.store import Store
 from ucoder.runtime.telemetry import Telemetry
+from ucoder.runtime.tracing import Carrier, Tracing
 
 S = TypeVar("S")
 
@@ -44,7 +46,7 @@ class World:
     @contextlib.asynccontextmanager
     async def open(cls, settings: Settings, services: tuple[str, ...]) -> AsyncIterator["World"]:
         """Connects to the bus and the store; closes everything that was opened through it."""
-        store = Store(settings)
+        store, tracing = Store(settings), Tracing(settings, services)
         bus = await Bus.connect(settings)
         world = cls(
             settings,
@@ -53,7 +55,7 @@ class World:
             DeadLetters(bus),
             Artifacts(store),
             Ledger(store),
-            Telemetry(),
+            Telemetry(tracing),
             services,
         )
         try:
@@ -61,6 +63,7 @@ class World:
                 yield world
         finally:
             await bus.close()
+            await asyncio.to_thread(tracing.close)
 
     def model(self) -> Model:
         """The model's server, opened at the first call and shared by the services of this process."""
@@ -89,5 +92,5 @@ class World:
             ("grpc.lb_policy_name", "round_robin"),
         ]
         if (credentials := tls.of_peers(self.settings)) is None:
-            return grpc.aio.insecure_channel(address, options)
-        return grpc.aio.secure_channel(address, credentials, options)
+            return grpc.aio.insecure_channel(address, options, interceptors=[Carrier()])
+        return grpc.aio.secure_channel(address, credentials, options, interceptors=[Carrier()])

@@ -16,6 +16,7 @@ from ucoder.runtime.run_states import RunStates
 from ucoder.runtime.settings import Settings
 from ucoder.runtime.store import Store
 from ucoder.runtime.telemetry import Telemetry
+from ucoder.runtime.tracing import Tracing
 from ucoder.runtime.worker import Dropped, Worker
 from ucoder.v1 import artifacts_pb2 as pb
 
@@ -28,7 +29,8 @@ class Bench:
 
     def __init__(self, settings: Settings, bus: Bus, states: RunStates) -> None:
         self.settings, self.bus, self.states = settings, bus, states
-        self.artifacts, self.dead, self.telemetry = Artifacts(Store(settings)), DeadLetters(bus), Telemetry()
+        self.artifacts, self.dead = Artifacts(Store(settings)), DeadLetters(bus)
+        self.telemetry = Telemetry(Tracing(settings, ()))
 
     async def send(self, number: int) -> pb.Ref:
         ref = await self.artifacts.save(RUN, pb.Brief(run=RUN, iteration=1, number=number))
