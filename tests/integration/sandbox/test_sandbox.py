@@ -92,6 +92,18 @@ JUDGED = {
     "import unittest\nclass T(unittest.TestCase):\n    def test(self): self.assertEqual(f([1]), 2)": "failed",
     "assert f([1]) == 1\nassert f([2]) == 1": "failed",
     "assert Stack() == Stack()": "unsupported",
+    "s = Stack()\ns.items += [5]\nassert 5 in s": "unsupported",
+    "s = Stack()\ns.push(5)\nassert 5 in s and 6 not in s and s[0] == 5 and repr(s) == 'Stack of 1' and s": "passed",
+    "assert not Stack() and isinstance(Stack(), Stack) and (Stack() + 2).size == 2": "passed",
+    "assert isinstance(f([1]), Stack)": "unsupported",
+    "g = count(1)\nassert next(g) == 0\ntry: next(g)\nexcept StopIteration: pass\nelse: assert 0": "passed",
+    "try: Stack().pop()\nexcept Empty as error: assert str(error) == 'none'\nelse: assert 0": "passed",
+    "try: put(1, 2)\nexcept Empty: pass": "exception",
+    "assert isclose(f([0.1, 0.2]), 0.3) and Counter([f([1])]) == {1: 1} and Decimal(f([1])) == 1": "passed",
+    "assert_equal(f([1]), 1)": "unsupported",
+    "check(f)": "unsupported",
+    "assert count.__globals__": "exception",
+    "g = count(1)\nassert g.gi_frame": "unsupported",
     "assert apply(lambda n: n, 1) == 1\nassert True": "unsupported",
     "f([1]) +": "unsupported",
     "while f([1]) == 1: pass": "unsupported",
@@ -109,10 +121,20 @@ def keys(items): return list(items)
 def turn(items):
     for key in reversed(list(items)): items[key] = items.pop(key)
     return items
+class Empty(Exception): pass
 class Stack:
     def __init__(self): self.items = []
     def push(self, item): self.items.append(item)
-    def pop(self): return self.items.pop()
+    def pop(self):
+        if not self.items: raise Empty('none')
+        return self.items.pop()
+    def __repr__(self): return f'Stack of {len(self.items)}'
+    def __contains__(self, item): return item in self.items
+    def __getitem__(self, at): return self.items[at]
+    def __add__(self, n):
+        made = Stack()
+        made.items = [0] * n
+        return made
     def __len__(self): return len(self.items)
     @property
     def size(self): return len(self.items)
@@ -286,3 +308,17 @@ async def test_javascript_program_is_judged_outside(sandbox: Sandbox) -> None:
         "failed",
         "exception",
     ]
+
+
+async def test_javascript_repeats_itself(sandbox: Sandbox) -> None:
+    programs = (
+        "const f = () => [Math.random(), new Date().getFullYear(), Math.floor(Date.now() / 1e6), typeof Date()]",
+        "const f = () => new Date(0).toISOString() + new Date(2020, 1, 2).getDate() + (new Date() instanceof Date)",
+    )
+    first, second, checked = [
+        await rows(sandbox, Job(programs, (TestCase("f()", n),), language="javascript", check_determinism=n == 3))
+        for n in (1, 2, 3)
+    ]
+    assert [row.outputs for row in first] == [row.outputs for row in second]
+    assert [str(row.outcomes[0]) for row in checked] == ["nondeterministic", "returned"]
+    assert first[1].outputs == ("'1970-01-01T00:00:00.000Z2true'",)

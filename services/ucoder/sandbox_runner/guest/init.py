@@ -25,6 +25,11 @@ from typing import Any
 from ucoder.sandbox_runner.guest import clock, seccomp, state, worker
 
 GRACE = 0.1
+BUSY, PATIENCE = 0.3, 10
+"""A fork that has used this share of its processor time does not wait, it is made to wait by a loaded machine: its wall
+limit is so many times longer."""
+INTERPRETER = 2.0
+"""Processor seconds that another language's interpreter may take to start, beyond the limit of its first test."""
 SCRATCH = os.environ.get("SCRATCH", "/tmp")
 FIRST_UID = 20_000
 LARGEST_REPORT = 8 << 20
@@ -133,7 +138,7 @@ def become_interpreter(head: dict[str, Any], job: dict[str, Any]) -> None:
     os.set_inheritable(worker.REPORT, True)
     guest = __file__.rsplit("/", 1)[0]
     command = [part.format(guest=guest) for part in head["interpreter"]]
-    command.insert(1, f"--max-old-space-size={head['limits']['memory_mb']}")
+    command[1:1] = [f"--max-old-space-size={head['limits']['memory_mb']}", f"--random-seed={head['seed'] + 1}"]
     os.execv(command[0], command)
 
 
@@ -156,6 +161,7 @@ def watch(child: int, reports: int, head: dict[str, Any]) -> str:
     limits, buffered = head["limits"], b""
     clock = (~child << 3) | 2
     allowed = limits["cpu_seconds"] + GRACE
+    starting = INTERPRETER if head["interpreter"] else 0.0
     spent, heard = 0.0, time.monotonic()
     messages, beat = 0, heard
     while True:
@@ -173,17 +179,19 @@ def watch(child: int, reports: int, head: dict[str, Any]) -> str:
                     break
                 payload, buffered = buffered[4 : 4 + size], buffered[4 + size :]
                 if size:
-                    messages += 1
+                    messages, starting = messages + 1, 0.0
                     if messages > head["most_reports"]:
                         return "talk"
                     send(b"R", payload)
                 if size or head["shared"]:
                     heard, spent = time.monotonic(), used(clock, spent)
-        elif used(clock, spent) - spent > allowed:
+        elif used(clock, spent) - spent > allowed + starting:
             return "timeout_cpu"
         now = time.monotonic()
         if now - heard > limits["wall_seconds"]:
-            return "timeout_wall"
+            busy = used(clock, spent) - spent > BUSY * allowed
+            if not busy or now - heard > PATIENCE * limits["wall_seconds"]:
+                return "timeout_wall"
         if now - beat > 1.0:
             beat = now
             send(b"B", b"")

@@ -14,18 +14,27 @@ import importlib
 import json
 import sys
 import unittest
-from collections.abc import Callable
-from types import CodeType
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
 from typing import Any
 
 from ucoder.core.values import canonical, parse
+from ucoder.sandbox_runner.guest.proxies import Proxy, Stop, Unknown
 from ucoder.sandbox_runner.guest.steps import resolved
 
 MOST_STEPS = 400
-
-
-class Stop(BaseException):
-    """Scouting cannot go on past this point."""
+_LIBRARY = {
+    **dict.fromkeys("Counter defaultdict OrderedDict deque namedtuple ChainMap".split(), "collections"),  # noqa: SIM905
+    **dict.fromkeys(("isclose", "sqrt", "inf", "nan", "pi"), "math"),
+    **dict.fromkeys(("datetime", "date", "timedelta", "timezone"), "datetime"),
+    **dict.fromkeys(("copy", "deepcopy"), "copy"),
+    **{"Decimal": "decimal", "Fraction": "fractions", "reduce": "functools", "partial": "functools"},
+    **dict.fromkeys(("permutations", "combinations", "product", "chain", "islice"), "itertools"),
+}
+_LIBRARY = {name: f"{module}:{name}" for name, module in _LIBRARY.items()}
+_LIBRARY |= {"np": "numpy", "numpy": "numpy", "pd": "pandas", "pandas": "pandas", "plt": "matplotlib.pyplot"}
+"""Names that tests use without an import, as `module:name` or a module."""
+_EXPECT_EXCEPTIONS = ("assertRaises", "assertRaisesRegex", "raises")
 
 
 class Unsupported(BaseException):
@@ -40,6 +49,8 @@ class Session:
         self.steps: list[list[str]] = []
         self.scouting = False
         self.refused = ""
+        self.exceptions: dict[str, type[BaseException]] = {}
+        """Of the program, by name, as far as the test names them."""
 
     def refuse(self, words: str) -> Any:
         """Gives the test up as unsupported, even if it catches everything."""
@@ -77,7 +88,8 @@ class Session:
         """What the test gets: the value, with changed arguments carried back, or the exception."""
         if result[0] == "x":
             _, name, message, bases = result
-            raise exception(name, bases)(message) if message else exception(name, bases)()
+            kind = self.exceptions.get(name) or exception(name, bases)
+            raise kind(message) if message else kind()
         _, text, changes = result
         for key, after in changes.items():
             value = args[int(key)] if key.isdigit() else kwargs[key]
@@ -116,101 +128,6 @@ def carry_back(value: Any, after: Any) -> None:
         value.update(after)
 
 
-class Proxy:
-    """A name of the program, or an object of its that cannot cross; everything done with it is a step."""
-
-    def __init__(self, session: Session, target: str) -> None:
-        object.__setattr__(self, "_session", session)
-        object.__setattr__(self, "_target", target)
-
-    def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        return self._session.step("call", self._target, "", args, kwargs)
-
-    def __getattr__(self, name: str) -> Any:
-        if name.startswith("__"):
-            raise AttributeError(name)
-        return self._session.step("get", self._target, name)
-
-    def __iter__(self) -> Any:
-        iterator = self._session.step("iter", self._target)
-        if type(iterator) is Unknown:
-            raise Stop
-        while True:
-            chunk = self._session.step("take", iterator._target) if type(iterator) is Proxy else list(iterator)
-            if type(chunk) is Unknown:
-                raise Stop
-            yield from chunk
-            if len(chunk) < 64:
-                return
-
-    def __next__(self) -> Any:
-        return self._session.refuse("next() of an object of the program")
-
-    def __len__(self) -> int:
-        return int(self._session.step("len", self._target))
-
-    def __str__(self) -> str:
-        return str(self._session.step("str", self._target))
-
-    def __getitem__(self, key: Any) -> Any:
-        return self._session.step("item", self._target, "", (key,))
-
-    def __bool__(self) -> bool:
-        return True if self._target[0] == "#" else bool(plain(self))
-
-    def __eq__(self, other: object) -> bool:
-        if self._target[0] == "#" and type(other) is not Proxy:
-            return False  # an object's own word about itself is never taken
-        return other is self or plain(self) == other
-
-    def __hash__(self) -> int:
-        return hash(self._target)
-
-
-def plain(proxy: Proxy) -> Any:
-    """The value behind a name of the program."""
-    value = proxy._session.step("value", proxy._target) if proxy._target[0] == "@" else proxy
-    if type(value) is Proxy:
-        proxy._session.refuse("comparing an object of the program")
-    return value
-
-
-class Unknown:
-    """A result not known yet: compares as true, adds up to another, and stops the scouting at anything else."""
-
-    def __init__(self, session: Session, number: int | None) -> None:
-        self._session, self._number = session, number
-
-    def __getattr__(self, name: str) -> Any:
-        raise Stop
-
-    def __bool__(self) -> bool:
-        return True
-
-
-def _true(self: Unknown, *_: Any) -> bool:
-    return True
-
-
-def _derived(self: Unknown, *_: Any) -> Unknown:
-    return Unknown(self._session, None)
-
-
-def _stop(self: Unknown, *_: Any, **__: Any) -> Any:
-    raise Stop
-
-
-for _name in ("eq", "ne", "lt", "le", "gt", "ge"):
-    setattr(Unknown, f"__{_name}__", _true)
-for _name in "add sub mul truediv floordiv mod pow and or xor".split():  # noqa: SIM905
-    setattr(Unknown, f"__{_name}__", _derived)
-    setattr(Unknown, f"__r{_name}__", _derived)
-for _name in ("abs", "neg", "pos", "invert", "round", "getitem"):
-    setattr(Unknown, f"__{_name}__", _derived)
-for _name in "iter len int float index str repr format contains call hash enter next setitem".split():  # noqa: SIM905
-    setattr(Unknown, f"__{_name}__", _stop)
-
-
 class _Asserts(ast.NodeTransformer):
     """`assert x` becomes a question that scouting answers with yes."""
 
@@ -221,16 +138,63 @@ class _Asserts(ast.NodeTransformer):
         return ast.fix_missing_locations(ast.copy_location(made, node))
 
 
-def names(tree: ast.Module) -> set[str]:
-    """Every name the test reads."""
-    return {node.id for node in ast.walk(tree) if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load)}
+@dataclass(frozen=True, slots=True)
+class _Names:
+    """Names that a test reads, those it binds itself, those it calls, and those it expects as exceptions."""
+
+    read: frozenset[str]
+    bound: frozenset[str]
+    called: frozenset[str]
+    caught: frozenset[str]
+
+    @classmethod
+    def of(cls, tree: ast.Module) -> "_Names":
+        called = [node for node in ast.walk(tree) if isinstance(node, ast.Call)]
+        caught: list[ast.expr | None] = [node.type for node in ast.walk(tree) if isinstance(node, ast.ExceptHandler)]
+        for node in called:
+            if getattr(node.func, "attr", getattr(node.func, "id", "")) in _EXPECT_EXCEPTIONS:
+                caught += node.args[:1]
+        inner = [part for one in caught if one for part in ast.walk(one)]
+        bound = frozenset(name for node in ast.walk(tree) for name in _bound(node))
+        return cls(_loaded(ast.walk(tree)), bound, _loaded(node.func for node in called), _loaded(inner))
 
 
-def compiled(source: str) -> tuple[CodeType, set[str]]:
-    """The test's code, and the names it reads."""
-    tree = ast.parse(source)
-    read = names(tree)
-    return compile(_Asserts().visit(tree), "<test>", "exec", dont_inherit=True), read
+def _loaded(nodes: Iterable[ast.AST]) -> frozenset[str]:
+    return frozenset(node.id for node in nodes if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load))
+
+
+def _bound(node: ast.AST) -> list[str]:
+    if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
+        return [node.name]
+    if isinstance(node, ast.alias):
+        return [(node.asname or node.name).split(".")[0]]
+    if isinstance(node, ast.arg):
+        return [node.arg]
+    return [node.id] if isinstance(node, ast.Name) and not isinstance(node.ctx, ast.Load) else []
+
+
+def supplied(name: str, names: _Names, session: Session) -> Any:
+    """What a test means by a name that it has not bound yet.
+
+    What judges the program must not come from the program: the libraries' own names are the libraries', and an
+    undefined `assert_equal` or `check` makes the test unsupported.
+    """
+    if name in names.bound or "*" in names.bound:
+        return Proxy(session, f"@{name}")
+    if name in names.caught:
+        return session.exceptions.setdefault(name, exception(name, []))
+    if name in _LIBRARY and (name in names.called or name not in sys.stdlib_module_names):
+        module, _, attribute = _LIBRARY[name].partition(":")
+        try:
+            found = importlib.import_module(module)
+        except ImportError:
+            return session.refuse(f"{module} is not in the cell")
+        return getattr(found, attribute) if attribute else found
+    if name in sys.stdlib_module_names and name not in names.called:
+        return importlib.import_module(name)
+    if name.startswith("assert") or name in ("check", "approx", "allclose", "almost_equal", "raises"):
+        return session.refuse(f"{name} is defined nowhere but perhaps in the program")
+    return Proxy(session, f"@{name}")
 
 
 def run(payload: str, limit: type[BaseException]) -> list[str]:
@@ -260,13 +224,14 @@ def run(payload: str, limit: type[BaseException]) -> list[str]:
 
 
 def _verdict(source: str, entry_point: str, session: Session) -> tuple[str, str]:
-    code, read = compiled(source)
+    tree = ast.parse(source)
+    names = _Names.of(tree)
+    code = compile(_Asserts().visit(tree), "<test>", "exec", dont_inherit=True)
     namespace: dict[str, Any] = {"__name__": "test", "__builtins__": builtins}
-    for name in read | {entry_point}:
-        if name != entry_point and name in sys.stdlib_module_names:
-            namespace[name] = importlib.import_module(name)
-        elif name == entry_point or not hasattr(builtins, name):
-            namespace[name] = Proxy(session, f"@{name}")
+    for name in names.read - {entry_point}:
+        if not hasattr(builtins, name):
+            namespace[name] = supplied(name, names, session)
+    namespace[entry_point] = Proxy(session, f"@{entry_point}")
 
     def holds(question: Callable[[], Any]) -> bool:
         try:

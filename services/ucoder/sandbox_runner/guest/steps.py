@@ -7,6 +7,7 @@ bases]]`.
 """
 
 import builtins
+import operator
 import re
 from collections.abc import Callable
 from itertools import islice
@@ -16,6 +17,10 @@ from typing import Any
 from ucoder.core.values import canonical, parse
 
 CHUNK = 64
+BINARY = frozenset("add sub mul truediv floordiv mod pow matmul and or xor lshift rshift".split())  # noqa: SIM905
+MIRRORED = frozenset(f"r{name}" for name in BINARY)
+OPERATORS = BINARY | MIRRORED | {"neg", "pos", "abs", "invert", "getitem", "setitem", "delitem", "contains"}
+"""What may be done to an object of the program by an operator, as its method is called without the underscores."""
 _MUTABLE = (list, dict, set, bytearray)
 _REFERENCE = re.compile(r"""'(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*"|<=(?P<number>\d+)>""")
 """A reference to a step's value; texts are matched too, so that what is written in one is left alone."""
@@ -104,13 +109,24 @@ def _attribute(target: Any, name: str) -> Any:
     return getattr(target, name)
 
 
+def _operated(target: Any, name: str, operands: list[Any]) -> Any:
+    if name not in OPERATORS:
+        raise Refused
+    act = getattr(operator, f"__{name[1:] if name in MIRRORED else name}__")
+    return act(operands[0], target) if name in MIRRORED else act(target, *operands)
+
+
 _OPERATIONS: dict[str, Callable[[Any, str, list[Any], dict[str, Any]], Any]] = {
     "call": lambda target, _, positional, named: target(*positional, **named),
     "get": lambda target, attribute, positional, named: _attribute(target, attribute),
     "value": lambda target, _, positional, named: target,
     "len": lambda target, _, positional, named: len(target),
     "str": lambda target, _, positional, named: str(target),
-    "item": lambda target, _, positional, named: target[positional[0]],
+    "repr": lambda target, _, positional, named: repr(target),
+    "bool": lambda target, _, positional, named: bool(target),
+    "next": lambda target, _, positional, named: next(target),
+    "isinstance": lambda target, _, positional, named: isinstance(positional[0], target),
+    "operator": lambda target, name, positional, named: _operated(target, name, positional),
     "iter": lambda target, _, positional, named: iter(target),
     "take": lambda target, _, positional, named: list(islice(target, CHUNK)),
 }

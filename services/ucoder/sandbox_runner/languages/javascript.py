@@ -1,7 +1,9 @@
 """JavaScript by node: the proof that a second language needs an adapter and a runner (guest/run.js), and nothing else.
 
 A test is a call, or a file of `assert.deepEqual(call, literal)` and its kin, as MultiPL-E writes them. The calls of a
-file run inside, together; their literals stay outside. A program always has a process of its own.
+file run inside, together; their literals stay outside. A program always has a process of its own. Values are compared
+as Python's are, which differs from node where an assertion is about types alone: `1` is not `"1"` even for
+`deepEqual`, `null` and `undefined` are one value, NaN equals nothing.
 """
 
 import re
@@ -49,7 +51,7 @@ class JavaScript:
             try:
                 calls.append(parts[0])
                 expected.append(_literal(parts[1]))
-            except (IndexError, ValueError, KeyError):
+            except (IndexError, ValueError, KeyError, RecursionError):
                 return BrokenPlan(f"not an assertion about a literal: {code[found.start() : found.start() + 80]}")
         if calls:
             named = "".join(f"const {alias} = {name}; " for alias, name in aliases.items())
@@ -125,14 +127,14 @@ def _unescaped(found: re.Match[str]) -> str:
 def _sequence(text: str, at: int) -> tuple[list[Any], int]:
     items: list[Any] = []
     while True:
-        if text[at:].lstrip().startswith("]"):
-            return items, text.index("]", at) + 1
+        kind, token, after = _token(text, at)
+        if kind == "mark" and token == "]":
+            return items, after
+        if kind == "mark" and token == "," and items:
+            at = after
+            continue
         item, at = _value(text, at)
         items.append(item)
-        _, mark, after = _token(text, at)
-        if mark not in (",", "]"):
-            raise ValueError("not a list")
-        at = after if mark == "," else at
 
 
 def _mapping(text: str, at: int) -> tuple[dict[str, Any], int]:
