@@ -218,12 +218,13 @@ def _show(
     for each in honest.reliability:
         table.add_row(f"{each.confidence:.2f}", f"{each.right:.2f}", str(each.size))
     console.print(table)
+    table = Table("stated error", "order", "saved", "another cluster", "pass@1", "cluster mean", title="stopping early")
     for stop in stopping:
-        console.print(
-            f"stop at stated error {stop.stated_error:.2f}: {100 * stop.saved:.0f}% of the programs saved,"
-            f" another cluster would have won in {100 * stop.changed:.1f}% of {stop.stopped} stops,"
-            f" pass@1 {stop.pass_at_1:.1f} instead of {stop.pass_at_1_full:.1f}"
-        )
+        table.add_row("", "all samples", "0%", "", f"{stop.pass_at_1_full:.1f}", f"{stop.expected_full:.1f}")
+        for name, one in (("the file's", stop.in_order), ("random, mean", stop.shuffled), ("random, sd", stop.spread)):
+            scores = f"{one.changed:.1f}%", f"{one.pass_at_1:.1f}", f"{one.expected:.1f}"
+            table.add_row(f"{stop.stated_error:.2f}", name, f"{100 * one.saved:.0f}%", *scores)
+    console.print(table)
     for each_speed in speeds:
         console.print(
             f"{each_speed.programs} x {each_speed.tests}: select {each_speed.select_milliseconds:.1f} ms,"

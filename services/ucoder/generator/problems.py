@@ -5,7 +5,7 @@ from collections.abc import Awaitable, Callable
 
 from ucoder.core.decontamination import Decontamination
 from ucoder.core.problems import Unusable, read_rating, read_skeleton, read_statement
-from ucoder.models import Model
+from ucoder.models.metered import Completer
 from ucoder.models.prompts import Prompts
 from ucoder.models.sampling import draw
 from ucoder.runtime.worker import Dropped
@@ -14,7 +14,7 @@ from ucoder.v1 import config_pb2
 
 
 async def invent(
-    model: Model,
+    model: Completer,
     brief: pb.Brief,
     config: config_pb2.ProblemConfig,
     profile: str,
@@ -60,7 +60,7 @@ async def invent(
 
 
 async def _rate_and_plan(
-    model: Model, problem: pb.Problem, config: config_pb2.ProblemConfig, prompts: Prompts, seeds: random.Random
+    model: Completer, problem: pb.Problem, config: config_pb2.ProblemConfig, prompts: Prompts, seeds: random.Random
 ) -> None:
     """Fills in rating and skeleton; where the model writes nothing that can be read they stay empty."""
     name = problem.brief.model

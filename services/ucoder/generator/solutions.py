@@ -1,7 +1,7 @@
 """Stage 5a of the paper: n programs for one problem, with their log-probabilities."""
 
 from ucoder.core.extraction import extract_program
-from ucoder.models import Model
+from ucoder.models.metered import Completer
 from ucoder.models.prompts import Prompts
 from ucoder.models.sampling import draw
 from ucoder.v1 import artifacts_pb2 as pb
@@ -9,7 +9,14 @@ from ucoder.v1 import config_pb2
 
 
 async def sample(
-    model: Model, name: str, problem: pb.Problem, config: config_pb2.CandidateConfig, profile: str, *, n: int, seed: int
+    model: Completer,
+    name: str,
+    problem: pb.Problem,
+    config: config_pb2.CandidateConfig,
+    profile: str,
+    *,
+    n: int,
+    seed: int,
 ) -> list[pb.Candidate]:
     """`n` candidates from the checkpoint called `name`; the same seed gives the same ones."""
     prompts = Prompts.load(profile)

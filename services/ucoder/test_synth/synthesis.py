@@ -1,7 +1,7 @@
 """Stage 4 of the paper: about a hundred tests, read leniently, checked, counted."""
 
 from ucoder.core.generated_tests import read_tests
-from ucoder.models import Model
+from ucoder.models.metered import Completer
 from ucoder.models.prompts import Prompts
 from ucoder.models.sampling import draw
 from ucoder.runtime.worker import Dropped
@@ -10,7 +10,7 @@ from ucoder.v1 import config_pb2
 
 
 async def synthesize(
-    model: Model, name: str, problem: pb.Problem, config: config_pb2.TestConfig, profile: str, *, seed: int
+    model: Completer, name: str, problem: pb.Problem, config: config_pb2.TestConfig, profile: str, *, seed: int
 ) -> pb.Tests | Dropped:
     """The tests that the checkpoint called `name` writes for a problem, or too_few_tests."""
     prompts = Prompts.load(profile)
