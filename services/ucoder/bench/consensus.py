@@ -222,8 +222,8 @@ def _show(
     for stop in stopping:
         table.add_row("", "all samples", "0%", "", f"{stop.pass_at_1_full:.1f}", f"{stop.expected_full:.1f}")
         for name, one in (("the file's", stop.in_order), ("random, mean", stop.shuffled), ("random, sd", stop.spread)):
-            scores = f"{one.changed:.1f}%", f"{one.pass_at_1:.1f}", f"{one.expected:.1f}"
-            table.add_row(f"{stop.stated_error:.2f}", name, f"{100 * one.saved:.0f}%", *scores)
+            cells = f"{one.changed:.1f}%", f"{one.pass_at_1:.1f}", f"{one.expected:.1f}"
+            table.add_row(f"{stop.stated_error:.2f}", name, f"{100 * one.saved:.0f}%", *cells)
     console.print(table)
     for each_speed in speeds:
         console.print(

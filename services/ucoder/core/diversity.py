@@ -7,7 +7,7 @@ import ast
 import math
 import re
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Hashable, Iterable, Sequence
 from dataclasses import dataclass
 
 from ucoder.core.extraction import normal_form, parse
@@ -51,7 +51,7 @@ def tokens(program: str) -> list[str]:
     return _TOKEN.findall(program)
 
 
-def entropy_bits(symbols: Iterable[str]) -> float:
+def entropy_bits(symbols: Iterable[Hashable]) -> float:
     """Shannon entropy of the symbols' frequencies, in bits. Nothing: 0."""
     counts = Counter(symbols)
     total = counts.total()

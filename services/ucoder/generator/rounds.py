@@ -97,6 +97,7 @@ class Looks:
             tests=self._tests.tests,
             entry_point=self._tests.problem.entry_point,
             limits=self._config.execution,
+            check_determinism=self._config.execution.check_determinism,
         )
         for seconds in (*PATIENCE, None):
             try:

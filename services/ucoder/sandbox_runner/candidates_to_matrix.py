@@ -24,6 +24,7 @@ async def run(service: Service, candidates: pb.Candidates, run: pb.Run) -> pb.Ma
         tests=test_cases(candidates.tests.tests),
         entry_point=candidates.tests.problem.entry_point,
         limits=limits(run.config.execution),
+        check_determinism=run.config.execution.check_determinism,
     )
     rows = [row async for row in service.sandbox.execute(job)]
     failed = sum(outcome is Outcome.INFRA_ERROR for row in rows for outcome in row.outcomes)

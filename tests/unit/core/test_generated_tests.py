@@ -1,6 +1,8 @@
 """Tests as models write them."""
 
-from ucoder.core.generated_tests import read_tests
+import pytest
+
+from ucoder.core.generated_tests import calls_of, read_tests
 
 
 def test_asserts_and_calls_are_counted_in_their_normal_layout() -> None:
@@ -21,3 +23,31 @@ def test_the_most_written_are_kept() -> None:
     tests, dropped = read_tests(["f(1)\nf(2)\nf(2)\nf(3)\nf(3)\nf(3)"], "f", 2)
     assert list(tests) == ["f(3)", "f(2)"]
     assert dropped == {"over_limit": 1}
+
+
+def test_statements_over_several_lines_and_in_test_functions_are_found() -> None:
+    text = "```python\ndef test_f():\n    assert f(\n        [1,\n 2]\n    ) == 3\n\nassert f([]) == 0\n```\n"
+    assert read_tests([text], "f", 10)[0] == {"assert f([1, 2]) == 3": 1, "assert f([]) == 0": 1}
+
+
+@pytest.mark.parametrize(
+    ("test", "reason"),
+    [
+        ("assert f(1) == 2 or True", "trivial"),
+        ("assert isinstance(f(1), object)", "trivial"),
+        ("assert len(f(1)) >= 0", "trivial"),
+        ("assert f(xs) == 2", "unknown_name"),
+        ("assert f(np.zeros(3)) == 2", "unknown_name"),
+    ],
+)
+def test_what_cannot_tell_programs_apart_is_named(test: str, reason: str) -> None:
+    assert read_tests([test], "f", 10) == ({}, {reason: 1})
+
+
+def test_names_bound_within_a_test_are_known() -> None:
+    tests = ["assert f([x for x in range(3)]) == 1", "assert all(map(lambda n: n > 0, f(2)))"]
+    assert set(read_tests(tests, "f", 10)[0]) == set(tests)
+
+
+def test_calls_are_found_wherever_they_stand() -> None:
+    assert calls_of(["f(1)", "assert sorted(f([2, 1])) == f( 1 )"], "f") == ["f(1)", "f([2, 1])"]

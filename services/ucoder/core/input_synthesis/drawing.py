@@ -26,11 +26,13 @@ def draw_tests(signature: Signature, wanted: int, seed: int) -> list[TestCase]:
     The same arguments give the same tests.
     """
     tests = {example.call: example.test for example in signature.examples}
-    return [TestCase(code=tests.get(call, call)) for call in _calls(signature, tests, wanted, seed)]
+    return [TestCase(code=tests.get(call, call)) for call in draw_calls(signature, tests, wanted, seed)]
 
 
-def _calls(signature: Signature, known: Iterable[str], wanted: int, seed: int) -> list[str]:
-    """Distinct calls, the known ones first. Hypothesis turns our own random bytes into values: its engine would also
+def draw_calls(signature: Signature, known: Iterable[str], wanted: int, seed: int) -> list[str]:
+    """At most `wanted` distinct calls, the known ones first.
+
+    Hypothesis turns our own random bytes into values: its engine would also
     draw constants out of whatever modules this process has loaded, and no two processes would agree."""
     found = dict.fromkeys(known)
 

@@ -41,7 +41,7 @@ class Prompts:
         return cls(FOLDER / profile)
 
     def render(self, stage: str, **values: object) -> str:
-        """The prompt of a stage: `problem` takes domain and difficulty, every other stage takes problem.
+        """The prompt of a stage: `problem` takes domain and difficulty, every other stage problem, `tests` also kind.
 
         Raises jinja2.UndefinedError when a value is missing: that is a bug of the caller.
         """
