@@ -103,7 +103,9 @@ def _replay(
         if stop < n:
             changed.append(early.winner is None or int(order[early.winner]) not in whole.clusters[0].members)
     one, expected = np.mean(right, axis=0)
-    return Replay(float(np.mean(saved)), 100 * float(np.mean(changed or [False])), 100 * float(one), 100 * float(expected))
+    return Replay(
+        float(np.mean(saved)), 100 * float(np.mean(changed or [False])), 100 * float(one), 100 * float(expected)
+    )
 
 
 def _right(task: Task, chosen: Selection, order: NDArray[np.int64] | None = None) -> tuple[float, float]:

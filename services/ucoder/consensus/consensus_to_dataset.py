@@ -60,6 +60,8 @@ async def _seal(
         cluster_entropy_bits=sum(map(_entropy, decided)) / max(1, len(decided)),
         problem_entropy_bits=diversity.measure([row.prompt for row in rows]).token_entropy_bits,
         node_types=spread.node_types,
+        tests=sum((Counter(dict(one.tests)) for one in endings), Counter()),
+        test_bits=sum(one.test_bits for one in decided) / max(1, len(decided)),
     )
 
 

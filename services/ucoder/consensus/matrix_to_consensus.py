@@ -2,30 +2,36 @@
 
 import random
 
+import numpy as np
+
 from ucoder.consensus.disagreements import disagreements
 from ucoder.consensus.matrices import matrix_of, whole
 from ucoder.consensus.service import Service
 from ucoder.consensus.verdicts import choose, clusters_of
 from ucoder.core.selection import DEFAULT
+from ucoder.core.test_worth import worth
 from ucoder.runtime.ledger import PAIRS
+from ucoder.runtime.worker import Dropped
 from ucoder.v1 import artifacts_pb2 as pb
 
 
-async def run(service: Service, matrix: pb.Matrix, run: pb.Run) -> pb.Consensus:
-    """The ending of one brief: selected or abstained."""
+async def run(service: Service, matrix: pb.Matrix, run: pb.Run) -> pb.Consensus | Dropped:
+    """The ending of one brief: selected, abstained, or flaky_tests where too few tests ask for no chance."""
     candidates = matrix.candidates.candidates
     tests = matrix.candidates.tests
     config = run.config.selection
     rows = whole(matrix.rows)
-    selection = choose(
-        matrix_of(
-            rows,
-            tests.tests,
-            [candidate.mean_log_prob for candidate in candidates],
-            [candidate.program for candidate in candidates],
-        ),
-        config,
+    seen = matrix_of(
+        rows,
+        tests.tests,
+        [candidate.mean_log_prob for candidate in candidates],
+        [candidate.program for candidate in candidates],
     )
+    told = worth(seen)
+    steady = np.flatnonzero(~told.flaky)
+    if len(steady) < run.config.tests.require:
+        return Dropped("flaky_tests", f"{len(steady)} of {len(tests.tests)} tests ask for no chance")
+    selection = choose(seen.take(np.arange(len(rows)), steady), config)
     problem = tests.problem
     finished = [candidate for candidate in candidates if candidate.finish == "stop"] or list(candidates)
     consensus = pb.Consensus(
@@ -41,6 +47,8 @@ async def run(service: Service, matrix: pb.Matrix, run: pb.Run) -> pb.Consensus:
         clusters=clusters_of(selection),
         test_count=len(tests.tests),
         candidate_count=len(candidates),
+        tests=told.counts() | {"filled": tests.filled} | {f"dropped_{name}": n for name, n in tests.dropped.items()},
+        test_bits=float(told.bits.mean()),
         disagreements=disagreements(selection, rows, tests.tests),
     )
     if selection.winner is not None:
