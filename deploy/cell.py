@@ -1,17 +1,15 @@
 """The first process of a cell container, beside the sandbox-runner in a pod under gVisor: `python3 cell.py SOCKET`.
 
 It listens on a Unix socket that the runner connects to. A connection begins with a line, the seed of the guest's
-hashes, and is from then on the standard input and output of a fresh guest; one at a time, everything else in the
-container dead and /tmp empty in between. Once it listens it gives up the `socket` system call for itself and all it
-will ever start: no program reaches a network or connects back here, though the pod has a network. Standard library
-only; the image holds nothing else.
+hashes, and is from then on the standard input and output of a fresh guest; one at a time. A guest is the first process
+of namespaces of its own, which gVisor gives to a user without any right: no process, file, network or shared memory
+but the guest's own is in there, and whatever it leaves behind ends with it. Once this process listens it also gives up
+the `socket` system call, for itself and all it will ever start. Standard library only; the image holds nothing else.
 """
 
-import contextlib
 import ctypes
 import os
 import platform
-import shutil
 import signal
 import socket
 import struct
@@ -19,8 +17,15 @@ import sys
 from pathlib import Path
 
 GUEST = "import sys; sys.path.insert(0, {!r}); from ucoder.sandbox_runner.guest.init import main; main()"
+COMPANY = 3
+"""Processes of a guest's user that are no program's: this one, who waits for the guest, and the guest."""
+KEPT = ("PATH", "HOME", "LD_LIBRARY_PATH", "OMP_NUM_THREADS", "TZ", "SCRATCH")
+"""The image's own variables; a cluster adds its addresses and the pod's name, which concern no program."""
 SOCKET_CALL = {"x86_64": (0xC000003E, 41), "aarch64": (0xC00000B7, 198)}
 NO_NEW_PRIVILEGES, SECCOMP, FILTER = 38, 22, 2  # of prctl
+MOUNTS, HOST_NAME, IPC, USERS, PROCESSES, NETWORK = (0x20000, 0x4000000, 0x8000000, 0x10000000, 0x20000000, 0x40000000)
+READ_ONLY, NO_SETUID, NO_DEVICES, NO_PROGRAMS, RECURSIVE, PRIVATE = 1, 2, 4, 8, 16384, 1 << 18  # of mount
+LIBC = ctypes.CDLL(None, use_errno=True)
 
 
 def listen(path: Path) -> socket.socket:
@@ -48,22 +53,57 @@ def forbid_sockets() -> None:
     code = b"".join(struct.pack("=HBBI", *line) for line in lines)
     kept = ctypes.create_string_buffer(code, len(code))
     header = struct.pack("HxxxxxxP", len(lines), ctypes.addressof(kept))
-    prctl = ctypes.CDLL(None, use_errno=True).prctl
-    if prctl(NO_NEW_PRIVILEGES, 1, 0, 0, 0) or prctl(SECCOMP, FILTER, header, 0, 0):
-        raise SystemExit(f"cell: cannot forbid sockets: {os.strerror(ctypes.get_errno())}")
+    do("prctl", NO_NEW_PRIVILEGES, 1, 0, 0, 0)
+    do("prctl", SECCOMP, FILTER, header, 0, 0)
 
 
-def serve(connection: socket.socket, guest: str) -> None:
+def do(call: str, *arguments: object) -> None:
+    """A call of the C library; ends this process with its name where it fails, so nothing runs with less around it."""
+    if getattr(LIBC, call)(*arguments):
+        raise SystemExit(f"cell: {call}{arguments[:2]}: {os.strerror(ctypes.get_errno())}")
+
+
+def serve(connection: socket.socket, guest: str, hidden: list[str]) -> None:
     """One guest from its first frame to its end."""
-    child = os.fork()
-    if child == 0:
+    waiter = os.fork()
+    if waiter == 0:
+        enter_namespaces()
+        first = os.fork()
+        if first:
+            connection.close()
+            os.waitpid(first, 0)
+            os._exit(0)
+        scratch = os.environ.get("SCRATCH", "/tmp")
+        empty(*hidden, scratch=scratch)
         os.dup2(connection.fileno(), 0)
         os.dup2(connection.fileno(), 1)
-        environment = {**os.environ, "PYTHONHASHSEED": str(int(line(connection)))}
+        environment = {name: os.environ[name] for name in KEPT if name in os.environ}
+        environment |= {"PYTHONHASHSEED": str(int(line(connection))), "COMPANY": str(COMPANY)}
         command = [sys.executable, "-sSPBu", "-X", "utf8", "-c", GUEST.format(guest)]
-        os.execve(sys.executable, command, environment)
+        os.execve(sys.executable, command, environment)  # a user other than root loses every capability here
     connection.close()
-    os.waitpid(child, 0)
+    os.waitpid(waiter, 0)
+
+
+def enter_namespaces() -> None:
+    """This process' children are alone: only their own user, processes, mounts, network and shared memory exist."""
+    if user := os.getuid():
+        group = os.getgid()
+        do("unshare", USERS)
+        for name, text in (("setgroups", "deny"), ("uid_map", f"{user} {user} 1"), ("gid_map", f"{group} {group} 1")):
+            if os.path.exists(f"/proc/self/{name}"):  # gVisor knows no setgroups there
+                with open(f"/proc/self/{name}", "w") as file:
+                    file.write(text)
+    do("unshare", MOUNTS | HOST_NAME | IPC | PROCESSES | NETWORK)
+
+
+def empty(*hidden: str, scratch: str) -> None:
+    """Puts nothing in place of what programs are not to see, and fresh room for what they write."""
+    do("mount", b"none", b"/", None, RECURSIVE | PRIVATE, None)
+    for path in ("/proc", "/sys", "/dev/shm", *hidden):
+        if os.path.isdir(path):
+            do("mount", b"none", path.encode(), b"tmpfs", READ_ONLY | NO_SETUID | NO_DEVICES | NO_PROGRAMS, b"size=4k")
+    do("mount", b"none", scratch.encode(), b"tmpfs", NO_SETUID | NO_DEVICES, b"size=64m,mode=755")
 
 
 def line(connection: socket.socket) -> bytes:
@@ -76,30 +116,17 @@ def line(connection: socket.socket) -> bytes:
     return text
 
 
-def clean() -> None:
-    """Ends whatever the guest left running and removes whatever it left in /tmp, where all of that is ours alone."""
-    if os.getpid() != 1:
-        return
-    with contextlib.suppress(ProcessLookupError):
-        os.kill(-1, signal.SIGKILL)
-    with contextlib.suppress(ChildProcessError):
-        while True:
-            os.waitpid(-1, 0)
-    for path in Path("/tmp").iterdir():
-        shutil.rmtree(path, ignore_errors=True) if path.is_dir() else path.unlink()
-
-
 def main() -> None:
     """Serves until SIGTERM, which as the first process of a container has to be asked for."""
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
-    door = listen(Path(sys.argv[1]))
+    address = Path(sys.argv[1])
+    door = listen(address)
     forbid_sockets()
     guest = sys.argv[2] if len(sys.argv) > 2 else "/guest"
-    print(f"cell: listening at {sys.argv[1]}", file=sys.stderr, flush=True)
+    print(f"cell: listening at {address}", file=sys.stderr, flush=True)
     while True:
         connection, _ = door.accept()
-        serve(connection, guest)
-        clean()
+        serve(connection, guest, [str(address.parent)])
 
 
 if __name__ == "__main__":

@@ -62,6 +62,7 @@ class Cell:
         self.uid = FIRST_UID
         self.baseline = virtual_memory()
         self.drops = os.getuid() == 0
+        self.company = int(os.environ.get("COMPANY", "0"))
         self.libraries = state.libraries()
         gc.collect()
         gc.freeze()
@@ -88,7 +89,11 @@ class Cell:
         why = watch(child, reports, head)
         os.close(reports)
         status, peak, processor = reap(child)
-        remove(folder)
+        if self.company:  # programs are the scratch folder's owner too
+            clear(SCRATCH)
+        else:
+            clear(folder)
+            os.rmdir(folder)
         send(
             b"E",
             json.dumps(
@@ -123,6 +128,8 @@ class Cell:
             os.setresgid(self.uid, self.uid, self.uid)
             bound(resource.RLIMIT_NPROC, limits["processes"])
             os.setresuid(self.uid, self.uid, self.uid)
+        elif self.company:
+            bound(resource.RLIMIT_NPROC, limits["processes"] + self.company)
 
 
 def become_interpreter(head: dict[str, Any], job: dict[str, Any]) -> None:
@@ -225,20 +232,20 @@ def reap(child: int) -> tuple[int, int, float]:
             status, peak, processor = ended, usage.ru_maxrss, usage.ru_utime + usage.ru_stime
 
 
-def remove(folder: str) -> None:
-    """Deletes a program's folder, however deep it nested: what lies in a subfolder is moved up, then that is
-    deleted."""
+def clear(folder: str) -> None:
+    """Empties a folder, however deep a program nested: what lies in a subfolder is moved up, then that is deleted."""
     number = 0
+    os.chmod(folder, 0o700)
     while True:
         with os.scandir(folder) as entries:
             found = list(entries)
         if not found:
-            os.rmdir(folder)
             return
         for entry in found:
             if not entry.is_dir(follow_symlinks=False):
                 os.unlink(entry.path)
                 continue
+            os.chmod(entry.path, 0o700)
             for name in os.listdir(entry.path):
                 number += 1
                 os.rename(f"{entry.path}/{name}", f"{folder}/.moved-{number}")

@@ -50,11 +50,26 @@ _REFUSED = {
     "mknodat": (259, 33),
     "mknod": (133, 33),
 }
+_NOT_AT_THE_FIRST = {
+    # Where programs share a user with the cell's first process, they are to leave it alone: no such process (ESRCH).
+    "kill": (62, 129),
+    "tkill": (200, 130),
+    "tgkill": (234, 131),
+    "rt_sigqueueinfo": (129, 138),
+    "rt_tgsigqueueinfo": (297, 240),
+    "prlimit64": (302, 261),
+    "setpgid": (109, 154),
+    "sched_setaffinity": (203, 122),
+    "sched_setscheduler": (144, 119),
+    "sched_setparam": (142, 118),
+    "sched_setattr": (314, 274),
+    "pidfd_open": (434, 434),
+}
 _MACHINES = {"x86_64": (0, 0xC000003E, 56), "aarch64": (1, 0xC00000B7, 220)}
 _CLONE3 = 435
 _NEW_NAMESPACES = 0x7E020000
 _LOAD, _EQUAL, _AT_LEAST, _ANY_BIT, _RETURN = 0x20, 0x15, 0x35, 0x45, 0x06
-_KILL, _ALLOW, _EPERM, _ENOSYS = 0x80000000, 0x7FFF0000, 0x00050001, 0x00050026
+_KILL, _ALLOW, _EPERM, _ENOSYS, _ESRCH = 0x80000000, 0x7FFF0000, 0x00050001, 0x00050026, 0x00050003
 
 
 def program(machine: str) -> bytes:
@@ -72,9 +87,12 @@ def program(machine: str) -> bytes:
     ]
     for numbers in _REFUSED.values():
         code += [(_EQUAL, 0, 1, numbers[column]), (_RETURN, 0, 0, _EPERM)]
+    for numbers in _NOT_AT_THE_FIRST.values():
+        code += [(_EQUAL, 0, 4, numbers[column]), (_LOAD, 0, 0, 16), (_EQUAL, 0, 1, 1), (_RETURN, 0, 0, _ESRCH)]
+        code += [(_RETURN, 0, 0, _ALLOW)]
     code += [
         (_EQUAL, 0, 3, clone),
-        (_LOAD, 0, 0, 16),  # the flags of clone
+        (_LOAD, 0, 0, 16),  # the first argument: the flags of clone
         (_ANY_BIT, 0, 1, _NEW_NAMESPACES),
         (_RETURN, 0, 0, _EPERM),
         (_RETURN, 0, 0, _ALLOW),
