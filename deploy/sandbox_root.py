@@ -19,7 +19,8 @@ def main(target: Path, node: Path) -> None:
     shutil.copy2(Path(__file__).with_name("cell.py"), target / "cell.py")
     (target / "guest.python").write_text(root.python)  # for whoever uses this image as a local cell's root
     (target / "python" / "bin" / "python3").symlink_to(Path(root.python).name)
-    (target / "bin").mkdir(exist_ok=True)
+    for folder in ("bin", "socket"):
+        (target / folder).mkdir(exist_ok=True)
     shutil.copy2(node, target / "bin" / "node")
     for needed in rootfs.shared_libraries(str(node)):
         library = target / needed.lstrip("/")

@@ -22,11 +22,14 @@ from .chart import ROOT
 @pytest.fixture
 async def cell(tmp_path: Path) -> AsyncIterator[Path]:
     """The socket of a listening cell process."""
-    address = tmp_path / "cell.sock"
+    address, scratch = tmp_path / "socket" / "cell.sock", tmp_path / "scratch"
+    for folder in (address.parent, scratch):
+        folder.mkdir()
     guest = rootfs.compose(tmp_path / "root").guest
     process = await asyncio.create_subprocess_exec(
         sys.executable, "-I", "-S", str(ROOT / "deploy" / "cell.py"), str(address), str(guest),
-        env={"PATH": "/usr/bin:/bin", "SCRATCH": str(tmp_path)}, stderr=asyncio.subprocess.PIPE, start_new_session=True,
+        env={"PATH": "/usr/bin:/bin", "SCRATCH": str(scratch), "SECRET": "x"}, stderr=asyncio.subprocess.PIPE,
+        start_new_session=True,
     )  # fmt: skip
     assert process.stderr is not None
     assert b"listening" in await process.stderr.readline()
@@ -40,6 +43,39 @@ async def test_it_runs_programs_for_one_runner_after_another(cell: Path) -> None
     for _ in range(2):
         results = await call(cell, "def f(x):\n    return x + 1\n", ["f(1)", "f(41)"], jobs=2)
         assert [(one.status, one.text) for one in results if one] == [("ok", "2"), ("ok", "42")]
+
+
+async def test_a_program_is_alone(cell: Path) -> None:
+    """It sees no process but its parent, no environment of the container, no socket to the runner, no leftover."""
+    source = f"""
+import os
+
+def f():
+    try:
+        open('../left', 'w').close()  # where the container has no other user to give
+    except PermissionError:
+        pass
+    seen = [pid for pid in range(2, 2000) if pid != os.getpid() and not gone(pid)]
+    return seen, listed({str(cell.parent)!r}), listed('/proc'), 'SECRET' in os.environ
+
+def listed(path):
+    try:
+        return os.listdir(path)
+    except PermissionError:
+        return []
+
+def gone(pid):
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return True
+
+def g():
+    return os.path.exists('../left')
+"""
+    for _ in range(2):
+        results = await call(cell, source, ["g()", "f()"])
+        assert [one.text for one in results if one] == ["False", "([], [], [], False)"]
 
 
 async def test_no_program_gets_a_socket(cell: Path) -> None:

@@ -2,6 +2,8 @@
 debootstrap, buildah, podman, runc and runsc (Debian packages); not part of the default run.
 """
 
+import asyncio
+import contextlib
 import json
 import os
 import shutil
@@ -19,6 +21,8 @@ sys.path.insert(0, str(ROOT))  # the attacks of tests/security are run again, in
 
 from tests.security.conftest import Range  # noqa: E402
 
+from ucoder.sandbox_runner import kinds  # noqa: E402
+from ucoder.sandbox_runner.cells import pod  # noqa: E402
 from ucoder.sandbox_runner.sandbox import Sandbox  # noqa: E402
 
 TOOLS = ("debootstrap", "buildah", "podman", "runc", "runsc")
@@ -34,6 +38,7 @@ RESTRICTED = (
     "--rm",
     "--pull=never",
     "--read-only",
+    "--read-only-tmpfs=false",
     "--tmpfs=/tmp",
     "--cap-drop=all",
     "--security-opt=no-new-privileges",
@@ -88,8 +93,49 @@ def sandbox_root(images: Images) -> Iterator[Path]:
     images.command("buildah", "rm", container)
 
 
+class CellContainer:
+    """The sandbox image as a cell container under gVisor."""
+
+    def __init__(self, images: Images, folder: Path) -> None:
+        self._images, self._folder = images, folder
+
+    @contextlib.asynccontextmanager
+    async def started(self) -> AsyncIterator[Path]:
+        """Gives the folder that holds `cell-0`, the place of its socket."""
+        place = self._folder / "cell-0"
+        place.mkdir(exist_ok=True)
+        place.chmod(0o777)
+        for parent in (self._folder, *self._folder.parents[:2]):
+            parent.chmod(0o755)
+        name = f"ucoder-cell-{os.getpid()}"
+        process = await asyncio.create_subprocess_exec(
+            "podman", *GVISOR, "--runtime-flag=host-uds=all", "run", "--name", name, *RESTRICTED, "--network=none",
+            "-v", f"{place}:/socket", "localhost/ucoder-sandbox:0.1.0", env=self._images.environment,
+        )  # fmt: skip
+        try:
+            yield self._folder
+        finally:
+            stop = await asyncio.create_subprocess_exec(
+                "podman", "stop", "-t", "5", name, env=self._images.environment, stdout=asyncio.subprocess.DEVNULL
+            )
+            await stop.wait()
+            await process.wait()
+
+
+@pytest.fixture(scope="session")
+def cell_container(images: Images, tmp_path_factory: pytest.TempPathFactory) -> CellContainer:
+    """Not started yet."""
+    return CellContainer(images, tmp_path_factory.mktemp("cells"))
+
+
 @pytest_asyncio.fixture(scope="session", loop_scope="session")
-async def cell(sandbox_root: Path) -> AsyncIterator[Range]:
-    """A gVisor cell whose whole world is the sandbox image."""
-    async with Sandbox.open(isolation="runsc", cells=1, rootfs=sandbox_root) as sandbox:
-        yield Range(sandbox)
+async def cell(cell_container: CellContainer) -> AsyncIterator[Range]:
+    """A range whose cell is the container, seen as a sandbox-runner in its pod sees it."""
+    with pytest.MonkeyPatch.context() as here:
+        async with cell_container.started() as places:
+            here.setattr(pod, "PLACES", places)
+            here.setattr(pod, "missing", lambda: "")  # it is the cell that is under gVisor here, not we
+            kinds._missing.cache_clear()
+            async with Sandbox.open(isolation="pod", cells=1) as sandbox:
+                yield Range(sandbox)
+    kinds._missing.cache_clear()

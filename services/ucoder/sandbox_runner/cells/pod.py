@@ -1,10 +1,10 @@
 """A pod under a RuntimeClass of gVisor: each cell is a container of its own beside this one, behind a Unix socket.
 
 Covers: the host, by gVisor around the whole pod; the runner's credentials, files and processes, for a cell container
-has its own user, process namespace, root and no environment of ours; the network, because the cell container gives up
-the `socket` system call before any program starts (deploy/cell.py).
-Does not cover: bugs of gVisor itself, side channels, and what programs in the same cell container could learn of one
-another: without root they share its user, and everything in it is ended and emptied only between runners' connections.
+has its own user and root, and its programs live in namespaces of their own (deploy/cell.py) with no network, no /proc
+and nothing of the container but the interpreters; what one program leaves is ended and emptied before the next.
+Does not cover: bugs of gVisor itself, side channels, and, since a restricted pod has no second user to give, a program
+that makes its own cell fail: the cell's first process is its user's too, and only a filter keeps it from being killed.
 """
 
 import ctypes
@@ -15,7 +15,7 @@ from ucoder.sandbox_runner.isolation import Launch, NoIsolation, Root
 
 NAME = "pod"
 INSTALL = "set runtimeClassName: gvisor and the cell containers on the sandbox-runner's pods, as helm/ucoder does"
-DRIFTS = True
+DRIFTS = False  # it may, but nothing in a pod could tell: the host's clocks are out of sight
 PLACES = Path("/run/ucoder")
 """Holds a folder `cell-N` for each cell container, with its socket."""
 RELAY = Path(__file__).parents[1] / "relay.py"
