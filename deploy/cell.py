@@ -1,7 +1,8 @@
 """The first process of a cell container, beside the sandbox-runner in a pod under gVisor: `python3 cell.py SOCKET`.
 
-It listens on a Unix socket that the runner connects to. A connection begins with a line, the seed of the guest's
-hashes, and is from then on the standard input and output of a fresh guest; one at a time. A guest is the first process
+It listens on a Unix socket that the runner connects to. A connection begins with a line from here, the kernel that we
+run on, and a line from there, the seed of the guest's hashes; from then on it is the standard input and output of a
+fresh guest. One at a time. A guest is the first process
 of namespaces of its own, which gVisor gives to a user without any right: no process, file, network or shared memory
 but the guest's own is in there, and whatever it leaves behind ends with it. Once this process listens it also gives up
 the `socket` system call, for itself and all it will ever start. Standard library only; the image holds nothing else.
@@ -63,6 +64,13 @@ def do(call: str, *arguments: object) -> None:
         raise SystemExit(f"cell: {call}{arguments[:2]}: {os.strerror(ctypes.get_errno())}")
 
 
+def kernel() -> bytes:
+    """`gVisor` where that is what answers our system calls: its log begins by saying so. No program was here yet."""
+    log = ctypes.create_string_buffer(1 << 16)
+    size = LIBC.klogctl(3, log, len(log))
+    return b"gVisor\n" if b"gVisor" in log.raw[: max(0, size)] else b"another\n"
+
+
 def serve(connection: socket.socket, guest: str, hidden: list[str]) -> None:
     """One guest from its first frame to its end."""
     waiter = os.fork()
@@ -120,12 +128,13 @@ def main() -> None:
     """Serves until SIGTERM, which as the first process of a container has to be asked for."""
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     address = Path(sys.argv[1])
-    door = listen(address)
+    door, ours = listen(address), kernel()
     forbid_sockets()
     guest = sys.argv[2] if len(sys.argv) > 2 else "/guest"
     print(f"cell: listening at {address}", file=sys.stderr, flush=True)
     while True:
         connection, _ = door.accept()
+        connection.sendall(ours)
         serve(connection, guest, [str(address.parent)])
 
 

@@ -11,9 +11,11 @@ from ucoder.sandbox_runner.isolation import Launch
 from ucoder.sandbox_runner.job import Limits
 
 
-async def call(address: Path, source: str, calls: list[str], jobs: int = 1, seed: int = 0) -> list[Result | None]:
+async def call(
+    address: Path, source: str, calls: list[str], jobs: int = 1, seed: int = 0, anywhere: bool = True
+) -> list[Result | None]:
     """What a program's calls give in the cell behind a socket; the same `jobs` times on one connection."""
-    launch = Launch(relayed(address, seed), lambda: None)
+    launch = Launch(relayed(address, seed, anywhere=anywhere), lambda: None)
     cell = await Cell.start(launch)
     try:
         for number in range(jobs):

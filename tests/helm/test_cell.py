@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 
 from ucoder.sandbox_runner import rootfs
+from ucoder.sandbox_runner.cell import CellLost
 
 from .cells import call
 from .chart import ROOT
@@ -76,6 +77,11 @@ def g():
     for _ in range(2):
         results = await call(cell, source, ["g()", "f()"])
         assert [one.text for one in results if one] == ["False", "([], [], [], False)"]
+
+
+async def test_outside_gvisor_nothing_is_sent_to_it(cell: Path) -> None:
+    with pytest.raises(CellLost, match="does not run under gVisor"):
+        await call(cell, "def f(): pass", ["f()"], anywhere=False)
 
 
 async def test_no_program_gets_a_socket(cell: Path) -> None:

@@ -13,7 +13,8 @@ from .chart import ROOT
 from .test_flow import KNOWN
 
 COMPOSE: dict[str, Any] = yaml.safe_load((ROOT / "deploy" / "compose.yaml").read_text())
-OURS = {name: COMPOSE["services"][name] for name in COMPOSE["services"] if name not in ("nats", "store")}
+CELLS = {name: one for name, one in COMPOSE["services"].items() if name.startswith("cell-")}
+OURS = {name: one for name, one in COMPOSE["services"].items() if name not in ("nats", "store", *CELLS)}
 
 
 def test_every_service_is_there_and_started_by_its_name() -> None:
@@ -39,7 +40,15 @@ def test_it_runs_without_rights(name: str) -> None:
     assert one["build"]["target"] in ("service", "trainer")
 
 
-def test_programs_run_under_gvisor_unless_it_is_typed_otherwise() -> None:
+def test_programs_run_in_cells_under_gvisor_unless_it_is_typed_otherwise() -> None:
     runner = OURS["sandbox-runner"]
-    assert runner["runtime"] == "${SANDBOX_RUNTIME:-runsc}"
     assert runner["environment"]["UCODER_ISOLATION"] == "${UCODER_ISOLATION:-pod}"
+    assert int(runner["environment"]["UCODER_CELLS"]) == len(CELLS)
+    for name, cell in CELLS.items():
+        assert cell["runtime"] == "${CELL_RUNTIME:-runsc}"
+        assert (cell["network_mode"], cell["read_only"], cell["cap_drop"]) == ("none", True, ["ALL"])
+        assert "environment" not in cell
+        assert cell["volumes"] == [f"{name}:/socket"]
+        assert f"{name}:/run/ucoder/{name}" in runner["volumes"]
+        assert f"uid={cell['user'].split(':')[0]}" in COMPOSE["volumes"][name]["driver_opts"]["o"]
+    assert len({cell["user"] for cell in CELLS.values()}) == len(CELLS)

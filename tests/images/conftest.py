@@ -109,7 +109,7 @@ class CellContainer:
             parent.chmod(0o755)
         name = f"ucoder-cell-{os.getpid()}"
         process = await asyncio.create_subprocess_exec(
-            "podman", *GVISOR, "--runtime-flag=host-uds=all", "run", "--name", name, *RESTRICTED, "--network=none",
+            "podman", *GVISOR, "--runtime-flag=host-uds=create", "run", "--name", name, *RESTRICTED, "--network=none",
             "-v", f"{place}:/socket", "localhost/ucoder-sandbox:0.1.0", env=self._images.environment,
         )  # fmt: skip
         try:
@@ -134,7 +134,6 @@ async def cell(cell_container: CellContainer) -> AsyncIterator[Range]:
     with pytest.MonkeyPatch.context() as here:
         async with cell_container.started() as places:
             here.setattr(pod, "PLACES", places)
-            here.setattr(pod, "missing", lambda: "")  # it is the cell that is under gVisor here, not we
             kinds._missing.cache_clear()
             async with Sandbox.open(isolation="pod", cells=1) as sandbox:
                 yield Range(sandbox)

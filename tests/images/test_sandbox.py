@@ -35,5 +35,5 @@ def g():
 """
     async with cell_container.started() as places:
         for _ in range(2):
-            results = await call(places / "cell-0" / "cell.sock", source, ["g()", "f(7)"])
+            results = await call(places / "cell-0" / "cell.sock", source, ["g()", "f(7)"], anywhere=False)
             assert [one.text for one in results if one] == ["False", "(-1, 13, 20000, [], [], 7)"]

@@ -1,7 +1,9 @@
-"""`python relay.py SOCKET SEED`: joins its standard input and output to a cell container. Standard library only.
+"""`python relay.py SOCKET SEED [anywhere]`: joins its standard input and output to a cell container. Standard library
+only.
 
-The container may still be starting, so connecting is tried for a while. The first line sent is the seed of the guest's
-hashes (deploy/cell.py).
+The container may still be starting, so connecting is tried for a while. Its first line names its kernel, and unless
+`anywhere` is said, nothing is sent to one that is not under gVisor; the line sent is the seed of the guest's hashes
+(deploy/cell.py).
 """
 
 import os
@@ -28,9 +30,21 @@ def connect(address: str) -> socket.socket:
             time.sleep(PAUSE)
 
 
-def main(address: str, seed: str) -> None:
+def line(door: socket.socket) -> bytes:
+    """The first line, read byte by byte, for frames follow."""
+    text = b""
+    while not text.endswith(b"\n") and len(text) < 20:
+        if not (byte := door.recv(1)):
+            break
+        text += byte
+    return text
+
+
+def main(address: str, seed: str, where: str = "gVisor") -> None:
     """Pumps both ways until the guest ends."""
     door = connect(address)
+    if line(door) != b"gVisor\n" and where != "anywhere":
+        raise SystemExit(f"the cell container behind {address} does not run under gVisor")
     door.sendall(f"{int(seed)}\n".encode())
 
     def inward() -> None:
@@ -45,4 +59,4 @@ def main(address: str, seed: str) -> None:
 
 
 if __name__ == "__main__":
-    main(sys.argv[1], sys.argv[2])
+    main(*sys.argv[1:])

@@ -10,8 +10,8 @@ from ucoder.sandbox_runner.isolation import NoIsolation, Root
 ROOT = Root(Path("/"), Path("/guest"), "python3", None, "0")
 
 
-def test_outside_gvisor_it_is_missing_and_says_why() -> None:
-    assert pod.missing() == "this process does not run under gVisor"
+def test_without_cell_containers_it_is_missing_and_says_why() -> None:
+    assert pod.missing() == "no cell container's folder is mounted below /run/ucoder"
 
 
 def test_each_cell_container_is_one_cells_and_free_again_afterwards(
