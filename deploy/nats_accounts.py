@@ -1,21 +1,17 @@
 """NATS accounts for a cluster: one user per service, each with the rights its arrows need and no others.
 
-`python deploy/nats_accounts.py FOLDER` writes auth.conf (for the server) and <service>.creds (for the services), and
-prints the account's name, which KEDA asks for. Then:
+`python deploy/nats_accounts.py FOLDER` writes auth.conf (for the server: users by their public nkeys) and
+<service>.creds (for the services: the seed of theirs). Then:
     kubectl create secret generic ucoder-nats --from-file=FOLDER
-    helm upgrade ... --set nats.credentialsSecret=ucoder-nats --set nats.account=ACCOUNT
-The operator's and the account's keys are used once and forgotten: run it again to change anything.
+    helm upgrade ... --set nats.credentialsSecret=ucoder-nats --set nats.account=UCODER
+Seeds are nowhere else: run it again to change anything.
 """
 
-import base64
-import hashlib
 import json
 import os
 import secrets
 import sys
-import time
 from pathlib import Path
-from typing import Any
 
 import nkeys
 
@@ -23,25 +19,7 @@ from ucoder.flow import BRIEF_KINDS, SERVICES, arrows_of
 from ucoder.runtime.bus import DEAD, STREAM
 from ucoder.runtime.run_states import BUCKET
 
-UNLIMITED = -1
-
-
-class Key:
-    """A fresh nkey of a kind."""
-
-    def __init__(self, kind: int) -> None:
-        self.seed = bytes(nkeys.encode_seed(secrets.token_bytes(32), kind))
-        self._pair = nkeys.from_seed(bytearray(self.seed))
-        self.public = self._pair.public_key.decode()
-
-    def sign(self, subject: str, name: str, kind: str, claims: dict[str, Any]) -> str:
-        """A NATS token (JWT, version 2) about `subject`, issued by this key."""
-        body: dict[str, Any] = {"jti": "", "iat": int(time.time()), "iss": self.public, "name": name, "sub": subject}
-        body["nats"] = {**claims, "type": kind, "version": 2}
-        digest = hashlib.new("sha512_256", json.dumps(body).encode()).digest()
-        body["jti"] = base64.b32encode(digest).decode().rstrip("=")
-        text = f"{_encode({'typ': 'JWT', 'alg': 'ed25519-nkey'})}.{_encode(body)}"
-        return f"{text}.{_base64(self._pair.sign(text.encode()))}"
+ACCOUNT = "UCODER"
 
 
 def rights(service: str) -> list[str]:
@@ -64,49 +42,23 @@ def rights(service: str) -> list[str]:
 
 def write(folder: Path) -> str:
     """Fills the folder; returns the account's name."""
-    operator, account = Key(nkeys.PREFIX_BYTE_OPERATOR), Key(nkeys.PREFIX_BYTE_ACCOUNT)
-    system = Key(nkeys.PREFIX_BYTE_ACCOUNT)  # the server's own, which JetStream needs and nobody has a user of
-    plain = dict.fromkeys(("subs", "data", "payload", "imports", "exports", "conn", "leaf"), UNLIMITED)
-    stored = dict.fromkeys(("mem_storage", "disk_storage", "streams", "consumer"), UNLIMITED)
-    limits = {**plain, "wildcards": True}
-    token = operator.sign(account.public, "ucoder", "account", {"limits": {**limits, **stored}})
-    system_token = operator.sign(system.public, "SYS", "account", {"limits": limits})
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    _private(
-        folder / "auth.conf",
-        f"operator: {operator.sign(operator.public, 'ucoder', 'operator', {})}\n"
-        f"system_account: {system.public}\nresolver: MEMORY\nresolver_preload: {{\n"
-        f"  {system.public}: {system_token}\n"
-        f"  {account.public}: {token}\n}}\n",
-    )
+    users = []
     for service in SERVICES:
-        user = Key(nkeys.PREFIX_BYTE_USER)
+        seed = nkeys.encode_seed(secrets.token_bytes(32), nkeys.PREFIX_BYTE_USER)
+        public = nkeys.from_seed(bytearray(seed)).public_key.decode()
         inbox = f"_INBOX_{service}.>"  # its own, as the chart's UCODER_NATS_INBOX_PREFIX says
-        permissions = {"pub": {"allow": rights(service)}, "sub": {"allow": [inbox]}}
-        unlimited = dict.fromkeys(("subs", "data", "payload"), UNLIMITED)
-        signed = account.sign(user.public, service, "user", {**permissions, **unlimited})
-        _private(folder / f"{service.replace('_', '-')}.creds", _credentials(signed, user.seed.decode()))
-    return account.public
-
-
-def _credentials(token: str, seed: str) -> str:
-    return (
-        f"-----BEGIN NATS USER JWT-----\n{token}\n------END NATS USER JWT------\n\n"
-        f"-----BEGIN USER NKEY SEED-----\n{seed}\n------END USER NKEY SEED------\n"
-    )
+        permissions = {"publish": {"allow": rights(service)}, "subscribe": {"allow": [inbox]}}
+        users.append({"nkey": public, "permissions": permissions})
+        _private(folder / f"{service.replace('_', '-')}.creds", seed.decode() + "\n")
+    accounts = {ACCOUNT: {"jetstream": "enabled", "users": users}, "SYS": {"users": []}}
+    _private(folder / "auth.conf", f"accounts: {json.dumps(accounts, indent=1)}\nsystem_account: SYS\n")
+    return ACCOUNT
 
 
 def _private(path: Path, text: str) -> None:
     with open(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
         file.write(text)
-
-
-def _encode(claims: dict[str, Any]) -> str:
-    return _base64(json.dumps(claims).encode())
-
-
-def _base64(data: bytes) -> str:
-    return base64.urlsafe_b64encode(data).decode().rstrip("=")
 
 
 if __name__ == "__main__":

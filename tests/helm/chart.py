@@ -21,13 +21,14 @@ VARIANTS: dict[str, tuple[str, ...]] = {
     "kind": ("values-kind.yaml",),
     "gke": ("values-gke.yaml",),
     "production": ("values-production.yaml",),
+    "keda": ("autoscaling.kind=keda",),
     "hpa": ("autoscaling.kind=hpa",),
     "no autoscaler": ("autoscaling.kind=none",),
     "external everything": (
         "nats.url=nats://nats.bus.svc:4222", "nats.monitoring=nats-headless.bus.svc:8222",
         "nats.credentialsSecret=creds",
         "model.url=https://models.example.com/v1", "model.apiKeySecret=key", "vllm.enabled=false",
-        "store.endpoint=https://s3.example.com", *ON_S3,
+        "store.endpoint=https://s3.example.com", "autoscaling.kind=keda", *ON_S3,
     ),
     "three servers": ("nats.replicas=3", "nats.credentialsSecret=creds"),
     "three servers over TLS": (

@@ -68,8 +68,7 @@ def test_the_table_names_the_arrows(service: str) -> None:
 
 def test_the_policies_are_the_table_at_both_ends() -> None:
     assert edges("defaults", "egress") == derived()
-    callers = {("test", "consensus", 7070)}  # lets in whom networkPolicy.callers names, the test pod among them
-    assert edges("defaults", "ingress") == derived() - callers
+    assert edges("defaults", "ingress") == derived()
 
 
 @pytest.mark.parametrize("variant", [one for one in VARIANTS if one != "bare"])

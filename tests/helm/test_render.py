@@ -67,7 +67,7 @@ def test_custom_resources_are_valid_strictly(variant: str, shared_data) -> None:
 
 def test_a_crd_schema_refuses_what_it_does_not_name(shared_data) -> None:
     known = crd.schemas(shared_data("crds"))["keda.sh/v1alpha1", "ScaledObject"]
-    one = next(one for one in render("defaults") if one["kind"] == "ScaledObject")
+    one = next(one for one in render("keda") if one["kind"] == "ScaledObject")
     jsonschema.validate(one, known)
     with pytest.raises(jsonschema.ValidationError):
         jsonschema.validate({**one, "spec": {**one["spec"], "minReplicas": 1}}, known)

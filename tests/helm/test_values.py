@@ -10,7 +10,7 @@ import jsonschema
 import pytest
 import yaml
 
-from .chart import CHART, VARIANTS, arguments, helm
+from .chart import CHART, VARIANTS, arguments, helm, render
 
 MISTAKES = {
     "a misspelt key": ("vllm.replica=2", "replica"),
@@ -24,9 +24,9 @@ MISTAKES = {
     "an image by half a digest": ("images.service.digest=sha256:abc", "digest"),
     "no store": ("store.volume.enabled=false", "store.url"),
     "no model": ("vllm.enabled=false", "model.url"),
-    "KEDA blind to an external bus": ("nats.url=nats://nats:4222", "nats.monitoring"),
+    "KEDA blind to an external bus": ("nats.url=nats://nats:4222,autoscaling.kind=keda", "nats.monitoring"),
     "certificates from nowhere": ("tls.enabled=true", "tls.secret"),
-    "a cooldown shorter than a drain": ("autoscaling.cooldownSeconds=60", "drainSeconds"),
+    "a cooldown shorter than a drain": ("autoscaling.kind=keda,autoscaling.cooldownSeconds=60", "drainSeconds"),
     "two servers, which cannot agree": ("nats.replicas=2", "nats.replicas"),
 }
 
@@ -60,6 +60,29 @@ def closed(values: dict[str, object], path: tuple[str, ...]) -> list[tuple[str, 
     return found
 
 
+def test_the_autoscaler_is_what_the_cluster_has() -> None:
+    for has, kind in (
+        ("keda.sh/v1alpha1", "ScaledObject"),
+        ("custom.metrics.k8s.io/v1beta1", "HorizontalPodAutoscaler"),
+    ):
+        assert f"kind: {kind}" in helm("template", "release", str(CHART), "--api-versions", has).stdout
+    bare = helm("template", "release", str(CHART)).stdout
+    assert "kind: ScaledObject" not in bare
+    assert "kind: HorizontalPodAutoscaler" not in bare
+
+
+def test_by_default_no_object_needs_a_resource_definition_that_a_cluster_may_lack() -> None:
+    builtin = {"v1", "apps/v1", "batch/v1", "policy/v1", "networking.k8s.io/v1", "rbac.authorization.k8s.io/v1"}
+    assert {one["apiVersion"] for variant in ("defaults", "kind") for one in render(variant)} <= builtin
+
+
+def test_a_release_whose_name_no_service_can_have_is_refused() -> None:
+    done = helm("template", "1st", str(CHART))
+    assert done.returncode != 0
+    assert "nameOverride" in done.stderr
+    assert helm("template", "1st", str(CHART), "--set", "nameOverride=first").returncode == 0
+
+
 @pytest.mark.parametrize("variant", ["defaults", "kind", "production", "hpa", "training job"])
 def test_the_notes_say_the_next_command(variant: str, tmp_path: Path) -> None:
     """`helm template` leaves the notes out and `helm install` wants a cluster, so they are rendered as an object."""
@@ -73,5 +96,5 @@ def test_the_notes_say_the_next_command(variant: str, tmp_path: Path) -> None:
     notes = yaml.safe_load(done.stdout)["notes"]
     assert "helm -n default test release" in notes
     assert ("WARNING: sandbox.isolation is none" in notes) is (variant == "kind")
-    assert ("WARNING: this cluster has no KEDA" in notes) is (variant not in ("kind", "hpa"))
+    assert ("WARNING: nothing scales" in notes) is (variant in ("defaults", "training job"))
     assert ("No tokens" in notes) is (variant != "production")

@@ -1,8 +1,12 @@
 {{/* Egress rules and peers of network policies. */}}
 
 {{- define "ucoder.egress.dns" -}}
-- ports: [{port: 53, protocol: UDP}, {port: 53, protocol: TCP}]
-  to: [{namespaceSelector: {matchLabels: {kubernetes.io/metadata.name: kube-system}}}]
+- ports:
+    {{- range .Values.networkPolicy.dns.ports }}
+    - {port: {{ . }}, protocol: UDP}
+    - {port: {{ . }}, protocol: TCP}
+    {{- end }}
+  to: {{- toYaml .Values.networkPolicy.dns.to | nindent 4 }}
 {{- end -}}
 
 {{/* To pods of this release: (dict "root" $ "component" NAME "port" N). */}}

@@ -1,7 +1,11 @@
 {{/* Names and labels. Every template takes the root context as $. */}}
 
 {{- define "ucoder.name" -}}
-{{- default .Release.Name .Values.nameOverride | trunc 40 | trimSuffix "-" -}}
+{{- $name := default .Release.Name .Values.nameOverride | replace "." "-" | trunc 40 | trimSuffix "-" -}}
+{{- if not (regexMatch "^[a-z]" $name) -}}
+{{- fail (printf "the release's name begins what services are called, and %q does not begin with a letter: set nameOverride" $name) -}}
+{{- end -}}
+{{- $name -}}
 {{- end -}}
 
 {{/* Which objects belong together: (dict "root" $ "component" NAME). */}}
@@ -9,6 +13,12 @@
 app.kubernetes.io/name: ucoder
 app.kubernetes.io/instance: {{ .root.Release.Name }}
 app.kubernetes.io/component: {{ .component }}
+{{- end -}}
+
+{{/* Of pods: nothing that an upgrade changes by itself, or it would restart a bus and a model server for nothing. */}}
+{{- define "ucoder.podLabels" -}}
+{{ include "ucoder.selector" . }}
+app.kubernetes.io/part-of: ucoder
 {{- end -}}
 
 {{- define "ucoder.labels" -}}

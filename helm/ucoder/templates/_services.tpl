@@ -4,24 +4,36 @@ merged once, here. `fromYaml` the result.
 */}}
 {{- define "ucoder.services" -}}
 {{- $flow := .Files.Get "files/flow.yaml" | fromYaml -}}
+{{- $autoscaler := include "ucoder.autoscaler" $ -}}
 {{- $services := dict -}}
 {{- range $name, $known := $flow -}}
-{{- $one := mustMergeOverwrite (deepCopy $.Values.defaults) (deepCopy (default dict (get $.Values.services $name))) -}}
+{{- $own := deepCopy (default dict (get $.Values.services $name)) -}}
+{{- if and (eq $name "trainer") (eq $.Values.training.kind "job") -}}{{- $own = omit $own "image" "resources" "tolerations" "strategy" -}}{{- end -}}
+{{- $one := mustMergeOverwrite (deepCopy $.Values.defaults) $own -}}
 {{- $_ := set $one "settings" (mustMergeOverwrite (deepCopy $.Values.settings) $one.settings) -}}
 {{- $_ := set $one "arrows" $known.arrows -}}
 {{- $_ := set $one "model" $known.model -}}
 {{- $_ := set $one "calls" $known.calls -}}
 {{- $_ := set $one "public" (has $name $.Values.networkPolicy.callable) -}}
 {{- $_ := set $one "tokens" (and (ne $.Values.tokens.secret "") (has $name $.Values.tokens.services)) -}}
-{{- $_ := set $one "scaled" (and $one.scale.enabled (ne $.Values.autoscaling.kind "none")) -}}
+{{- $_ := set $one "scaled" (and $one.scale.enabled (ne $autoscaler "none")) -}}
 {{- $_ := set $one "role" (or (and (eq $name "generator") $.Values.vllm.enabled $.Values.vllm.rollout (not $.Values.model.url)) (and (eq $name "trainer") (eq $.Values.training.kind "job"))) -}}
 {{- if and $known.model (eq $.Values.model.url "local") -}}{{- $_ := set $one "image" "trainer" -}}{{- end -}}
-{{- if and $one.scaled (eq $.Values.autoscaling.kind "keda") (lt (int $.Values.autoscaling.cooldownSeconds) (int $one.drainSeconds)) -}}
+{{- if and $one.scaled (eq $autoscaler "keda") (lt (int $.Values.autoscaling.cooldownSeconds) (int $one.drainSeconds)) -}}
 {{- fail (printf "autoscaling.cooldownSeconds (%d) is shorter than services.%s.drainSeconds (%d): the last pod would go while it works" (int $.Values.autoscaling.cooldownSeconds) $name (int $one.drainSeconds)) -}}
 {{- end -}}
 {{- $_ := set $services $name $one -}}
 {{- end -}}
 {{- toYaml $services -}}
+{{- end -}}
+
+{{/* keda, hpa or none. */}}
+{{- define "ucoder.autoscaler" -}}
+{{- if ne .Values.autoscaling.kind "auto" -}}{{ .Values.autoscaling.kind }}
+{{- else if .Capabilities.APIVersions.Has "keda.sh/v1alpha1" -}}keda
+{{- else if .Capabilities.APIVersions.Has "custom.metrics.k8s.io/v1beta1" -}}hpa
+{{- else -}}none
+{{- end -}}
 {{- end -}}
 
 {{/* How many messages of an arrow one pod works on at once: (dict "bound" B "settings" S). */}}
@@ -50,6 +62,9 @@ merged once, here. `fromYaml` the result.
 {{- $peers := list }}
 {{- range . }}{{ $peers = append $peers (printf "%s=%s-%s.%s.svc:7070" (replace "-" "_" .) (include "ucoder.name" $.root) . $.root.Release.Namespace) }}{{ end }}
 - {name: UCODER_PEERS, value: {{ join "," $peers | quote }}}
+{{- end }}
+{{- if eq .component "runs" }}
+- {name: UCODER_WEB_LISTEN, value: "0.0.0.0:7071"}
 {{- end }}
 {{- if and .service.role (eq .component "generator") }}
 - {name: UCODER_ROLLOUT_STATEFULSET, value: {{ include "ucoder.name" .root }}-vllm}

@@ -8,6 +8,7 @@ import asyncio
 import json
 import time
 from collections.abc import Sequence
+from pathlib import Path
 
 import structlog
 from google.protobuf import json_format
@@ -53,11 +54,13 @@ class Bus:
             log.debug("bus.error", error=repr(error))
 
         context, client = tls.of_bus(settings), Client()
+        credentials, seed = _credentials(settings.nats_credentials)
         try:
             async with asyncio.timeout(settings.nats_wait_seconds):
                 await client.connect(
                     settings.nats_url.split(","),
-                    user_credentials=str(settings.nats_credentials) if settings.nats_credentials else None,
+                    user_credentials=None if seed else credentials,
+                    nkeys_seed=credentials if seed else None,
                     inbox_prefix=settings.nats_inbox_prefix,
                     tls=context,
                     max_reconnect_attempts=-1,
@@ -170,6 +173,16 @@ class Bus:
         """Closes the connection; unacknowledged messages go to others after the acknowledgement wait."""
         if not self.client.is_closed:
             await self.client.close()
+
+
+def _credentials(path: Path | None) -> tuple[str | None, bool]:
+    """Who we are: a file, and whether it holds nothing but the seed of an nkey."""
+    if path is None:
+        return None, False
+    try:
+        return str(path), path.read_text().startswith("SU")
+    except OSError as error:
+        raise Misconfigured(f"UCODER_NATS_CREDENTIALS={path}: {error.strerror}.") from None
 
 
 def _passing(error: Exception) -> bool:

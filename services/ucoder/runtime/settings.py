@@ -25,7 +25,7 @@ class Settings(BaseSettings):
     nats_url: str = "nats://127.0.0.1:4222"
     """The bus: a comma-separated list of servers."""
     nats_credentials: Path | None = None
-    """NATS credentials file (user JWT and nkey); none for an open loopback server."""
+    """NATS credentials: a file with an nkey's seed, or with a user JWT and it; none for an open loopback server."""
     nats_wait_seconds: float = Field(default=15, gt=0)
     """How long a starting service waits for the bus before it gives up."""
     nats_ca: Path | None = None
