@@ -6,10 +6,12 @@ Does not cover: your files, your network, your other processes, this program its
 yourself.
 """
 
+import shutil
+import sys
 from pathlib import Path
 
-from ucoder.sandbox_runner.cells import pod
 from ucoder.sandbox_runner.isolation import Launch, Root
+from ucoder.sandbox_runner.rootfs import environment, python_command
 
 NAME = "none"
 INSTALL = "nothing to install"
@@ -22,6 +24,14 @@ def missing() -> str:
 
 
 def launch(root: Root, name: str, folder: Path, platform: str, seed: int) -> Launch:
-    """A plain process, as in a pod, without the pod."""
-    started = pod.launch(root, name, folder, platform, seed)
-    return Launch(started.command, started.dispose, DRIFTS)
+    """A cell called `name`: a process with an empty environment whose programs write under `folder`."""
+    scratch = folder / name
+    scratch.mkdir()
+    folder.chmod(0o711)
+    scratch.chmod(0o711)
+    home = {"SCRATCH": str(scratch), "HOME": str(scratch), "LD_LIBRARY_PATH": f"{sys.base_prefix}/lib"}
+    python = f"{sys.base_prefix}/bin/python{sys.version_info.major}.{sys.version_info.minor}"
+    here = Root(Path("/"), root.guest, python, root.node, root.version)
+    settings = [f"{key}={value}" for key, value in {**environment(seed), **home}.items()]
+    command = ("/usr/bin/env", "-i", *settings, *python_command(here, str(root.guest)))
+    return Launch(command, lambda: shutil.rmtree(scratch, ignore_errors=True), DRIFTS)
