@@ -2,9 +2,10 @@
 PYTHON ?= python3
 SEED ?= 1
 OUT ?= runs/demo-$(SEED)
+INPUTS ?= 10000000
 BIN := .venv/bin
 
-.PHONY: help demo test test-unit test-images lint setup setup-dev sandbox browser protos seed-model clean
+.PHONY: help demo test test-unit fuzz test-images lint setup setup-dev sandbox browser protos seed-model clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 16
@@ -17,6 +18,9 @@ test: setup-dev sandbox browser lint ## run every test
 
 test-unit: setup-dev ## run the tests that do no I/O, in seconds
 	$(BIN)/python -m pytest tests/unit
+
+fuzz: setup-dev ## ten million nearly right inputs for everything that reads what others wrote: make fuzz [INPUTS=10000000]
+	$(BIN)/python -m tests.fuzz $(INPUTS)
 
 test-images: setup-dev sandbox ## build the images without a registry, start every service from its own
 	$(BIN)/python -m pytest tests/images

@@ -117,6 +117,8 @@ class Artifacts:
 SUFFIX = ".binpb.z"
 NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,62}")
 """Of runs and artefacts, as artifacts.proto has it."""
+BRIEF_NAME = re.compile(r"[0-9]{3,9}-[0-9]{1,9}")
+"""Of a brief and whatever it becomes."""
 
 
 def _key(run: str, kind: str, name: str) -> str:

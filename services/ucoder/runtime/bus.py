@@ -18,8 +18,9 @@ from nats.js import JetStreamContext
 from nats.js.api import AckPolicy, ConsumerConfig, DiscardPolicy, StorageType, StreamConfig
 from nats.js.errors import APIError
 
-from ucoder.flow import FLOW
+from ucoder.flow import BRIEF_KINDS, FLOW, KINDS
 from ucoder.runtime import tls
+from ucoder.runtime.artifacts import BRIEF_NAME
 from ucoder.runtime.errors import Misconfigured, Reject, Retry
 from ucoder.runtime.settings import Settings
 from ucoder.runtime.tracing import carried
@@ -206,4 +207,6 @@ def parse(body: bytes) -> pb.Ref:
     except (json_format.ParseError, UnicodeDecodeError) as error:
         raise Reject(f"message is not a Ref: {error}.") from None
     validate(ref)
+    if ref.kind not in KINDS or (ref.kind in BRIEF_KINDS and not BRIEF_NAME.fullmatch(ref.name)):
+        raise Reject(f"message names no artefact: {ref.kind} {ref.name}.")
     return ref

@@ -2,13 +2,14 @@
 
 import asyncio
 import contextlib
+import functools
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any
 
 import grpc
 import structlog
-from google.protobuf.message import Message
+from google.protobuf.message import DecodeError, Message
 
 from ucoder.runtime import tls
 from ucoder.runtime.errors import Misconfigured, UcoderError, of_call
@@ -41,13 +42,18 @@ class Doorkeeper(grpc.aio.ServerInterceptor):
             return handler
         metadata = {key: str(value) for key, value in details.invocation_metadata}
 
-        async def unary(request: Message, context: Any) -> Message:
-            async with _Guard(self, details.method, metadata, request, context) as seconds, asyncio.timeout(seconds):
+        def guard(data: bytes, context: Any) -> _Guard:
+            return _Guard(
+                self, details.method, metadata, functools.partial(handler.request_deserializer, data), context
+            )
+
+        async def unary(data: bytes, context: Any) -> Message:
+            async with guard(data, context) as (request, seconds), asyncio.timeout(seconds):
                 answer: Message = await handler.unary_unary(request, context)
             return answer
 
-        async def stream(request: Message, context: Any) -> AsyncIterator[Message]:
-            async with _Guard(self, details.method, metadata, request, context) as seconds, asyncio.timeout(seconds):
+        async def stream(data: bytes, context: Any) -> AsyncIterator[Message]:
+            async with guard(data, context) as (request, seconds), asyncio.timeout(seconds):
                 async for answer in handler.unary_stream(request, context):
                     yield answer
 
@@ -56,8 +62,7 @@ class Doorkeeper(grpc.aio.ServerInterceptor):
         )
         return make(
             stream if handler.response_streaming else unary,
-            request_deserializer=handler.request_deserializer,
-            response_serializer=handler.response_serializer,
+            response_serializer=handler.response_serializer,  # what comes in is read by the guard, which can say no
         )
 
 
@@ -65,14 +70,15 @@ class _Guard:
     """One call from the door to its status."""
 
     def __init__(
-        self, keeper: Doorkeeper, method: str, metadata: dict[str, str], request: Message, context: Any
+        self, keeper: Doorkeeper, method: str, metadata: dict[str, str], read: Callable[[], Message], context: Any
     ) -> None:
         self._keeper, self._method, self._metadata = keeper, method, metadata
-        self._request, self._context = request, context
+        self._read, self._context = read, context
         self._status = grpc.StatusCode.OK
         self._trace = contextlib.ExitStack()
 
-    async def __aenter__(self) -> float:
+    async def __aenter__(self) -> tuple[Message, float]:
+        """The request, once it may be worked on, and the seconds there are for it."""
         keeper = self._keeper
         self._started = time.perf_counter()
         self._span = self._trace.enter_context(keeper._telemetry.tracing.call(self._method, self._metadata))
@@ -90,14 +96,17 @@ class _Guard:
                     f"{keeper._settings.max_calls} calls at once is the limit; retry.",
                 )
             try:
-                validate(self._request)
+                request = self._read()
+                validate(request)
+            except DecodeError as error:
+                await self._abort(grpc.StatusCode.INVALID_ARGUMENT, f"the request cannot be read: {error}.")
             except UcoderError as error:
                 await self._abort(error.status, str(error))
         except BaseException:
             self._count()
             raise
         left = self._context.time_remaining()
-        return keeper._settings.rpc_seconds if left is None else min(left, keeper._settings.rpc_seconds)
+        return request, keeper._settings.rpc_seconds if left is None else min(left, keeper._settings.rpc_seconds)
 
     async def __aexit__(self, kind: Any, error: BaseException | None, trace: Any) -> None:
         error = of_call(error) if isinstance(error, grpc.aio.AioRpcError) else error

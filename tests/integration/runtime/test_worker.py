@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import json
 from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any
 
@@ -231,13 +232,17 @@ async def test_junk_on_the_bus_is_set_aside(bench: Bench) -> None:
     async def run(brief: pb.Brief, run: pb.Run) -> pb.Problem:
         return problem(brief)
 
-    for number, body in enumerate([b"", b"junk", b'{"kind": "brief"}', b"\xff\xfe", b'{"unknown": 1}']):
+    nameless = [
+        json.dumps({"kind": kind, "run": "r", "name": name, "sha256": "0" * 64}).encode()
+        for kind, name in (("brief", "junk"), ("junk", "001-000000"))
+    ]
+    for number, body in enumerate([b"", b"junk", b'{"kind": "brief"}', b"\xff\xfe", b'{"unknown": 1}', *nameless]):
         await bench.bus.jetstream.publish(f"ucoder.brief.r.junk{number}", body)
     await bench.send(0)
     async with bench.working(run):
         await bench.until("problem", 1)
         await bench.settled()
-    assert len(await bench.dead.all()) == 5
+    assert len(await bench.dead.all()) == 7
 
 
 async def test_dead_letters_can_be_dropped_and_retried(bench: Bench) -> None:

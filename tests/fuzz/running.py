@@ -1,0 +1,58 @@
+"""Runs targets on many inputs; the first surprise ends it with everything that is needed to see it again."""
+
+import faulthandler
+import time
+import warnings
+from collections.abc import Iterator
+from dataclasses import dataclass
+from random import Random
+
+from tests.fuzz.targets import TARGETS, Target
+
+HANG_SECONDS = 20.0
+"""An input that takes longer ends the process with a stack."""
+SLOW_SECONDS = 2.0
+
+
+class Surprise(AssertionError):
+    """A target did what its contract does not allow."""
+
+
+@dataclass(frozen=True, slots=True)
+class Fuzzed:
+    """What a target went through."""
+
+    target: str
+    inputs: int
+    refused: int
+    seconds: float
+    slowest: float
+
+
+def fuzz(count: int, seed: int = 0, targets: tuple[Target, ...] = TARGETS) -> Iterator[Fuzzed]:
+    """Feeds `count` inputs in all, as many to each target. Raises Surprise."""
+    for target in targets:
+        yield _one(target, count // len(targets), seed)
+
+
+def _one(target: Target, count: int, seed: int) -> Fuzzed:
+    refused, slowest, begun = 0, 0.0, time.perf_counter()
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        for number in range(count):
+            data = target.make(Random(f"{target.name} {seed} {number}"))
+            if number % 100 == 0:
+                faulthandler.dump_traceback_later(HANG_SECONDS, exit=True)
+            started = time.thread_time()
+            try:
+                target.feed(data)
+            except target.refusals:
+                refused += 1
+            except BaseException as error:
+                faulthandler.cancel_dump_traceback_later()
+                raise Surprise(f"{target.name}, seed {seed}, input {number}: {error!r} for {data!r:.2000}") from error
+            slowest = max(slowest, time.thread_time() - started)
+            if slowest > SLOW_SECONDS:
+                raise Surprise(f"{target.name}, seed {seed}, input {number} took {slowest:.1f} s: {data!r:.2000}")
+    faulthandler.cancel_dump_traceback_later()
+    return Fuzzed(target.name, count, refused, time.perf_counter() - begun, slowest)

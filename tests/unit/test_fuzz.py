@@ -1,0 +1,11 @@
+"""The short form of `make fuzz`: every reader of foreign bytes meets a thousand nearly right inputs."""
+
+import pytest
+from tests.fuzz.running import fuzz
+from tests.fuzz.targets import TARGETS
+
+
+@pytest.mark.parametrize("target", TARGETS, ids=lambda target: target.name)
+def test_nothing_crashes_or_hangs(target) -> None:
+    [done] = fuzz(300, targets=(target,))
+    assert 0 < done.inputs > done.refused
