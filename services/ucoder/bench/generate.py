@@ -20,6 +20,7 @@ from ucoder.models import Draw, open_model
 from ucoder.models.prompts import Prompts
 from ucoder.runs.run_to_checkpoint import base_path
 from ucoder.runtime.errors import Retry
+from ucoder.runtime.settings import Settings
 
 DRAW = Draw(temperature=0.8, top_p=1.0, max_tokens=120)
 YARDSTICK_SECONDS = 8.0
@@ -57,7 +58,7 @@ async def measure(folder: str, prompts: int, samples: int) -> Throughput:
     workers = os.cpu_count() or 1
     profile = Prompts.load("seed")
     asked = [profile.render("solution", problem=task.prompt) for task in islice(load("seed", dev=True), prompts)]
-    model = open_model(f"local:{workers}")
+    model = open_model(Settings(model_url=f"local:{workers}"))
     try:
         await model.serve(folder)
         started = time.perf_counter()

@@ -63,7 +63,7 @@ async def main(
 async def _sample(settings: Settings, judge: Judge, tasks: Sequence[Task], name: str, profile: str) -> list[pb.Score]:
     """Scores of a model under the default configuration's sampling."""
     config = run_config.load(preset="demo" if profile == "seed" else None).evaluation
-    model = open_model(settings.model_url, api_key=settings.model_api_key)
+    model = open_model(settings)
     try:
         name = base_path(name)
         await model.serve(name)

@@ -51,7 +51,7 @@ async def main(
     own = read_tests(tests) if tests else []
     skeleton = text if entry_point_of(text) else ""
     console = Console(stderr=True)
-    server = open_model(model, api_key=load().model_api_key)
+    server = open_model(load(model_url=model))
     draw = Draw(temperature=temperature, top_p=1.0, max_tokens=max_tokens)
     try:
         async with consensus_at(consensus, isolation, cells) as address:

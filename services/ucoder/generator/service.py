@@ -8,6 +8,7 @@ from ucoder.generator.known_tasks import known_prompts
 from ucoder.generator.problems import invent
 from ucoder.generator.solutions import sample
 from ucoder.runtime.artifacts import Artifacts
+from ucoder.runtime.errors import NotFound
 from ucoder.runtime.worker import Dropped
 from ucoder.runtime.world import World
 from ucoder.v1 import artifacts_pb2 as pb
@@ -23,6 +24,7 @@ class Service(generator_pb2_grpc.GeneratorServiceServicer):
     def __init__(self, world: World) -> None:
         self.model = world.model()
         self.artifacts: Artifacts = world.artifacts
+        self.states = world.states
         self.ledger = world.ledger
         self._world = world
         self._known: dict[tuple[str, ...], Decontamination] = {}
@@ -49,11 +51,19 @@ class Service(generator_pb2_grpc.GeneratorServiceServicer):
             self._known[benchmarks] = Decontamination(known_prompts(benchmarks))
         return self._known[benchmarks]
 
+    async def answering(self, model: str) -> str:
+        """The name itself. NotFound when another checkpoint has the server to itself: a caller never changes that."""
+        served = await self.model.served() if self.model.exclusive else []
+        if served and model not in served:
+            raise NotFound(f"{', '.join(served)} is served now, not {model}; runs alone decide what is.")
+        return model
+
     async def GenerateProblems(  # noqa: N802
         self, request: generator_pb2.GenerateProblemsRequest, context: object
     ) -> AsyncIterator[generator_pb2.GenerateProblemsResponse]:
         """One answer per brief asked for; duplicates within the call are left out."""
         seen: set[str] = set()
+        name = await self.answering(request.model)
 
         async def fresh(fingerprint: str) -> bool:
             new = fingerprint not in seen
@@ -66,7 +76,7 @@ class Service(generator_pb2_grpc.GeneratorServiceServicer):
             brief = pb.Brief(
                 number=number,
                 seed=request.seed + number,
-                model=request.model,
+                model=name,
                 domain=domains[number % len(domains)],
                 difficulty=request.config.min_difficulty + number // len(domains) % spread,
             )
@@ -83,7 +93,7 @@ class Service(generator_pb2_grpc.GeneratorServiceServicer):
     ) -> AsyncIterator[generator_pb2.SampleSolutionsResponse]:
         """Programs for one problem."""
         found = await sample(
-            self.model, request.model, request.problem, request.config, request.profile,
+            self.model, await self.answering(request.model), request.problem, request.config, request.profile,
             n=request.config.n, seed=request.seed,
         )  # fmt: skip
         for candidate in found:
@@ -93,5 +103,5 @@ class Service(generator_pb2_grpc.GeneratorServiceServicer):
         self, request: generator_pb2.ScoreRequest, context: object
     ) -> generator_pb2.ScoreResponse:
         """The mean log-probability of a text."""
-        scored = await self.model.score(request.model, request.text)
+        scored = await self.model.score(await self.answering(request.model), request.text)
         return generator_pb2.ScoreResponse(mean_log_prob=scored.mean_log_prob, tokens=scored.tokens)

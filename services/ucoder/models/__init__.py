@@ -1,26 +1,43 @@
-"""Who answers for a model: any OpenAI-compatible server, or transformers here. Importing this loads no torch."""
+"""Who answers for a model: transformers here, or any OpenAI-compatible server. Importing this loads no torch."""
 
+import functools
 import os
 
 from ucoder.models.protocol import Completion, Draw, Model, Scored
 from ucoder.runtime.errors import Misconfigured
+from ucoder.runtime.settings import Settings
+from ucoder.runtime.store import Store
 
 __all__ = ["Completion", "Draw", "Model", "Scored", "open_model"]
 
 
-def open_model(url: str, *, api_key: str = "") -> Model:
-    """The model behind a URL; nothing is started or connected to before the first call.
+def open_model(settings: Settings, store: Store | None = None) -> Model:
+    """The model that `UCODER_MODEL_URL` names; nothing is started or connected to before the first call.
 
-    `local` or `local:WORKERS` is transformers in that many processes of this machine (one per core by default);
-    `http(s)://host/v1` is any OpenAI-compatible completions server. Raises Misconfigured for anything else.
+    `local` or `local:WORKERS` is transformers in that many processes of this machine (one per core by default); `vllm`
+    is a server that is started here; `http(s)://host/v1` is any OpenAI-compatible server. `store` is where trained
+    checkpoints say what they are. Raises Misconfigured for anything else.
     """
-    if url.startswith(("http://", "https://")):
-        from ucoder.models.openai import OpenAIModel
-
-        return OpenAIModel(url, api_key=api_key)
+    url = settings.model_url
     scheme, _, count = url.partition(":")
     if scheme == "local" and (not count or (count.isdecimal() and int(count))):
         from ucoder.models.local import LocalModel
 
         return LocalModel(int(count) if count else os.cpu_count() or 1)
-    raise Misconfigured(f"UCODER_MODEL_URL={url!r}: expected local, local:WORKERS or http(s)://host/v1.")
+    if url != "vllm" and not url.startswith(("http://", "https://")):
+        raise Misconfigured(f"UCODER_MODEL_URL={url!r}: expected local, local:WORKERS, vllm or http(s)://host/v1.")
+    from ucoder.models.openai import OpenAIModel
+    from ucoder.models.probe import measured
+    from ucoder.models.served import ServedModel
+    from ucoder.models.serving import Host
+    from ucoder.models.serving.process import ProcessHost
+    from ucoder.models.serving.static import StaticHost
+
+    host: Host
+    if url == "vllm":
+        host = ProcessHost(settings.model_command, settings.cache_dir.expanduser(), settings.model_seconds)
+        client = OpenAIModel(host.url, api_key=settings.model_api_key)
+    else:
+        client = OpenAIModel(url, api_key=settings.model_api_key)
+        host = StaticHost(client)
+    return ServedModel(client, host, functools.partial(measured, store=store))

@@ -37,13 +37,29 @@ class Server:
         Raises Overloaded when the server was full to the end, Retry when it was unwell or the deadline passed,
         Misconfigured (key refused, not JSON), NotFound, Reject (the request is wrong).
         """
+        answer = await self._answer(method, path, body)
+        try:
+            content = answer.json()
+        except ValueError:
+            content = None
+        if answer.status_code >= 300 or not isinstance(content, dict):
+            raise Misconfigured(
+                f"{self.url}: answered {answer.status_code} without a JSON object; is it an OpenAI-compatible server?"
+            )
+        return content
+
+    async def tell(self, path: str, body: dict[str, Any]) -> None:
+        """The same for a request whose answer does not matter once it is a good one."""
+        await self._answer("POST", path, body)
+
+    async def _answer(self, method: str, path: str, body: dict[str, Any] | None) -> httpx.Response:
         try:
             async with asyncio.timeout(self._deadline):
-                return await self._ask(method, path, body)
+                return await self._attempt(method, path, body)
         except TimeoutError:
             raise Retry(f"{self.url}: no answer within {self._deadline:g} s.") from None
 
-    async def _ask(self, method: str, path: str, body: dict[str, Any] | None) -> dict[str, Any]:
+    async def _attempt(self, method: str, path: str, body: dict[str, Any] | None) -> httpx.Response:
         for attempt in range(1, self._attempts + 1):
             try:
                 answer = await self._client.request(method, self.url + path, json=body)
@@ -54,7 +70,8 @@ class Server:
                 raise Misconfigured(f"{self.url}: {error}.") from None
             else:
                 if answer.status_code not in PASSING:
-                    return self._read(answer)
+                    self._check(answer)
+                    return answer
                 kind = Overloaded if answer.status_code == 429 else Retry
                 last = kind(f"{self.url}: {answer.status_code} {_reason(answer)}")
                 wait = _retry_after(answer)
@@ -62,7 +79,7 @@ class Server:
                 await asyncio.sleep(pause(attempt) if wait is None else min(wait, LONGEST_PAUSE))
         raise last
 
-    def _read(self, answer: httpx.Response) -> dict[str, Any]:
+    def _check(self, answer: httpx.Response) -> None:
         status = answer.status_code
         if status in (401, 403):
             raise Misconfigured(f"{self.url}: {status}, the key is refused; set UCODER_MODEL_API_KEY.")
@@ -70,15 +87,6 @@ class Server:
             raise NotFound(f"{self.url}: {_reason(answer)}")
         if status >= 400:
             raise Reject(f"{self.url}: {status} {_reason(answer)}")
-        try:
-            content = answer.json()
-        except ValueError:
-            content = None
-        if status >= 300 or not isinstance(content, dict):
-            raise Misconfigured(
-                f"{self.url}: answered {status} without a JSON object; is it an OpenAI-compatible server?"
-            )
-        return content
 
 
 def pause(attempt: int) -> float:

@@ -54,6 +54,9 @@ class _Worker:
 class LocalModel:
     """Checkpoints in worker processes. `model` is a Hugging Face folder."""
 
+    folders = True
+    exclusive = False
+
     def __init__(self, workers: int) -> None:
         self._count = workers
         self._workers: list[_Worker] = []

@@ -1,4 +1,4 @@
-"""Any server that speaks OpenAI's completions: vLLM, SGLang, llama.cpp and their kin."""
+"""The client of any server that speaks OpenAI's completions: vLLM, SGLang, llama.cpp and their kin."""
 
 import time
 from collections.abc import Sequence
@@ -21,14 +21,16 @@ class OpenAIModel:
     def __init__(self, url: str, *, api_key: str = "", deadline_seconds: float = 600) -> None:
         self._server = Server(url, api_key=api_key, deadline_seconds=deadline_seconds)
         self._limit = Limit()
+        self._at_once = AT_ONCE
+        self.url = self._server.url
 
     async def complete(
         self, model: str, prompt: str, *, n: int, draw: Draw, stop: Sequence[str] = (), seed: int = 0
     ) -> list[Completion]:
         """See `protocol.Model`. With a stop string, servers count the whole last token."""
         found: list[Completion] = []
-        for first in range(0, n, AT_ONCE):
-            rows = min(AT_ONCE, n - first)
+        while (first := len(found)) < n:
+            rows = min(self._at_once, n - first)
             asked: dict[str, Any] = {
                 "model": model,
                 "prompt": prompt,
@@ -41,9 +43,10 @@ class OpenAIModel:
                 "logprobs": 1,
             }
             choices = await self._choices({name: value for name, value in asked.items() if value is not None})
-            if len(choices) < rows:
-                raise Retry(f"{self._server.url}: gave {len(choices)} completions of {rows}.")
-            found += [self._completion(choice) for choice in sorted(choices, key=lambda one: one.get("index", 0))]
+            if len(choices) < rows:  # servers that draw fewer at once say so in this way
+                self._at_once = len(choices)
+            choices.sort(key=lambda one: one.get("index", 0))
+            found += [self._completion(choice) for choice in choices[:rows]]
         return found
 
     async def score(self, model: str, text: str) -> Scored:
@@ -58,11 +61,18 @@ class OpenAIModel:
             )
         return Scored(mean_log_prob=sum(written) / len(written), tokens=len(written))
 
-    async def serve(self, model: str) -> None:
-        """Checks that the server answers for `model`; somebody else decides what it serves. Raises NotFound."""
-        names = await self.served()
-        if model not in names:
-            raise NotFound(f"{self._server.url} serves {', '.join(names) or 'nothing'}, not {model}.")
+    async def load_adapter(self, name: str, folder: str) -> None:
+        """Loads a LoRA adapter beside its base, to be asked for as `name` (vLLM's call, off unless it is allowed).
+
+        Raises Misconfigured when the server does not offer it, Reject when it will not take this one.
+        """
+        try:
+            await self._server.tell("/load_lora_adapter", {"lora_name": name, "lora_path": folder})
+        except NotFound as error:
+            raise Misconfigured(
+                f"{self.url}: loads no adapters while it runs ({error}). Start vLLM with --enable-lora and "
+                "VLLM_ALLOW_RUNTIME_LORA_UPDATING=True, or train merged weights."
+            ) from None
 
     async def served(self) -> list[str]:
         """What the server lists."""
@@ -99,8 +109,11 @@ class OpenAIModel:
         return Completion(choice["text"], len(log_probs), mean, finish)
 
     def _log_probs(self, choice: dict[str, Any]) -> list[float | None]:
+        told = choice.get("logprobs") or {}
         try:
-            return choice["logprobs"]["token_logprobs"]  # type: ignore[no-any-return]
+            if "content" in told:  # llama.cpp's way, as in OpenAI's chat answers
+                return [one["logprob"] for one in told["content"]]
+            return told["token_logprobs"]  # type: ignore[no-any-return]
         except (KeyError, TypeError):
             raise Misconfigured(
                 f"{self._server.url}: gives no log-probabilities with its completions; ucoder ranks programs by them."

@@ -43,6 +43,11 @@ class Scored:
 class Model(Protocol):
     """Whoever answers for a model. `model` names a checkpoint: a Hugging Face folder, or what a server calls it."""
 
+    folders: bool
+    """Whether checkpoints are named by folders of this machine; else a stored one is named `store:PREFIX`."""
+    exclusive: bool
+    """Whether one checkpoint answers at a time, so that another one takes its place."""
+
     async def complete(
         self, model: str, prompt: str, *, n: int, draw: Draw, stop: Sequence[str] = (), seed: int = 0
     ) -> list[Completion]:
@@ -57,7 +62,10 @@ class Model(Protocol):
         ...
 
     async def serve(self, model: str) -> None:
-        """Makes sure that this checkpoint answers. Raises NotFound or Misconfigured when it never can."""
+        """Makes sure that this checkpoint answers, with the weights that its trainer measured (`probe`).
+
+        Raises NotFound or Misconfigured when it never can, Retry when it may later.
+        """
         ...
 
     async def served(self) -> list[str]:

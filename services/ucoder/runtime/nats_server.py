@@ -2,7 +2,6 @@
 
 import asyncio
 import contextlib
-import os
 import re
 import shutil
 import sys
@@ -10,17 +9,7 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 from ucoder.runtime.errors import Misconfigured
-
-# The child asks the kernel for SIGTERM when its parent is gone, even by SIGKILL, and becomes the server. It does so in
-# a program of its own because code between fork and exec would run gRPC's fork handlers, which deadlock.
-# A process group of its own keeps Ctrl-C away: we stop the server when the work is handed back.
-TIED = """
-import ctypes, os, signal, sys
-ctypes.CDLL(None).prctl(1, signal.SIGTERM)
-if os.getppid() != int(sys.argv[1]):
-    raise SystemExit(1)
-os.execv(sys.argv[2], sys.argv[2:])
-"""
+from ucoder.runtime.tied import tied
 
 
 def binary() -> Path:
@@ -37,9 +26,9 @@ async def nats_server(state: Path) -> AsyncIterator[str]:
     """Runs a server with JetStream that keeps its state in a folder; gives its URL. It dies when this process does."""
     state.mkdir(parents=True, exist_ok=True)
     process = await asyncio.create_subprocess_exec(
-        sys.executable, "-I", "-S", "-c", TIED, str(os.getpid()),
-        str(binary()), "-a", "127.0.0.1", "-p", "-1", "-js", "-sd", str(state),
-        stderr=asyncio.subprocess.PIPE, stdin=asyncio.subprocess.DEVNULL, process_group=0,
+        *tied(str(binary()), "-a", "127.0.0.1", "-p", "-1", "-js", "-sd", str(state)),
+        stderr=asyncio.subprocess.PIPE, stdin=asyncio.subprocess.DEVNULL,
+        process_group=0,  # Ctrl-C is ours: the server is stopped when the work is handed back
     )  # fmt: skip
     assert process.stderr is not None
     try:

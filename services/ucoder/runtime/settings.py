@@ -41,7 +41,12 @@ class Settings(BaseSettings):
     cache_dir: Path = Path("~/.cache/ucoder")
     """Copies of checkpoints fetched from a remote store, and executed results by content."""
     model_url: str = "local"
-    """Who answers for the model: `local` (transformers, here) or an OpenAI-compatible URL ending in /v1."""
+    """Who answers for the model: `local` (transformers, here), `vllm` (started here by `model_command`, and again for
+    each checkpoint), or an OpenAI-compatible URL ending in /v1."""
+    model_command: str = "vllm serve {model} --served-model-name {model} --host 127.0.0.1 --port {port}"
+    """What starts the server of UCODER_MODEL_URL=vllm; add its flags here. Any server will do that lists {model}."""
+    model_seconds: float = Field(default=1800, gt=0)
+    """How long a server may take until it answers for new weights: to load, to compile, to roll out."""
     model_api_key: str = Field(default="", repr=False)
     """Key of that endpoint; never logged."""
     rollout_statefulset: str = ""

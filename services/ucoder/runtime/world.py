@@ -68,7 +68,7 @@ class World:
     def model(self) -> Model:
         """The model's server, opened at the first call and shared by the services of this process."""
         if self._model is None:
-            self._model = open_model(self.settings.model_url, api_key=self.settings.model_api_key)
+            self._model = open_model(self.settings, self.artifacts.store)
             self._stack.push_async_callback(self._model.close)
         return self._model
 

@@ -6,10 +6,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from ucoder.models.probe import RESULT
 from ucoder.runtime.errors import Conflict
-
-RESULT = "ucoder_training.json"
-"""In the checkpoint's folder: the summary, so that a finished training is recognised and not done again."""
 
 
 @dataclass(frozen=True, slots=True)

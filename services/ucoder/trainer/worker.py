@@ -25,11 +25,12 @@ from transformers.utils import logging
 from ucoder.models.checkpoint import Checkpoint, load
 from ucoder.models.decoding import Decoder
 from ucoder.models.lifeline import tie_to_parent
+from ucoder.models.probe import RESULT
 from ucoder.runtime.errors import Reject, Retry, UcoderError
 from ucoder.trainer import sft
 from ucoder.trainer.card import model_card
 from ucoder.trainer.files import place_file, place_folder
-from ucoder.trainer.job import RESULT, Job
+from ucoder.trainer.job import Job
 
 UNWRITABLE = (errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.EROFS)
 

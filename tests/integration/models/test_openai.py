@@ -9,9 +9,10 @@ from typing import Any
 
 import pytest
 
-from ucoder.models import Draw
+from ucoder.models import Draw, open_model
 from ucoder.models.openai import OpenAIModel
 from ucoder.runtime.errors import Misconfigured, NotFound, Overloaded, Reject, Retry
+from ucoder.runtime.settings import Settings
 
 WARM = Draw(temperature=0.8, top_p=0.95, max_tokens=16)
 Reply = tuple[int, dict[str, str], Any] | str
@@ -145,7 +146,6 @@ async def test_retry_after_is_honoured() -> None:
         ((200, {}, "<html>hello</html>"), Misconfigured, "JSON"),
         ((200, {}, {"object": "other"}), Misconfigured, "not an OpenAI"),
         ((200, {}, {"choices": [{"text": "x", "index": 0}] * 2}), Misconfigured, "log-probabilities"),
-        (good(1), Retry, "1 completions of 2"),
     ],
 )
 async def test_lasting_trouble_is_reported_at_once(reply: Reply, error: type[Exception], message: str) -> None:
@@ -185,12 +185,36 @@ async def test_nobody_there() -> None:
             await model.complete("m", "def f", n=1, draw=WARM)
 
 
-async def test_the_wrong_model_is_named() -> None:
+async def test_a_server_that_draws_fewer_at_once_is_asked_for_the_rest() -> None:
+    async with scripted(good(2), good(2), good(1), good(2)) as server, opened(server.url) as model:
+        assert len(await model.complete("m", "def f", n=5, draw=WARM, seed=9)) == 5
+        assert len(await model.complete("m", "def f", n=2, draw=WARM, seed=9)) == 2
+    bodies = [body for _, _, body in server.asked]
+    assert [body["n"] for body in bodies] == [5, 2, 1, 2]
+    assert [body["seed"] - bodies[0]["seed"] for body in bodies] == [0, 2, 4, 0]
+
+
+async def test_log_probabilities_in_the_way_of_chats_are_read() -> None:
+    choice = {"text": "x", "finish_reason": "stop", "logprobs": {"content": [{"logprob": -1.0}, {"logprob": -3.0}]}}
+    async with scripted((200, {}, {"choices": [choice]})) as server, opened(server.url) as model:
+        [one] = await model.complete("m", "def f", n=1, draw=WARM)
+    assert (one.tokens, one.mean_log_prob) == (2, -2.0)
+
+
+async def test_somebody_elses_server_serves_what_it_serves() -> None:
     listed: Reply = (200, {}, {"data": [{"id": "other"}]})
-    async with scripted(listed, listed) as server, opened(server.url) as model:
+    async with scripted(listed, listed) as server:
+        model = open_model(Settings(model_url=server.url))
         await model.serve("other")
-        with pytest.raises(NotFound, match="serves other, not m"):
+        with pytest.raises(NotFound, match="serves other, not m.*UCODER_ROLLOUT_STATEFULSET"):
             await model.serve("m")
+        await model.close()
+
+
+async def test_a_server_without_adapters_says_how_to_have_them() -> None:
+    async with scripted(failed(404, "Not Found")) as server, opened(server.url) as model:
+        with pytest.raises(Misconfigured, match="--enable-lora"):
+            await model.load_adapter("a", "/folder")
 
 
 async def test_scoring_leaves_the_first_token_and_the_drawn_one_out() -> None:

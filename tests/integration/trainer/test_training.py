@@ -12,8 +12,8 @@ from pathlib import Path
 
 import pytest
 
+from ucoder.models.probe import RESULT
 from ucoder.runtime.errors import Conflict, Misconfigured, NotFound, Reject, Retry
-from ucoder.trainer.job import RESULT
 from ucoder.trainer.process import Example, Progress, train
 from ucoder.v1 import artifacts_pb2, config_pb2
 

@@ -8,13 +8,15 @@ import pytest
 
 from ucoder.models import open_model
 from ucoder.models.local import LocalModel
-from ucoder.models.openai import AT_ONCE, SEEDS, OpenAIModel, server_seed
+from ucoder.models.openai import AT_ONCE, SEEDS, server_seed
+from ucoder.models.served import ServedModel
 from ucoder.runtime.errors import Misconfigured
+from ucoder.runtime.settings import Settings
 
 
 async def test_the_url_decides() -> None:
-    for url, kind in (("local", LocalModel), ("local:3", LocalModel), ("http://127.0.0.1:1/v1", OpenAIModel)):
-        model = open_model(url)
+    for url, kind in (("local", LocalModel), ("local:3", LocalModel), ("http://127.0.0.1:1/v1", ServedModel)):
+        model = open_model(Settings(model_url=url))
         assert isinstance(model, kind)
         await model.close()
 
@@ -22,7 +24,7 @@ async def test_the_url_decides() -> None:
 @pytest.mark.parametrize("url", ["", "locale", "local:0", "local:two", "ftp://host", "127.0.0.1:8000/v1"])
 def test_any_other_url_is_named(url: str) -> None:
     with pytest.raises(Misconfigured, match="UCODER_MODEL_URL"):
-        open_model(url)
+        open_model(Settings(model_url=url))
 
 
 def test_importing_the_models_imports_no_torch() -> None:
