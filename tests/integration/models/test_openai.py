@@ -206,7 +206,7 @@ async def test_somebody_elses_server_serves_what_it_serves() -> None:
     async with scripted(listed, listed) as server:
         model = open_model(Settings(model_url=server.url))
         await model.serve("other")
-        with pytest.raises(NotFound, match="serves other, not m.*UCODER_ROLLOUT_STATEFULSET"):
+        with pytest.raises(NotFound, match=r"serves other, not m.*UCODER_ROLLOUT_STATEFULSET"):
             await model.serve("m")
         await model.close()
 
