@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from ucoder.cli.bench import bench
-from ucoder.cli.calling import CellsFlag, ConsensusFlag, IsolationFlag, JsonFlag, TokenFlag, finish
+from ucoder.cli.calling import CellsFlag, ConsensusFlag, IsolationFlag, JsonFlag, PackagesFlag, TokenFlag, finish
 from ucoder.cli.dead import dead
 from ucoder.cli.runs import runs
 from ucoder.flow import SERVICES
@@ -49,6 +49,7 @@ def execute(
     isolation: IsolationFlag = None,
     cells: CellsFlag = None,
     compat: Annotated[bool, typer.Option(help="Tests are whole files that run beside the program.")] = False,
+    packages: PackagesFlag = None,
 ) -> None:
     """Run programs nobody vouches for on tests, in the sandbox.
 
@@ -56,7 +57,7 @@ def execute(
     """
     from ucoder.commands.execute import main
 
-    finish(main(source, out, isolation=isolation, cells=cells, compat=compat))
+    finish(main(source, out, isolation=isolation, cells=cells, compat=compat, packages=packages))
 
 
 @app.command()

@@ -10,6 +10,9 @@ import typer
 
 IsolationFlag = Annotated[str | None, typer.Option(help="runsc, bubblewrap, pod or none. Default: the best there is.")]
 CellsFlag = Annotated[int | None, typer.Option(min=1, help="Cells side by side. Default: one per core.")]
+PackagesFlag = Annotated[
+    Path | None, typer.Option(help="Packages that programs may import, made by: pip install --target FOLDER numpy ...")
+]
 ConsensusFlag = Annotated[str | None, typer.Option(help="host:port of a ConsensusService. Default: one of its own.")]
 TokenFlag = Annotated[Path | None, typer.Option(help="File with the token for --consensus.")]
 JsonFlag = Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")]

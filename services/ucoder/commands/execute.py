@@ -16,11 +16,15 @@ from ucoder.sandbox_runner.sandbox import Sandbox
 NOTE = "executed without isolation: these programs could do anything this user can"
 
 
-async def main(source: Path, out: Path, *, isolation: str | None, cells: int | None, compat: bool) -> None:
+async def main(
+    source: Path, out: Path, *, isolation: str | None, cells: int | None, compat: bool, packages: Path | None
+) -> None:
     """Writes one line a question: id, matrix (a row per candidate), outputs, seconds."""
     questions = read_questions(source)
-    settings = settings_of(isolation, cells)
-    async with Sandbox.open(isolation=settings.isolation, cells=settings.cells) as sandbox:
+    settings = settings_of(isolation, cells, packages)
+    async with Sandbox.open(
+        isolation=settings.isolation, cells=settings.cells, packages=settings.sandbox_packages
+    ) as sandbox:
         with writing(out) as write:
             async for question, rows, seconds in executed(sandbox, questions, compat=compat):
                 write(
@@ -53,9 +57,9 @@ async def executed(
         yield question, rows, time.perf_counter() - started
 
 
-def settings_of(isolation: str | None, cells: int | None) -> Settings:
+def settings_of(isolation: str | None, cells: int | None, packages: Path | None = None) -> Settings:
     """Settings from the environment, with the flags over them."""
-    flags: dict[str, object] = {"isolation": isolation, "cells": cells}
+    flags: dict[str, object] = {"isolation": isolation, "cells": cells, "sandbox_packages": packages}
     return load(None, **{name: value for name, value in flags.items() if value is not None})
 
 

@@ -63,6 +63,9 @@ class Settings(BaseSettings):
     """What holds the programs. `auto` is runsc, else bubblewrap, else refusal; `none` must be typed."""
     cells: int = Field(default_factory=lambda: os.cpu_count() or 1, ge=1, le=1024)
     """Isolation cells side by side; each keeps about one core busy."""
+    sandbox_packages: Path | None = None
+    """Third-party packages that programs may import, read-only: what `pip install --target FOLDER` of this very
+    interpreter made."""
     listen: str = "127.0.0.1:7070"
     """gRPC address: host:port (port 0 takes a free one)."""
     peers: str = ""

@@ -8,6 +8,8 @@ from ucoder.runtime.errors import UcoderError
 
 NODE = "/bin/node"
 """Where node is inside a cell, if this machine has it."""
+PACKAGES = "/packages"
+"""Where third-party packages are inside a cell, if it was given any."""
 
 
 class NoIsolation(UcoderError):
@@ -37,5 +39,7 @@ class Root:
     python: str
     node: Path | None
     """This machine's node, shown inside as `NODE`."""
+    packages: Path | None
+    """A folder of third-party packages, shown inside as `PACKAGES`."""
     version: str
     """Changes whenever what runs inside changes; part of every cache key."""

@@ -26,9 +26,9 @@ class Kind:
         """The runsc binary, for the warden; empty for other kinds."""
         return runsc.binary() or "" if self.name == runsc.NAME else ""
 
-    def root(self, folder: Path | None) -> Root:
-        """The world inside: `folder` as it is, or one composed from this interpreter."""
-        return rootfs.given(folder) if folder else rootfs.compose()
+    def root(self, folder: Path | None, packages: Path | None) -> Root:
+        """The world inside: `folder` as it is, or one composed from this interpreter; with `packages` in it."""
+        return rootfs.given(folder, packages) if folder else rootfs.compose(packages=packages)
 
     def launch(self, root: Root, name: str, folder: Path, seed: int) -> Launch:
         """How to start one cell whose programs find this seed."""

@@ -16,9 +16,10 @@ from collections.abc import Callable
 from pathlib import Path
 
 import ucoder
-from ucoder.sandbox_runner.isolation import NODE, Root
+from ucoder.runtime.errors import Misconfigured
+from ucoder.sandbox_runner.isolation import NODE, PACKAGES, Root
 
-LAYOUT = 3
+LAYOUT = 4
 """Raised when what is composed changes."""
 GUEST = "/guest"
 """Where our own files lie inside."""
@@ -44,25 +45,45 @@ def guest_files() -> dict[str, bytes]:
     }
 
 
-def compose(folder: Path | None = None) -> Root:
-    """The root for this interpreter, made if it is not there yet. Safe to call from several processes at once."""
+def compose(folder: Path | None = None, packages: Path | None = None) -> Root:
+    """The root for this interpreter, made if it is not there yet. Safe to call from several processes at once.
+
+    `packages`: what `pip install --target FOLDER` of the same interpreter made; a root that has the libraries these
+    load is made for them. Raises Misconfigured when the folder is none of that kind.
+    """
     library = Path(sys.base_prefix) / "lib" / f"python{sys.version_info.major}.{sys.version_info.minor}"
     python = f"/python/bin/python{sys.version_info.major}.{sys.version_info.minor}"
     node = Path(found).resolve() if (found := shutil.which("node")) else None
     changed = [path.stat().st_mtime_ns for path in (library, node) if path]
-    identity = _digest(f"{sys.version} {library} {node} {changed} {LAYOUT}".encode())
+    installed = _installed(packages) if packages else ""
+    identity = _digest(f"{sys.version} {library} {node} {changed} {LAYOUT} {installed}".encode())
     home = folder or cache_folder()
-    path = _once(home / "roots" / identity, lambda draft: _fill(draft, library, python, node))
+    path = _once(home / "roots" / identity, lambda draft: _fill(draft, library, python, node, packages))
     guest, version = _guest(home)
-    return Root(path, guest, python, node, f"{identity}-{version}")
+    return Root(path, guest, python, node, packages, f"{identity}-{version}")
 
 
-def given(folder: Path) -> Root:
-    """An image's root as it is: with an empty folder /guest, and its Python at the path written in /guest.python."""
+def given(folder: Path, packages: Path | None = None) -> Root:
+    """An image's root as it is: with an empty folder /guest, and its Python at the path written in /guest.python.
+
+    Its third-party packages lie in its folder /packages, or `packages` is shown there.
+    """
     named = folder / "guest.python"
     guest, version = _guest(cache_folder())
     python = named.read_text().strip() if named.is_file() else "/usr/bin/python3"
-    return Root(folder, guest, python, None, f"{_digest(str(folder.resolve()).encode())}-{version}")
+    identity = _digest(f"{folder.resolve()} {_installed(packages) if packages else ''}".encode())
+    return Root(folder, guest, python, None, packages, f"{identity}-{version}")
+
+
+def _installed(packages: Path) -> str:
+    """What is in a folder of packages, by name and version."""
+    found = sorted(path.name for path in packages.glob("*.dist-info"))
+    if not found:
+        raise Misconfigured(
+            f"{packages} holds no packages; make it with: {Path(sys.base_prefix) / 'bin' / 'python3'} -m pip install "
+            f"--target {packages} numpy ..."
+        )
+    return str(found)
 
 
 def _guest(home: Path) -> tuple[Path, str]:
@@ -100,14 +121,17 @@ def _once(path: Path, fill: Callable[[Path], None]) -> Path:
     return path
 
 
-def _fill(draft: Path, library: Path, python: str, node: Path | None) -> None:
+def _fill(draft: Path, library: Path, python: str, node: Path | None, packages: Path | None) -> None:
     inner = draft / "python" / "lib" / library.name
     shutil.copytree(library, inner, ignore=shutil.ignore_patterns(*_SKIPPED), symlinks=True)
     binary = draft / python.lstrip("/")
     binary.parent.mkdir(parents=True)
     shutil.copy2(Path(sys.base_prefix) / "bin" / Path(python).name, binary)
     modules = [str(path) for path in inner.glob("lib-dynload/*.so")]
+    modules += [str(path) for path in packages.rglob("*.so*")] if packages else []
     for needed in shared_libraries(str(binary), *modules, *([str(node)] if node else [])):
+        if packages and Path(needed).is_relative_to(packages):
+            continue
         target = draft / needed.lstrip("/")
         if needed.startswith(str(sys.base_prefix)):
             target = draft / "python" / "lib" / Path(needed).name
@@ -115,7 +139,7 @@ def _fill(draft: Path, library: Path, python: str, node: Path | None) -> None:
         shutil.copy2(needed, target)
     (draft / "bin").mkdir()
     (draft / NODE.lstrip("/")).touch()
-    for name in ("tmp", "proc", "sys", "dev", "etc", "guest"):
+    for name in ("tmp", "proc", "sys", "dev", "etc", "guest", PACKAGES.lstrip("/")):
         (draft / name).mkdir()
     (draft / "etc" / "passwd").write_text("root:x:0:0::/:/bin/false\n")
 
@@ -143,5 +167,7 @@ def environment(seed: int) -> dict[str, str]:
         "PYTHONHASHSEED": str(seed),
         "LD_LIBRARY_PATH": "/python/lib",
         "OMP_NUM_THREADS": "1",
+        "MPLBACKEND": "Agg",
+        "PACKAGES": PACKAGES,
         "TZ": "UTC",
     }

@@ -82,6 +82,7 @@ class Sandbox:
         isolation: str = "auto",
         cells: int | None = None,
         rootfs: Path | None = None,
+        packages: Path | None = None,
         queue: int = 200_000,
         share_forks: bool = True,
         cache: int = 20_000,
@@ -89,12 +90,14 @@ class Sandbox:
         """Starts `cells` cells (default: one per core) and ends them, their processes and files at the end.
 
         `isolation`: auto, runsc, bubblewrap, pod or none. `rootfs`: a folder to use as the cells' root instead of one
-        composed from this interpreter. `queue`: programs that may wait before `execute` raises `Overloaded`.
+        composed from this interpreter. `packages`: a folder of third-party packages that programs may import, made by
+        `pip install --target` with this interpreter. `queue`: programs that may wait before `execute` raises
+        `Overloaded`.
         `share_forks=False` gives every program a fork of its own. `cache`: rows remembered by content. Raises
         `NoIsolation`, or `Retry` when no cell starts.
         """
         kind = await asyncio.to_thread(kinds.choose, isolation)
-        root = await asyncio.to_thread(kind.root, rootfs)
+        root = await asyncio.to_thread(kind.root, rootfs, packages)
         folder = Path(tempfile.mkdtemp(prefix="ucoder-cells-"))
         guard = await warden.post(folder, kind.runsc)
         sandbox = cls(kind, root, folder, queue, share_forks, cache)

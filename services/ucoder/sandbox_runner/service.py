@@ -26,7 +26,10 @@ class Service(sandbox_pb2_grpc.SandboxServiceServicer):
     @contextlib.asynccontextmanager
     async def open(cls, world: World) -> AsyncIterator["Service"]:
         """Opens the cells; NoIsolation when this machine has nothing to hold the programs."""
-        async with Sandbox.open(isolation=world.settings.isolation, cells=world.settings.cells) as sandbox:
+        settings = world.settings
+        async with Sandbox.open(
+            isolation=settings.isolation, cells=settings.cells, packages=settings.sandbox_packages
+        ) as sandbox:
             yield cls(sandbox)
 
     async def Execute(  # noqa: N802

@@ -7,7 +7,7 @@ import pytest
 from ucoder.sandbox_runner.cells import pod
 from ucoder.sandbox_runner.isolation import NoIsolation, Root
 
-ROOT = Root(Path("/"), Path("/guest"), "python3", None, "0")
+ROOT = Root(Path("/"), Path("/guest"), "python3", None, None, "0")
 
 
 def test_without_cell_containers_it_is_missing_and_says_why() -> None:

@@ -13,7 +13,7 @@ import shutil
 import subprocess
 from pathlib import Path
 
-from ucoder.sandbox_runner.isolation import NODE, Launch, Root
+from ucoder.sandbox_runner.isolation import NODE, PACKAGES, Launch, Root
 from ucoder.sandbox_runner.rootfs import GUEST, environment, python_command
 
 NAME = "bubblewrap"
@@ -46,6 +46,7 @@ def launch(root: Root, name: str, folder: Path, platform: str, seed: int) -> Lau
             str(root.guest),
             GUEST,
             *(("--ro-bind", str(root.node), NODE) if root.node else ()),
+            *(("--ro-bind", str(root.packages), PACKAGES) if root.packages else ()),
             "--dev",
             "/dev",
             "--remount-ro",

@@ -8,6 +8,7 @@ yourself.
 
 import shutil
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 from ucoder.sandbox_runner.isolation import Launch, Root
@@ -24,14 +25,14 @@ def missing() -> str:
 
 
 def launch(root: Root, name: str, folder: Path, platform: str, seed: int) -> Launch:
-    """A cell called `name`: a process with an empty environment whose programs write under `folder`."""
+    """A plain process with an empty environment; its programs write under `folder`."""
     scratch = folder / name
     scratch.mkdir()
     folder.chmod(0o711)
     scratch.chmod(0o711)
-    home = {"SCRATCH": str(scratch), "HOME": str(scratch), "LD_LIBRARY_PATH": f"{sys.base_prefix}/lib"}
-    python = f"{sys.base_prefix}/bin/python{sys.version_info.major}.{sys.version_info.minor}"
-    here = Root(Path("/"), root.guest, python, root.node, root.version)
-    settings = [f"{key}={value}" for key, value in {**environment(seed), **home}.items()]
-    command = ("/usr/bin/env", "-i", *settings, *python_command(here, str(root.guest)))
+    home = {"SCRATCH": scratch, "HOME": scratch, "PACKAGES": root.packages or "", "NODE": root.node or ""}
+    settings = {**environment(seed), **home, "LD_LIBRARY_PATH": f"{sys.base_prefix}/lib"}
+    here = replace(root, python=f"{sys.base_prefix}/bin/python{sys.version_info.major}.{sys.version_info.minor}")
+    given = [f"{key}={value}" for key, value in settings.items()]
+    command = ("/usr/bin/env", "-i", *given, *python_command(here, str(root.guest)))
     return Launch(command, lambda: shutil.rmtree(scratch, ignore_errors=True), DRIFTS)

@@ -13,7 +13,7 @@ import shutil
 import subprocess
 from pathlib import Path
 
-from ucoder.sandbox_runner.isolation import NODE, Launch, Root
+from ucoder.sandbox_runner.isolation import NODE, PACKAGES, Launch, Root
 from ucoder.sandbox_runner.rootfs import GUEST, environment, python_command
 
 NAME = "runsc"
@@ -71,10 +71,11 @@ def specification(root: Root, seed: int) -> dict[str, object]:
         }
         for path in ("/proc", "/sys", "/dev/shm")
     ]
-    guest = {"destination": GUEST, "type": "bind", "source": str(root.guest), "options": ["ro", "bind"]}
-    node = [
-        {"destination": NODE, "type": "bind", "source": str(path), "options": ["ro", "bind"]}
-        for path in ([root.node] if root.node else [])
+    shown = {GUEST: root.guest, NODE: root.node, PACKAGES: root.packages}
+    ours = [
+        {"destination": place, "type": "bind", "source": str(path), "options": ["ro", "bind"]}
+        for place, path in shown.items()
+        if path
     ]
     scratch = {
         "destination": "/tmp",
@@ -86,7 +87,7 @@ def specification(root: Root, seed: int) -> dict[str, object]:
         "ociVersion": "1.0.2",
         "root": {"path": str(root.path), "readonly": True},
         "hostname": "cell",
-        "mounts": [guest, *node, *hidden, scratch],
+        "mounts": [*ours, *hidden, scratch],
         "process": {
             "user": {"uid": 0, "gid": 0},
             "cwd": "/",
