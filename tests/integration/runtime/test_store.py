@@ -1,15 +1,12 @@
 """The store, on a folder and on a real S3 server: created once, read whole, errors named."""
 
 import asyncio
-import json
 import shutil
-import socket
-import sys
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 
-import httpx
 import pytest
+from tests.s3 import KEYS, s3_server
 
 from ucoder.runtime.artifacts import Artifacts
 from ucoder.runtime.errors import Misconfigured, NotFound, Reject, Retry
@@ -18,60 +15,13 @@ from ucoder.runtime.store import Store
 from ucoder.v1 import artifacts_pb2 as pb
 
 
-def free_ports(count: int) -> list[int]:
-    """Ports free now whose neighbours 10000 above, which seaweedfs takes for gRPC, are free as well."""
-    sockets, ports = [], []
-    while len(ports) < count:
-        low, high = socket.socket(), socket.socket()
-        sockets += [low, high]
-        low.bind(("127.0.0.1", 0))
-        port = low.getsockname()[1]
-        if port + 10_000 < 65_536:
-            try:
-                high.bind(("127.0.0.1", port + 10_000))
-                ports.append(port)
-            except OSError:
-                continue
-    for one in sockets:
-        one.close()
-    return ports
-
-
 @pytest.fixture
 async def s3(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[str]:
     """A real S3 server with one bucket; gives its endpoint."""
-    master, volume, filer, port = free_ports(4)
-    for folder in ("log", "data"):
-        (tmp_path / folder).mkdir()
-    identity = {
-        "identities": [
-            {"name": "test", "credentials": [{"accessKey": "test", "secretKey": "test-secret"}], "actions": ["Admin"]}
-        ]
-    }
-    (tmp_path / "s3.json").write_text(json.dumps(identity))
-    process = await asyncio.create_subprocess_exec(
-        str(Path(sys.executable).parent / "weed"), f"-logdir={tmp_path / 'log'}", "mini", f"-dir={tmp_path / 'data'}",
-        "-ip=127.0.0.1", "-ip.bind=127.0.0.1", f"-master.port={master}", f"-volume.port={volume}",
-        f"-filer.port={filer}", f"-s3.port={port}", "-webdav=false", "-admin.ui=false", "-master.telemetry=false",
-        "-s3.port.iceberg=0", "-s3.port.lance=0", "-bucket=artefacts", f"-s3.config={tmp_path / 's3.json'}",
-        stdout=asyncio.subprocess.DEVNULL, stderr=asyncio.subprocess.DEVNULL, cwd=tmp_path,
-    )  # fmt: skip
-    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "test")
-    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "test-secret")
-    endpoint = f"http://127.0.0.1:{port}"
-    try:
-        async with asyncio.timeout(60), httpx.AsyncClient() as client:
-            while True:
-                try:
-                    if (await client.get(endpoint)).status_code < 500:
-                        break
-                except httpx.TransportError:
-                    pass
-                await asyncio.sleep(0.2)
+    for name, value in KEYS.items():
+        monkeypatch.setenv(name, value)
+    async with s3_server(tmp_path) as endpoint:
         yield endpoint
-    finally:
-        process.terminate()
-        await process.wait()
 
 
 @pytest.fixture(params=["file", "s3"])

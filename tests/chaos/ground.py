@@ -1,0 +1,160 @@
+"""Where things are broken: bus, store, links and services of one run, and the view of whoever looks at it."""
+
+import asyncio
+import contextlib
+import gzip
+import signal
+import subprocess
+from collections.abc import AsyncIterator
+from dataclasses import dataclass, field
+from importlib import resources
+from pathlib import Path
+from random import Random
+
+import grpc
+from tests.chaos.links import Link
+from tests.s3 import BUCKET, s3_server
+
+from ucoder.bench.fleet import Fleet, free_port
+from ucoder.runs.config import load
+from ucoder.runtime.artifacts import Artifacts
+from ucoder.runtime.bus import STREAM, Bus
+from ucoder.runtime.dead_letters import DeadLetters
+from ucoder.runtime.nats_server import binary
+from ucoder.runtime.run_states import RunStates
+from ucoder.runtime.settings import Settings
+from ucoder.runtime.store import Store
+from ucoder.v1 import config_pb2, runs_pb2, runs_pb2_grpc
+
+RUN = "r"
+DISK_MB = 64
+ACK_WAIT = 4.0
+
+
+@dataclass(slots=True)
+class Ground:
+    """`corrupted` collects the briefs that a fault made unreadable: they may end as dead letters, no others may."""
+
+    folder: Path
+    random: Random
+    fleet: Fleet
+    bus_link: Link
+    store_link: Link | None
+    nats: "Nats"
+    bus: Bus
+    states: RunStates
+    artifacts: Artifacts
+    dead: DeadLetters
+    disk: Path
+    corrupted: set[str] = field(default_factory=set)
+
+    @classmethod
+    @contextlib.asynccontextmanager
+    async def open(cls, folder: Path, seed: int, kind: str, model_seconds: float) -> AsyncIterator["Ground"]:
+        """Everything up and ready. `kind` of store: `s3`, or `file` on a small disk of its own (a tmpfs)."""
+        async with contextlib.AsyncExitStack() as stack:
+            disk = folder / "disk"
+            disk.mkdir()
+            variables = {"CELLS": "1", "ACK_WAIT_SECONDS": str(ACK_WAIT), "DRAIN_SECONDS": "2"}
+            store_link = None
+            if kind == "s3":
+                endpoint = await stack.enter_async_context(s3_server(folder))
+                store_link = await stack.enter_async_context(Link.open(int(endpoint.rsplit(":", 1)[1])))
+                variables |= {"STORE_URL": f"s3://{BUCKET}", "STORE_ENDPOINT": f"http://127.0.0.1:{store_link.port}"}
+            else:
+                stack.enter_context(small_disk(disk))
+                variables |= {"STORE_URL": f"file://{disk / 'store'}"}
+            nats = Nats(folder / "nats", free_port())
+            await nats.start()
+            stack.push_async_callback(nats.stop)
+            bus_link = await stack.enter_async_context(Link.open(nats.port))
+            variables |= {"NATS_URL": f"nats://127.0.0.1:{bus_link.port}", "CACHE_DIR": str(folder / "cache")}
+            fleet = await stack.enter_async_context(Fleet.open(folder, variables, model_seconds=model_seconds))
+            plain = {key.lower(): value for key, value in variables.items() if key in ("STORE_URL", "STORE_ENDPOINT")}
+            settings = Settings(nats_url=f"nats://127.0.0.1:{nats.port}", cache_dir=folder / "looker", **plain)
+            bus = await Bus.connect(settings)
+            stack.push_async_callback(bus.close)
+            yield cls(
+                folder, Random(seed), fleet, bus_link, store_link, nats, bus, await RunStates.open(bus),
+                Artifacts(Store(settings)), DeadLetters(bus), disk,
+            )  # fmt: skip
+
+    async def begin(self, config: config_pb2.RunConfig) -> None:
+        """Creates the run through the front door."""
+        async with grpc.aio.insecure_channel(self.fleet.address("runs")) as channel:
+            await runs_pb2_grpc.RunServiceStub(channel).CreateRun(runs_pb2.CreateRunRequest(id=RUN, config=config))
+
+    async def made(self) -> int:
+        """Artefacts announced so far."""
+        return int((await self.bus.jetstream.stream_info(STREAM)).state.messages)
+
+    async def running(self) -> bool:
+        """Whether the run has not ended yet."""
+        return (await self.states.get(RUN)).state == "running"
+
+
+class Nats:
+    """The server, at one port, with its state in one folder: killed, it is started again as it was."""
+
+    def __init__(self, state: Path, port: int) -> None:
+        self.state, self.port = state, port
+        self.process: asyncio.subprocess.Process | None = None
+
+    async def start(self) -> None:
+        """Returns when it listens."""
+        self.process = await asyncio.create_subprocess_exec(
+            str(binary()), "-a", "127.0.0.1", "-p", str(self.port), "-js", "-sd", str(self.state),
+            stdout=asyncio.subprocess.DEVNULL, stderr=asyncio.subprocess.DEVNULL,
+        )  # fmt: skip
+        async with asyncio.timeout(30):
+            while True:
+                with contextlib.suppress(OSError):
+                    _, writer = await asyncio.open_connection("127.0.0.1", self.port)
+                    writer.close()
+                    return
+                await asyncio.sleep(0.05)
+
+    async def kill(self) -> None:
+        """SIGKILL."""
+        assert self.process is not None
+        self.process.kill()
+        await self.process.wait()
+
+    async def stop(self) -> None:
+        """Ends it, if it lives."""
+        if self.process is not None and self.process.returncode is None:
+            self.process.send_signal(signal.SIGTERM)
+            await self.process.wait()
+
+
+def small_config(briefs: int, seed: int, folder: Path) -> config_pb2.RunConfig:
+    """A run whose outcome depends on nothing but its seed: fixed samples, one iteration, few tasks to evaluate."""
+    lines = gzip.decompress((resources.files("ucoder.seed") / "benchmark.jsonl.gz").read_bytes()).decode().splitlines()
+    for name, start in (("benchmark", 0), ("dev", 1)):
+        (folder / f"{name}.jsonl").write_text("\n".join(lines[start::40]) + "\n")
+    changes = {
+        "seed": seed,
+        "loop": {"briefs": briefs, "iterations": 1, "control": False},
+        "candidates": {"n": 6, "adaptive": False},
+        "tests": {"samples": 2, "keep": 8},
+        "evaluation": {
+            "benchmark": str(folder / "benchmark.jsonl"),
+            "dev": str(folder / "dev.jsonl"),
+            "samples": 1,
+            "dev_samples": 1,
+            "cool_samples": 1,
+        },
+        "selection": {"min_confidence": 0.0},
+        "training": {"epochs": 1},
+    }
+    return load(None, "demo", changes)  # fmt: skip
+
+
+@contextlib.contextmanager
+def small_disk(place: Path):  # type: ignore[no-untyped-def]
+    """A file system of a few megabytes."""
+    subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={DISK_MB}m", "none", place], check=True)
+    try:
+        yield
+    finally:
+        subprocess.run(["umount", "-l", place], check=True)
