@@ -3,9 +3,11 @@ PYTHON ?= python3
 SEED ?= 1
 OUT ?= runs/demo-$(SEED)
 INPUTS ?= 10000000
+FAULTS ?= 50
+STORE ?= file
 BIN := .venv/bin
 
-.PHONY: help demo test test-unit fuzz test-images lint setup setup-dev sandbox browser protos seed-model clean
+.PHONY: help demo test test-unit fuzz chaos test-images lint setup setup-dev sandbox browser protos protos-released seed-model clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 16
@@ -22,11 +24,15 @@ test-unit: setup-dev ## run the tests that do no I/O, in seconds
 fuzz: setup-dev ## ten million nearly right inputs for everything that reads what others wrote: make fuzz [INPUTS=10000000]
 	$(BIN)/python -m tests.fuzz $(INPUTS)
 
+chaos: setup-dev sandbox ## fifty faults in one run, then its books: make chaos [FAULTS=50] [STORE=file|s3]
+	$(BIN)/python -m tests.chaos $(FAULTS) $(SEED) $(STORE)
+
 test-images: setup-dev sandbox ## build the images without a registry, start every service from its own
 	$(BIN)/python -m pytest tests/images
 
 lint: setup-dev ## style, types, protos
-	$(BIN)/ruff format --check . && $(BIN)/ruff check . && $(BIN)/mypy && cd protos && ../$(BIN)/buf lint && ../$(BIN)/buf format -d --exit-code
+	$(BIN)/ruff format --check . && $(BIN)/ruff check . && $(BIN)/mypy && cd protos && ../$(BIN)/buf lint && \
+	../$(BIN)/buf format -d --exit-code && ../$(BIN)/buf breaking --against released.binpb
 
 setup: .venv/.installed
 setup-dev: .venv/.installed-dev
@@ -47,6 +53,9 @@ browser: ## install the headless Chromium that the dashboard is tested in, throu
 
 protos: setup-dev ## generate services/ucoder/v1 from protos/
 	$(BIN)/python protos/build.py
+
+protos-released: setup-dev ## with a release: remember its protos, which later ones must stay compatible with (checked by lint)
+	cd protos && ../$(BIN)/buf build --exclude-source-info --as-file-descriptor-set -o released.binpb
 
 seed-model: setup ## make the shipped model again, from its corpus: under an hour on one core
 	$(BIN)/python -m ucoder.seed.train

@@ -30,6 +30,7 @@ async def main(out: Path | None, run: str | None, brief: str) -> None:
         raise Misconfigured("name the run: --out FOLDER of a run made here, or --run ID in UCODER_STORE_URL's store.")
     chosen = settings.load(store_url=f"file://{(out / 'store').resolve()}") if out else settings.load()
     artifacts, run = Artifacts(Store(chosen)), run or RUN
+    await artifacts.get(pb.Run, run, "000")  # refuses the runs of another version
     made = {}
     for kind in LIFE:
         try:

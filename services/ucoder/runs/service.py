@@ -9,6 +9,7 @@ from ucoder.runs.page import page
 from ucoder.runs.page.sight import Sight
 from ucoder.runs.requeueing import requeue
 from ucoder.runs.status import Endings, status_of
+from ucoder.runtime.artifacts import FORMAT
 from ucoder.runtime.errors import Conflict, NotFound
 from ucoder.runtime.tokens import CALLER
 from ucoder.runtime.world import World
@@ -17,8 +18,6 @@ from ucoder.v1 import runs_pb2, runs_pb2_grpc
 
 NAME = runs_pb2.DESCRIPTOR.services_by_name["RunService"].full_name
 REGISTER = runs_pb2_grpc.add_RunServiceServicer_to_server
-FORMAT = 1
-"""Version of everything a run stores; another one is refused with a clear word."""
 WATCH_SECONDS = 0.5
 
 
@@ -53,8 +52,6 @@ class Service(runs_pb2_grpc.RunServiceServicer):
             raise Conflict(f"run {run.id} exists and is another caller's; choose another id.")
         if stored.config != run.config:
             raise Conflict(f"run {run.id} exists with another configuration; choose another id or folder.")
-        if stored.format != FORMAT:
-            raise Conflict(f"run {run.id} has format {stored.format}; this version reads {FORMAT}.")
         await self.states.begin(run.id)
         await self._bus.publish(ref)
         return runs_pb2.CreateRunResponse(status=await self.status(run.id))

@@ -7,12 +7,14 @@ from typing import Any, TypeVar
 
 from google.protobuf.message import DecodeError, Message
 
-from ucoder.runtime.errors import NotFound, Reject
+from ucoder.runtime.errors import Conflict, NotFound, Reject
 from ucoder.runtime.store import Store
 from ucoder.v1 import artifacts_pb2 as pb
 
 M = TypeVar("M", bound=Message)
 
+FORMAT = 1
+"""Version of everything a run stores; a run of another is refused with a clear word."""
 MAX_BYTES = 1 << 30  # of one artefact once unpacked: a small file that unpacks to the whole memory is an attack
 TYPES: dict[str, type[Message]] = {
     "run": pb.Run, "checkpoint": pb.Checkpoint, "served_model": pb.ServedModel, "evaluation": pb.Evaluation,
@@ -138,6 +140,9 @@ def _decode(cls: type[M], data: bytes) -> M:
         raw = unpacker.decompress(data, MAX_BYTES)
         if not unpacker.eof:
             raise Reject(f"{cls.__name__}: truncated, or larger than {MAX_BYTES} bytes.")
-        return cls.FromString(raw)
+        message = cls.FromString(raw)
     except (zlib.error, DecodeError) as error:
         raise Reject(f"{cls.__name__}: cannot be read: {error}.") from None
+    if isinstance(message, pb.Run) and message.format != FORMAT:
+        raise Conflict(f"run {message.id} has format {message.format}; this version of ucoder reads {FORMAT}.")
+    return message

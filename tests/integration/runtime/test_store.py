@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 from tests.s3 import KEYS, s3_server
 
-from ucoder.runtime.artifacts import Artifacts
-from ucoder.runtime.errors import Misconfigured, NotFound, Reject, Retry
+from ucoder.runtime.artifacts import FORMAT, Artifacts
+from ucoder.runtime.errors import Conflict, Misconfigured, NotFound, Reject, Retry
 from ucoder.runtime.settings import Settings
 from ucoder.runtime.store import Store
 from ucoder.v1 import artifacts_pb2 as pb
@@ -94,6 +94,13 @@ def test_a_store_that_cannot_be_written_is_named(make_settings: Callable[..., Se
         Store(make_settings(store_url=f"file://{tmp_path / 'file' / 'store'}"))
     with pytest.raises(Misconfigured, match="UCODER_STORE_URL"):
         Store(make_settings(store_url="gopher://x"))
+
+
+async def test_a_run_of_another_version_is_refused(make_settings: Callable[..., Settings]) -> None:
+    artifacts = Artifacts(Store(make_settings()))
+    await artifacts.save("old", pb.Run(id="old", format=FORMAT + 1))
+    with pytest.raises(Conflict, match=f"run old has format {FORMAT + 1}; this version of ucoder reads {FORMAT}"):
+        await artifacts.get(pb.Run, "old", "000")
 
 
 async def test_a_store_that_is_gone_is_the_worlds_fault(make_settings: Callable[..., Settings], tmp_path: Path) -> None:
