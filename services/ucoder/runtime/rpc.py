@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import functools
 import time
+from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any
 
@@ -28,7 +29,7 @@ class Doorkeeper(grpc.aio.ServerInterceptor):
     def __init__(self, settings: Settings, telemetry: Telemetry) -> None:
         self._settings, self._telemetry = settings, telemetry
         self._tokens = Tokens(settings.tokens_file)
-        self._calls = 0
+        self._calls: Counter[str] = Counter()
 
     async def intercept_service(
         self,
@@ -65,6 +66,22 @@ class Doorkeeper(grpc.aio.ServerInterceptor):
             response_serializer=handler.response_serializer,  # what comes in is read by the guard, which can say no
         )
 
+    def admit(self, caller: str) -> str:
+        """Counts one more call of a caller; where there is no room for it, says so instead."""
+        settings = self._settings
+        if self._calls.total() >= settings.max_calls:
+            return f"{settings.max_calls} calls at once is the limit; retry."
+        if caller and self._calls[caller] >= settings.max_calls_each:
+            return f"{settings.max_calls_each} calls at once of one caller is the limit; retry."
+        self._calls[caller] += 1
+        return ""
+
+    def leave(self, caller: str) -> None:
+        """A call that was admitted is over."""
+        self._calls[caller] -= 1
+        if not self._calls[caller]:
+            del self._calls[caller]
+
 
 class _Guard:
     """One call from the door to its status."""
@@ -75,6 +92,7 @@ class _Guard:
         self._keeper, self._method, self._metadata = keeper, method, metadata
         self._read, self._context = read, context
         self._status = grpc.StatusCode.OK
+        self._admitted: str | None = None
         self._trace = contextlib.ExitStack()
 
     async def __aenter__(self) -> tuple[Message, float]:
@@ -82,7 +100,6 @@ class _Guard:
         keeper = self._keeper
         self._started = time.perf_counter()
         self._span = self._trace.enter_context(keeper._telemetry.tracing.call(self._method, self._metadata))
-        keeper._calls += 1
         try:
             caller = keeper._tokens.caller(self._metadata.get("authorization", "").removeprefix("Bearer "))
             CALLER.set(caller or "")
@@ -90,11 +107,9 @@ class _Guard:
                 await self._abort(
                     grpc.StatusCode.UNAUTHENTICATED, "send `authorization: Bearer TOKEN` with a known token."
                 )
-            if keeper._calls > keeper._settings.max_calls:
-                await self._abort(
-                    grpc.StatusCode.RESOURCE_EXHAUSTED,
-                    f"{keeper._settings.max_calls} calls at once is the limit; retry.",
-                )
+            if no_room := keeper.admit(caller or ""):
+                await self._abort(grpc.StatusCode.RESOURCE_EXHAUSTED, no_room)
+            self._admitted = caller
             try:
                 request = self._read()
                 validate(request)
@@ -129,7 +144,8 @@ class _Guard:
 
     def _count(self) -> None:
         keeper = self._keeper
-        keeper._calls -= 1
+        if self._admitted is not None:
+            keeper.leave(self._admitted)
         keeper._telemetry.calls.labels(self._method, self._status.name).inc()
         keeper._telemetry.call_seconds.labels(self._method).observe(time.perf_counter() - self._started)
         self._span.set_attribute("rpc.grpc.status", self._status.name)

@@ -87,6 +87,8 @@ class Settings(BaseSettings):
     """Deadline of a call whose caller set none."""
     max_calls: int = Field(default=256, ge=1)
     """Calls worked on at once; more are answered RESOURCE_EXHAUSTED."""
+    max_calls_each: int = Field(default=128, ge=1)
+    """Calls of one caller at once, where a tokens file tells them apart: a flood of one leaves room for others."""
     quota_programs_per_minute: int = Field(default=0, ge=0)
     """Distinct programs one caller of the consensus service may have executed in a minute; 0 is no limit."""
     web_listen: str = "127.0.0.1:7071"

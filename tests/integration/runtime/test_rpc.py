@@ -140,6 +140,28 @@ async def test_size_and_load_limits(nats_url: str, make_settings: Callable[..., 
         watching.cancel()
 
 
+async def test_one_caller_leaves_room_for_the_others(
+    nats_url: str, make_settings: Callable[..., Settings], tmp_path: Path
+) -> None:
+    tokens = tmp_path / "tokens"
+    tokens.write_text("alice:alice-0123456789\nbob:bob-0123456789ab\n")
+    alice, bob = ((("authorization", f"Bearer {token}"),) for token in ("alice-0123456789", "bob-0123456789ab"))
+    settings = make_settings(nats_url=nats_url, tokens_file=tokens, max_calls=4, max_calls_each=2)
+    async with door(settings, "runs") as channel:
+        runs = runs_pb2_grpc.RunServiceStub(channel)
+        await runs.CreateRun(runs_pb2.CreateRunRequest(id="r", config=load(preset="demo")), metadata=alice)
+        watching = [runs.WatchRun(runs_pb2.WatchRunRequest(id="r"), metadata=alice) for _ in range(2)]
+        for call in watching:
+            await call.read()
+        for _ in range(2):  # a refused call takes no place
+            code, words = await refusal(runs.ListRuns(runs_pb2.ListRunsRequest(), metadata=alice))
+            assert code == grpc.StatusCode.RESOURCE_EXHAUSTED
+            assert words == "2 calls at once of one caller is the limit; retry."
+        await runs.ListRuns(runs_pb2.ListRunsRequest(), metadata=bob)
+        for call in watching:
+            call.cancel()
+
+
 async def test_a_deadline_is_kept(nats_url: str, make_settings: Callable[..., Settings]) -> None:
     async with door(make_settings(nats_url=nats_url, rpc_seconds=0.3), "runs") as channel:
         runs = runs_pb2_grpc.RunServiceStub(channel)
