@@ -67,3 +67,15 @@ def bench_scale(
 
     numbers = tuple(replicas or (1, 2, 4, 8))
     finish(main(numbers, messages, seconds, isolation or "auto", seed=seed, as_json=as_json))
+
+
+@bench.command("load")
+def bench_load(
+    briefs: Annotated[int, typer.Option(min=20, help="Briefs through the whole bus, with a scripted model.")] = 10_000,
+    calls: Annotated[int, typer.Option(min=10, help="Select calls at once, nine of ten by one caller.")] = 1_000,
+    as_json: JsonFlag = False,
+) -> None:
+    """Every service a process of its own under load: briefs a second, time by arrow, memory, fairness of the doors."""
+    from ucoder.bench.load import main
+
+    finish(main(briefs, calls, as_json))

@@ -1,0 +1,229 @@
+"""`ucoder bench load`: a whole iteration of briefs through every service and the real bus, with a scripted model; and
+many Select calls at once from two callers, one of whom floods.
+"""
+
+import asyncio
+import gzip
+import json
+import os
+import tempfile
+import time
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from importlib import resources
+from pathlib import Path
+
+import grpc
+from rich.console import Console
+from rich.progress import Progress
+from rich.table import Table
+
+from ucoder.bench.fleet import Fleet
+from ucoder.flow import FLOW
+from ucoder.runs.config import load
+from ucoder.runtime.artifacts import SUFFIX
+from ucoder.runtime.bus import Bus
+from ucoder.runtime.nats_server import nats_server
+from ucoder.runtime.settings import Settings
+from ucoder.runtime.store import Store
+from ucoder.v1 import artifacts_pb2 as pb
+from ucoder.v1 import config_pb2, consensus_pb2, consensus_pb2_grpc, runs_pb2, runs_pb2_grpc
+
+RUN = "r"
+SERVICES = ("runs", "generator", "test_synth", "sandbox_runner", "consensus", "evaluator")
+WARM = 0.1
+"""After this share of the briefs a service's memory is what its later memory is compared with."""
+TOKENS = {"flood": "flood-0123456789", "steady": "steady-0123456789"}
+PROGRAMS = [f"def f(x):\n    return x + {n % 3}\n" for n in range(8)]
+
+
+@dataclass(frozen=True, slots=True)
+class Arrow:
+    """Seconds from the moment a brief's source was written to the moment its product was."""
+
+    arrow: str
+    briefs: int
+    p50: float
+    p99: float
+
+
+@dataclass(frozen=True, slots=True)
+class Service:
+    """Memory with descendants and open descriptors, warm and at the end."""
+
+    service: str
+    warm_mb: float
+    end_mb: float
+    warm_descriptors: int
+    end_descriptors: int
+
+    @property
+    def growth(self) -> float:
+        return self.end_mb / self.warm_mb - 1
+
+
+@dataclass(frozen=True, slots=True)
+class Callers:
+    """What one caller's calls came to, in seconds of those that were answered."""
+
+    caller: str
+    calls: int
+    statuses: dict[str, int]
+    p50: float
+    p99: float
+
+
+async def main(briefs: int, calls: int, as_json: bool) -> None:
+    """Prints briefs a second, time by arrow, memory by service, and the callers' times."""
+    with tempfile.TemporaryDirectory(prefix="ucoder-load-") as name:
+        folder = Path(name)
+        tokens = folder / "tokens"
+        tokens.write_text("".join(f"{caller}:{token}\n" for caller, token in TOKENS.items()))
+        async with nats_server(folder / "nats") as url:
+            place = {"NATS_URL": url, "STORE_URL": f"file://{folder}/store", "CACHE_DIR": f"{folder}/cache"}
+            async with Fleet.open(folder, place, SERVICES) as fleet:
+                seconds, services = await _briefs(fleet, folder, url, briefs)
+            arrows = await _arrows(Store(Settings(store_url=place["STORE_URL"])))
+            # a service that calls another shows no token, so only the door that callers come to asks for one
+            sandbox = Fleet.open(folder, place, ("sandbox_runner",))
+            async with sandbox as behind:
+                peers = {"PEERS": f"sandbox_runner={behind.address('sandbox_runner')}"}
+                door = {**place, **peers, "TOKENS_FILE": str(tokens), "MAX_CALLS": "128", "MAX_CALLS_EACH": "64"}
+                async with Fleet.open(folder, door, ("consensus",)) as front:
+                    callers = await _calls(front.address("consensus"), calls)
+    if as_json:
+        found = {
+            "briefs_per_second": briefs / seconds,
+            "arrows": [asdict(one) for one in arrows],
+            "services": [asdict(one) | {"growth": one.growth} for one in services],
+            "callers": [asdict(one) for one in callers],
+        }
+        print(json.dumps(found, indent=2))
+        return
+    _show(briefs, seconds, arrows, services, callers)
+
+
+async def _briefs(fleet: Fleet, folder: Path, url: str, briefs: int) -> tuple[float, list[Service]]:
+    """Seconds from the first brief to the last ending, and what each service grew by meanwhile."""
+    bus = await Bus.connect(Settings(nats_url=url))
+    async with grpc.aio.insecure_channel(fleet.address("runs")) as channel:
+        runs = runs_pb2_grpc.RunServiceStub(channel)
+        await runs.CreateRun(runs_pb2.CreateRunRequest(id=RUN, config=_config(folder, briefs)))
+        warm: dict[str, tuple[float, int]] = {}
+        started = None
+        with Progress(console=Console(stderr=True)) as progress:
+            bar = progress.add_task("briefs", total=briefs)
+            while (ended := await bus.count("consensus", RUN)) < briefs:
+                status = (await runs.GetRun(runs_pb2.GetRunRequest(id=RUN))).status if not ended else None
+                if status and status.state != runs_pb2.RUN_STATE_RUNNING:
+                    raise AssertionError(f"the run ended: {status.reason}")
+                started = started or (time.monotonic() if await bus.count("brief", RUN) else None)
+                if not warm and ended > WARM * briefs:
+                    warm = _taken(fleet)
+                progress.update(bar, completed=ended)
+                await asyncio.sleep(0.5)
+            progress.update(bar, completed=briefs)
+        seconds = time.monotonic() - (started or time.monotonic())
+        end = _taken(fleet)
+        await runs.CancelRun(runs_pb2.CancelRunRequest(id=RUN, reason="measured"))
+    await bus.close()
+    return seconds, [Service(name, warm[name][0], end[name][0], warm[name][1], end[name][1]) for name in SERVICES]
+
+
+def _config(folder: Path, briefs: int) -> config_pb2.RunConfig:
+    """Few candidates and tests: it is the way that is measured, not the work at its stations."""
+    lines = gzip.decompress((resources.files("ucoder.seed") / "benchmark.jsonl.gz").read_bytes()).decode().splitlines()
+    for name, start in (("benchmark", 0), ("dev", 1)):
+        (folder / f"{name}.jsonl").write_text("\n".join(lines[start::40]) + "\n")
+    changes = {
+        "loop": {"briefs": briefs, "iterations": 1, "control": False},
+        "candidates": {"n": 4, "adaptive": False},
+        "tests": {"samples": 1, "keep": 5, "require": 1},
+        "evaluation": {"benchmark": str(folder / "benchmark.jsonl"), "dev": str(folder / "dev.jsonl"), "samples": 1,
+                       "dev_samples": 1, "cool_samples": 1},
+    }  # fmt: skip
+    return load(None, "demo", changes)
+
+
+def _taken(fleet: Fleet) -> dict[str, tuple[float, int]]:
+    """Memory and descriptors of each service now."""
+    memory = fleet.memory_mb()
+    pids = {name: member.process.pid for name, member in fleet.members.items() if member.process}
+    return {name: (memory[name], len(os.listdir(f"/proc/{pids[name]}/fd"))) for name in SERVICES}
+
+
+async def _arrows(store: Store) -> list[Arrow]:
+    """Per arrow of a brief, from when its artefacts were written."""
+    written = {
+        kind: {
+            key.rsplit("/", 1)[-1].removesuffix(SUFFIX): when
+            for key, when in (await store.written(f"{RUN}/{kind}")).items()
+        }
+        for kind in ("brief", "problem", "tests", "candidates", "matrix", "consensus")
+    }
+    found = []
+    for arrow in FLOW:
+        if arrow.source in written and arrow.product in written:
+            source, product = written[arrow.source], written[arrow.product]
+            spans = sorted(product[name] - source[name] for name in source.keys() & product.keys())
+            found.append(Arrow(arrow.name, len(spans), _share(spans, 0.5), _share(spans, 0.99)))
+    return found
+
+
+async def _calls(address: str, count: int) -> list[Callers]:
+    """All calls at once: nine of ten by one caller. Nobody tries again, so that refusals show."""
+    async with grpc.aio.insecure_channel(address) as channel:
+        stub = consensus_pb2_grpc.ConsensusServiceStub(channel)
+
+        async def call(caller: str, number: int) -> tuple[str, str, float]:
+            programs = [f"# {caller} {number}\n{one}" for one in PROGRAMS]
+            asked = consensus_pb2.SelectRequest(
+                programs=programs, tests=[pb.TestCase(code=f"f({n})") for n in range(5)], entry_point="f"
+            )
+            started = time.monotonic()
+            try:
+                await stub.Select(asked, metadata=(("authorization", f"Bearer {TOKENS[caller]}"),), timeout=120)
+                status = "OK"
+            except grpc.aio.AioRpcError as error:
+                status = error.code().name
+            return caller, status, time.monotonic() - started
+
+        steady = max(1, count // 10)
+        answers = await asyncio.gather(
+            *(call("flood", number) for number in range(count - steady)),
+            *(call("steady", number) for number in range(steady)),
+        )
+    found = []
+    for caller in TOKENS:
+        mine = [(status, seconds) for who, status, seconds in answers if who == caller]
+        answered = sorted(seconds for status, seconds in mine if status == "OK")
+        statuses = dict(Counter(status for status, _ in mine))
+        found.append(Callers(caller, len(mine), statuses, _share(answered, 0.5), _share(answered, 0.99)))
+    return found
+
+
+def _share(ordered: Sequence[float], share: float) -> float:
+    """The quantile of ordered values; 0 of none."""
+    return ordered[min(len(ordered) - 1, int(share * len(ordered)))] if ordered else 0.0
+
+
+def _show(briefs: int, seconds: float, arrows: list[Arrow], services: list[Service], callers: list[Callers]) -> None:
+    console = Console()
+    console.print(f"{briefs} briefs in {seconds:.0f} s: {briefs / seconds:.1f} a second", highlight=False)
+    table = Table("arrow", "briefs", "p50 s", "p99 s")
+    for one in arrows:
+        table.add_row(one.arrow, str(one.briefs), f"{one.p50:.2f}", f"{one.p99:.2f}")
+    console.print(table)
+    table = Table("service", "MB warm", "MB at the end", "growth", "descriptors warm", "at the end")
+    for row in services:
+        table.add_row(
+            row.service, f"{row.warm_mb:.0f}", f"{row.end_mb:.0f}", f"{row.growth:+.1%}", str(row.warm_descriptors),
+            str(row.end_descriptors),
+        )  # fmt: skip
+    console.print(table)
+    table = Table("caller", "calls at once", "statuses", "p50 s", "p99 s")
+    for each in callers:
+        words = ", ".join(f"{name} {count}" for name, count in sorted(each.statuses.items()))
+        table.add_row(each.caller, str(each.calls), words, f"{each.p50:.2f}", f"{each.p99:.2f}")
+    console.print(table)
