@@ -11,6 +11,7 @@ from collections import Counter
 from ucoder.consensus.service import Service
 from ucoder.consensus.tables import Row, table
 from ucoder.core import diversity
+from ucoder.core.ratings import calibrated, correlation, ranks
 from ucoder.runtime.artifacts import name_of
 from ucoder.runtime.errors import NotFound
 from ucoder.v1 import artifacts_pb2 as pb
@@ -37,7 +38,11 @@ async def _seal(
     """Both variants hold the same problems: those selected. The control's rows hold a random candidate instead."""
     selected = [one for one in endings if one.ending == pb.ENDING_SELECTED]
     control = variant == pb.VARIANT_CONTROL
-    rows = [Row.of(one, one.random if control else one.selected) for one in selected]
+    places = _places(endings)
+    rows = [
+        Row.of(one, one.random if control else one.selected, *places.get(name_of(one), (0.5, _share(one))))
+        for one in selected
+    ]
     data = table(rows)
     key = f"{run.id}/data/{_name(iteration, variant)}.parquet"
     if not await service.artifacts.store.create(key, data):
@@ -45,6 +50,7 @@ async def _seal(
     counted = Counter(one.ending for one in endings)
     decided = [one for one in endings if one.clusters]
     spread = diversity.measure([row.program for row in rows])
+    books = await service.ledger.books(run.id, iteration)
     return pb.Dataset(
         run=run.id,
         iteration=iteration,
@@ -56,13 +62,46 @@ async def _seal(
         selected=counted[pb.ENDING_SELECTED],
         abstained=counted[pb.ENDING_ABSTAINED],
         dropped=Counter(f"{one.stage}.{one.reason}" for one in endings if one.ending == pb.ENDING_DROPPED),
-        cluster_shares=[max(cluster.share for cluster in one.clusters) for one in decided],
+        cluster_shares=[_share(one) for one in decided],
         cluster_entropy_bits=sum(map(_entropy, decided)) / max(1, len(decided)),
         problem_entropy_bits=diversity.measure([row.prompt for row in rows]).token_entropy_bits,
         node_types=spread.node_types,
+        complexity=spread.complexity,
+        complexity_sd=spread.complexity_sd,
+        lines=spread.lines,
+        lines_sd=spread.lines_sd,
+        cells=_cells(endings),
+        rating_correlation=correlation([one.problem.rating for one in decided], [1 - _share(one) for one in decided]),
+        ledger=books.sums,
+        granted=books.granted * run.config.candidates.round,
+        ended_by=await service.ledger.over(run, iteration) or "briefs",
         tests=sum((Counter(dict(one.tests)) for one in endings), Counter()),
         test_bits=sum(one.test_bits for one in decided) / max(1, len(decided)),
     )
+
+
+def _share(one: pb.Consensus) -> float:
+    """Share of the largest cluster."""
+    return max(cluster.share for cluster in one.clusters)
+
+
+def _places(endings: list[pb.Consensus]) -> dict[str, tuple[float, float]]:
+    """By brief that was rated and voted on: the rating's rank among them, and the agreement to expect at that rank."""
+    rated = [one for one in endings if one.problem.rating and one.clusters]
+    rank = ranks([one.problem.rating for one in rated])
+    expected = calibrated(rank.tolist(), [_share(one) for one in rated])
+    return dict(zip(map(name_of, rated), zip(rank.tolist(), expected.tolist(), strict=True), strict=True))
+
+
+def _cells(endings: list[pb.Consensus]) -> list[pb.Cell]:
+    """Coverage by domain and difficulty; a brief that died with its message tells neither."""
+    told = [one for one in endings if one.brief.domain]
+    asked = Counter((one.brief.domain, one.brief.difficulty) for one in told)
+    got = Counter((one.brief.domain, one.brief.difficulty) for one in told if one.ending == pb.ENDING_SELECTED)
+    return [
+        pb.Cell(domain=domain, difficulty=difficulty, briefs=count, selected=got[domain, difficulty])
+        for (domain, difficulty), count in sorted(asked.items())
+    ]
 
 
 def _name(iteration: int, variant: pb.Variant.ValueType) -> str:

@@ -25,6 +25,12 @@ class Row:
     domain: str
     difficulty: int
     rating: float
+    rating_rank: float
+    """Place of the rating among the iteration's, 0 (easiest) to 1."""
+    expected_agreement: float
+    """What ratings of that rank came to in this iteration: the rating, calibrated."""
+    agreement: float
+    """Share of the candidates in the winning cluster: the observed solve rate, as far as agreement tells it."""
     confidence: float
     margin: float
     strategy: str
@@ -33,7 +39,7 @@ class Row:
     candidates: int
 
     @classmethod
-    def of(cls, ending: pb.Consensus, chosen: pb.Candidate) -> "Row":
+    def of(cls, ending: pb.Consensus, chosen: pb.Candidate, rank: float, expected: float) -> "Row":
         """The row of a selected brief with the program chosen for it."""
         problem = ending.problem
         return cls(
@@ -45,6 +51,9 @@ class Row:
             domain=problem.brief.domain,
             difficulty=problem.brief.difficulty,
             rating=problem.rating,
+            rating_rank=rank,
+            expected_agreement=expected,
+            agreement=max((cluster.share for cluster in ending.clusters), default=0.0),
             confidence=ending.confidence,
             margin=ending.margin,
             strategy=ending.strategy,

@@ -21,28 +21,34 @@ _BRANCHES = (
 
 @dataclass(frozen=True)
 class Diversity:
-    """Means over programs, each of which counts once; `distinct` is the share of different syntax trees."""
+    """Means (and standard deviations) over programs, each once; `distinct`: share of different syntax trees."""
 
     programs: int
     distinct: float
     token_entropy_bits: float
     node_types: float
     complexity: float
+    complexity_sd: float
     lines: float
+    lines_sd: float
 
 
 def measure(programs: Sequence[str]) -> Diversity:
     """Diversity of `programs`. Those that do not parse count for entropy and lines only. None at all: zeros."""
     if not programs:
-        return Diversity(0, 0.0, 0.0, 0.0, 0.0, 0.0)
+        return Diversity(0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0)
+    lines = [sum(bool(line.strip()) for line in text.splitlines()) for text in programs]
     trees = [tree for tree in map(parse, programs) if tree is not None]
+    complexities = [cyclomatic_complexity(tree) for tree in trees]
     return Diversity(
         programs=len(programs),
         distinct=len(set(map(normal_form, programs))) / len(programs),
         token_entropy_bits=_mean(entropy_bits(tokens(text)) for text in programs),
         node_types=_mean(len({type(node) for node in ast.walk(tree)}) for tree in trees),
-        complexity=_mean(map(cyclomatic_complexity, trees)),
-        lines=_mean(sum(bool(line.strip()) for line in text.splitlines()) for text in programs),
+        complexity=_mean(complexities),
+        complexity_sd=_deviation(complexities),
+        lines=_mean(lines),
+        lines_sd=_deviation(lines),
     )
 
 
@@ -68,3 +74,8 @@ def cyclomatic_complexity(tree: ast.AST) -> int:
 def _mean(values: Iterable[float]) -> float:
     found = list(values)
     return sum(found) / len(found) if found else 0.0
+
+
+def _deviation(values: Sequence[float]) -> float:
+    mean = _mean(values)
+    return math.sqrt(_mean((value - mean) ** 2 for value in values))

@@ -1,6 +1,11 @@
 """brief -> problem: what a brief asks for, invented, rated, planned; new in this run and in no benchmark."""
 
-from ucoder.generator.problems import invent
+import json
+from dataclasses import asdict
+
+from ucoder.core.problems import Statement
+from ucoder.generator.freshness import Freshness
+from ucoder.generator.problems import Checks, invent
 from ucoder.generator.service import Service
 from ucoder.models.metered import Metered
 from ucoder.runtime.artifacts import name_of
@@ -9,19 +14,24 @@ from ucoder.v1 import artifacts_pb2 as pb
 
 
 async def run(service: Service, brief: pb.Brief, run: pb.Run) -> pb.Problem | Dropped:
-    """Claims each problem in the store, create-only: of two briefs that invent the same, exactly one gets it."""
+    """Claims each problem in the store, create-only: of two briefs that invent the same, exactly one gets it.
+
+    What was refused on the way lies in `<run>/refused/`, one file an attempt, for the report.
+    """
     if limit := await service.ledger.over(run, brief.iteration):
         return Dropped(f"over_{limit}")
-    owner = name_of(brief).encode()
+    config, store, name = run.config, service.artifacts.store, name_of(brief)
+    freshness = Freshness(store, run.id, config.problems.near_duplicate)
+
+    async def claim(statement: Statement) -> tuple[str, str]:
+        return await freshness.claim(statement, name)
+
+    known = service.known(config.evaluation.benchmark, config.evaluation.dev, *config.problems.decontaminate)
+    checks = Checks(claim, known, service.returns)
     model = Metered(service.model)
-
-    async def fresh(fingerprint: str) -> bool:
-        key = f"{run.id}/fingerprint/{fingerprint}"
-        store = service.artifacts.store
-        return await store.create(key, owner) or await store.get(key) == owner
-
-    config = run.config
-    known = service.known(config.evaluation.benchmark, config.evaluation.dev)
-    made = await invent(model, brief, config.problems, config.model.profile, fresh=fresh, known=known)
+    made = await invent(model, brief, config.problems, config.model.profile, checks)
+    for refusal in checks.refused:
+        key = f"{run.id}/refused/{name}-{refusal.attempt}.json"
+        await store.create(key, json.dumps({"brief": name} | asdict(refusal)).encode())
     await service.ledger.enter(brief, {"tokens-problem": model.tokens})
     return made

@@ -1,10 +1,14 @@
-"""Stages 1 to 3 of the paper: invent a problem, rate it, plan it."""
+"""Stages 1 to 3 of the paper: invent a problem, rate it, plan it; every attempt that is refused says why."""
 
 import random
 from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
 
 from ucoder.core.decontamination import Decontamination
-from ucoder.core.problems import Unusable, read_rating, read_skeleton, read_statement
+from ucoder.core.input_synthesis import Unclear, read_signature
+from ucoder.core.input_synthesis.drawing import draw_tests
+from ucoder.core.problems import Statement, Unusable, described, read_skeleton, read_statement
+from ucoder.core.ratings import read_rating
 from ucoder.models.metered import Completer
 from ucoder.models.prompts import Prompts
 from ucoder.models.sampling import draw
@@ -13,50 +17,93 @@ from ucoder.v1 import artifacts_pb2 as pb
 from ucoder.v1 import config_pb2
 
 
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """An attempt that came to nothing. `benchmark` and `task` are set where it repeats a known task."""
+
+    attempt: int
+    reason: str
+    detail: str
+    text: str
+    benchmark: str = ""
+    task: str = ""
+
+
+@dataclass(frozen=True)
+class Checks:
+    """What a problem must pass besides being readable.
+
+    claim(statement): ("", "") when it is new, else reason and detail. runs(program, call, entry_point): whether the
+    call returns in the sandbox.
+    """
+
+    claim: Callable[[Statement], Awaitable[tuple[str, str]]]
+    known: Decontamination
+    runs: Callable[[str, str, str], Awaitable[bool]]
+    refused: list[Refusal] = field(default_factory=list)
+    """Filled in by `invent`."""
+
+
 async def invent(
-    model: Completer,
-    brief: pb.Brief,
-    config: config_pb2.ProblemConfig,
-    profile: str,
-    *,
-    fresh: Callable[[str], Awaitable[bool]],
-    known: Decontamination,
+    model: Completer, brief: pb.Brief, config: config_pb2.ProblemConfig, profile: str, checks: Checks
 ) -> pb.Problem | Dropped:
     """A problem for the brief, or the reason of its last attempt.
 
-    `fresh(fingerprint)` claims a problem for this brief; False when another has it. Reasons: those of
-    `core.problems.Unusable`, duplicate, contaminated.
+    Reasons: those of `core.problems.Unusable`, contaminated, duplicate, near_duplicate, skeleton_fails.
     """
     prompts = Prompts.load(profile)
     seeds = random.Random(brief.seed)
     ask = prompts.render("problem", domain=brief.domain, difficulty=brief.difficulty)
-    reason = ""
     for attempt in range(1, config.attempts + 1):
         [wrote] = await model.complete(
             brief.model, ask, n=1, draw=draw(config.sampling), stop=prompts.stop("problem"), seed=seeds.getrandbits(48)
         )
-        try:
-            statement = read_statement(wrote.text)
-        except Unusable as error:
-            reason = error.reason
-            continue
-        if known.is_known(statement.prompt):
-            reason = "contaminated"
-            continue
-        if not await fresh(statement.fingerprint):
-            reason = "duplicate"
+        found = await _checked(wrote.text, attempt, checks)
+        if isinstance(found, Refusal):
+            checks.refused.append(found)
             continue
         problem = pb.Problem(
             brief=brief,
-            title=statement.title,
-            prompt=statement.prompt,
-            entry_point=statement.entry_point,
+            title=found.title,
+            prompt=found.prompt,
+            entry_point=found.entry_point,
             prompts=prompts.version,
             attempts=attempt,
+            description=described(found.prompt),
+            example=found.example.test if found.example else "",
+            hint=found.hint,
         )
         await _rate_and_plan(model, problem, config, prompts, seeds)
         return problem
-    return Dropped(reason, f"after {config.attempts} attempts")
+    last = checks.refused[-1]
+    return Dropped(last.reason, f"after {config.attempts} attempts; {last.detail}".rstrip("; "))
+
+
+async def _checked(text: str, attempt: int, checks: Checks) -> Statement | Refusal:
+    """The statement in a completion, or why it cannot be posed. What costs least is asked first."""
+    try:
+        statement = read_statement(text)
+    except Unusable as error:
+        return Refusal(attempt, error.reason, error.detail, text)
+    if match := checks.known.find(statement.prompt):
+        where = f"{match.benchmark} {match.task} by {match.rule}"
+        return Refusal(attempt, "contaminated", where, text, match.benchmark, match.task)
+    if (call := _call(statement)) and not await checks.runs(
+        f"{statement.prompt}    pass\n", call, statement.entry_point
+    ):
+        return Refusal(attempt, "skeleton_fails", call, text)
+    reason, detail = await checks.claim(statement)
+    return Refusal(attempt, reason, detail, text) if reason else statement
+
+
+def _call(statement: Statement) -> str:
+    """A call that fits the signature: the example's, or one drawn from the types; empty where nothing tells."""
+    if statement.example:
+        return statement.example.call
+    try:
+        return draw_tests(read_signature(statement.prompt, [], statement.entry_point), 1, 0)[0].code
+    except (Unclear, IndexError):
+        return ""
 
 
 async def _rate_and_plan(

@@ -4,15 +4,17 @@ import contextlib
 from collections.abc import AsyncIterator
 
 from ucoder.core.decontamination import Decontamination
-from ucoder.generator.known_tasks import known_prompts
-from ucoder.generator.problems import invent
+from ucoder.core.problems import Statement
+from ucoder.generator.freshness import Freshness, Memory
+from ucoder.generator.known_tasks import known_tasks
+from ucoder.generator.problems import Checks, invent
 from ucoder.generator.solutions import sample
 from ucoder.runtime.artifacts import Artifacts
-from ucoder.runtime.errors import NotFound
+from ucoder.runtime.errors import NotFound, Retry
 from ucoder.runtime.worker import Dropped
 from ucoder.runtime.world import World
 from ucoder.v1 import artifacts_pb2 as pb
-from ucoder.v1 import consensus_pb2_grpc, generator_pb2, generator_pb2_grpc, sandbox_pb2_grpc
+from ucoder.v1 import consensus_pb2_grpc, generator_pb2, generator_pb2_grpc, sandbox_pb2, sandbox_pb2_grpc
 
 NAME = generator_pb2.DESCRIPTOR.services_by_name["GeneratorService"].full_name
 REGISTER = generator_pb2_grpc.add_GeneratorServiceServicer_to_server
@@ -45,10 +47,20 @@ class Service(generator_pb2_grpc.GeneratorServiceServicer):
         """What says whether another round is needed."""
         return self._world.stub(consensus_pb2_grpc.ConsensusServiceStub, "consensus")
 
+    async def returns(self, program: str, call: str, entry_point: str) -> bool:
+        """Whether a call of a program returns, in the sandbox. Raises Retry when that could not be found out."""
+        request = sandbox_pb2.ExecuteRequest(
+            programs=[program], tests=[pb.TestCase(code=call)], entry_point=entry_point
+        )
+        [row] = [answer.row async for answer in self.sandbox.Execute(request)]
+        if pb.OUTCOME_INFRA_ERROR in row.outcomes:
+            raise Retry("the sandbox could not run a skeleton.")
+        return list(row.outcomes) == [pb.OUTCOME_RETURNED]
+
     def known(self, *benchmarks: str) -> Decontamination:
         """The index of the benchmarks' own tasks, read once."""
         if benchmarks not in self._known:
-            self._known[benchmarks] = Decontamination(known_prompts(benchmarks))
+            self._known[benchmarks] = Decontamination(known_tasks(benchmarks))
         return self._known[benchmarks]
 
     async def answering(self, model: str) -> str:
@@ -62,14 +74,9 @@ class Service(generator_pb2_grpc.GeneratorServiceServicer):
         self, request: generator_pb2.GenerateProblemsRequest, context: object
     ) -> AsyncIterator[generator_pb2.GenerateProblemsResponse]:
         """One answer per brief asked for; duplicates within the call are left out."""
-        seen: set[str] = set()
         name = await self.answering(request.model)
-
-        async def fresh(fingerprint: str) -> bool:
-            new = fingerprint not in seen
-            seen.add(fingerprint)
-            return new
-
+        freshness = Freshness(Memory(), "call", request.config.near_duplicate or 1.0)
+        known = self.known("seed", *request.config.decontaminate)
         domains = list(request.config.domains)
         for number in range(request.count):
             spread = request.config.max_difficulty - request.config.min_difficulty + 1
@@ -80,9 +87,12 @@ class Service(generator_pb2_grpc.GeneratorServiceServicer):
                 domain=domains[number % len(domains)],
                 difficulty=request.config.min_difficulty + number // len(domains) % spread,
             )
-            made = await invent(
-                self.model, brief, request.config, request.profile, fresh=fresh, known=self.known("seed")
-            )
+
+            async def claim(statement: Statement, owner: str = str(number)) -> tuple[str, str]:
+                return await freshness.claim(statement, owner)
+
+            checks = Checks(claim, known, self.returns)
+            made = await invent(self.model, brief, request.config, request.profile, checks)
             if isinstance(made, Dropped):
                 yield generator_pb2.GenerateProblemsResponse(dropped=made.reason)
             else:

@@ -1,8 +1,12 @@
-"""iteration -> briefs: N independent ones, spread evenly over domains and difficulties; or the end of the run."""
+"""iteration -> briefs: N independent ones, spread over domains and difficulties by what is missing; or the end."""
 
+import contextlib
 import random
+from collections import Counter
 
+from ucoder.core.coverage import spread
 from ucoder.runs.service import Service
+from ucoder.runtime.errors import NotFound
 from ucoder.v1 import artifacts_pb2 as pb
 
 
@@ -14,6 +18,7 @@ async def run(service: Service, iteration: pb.Iteration, run: pb.Run) -> list[pb
     config = run.config.problems
     levels = range(config.min_difficulty, config.max_difficulty + 1)
     cells = [(domain, level) for level in levels for domain in config.domains]
+    had = await _had(service, run.id, iteration.index) if config.steer else {}
     seeds = random.Random(f"{run.config.seed}/{iteration.index}")
     return [
         pb.Brief(
@@ -21,9 +26,22 @@ async def run(service: Service, iteration: pb.Iteration, run: pb.Run) -> list[pb
             iteration=iteration.index,
             number=number,
             seed=seeds.getrandbits(48),
-            domain=cells[number % len(cells)][0],
-            difficulty=cells[number % len(cells)][1],
+            domain=domain,
+            difficulty=difficulty,
             model=iteration.served.model,
         )
-        for number in range(run.config.loop.briefs)
+        for number, (domain, difficulty) in enumerate(spread(cells, run.config.loop.briefs, had))
     ]
+
+
+async def _had(service: Service, run: str, index: int) -> dict[tuple[str, int], tuple[int, int]]:
+    """Briefs and selected ones by cell, in all iterations before this one."""
+    briefs: Counter[tuple[str, int]] = Counter()
+    selected: Counter[tuple[str, int]] = Counter()
+    for before in range(1, index):
+        with contextlib.suppress(NotFound):
+            dataset = await service.artifacts.get(pb.Dataset, run, f"{before:03d}")
+            for cell in dataset.cells:
+                briefs[cell.domain, cell.difficulty] += cell.briefs
+                selected[cell.domain, cell.difficulty] += cell.selected
+    return {cell: (count, selected[cell]) for cell, count in briefs.items()}

@@ -44,7 +44,7 @@ async def fill(world: World, owner: str = "") -> None:
         disagreements=[pb.Disagreement(input="f(2)", outputs=["0", HOSTILE], tests=["assert f(2) == 0"])],
     )  # fmt: skip
     dropped = pb.Consensus(brief=briefs[1], ending=pb.ENDING_DROPPED, stage="generator", reason="duplicate")
-    data = table([Row.of(ending, ending.selected)])
+    data = table([Row.of(ending, ending.selected, 0.5, 0.5)])
     await world.artifacts.store.create("r/data/001.parquet", data)
     dataset = pb.Dataset(run="r", iteration=1, variant=pb.VARIANT_LOOP, key="r/data/001.parquet", sha256="0" * 64,
                          rows=1, briefs=2, selected=1)  # fmt: skip

@@ -2,7 +2,7 @@
 
 import pytest
 
-from ucoder.core.problems import Unusable, read_rating, read_skeleton, read_statement
+from ucoder.core.problems import Unusable, read_skeleton, read_statement
 
 GOOD = 'def total(xs: list[int]) -> int:\n    """Add the numbers.\n\n    >>> total([1, 2])\n    3\n    """\n'
 
@@ -53,10 +53,46 @@ def test_words_and_types_do() -> None:
     assert read_statement(GOOD.replace("list[int]", "list[str]")).fingerprint != read_statement(GOOD).fingerprint
 
 
-def test_ratings() -> None:
-    assert [read_rating(text) for text in ("3", "Difficulty: 4.5/5", "none", "9")] == [3.0, 4.5, None, None]
-
-
 def test_a_skeleton_is_comments_that_parse() -> None:
     assert read_skeleton(GOOD, "    # add\n    # return\n    pass\n") == "    # add\n    # return"
     assert read_skeleton(GOOD, "nothing of the kind") == ""
+
+
+def test_an_object_is_read_as_well_as_a_function() -> None:
+    text = """Here it is:
+```json
+{"title": "Sum", "signature": "total(xs: List[int]) -> int", "description": "Add the numbers.\\nNone give 0.",
+ "example": {"input": "[1, 2]", "output": "3"}, "hint": "Use sum."}
+```"""
+    statement = read_statement(text)
+    assert statement.prompt == (
+        "from typing import List\n\n\ndef total(xs: List[int]) -> int:\n"
+        '    """Add the numbers.\n    None give 0.\n\n    >>> total([1, 2])\n    3\n    """\n'
+    )
+    assert statement.example
+    assert (statement.title, statement.hint, statement.example.test) == ("Sum", "Use sum.", "assert total([1, 2]) == 3")
+
+
+def test_a_hint_in_the_docstring_is_taken_out_of_what_is_asked() -> None:
+    hinted = read_statement(GOOD.replace("numbers.\n", "numbers.\n\n    Hint: use sum.\n"))
+    assert hinted.hint == "use sum."
+    assert hinted.fingerprint == read_statement(GOOD).fingerprint
+
+
+@pytest.mark.parametrize(
+    ("text", "reason", "detail"),
+    [
+        (GOOD.replace("list[int]", "np.ndarray"), "unknown_type", "np"),
+        (GOOD.replace("total([1, 2])", "total()"), "example_misfit", "total()"),
+        (GOOD.replace("total([1, 2])", "total([1], 2)"), "example_misfit", "total([1], 2)"),
+    ],
+)
+def test_types_and_examples_are_checked_strictly(text: str, reason: str, detail: str) -> None:
+    with pytest.raises(Unusable) as caught:
+        read_statement(text)
+    assert (caught.value.reason, caught.value.detail) == (reason, detail)
+
+
+def test_names_that_the_text_brings_itself_are_known() -> None:
+    text = GOOD.replace("list[int]", "Sequence[Optional[int]]").replace("def ", "from typing import Sequence\n\n\ndef ")
+    assert read_statement(text).prompt.startswith("from typing import Optional\n\n\nfrom typing import Sequence\n")

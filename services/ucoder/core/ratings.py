@@ -1,0 +1,48 @@
+"""A model's own rating of its problems: saturated as a number, so it is ranked in its batch and held against facts."""
+
+import re
+from collections.abc import Sequence
+
+import numpy as np
+
+from ucoder.core.matrix import Floats
+
+
+def read_rating(text: str) -> float | None:
+    """The first number from 1 to 5 in what the model answered."""
+    found = re.search(r"[1-5](?:\.\d+)?", text)
+    return min(5.0, float(found.group())) if found else None
+
+
+def ranks(values: Sequence[float]) -> Floats:
+    """(n,) place of each value among all, 0 to 1; equal values share the middle of theirs. One value alone: 0.5."""
+    array = np.asarray(values, dtype=np.float64)
+    below = (array[:, None] > array[None, :]).sum(axis=1)
+    same = (array[:, None] == array[None, :]).sum(axis=1)
+    return np.asarray((below + (same - 1) / 2) / max(1, len(array) - 1)) if len(array) > 1 else np.full(len(array), 0.5)
+
+
+def correlation(one: Sequence[float], other: Sequence[float]) -> float:
+    """Spearman's rank correlation; 0 where either does not vary."""
+    a, b = ranks(one), ranks(other)
+    if len(a) < 2 or not a.std() or not b.std():
+        return 0.0
+    return float(np.corrcoef(a, b)[0, 1])
+
+
+def calibrated(rank: Sequence[float], solved: Sequence[float]) -> Floats:
+    """(n,) solve rate to expect at each rank, never rising with it: isotonic regression of what was observed.
+
+    rank: places from `ranks`, harder higher. solved: share of candidates in the winning cluster, 0 to 1. Source: pool
+    adjacent violators (Barlow et al. 1972).
+    """
+    order = np.argsort(rank, kind="stable")
+    pools: list[tuple[float, int]] = []
+    for value in np.asarray(solved, dtype=np.float64)[order]:
+        pools.append((float(value), 1))
+        while len(pools) > 1 and pools[-2][0] < pools[-1][0]:
+            (one, n), (other, m) = pools[-2:]
+            pools[-2:] = [((one * n + other * m) / (n + m), n + m)]
+    found = np.empty(len(order))
+    found[order] = np.repeat([value for value, _ in pools], [count for _, count in pools])
+    return found

@@ -1,0 +1,76 @@
+"""Claims on a real store: of many that invent alike at the same time exactly one gets the problem."""
+
+import asyncio
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from ucoder.core.decontamination import Decontamination
+from ucoder.core.problems import Statement, read_statement
+from ucoder.generator.freshness import Freshness, Memory
+from ucoder.generator.known_tasks import known_tasks
+from ucoder.runtime.errors import Misconfigured
+from ucoder.runtime.settings import Settings
+from ucoder.runtime.store import Store
+
+WORDS = (
+    "the longest stretch of neighbouring days on which the shop sold at least as many loaves as on the day before, "
+    "given the number of loaves of each day in order; an empty list has no stretch and a single day is a stretch of one"
+)
+
+
+def asked(words: str, name: str = "f") -> Statement:
+    return read_statement(f'def {name}(xs: list[int]) -> int:\n    """Return {words}."""\n')
+
+
+@pytest.mark.parametrize("kind", [Store, Memory])
+async def test_of_reworded_problems_claimed_at_once_exactly_one_is_new(
+    kind: type, make_settings: Callable[..., Settings]
+) -> None:
+    claims = Store(make_settings()) if kind is Store else Memory()
+    alike = [asked(WORDS.replace("shop", word), f"f{i}") for i, word in enumerate(("shop", "bakery", "stall", "store"))]
+    found = await asyncio.gather(
+        *(Freshness(claims, "r", 0.7).claim(one, f"001-{i:06d}") for i, one in enumerate(alike * 3))
+    )
+    assert [reason for reason, _ in found].count("") == 1
+    assert {reason for reason, _ in found} == {"", "duplicate", "near_duplicate"}
+    winner = next(i for i, (reason, _) in enumerate(found) if not reason)
+    again = Freshness(claims, "r", 0.7)
+    assert await again.claim(alike[winner % 4], f"001-{winner:06d}") == ("", ""), "a redelivery claims the same again"
+    assert await again.claim(asked("the product of the odd numbers"), "001-000099") == ("", "")
+    assert await Freshness(claims, "other", 0.7).claim(alike[0], "001-000000") == ("", ""), "another run is another run"
+
+
+async def test_at_one_only_equal_texts_are_the_same() -> None:
+    freshness = Freshness(Memory(), "r", 1.0)
+    assert await freshness.claim(asked(WORDS), "a") == ("", "")
+    assert await freshness.claim(asked(WORDS.replace("shop", "stall")), "b") == ("", "")
+    assert await freshness.claim(asked(WORDS, "g"), "c") == ("duplicate", "a")
+
+
+@pytest.mark.parametrize(
+    ("file", "tasks"),
+    [
+        ("HumanEval.jsonl.gz", 164),
+        ("benchmarks/MbppPlus.jsonl.gz", 378),
+        ("benchmarks/code_eval_mbpp.jsonl.gz", 20),
+        ("benchmarks/code_eval_bigcodebench.jsonl.gz", 20),
+        ("benchmarks/code_eval_live_code_bench_v1.jsonl.gz", 3),
+    ],
+)
+def test_public_benchmarks_are_read_and_their_tasks_recognised(
+    file: str, tasks: int, shared_data: Callable[[str], Path]
+) -> None:
+    path = str(shared_data(file))
+    known = list(known_tasks([path]))
+    index = Decontamination(known)
+    assert index.sizes() == {Path(path).name.split(".")[0]: tasks}
+    assert all(index.find(task.prompt) for task in known)
+
+
+def test_a_file_without_tasks_is_named_by_line(tmp_path: Path) -> None:
+    path = tmp_path / "b.jsonl"
+    path.write_text('{"prompt": "x"}\n{"other": 1}\n')
+    with pytest.raises(Misconfigured, match=r"b\.jsonl:2"):
+        list(known_tasks([str(path)]))
