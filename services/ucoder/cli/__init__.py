@@ -8,6 +8,7 @@ import typer
 from ucoder.cli.bench import bench
 from ucoder.cli.calling import CellsFlag, ConsensusFlag, IsolationFlag, JsonFlag, PackagesFlag, TokenFlag, finish
 from ucoder.cli.dead import dead
+from ucoder.cli.generate import generate
 from ucoder.cli.runs import runs
 from ucoder.flow import SERVICES
 
@@ -23,6 +24,7 @@ app = typer.Typer(
 app.add_typer(runs, name="runs")
 app.add_typer(dead, name="dead")
 app.add_typer(bench, name="bench")
+app.add_typer(generate, name="generate")
 
 
 @app.command()

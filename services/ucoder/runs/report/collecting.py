@@ -6,6 +6,7 @@ import yaml
 
 from ucoder.core.pass_at_k import paired_bootstrap
 from ucoder.runs import config as run_config
+from ucoder.runs.report.stages import refusals, stages
 from ucoder.runs.report.timing import timeline
 from ucoder.runtime.artifacts import Artifacts
 from ucoder.v1 import artifacts_pb2 as pb
@@ -22,7 +23,7 @@ async def collect(artifacts: Artifacts, run: str) -> dict[str, Any]:
         "run": run,
         "config": yaml.safe_load(run_config.dump(source.config)),
         "base": scores_of(base),
-        "iterations": [await _iteration(artifacts, run, name, base) for name in line],
+        "iterations": [await _iteration(artifacts, source, name, base) for name in line],
         "control": None,
         "decision": pb.Decision.Name(last.decision).removeprefix("DECISION_").lower(),
         "reason": last.reason,
@@ -30,15 +31,16 @@ async def collect(artifacts: Artifacts, run: str) -> dict[str, Any]:
         "best_checkpoint": last.served.checkpoint.path,
     }
     if "001-control" in names:
-        report["control"] = await _iteration(artifacts, run, "001-control", base)
+        report["control"] = await _iteration(artifacts, source, "001-control", base)
+    report["refused"] = await refusals(artifacts, run)
     report["timeline"] = await timeline(artifacts, run)
     report["seconds"] = max(span["end"] for span in report["timeline"])
     return report
 
 
-async def _iteration(artifacts: Artifacts, run: str, name: str, base: pb.Evaluation) -> dict[str, Any]:
-    evaluation = await artifacts.get(pb.Evaluation, run, name)
-    dataset = await artifacts.get(pb.Dataset, run, name)
+async def _iteration(artifacts: Artifacts, run: pb.Run, name: str, base: pb.Evaluation) -> dict[str, Any]:
+    evaluation = await artifacts.get(pb.Evaluation, run.id, name)
+    dataset = await artifacts.get(pb.Dataset, run.id, name)
     checkpoint = evaluation.served.checkpoint
     gain, _ = paired_bootstrap(_per_task(evaluation), _per_task(base))
     return {
@@ -56,6 +58,7 @@ async def _iteration(artifacts: Artifacts, run: str, name: str, base: pb.Evaluat
         "cluster_entropy_bits": dataset.cluster_entropy_bits,
         "problem_entropy_bits": dataset.problem_entropy_bits,
         "node_types": dataset.node_types,
+        **stages(dataset, run.config.candidates.n),
         "training": {
             "examples": checkpoint.training.examples,
             "steps": checkpoint.training.steps,

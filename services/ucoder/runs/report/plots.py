@@ -23,6 +23,7 @@ def plots(report: dict[str, Any]) -> dict[str, str]:
             "funnel": _draw(_funnel, report),
             "clusters": _draw(_clusters, report),
             "diversity": _draw(_diversity, report),
+            "coverage": _draw(_coverage, report),
             "losses": _draw(_losses, report),
         }
     return drawn | {"timeline": _draw(_timeline, report)}
@@ -108,6 +109,31 @@ def _diversity(axes: Axes, report: dict[str, Any]) -> None:
     axes.plot(index, problems, color=GREEN, marker="o", label="problems' entropy, bits")
     axes.set(xlabel="iteration (0 is the base)", xticks=list(x), ylim=(0, None))
     axes.legend(fontsize=8)
+
+
+def _coverage(axes: Axes, report: dict[str, Any]) -> None:
+    """Pairs selected by domain and difficulty, all iterations together, beside the briefs that asked for them."""
+    cells: dict[tuple[str, int], list[int]] = {}
+    for cell in (cell for one in report["iterations"] for cell in one["coverage"]):
+        counts = cells.setdefault((cell["domain"], cell["difficulty"]), [0, 0])
+        counts[0] += cell["selected"]
+        counts[1] += cell["briefs"]
+    domains, levels = list(dict.fromkeys(d for d, _ in cells)), sorted({level for _, level in cells})
+    share = [[_share(cells.get((domain, level))) for level in levels] for domain in domains]
+    axes.imshow(share, cmap="Greens", vmin=0, vmax=1, aspect="auto")
+    for (domain, level), (selected, briefs) in cells.items():
+        place = levels.index(level), domains.index(domain)
+        dark = _share([selected, briefs]) > 0.6
+        axes.text(
+            *place, f"{selected}/{briefs}", ha="center", va="center", fontsize=8, color="white" if dark else "black"
+        )
+    axes.set(xlabel="difficulty asked for", xticks=range(len(levels)), xticklabels=[str(level) for level in levels])
+    axes.set(yticks=range(len(domains)), yticklabels=[domain.replace("_", " ") for domain in domains])
+    axes.grid(visible=False)
+
+
+def _share(counts: list[int] | None) -> float:
+    return counts[0] / counts[1] if counts and counts[1] else 0.0
 
 
 def _losses(axes: Axes, report: dict[str, Any]) -> None:
