@@ -44,8 +44,7 @@ class Source:
         Prompts.load(profile)
         config = run_config.load(asked.config, preset="demo" if profile == "seed" else None)
         remote = asked.model.startswith(("http://", "https://"))
-        settings = load()
-        model = open_model(asked.model if remote else settings.model_url, api_key=settings.model_api_key)
+        model = open_model(load(None, model_url=asked.model) if remote else load())
         try:
             if remote:
                 served = [asked.name] if asked.name else await model.served()

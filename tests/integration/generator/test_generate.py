@@ -1,0 +1,127 @@
+"""`ucoder generate ...`: the shipped model, the real sandbox, and files that other commands read."""
+
+import asyncio
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from ucoder.commands import evaluate
+from ucoder.commands.generate import benchmark, problems, solutions, tests
+from ucoder.commands.generate.lines import output, read
+from ucoder.commands.generate.source import Asked
+from ucoder.commands.jsonl import read_questions
+from ucoder.runtime.errors import Misconfigured
+
+SEED = Asked("seed", None, None, None, 3)
+PROMPT = 'def add(a: int, b: int) -> int:\n    """The sum.\n\n    >>> add(1, 2)\n    3\n    """\n'
+RIGHT, WRONG = "    return a + b\n", "    return a - b\n"
+RESTATED = "from operator import add as plus\n\n\ndef add(a: int, b: int) -> int:\n    return plus(a, b)\n"
+
+
+def lines(path: Path) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in path.read_text().splitlines()]
+
+
+def written(path: Path, *some: dict[str, Any]) -> Path:
+    path.write_text("".join(json.dumps(one) + "\n" for one in some))
+    return path
+
+
+async def check(data: Path, references: Path, capsys: pytest.CaptureFixture[str]) -> float:
+    """pass@1 of the references, by `ucoder evaluate`."""
+    capsys.readouterr()
+    await evaluate.main(
+        benchmark="humaneval", data=data, samples=references, model=None, profile="seed", isolation=None, as_json=True
+    )  # fmt: skip
+    return float(json.loads(capsys.readouterr().out)["pass@1"])
+
+
+async def test_from_nothing_to_a_benchmark_that_its_references_pass(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    posed, tested, sampled, made = (tmp_path / f"{name}.jsonl" for name in "ptsb")
+    await problems.main(
+        posed, SEED, count=3, domains=["algorithms"], difficulties=(1, 1), avoid=[], isolation=None
+    )  # fmt: skip
+    assert [one["id"] for one in lines(posed)] == sorted({one["id"] for one in lines(posed)})
+    assert len(lines(posed)) == 3
+    await tests.main(posed, tested, SEED, keep=8, samples=2)
+    assert all(3 <= len(one["tests"]) <= 8 for one in lines(tested))
+    await solutions.main(tested, sampled, SEED, n=8)
+    assert [len(question.programs) for question in read_questions(sampled)] == [8, 8, 8]
+    await benchmark.main(
+        sampled, made, min_confidence=0.0, tests=10, least=3, references=tmp_path / "r.jsonl", seed=1, isolation=None
+    )  # fmt: skip
+    assert lines(made)
+    assert await check(made, tmp_path / "r.jsonl", capsys) == 1.0
+    assert {file.name for file in tmp_path.iterdir()} == {"p.jsonl", "t.jsonl", "s.jsonl", "b.jsonl", "r.jsonl"}
+
+
+async def test_references_are_what_most_agree_on_and_doubt_is_left_out(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def question(name: str, *programs: str) -> dict[str, Any]:
+        return {"id": name, "prompt": PROMPT, "entry_point": "add", "candidates": [{"code": code} for code in programs]}
+
+    source = written(
+        tmp_path / "s.jsonl",
+        question("agreed", *[PROMPT + RIGHT] * 6, PROMPT + WRONG),
+        question("restated", *[RESTATED] * 6),
+        question("doubtful", *(f"{PROMPT}    return a + {i} * b\n" for i in range(9))),
+        question("flaky", *["import random\n\n\n" + PROMPT + "    return random.random()\n"] * 6),
+        question("other", *["def add(x: int, y: int) -> int:\n    return x + y\n"] * 6),
+    )
+    out, references = tmp_path / "b.jsonl", tmp_path / "r.jsonl"
+    await benchmark.main(
+        source, out, min_confidence=0.5, tests=12, least=5, references=references, seed=1, isolation=None
+    )  # fmt: skip
+    found = {one["task_id"]: one for one in lines(out)}
+    assert list(found) == ["agreed", "restated"]
+    assert found["agreed"]["canonical_solution"] == RIGHT
+    assert "assert candidate(1, 2) == 3" in found["agreed"]["test"]
+    assert found["agreed"]["test"].count("assert") == 12
+    assert await check(out, references, capsys) == 1.0
+    wrong = written(tmp_path / "w.jsonl", *({"task_id": name, "completion": WRONG} for name in found))
+    assert await check(out, wrong, capsys) == 0.0
+    told = capsys.readouterr()
+    assert not told.out
+
+
+def test_unfinished_work_is_gone_on_with_and_other_work_is_not(tmp_path: Path) -> None:
+    out = tmp_path / "o.jsonl"
+    with output(out, seed=1) as file:
+        file.write({"id": "b", "x": 1})
+    assert not out.exists()
+    partial = tmp_path / "o.jsonl.partial"
+    partial.write_text(partial.read_text() + '{"id": "cut')
+    with pytest.raises(Misconfigured, match="other settings"), output(out, seed=2):
+        pass
+    with output(out, seed=1) as file:
+        assert file.done == {"b": {"id": "b", "x": 1}}
+        file.write({"id": "a", "x": 2})
+        file.finish()
+    assert lines(out) == [{"id": "a", "x": 2}, {"id": "b", "x": 1}]
+    assert [path.name for path in tmp_path.iterdir()] == ["o.jsonl"]
+
+
+@pytest.mark.parametrize(
+    ("line", "words"),
+    [
+        ({"id": "a", "prompt": PROMPT}, r"in.jsonl:1: no entry_point"),
+        ({"prompt": PROMPT, "entry_point": "f"}, r"in.jsonl:1: no id"),
+    ],
+)
+def test_what_is_missing_in_a_line_is_named(tmp_path: Path, line: dict[str, Any], words: str) -> None:
+    with pytest.raises(Misconfigured, match=words):
+        read(written(tmp_path / "in.jsonl", line))
+
+
+def test_a_benchmark_needs_candidates(tmp_path: Path) -> None:
+    source = written(tmp_path / "in.jsonl", {"id": "a", "prompt": PROMPT, "entry_point": "add"})
+    work = benchmark.main(
+        source, tmp_path / "b", min_confidence=0.5, tests=5, least=1, references=None, seed=1, isolation=None
+    )  # fmt: skip
+    with pytest.raises(Misconfigured, match="generate solutions"):
+        asyncio.run(work)
