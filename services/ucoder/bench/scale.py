@@ -3,150 +3,67 @@ autoscaler's formula replayed on it, runners killed at random, and what bus and 
 """
 
 import asyncio
-import contextlib
 import json
 import math
 import os
 import random
-import signal
-import sys
-import tempfile
+import statistics
 import time
-from collections.abc import AsyncIterator
 from dataclasses import asdict, dataclass
-from pathlib import Path
 from typing import Any
 
 from rich.console import Console
 from rich.table import Table
 
 from ucoder.bench.autoscaler import replay
+from ucoder.bench.ground import PLACES, PROGRAMS, TESTS, Ground
+from ucoder.core import values
 from ucoder.core.outcomes import Outcome
-from ucoder.runs import config
-from ucoder.runtime.artifacts import Artifacts
-from ucoder.runtime.bus import STREAM, Bus
+from ucoder.runtime.bus import STREAM
 from ucoder.runtime.dead_letters import DeadLetters
-from ucoder.runtime.nats_server import nats_server
-from ucoder.runtime.run_states import RunStates
-from ucoder.runtime.settings import Settings
-from ucoder.runtime.store import Store
 from ucoder.v1 import artifacts_pb2 as pb
 
-PROGRAMS, TESTS, PLACES = 32, 10, 2
-"""Of one message: programs and tests; and messages that one runner works on at once."""
-SOURCE = """
-def f(n):
-    total = {number}
-    for i in range({loops} + n):
-        total += i * i % 7
-    return total
-"""
 INFRA = pb.Outcome.Value(f"OUTCOME_{Outcome.INFRA_ERROR.upper()}")
 
 
 @dataclass(frozen=True, slots=True)
 class Speed:
-    """`efficiency` is speed over that of one replica, per replica that has a core of its own."""
+    """Of some replicas; the median of the rounds. `efficiency` is speed over that of one replica, per replica that has
+    a core of its own. `per_core_second` is what a runner's core gives when it is not taken by something else.
+    """
 
     replicas: int
     programs_per_second: float
     efficiency: float
+    per_core_second: float
+    bus_core_share: float
+    """Of one core, that the NATS server took meanwhile."""
 
 
-class Ground:
-    """One NATS server, one store, and runners that come and go."""
-
-    def __init__(self, settings: Settings, bus: Bus, isolation: str, loops: int) -> None:
-        self.settings, self.bus, self.isolation, self.loops = settings, bus, isolation, loops
-        self.artifacts = Artifacts(Store(settings))
-
-    @classmethod
-    @contextlib.asynccontextmanager
-    async def open(cls, isolation: str, loops: int) -> AsyncIterator["Ground"]:
-        """In a folder that is gone afterwards."""
-        with tempfile.TemporaryDirectory(prefix="ucoder-scale-") as name:
-            folder = Path(name)
-            async with nats_server(folder / "nats") as url:
-                settings = Settings(nats_url=url, store_url=f"file://{folder}/store", cache_dir=folder / "cache")
-                bus = await Bus.connect(settings)
-                try:
-                    yield cls(settings, bus, isolation, loops)
-                finally:
-                    await bus.close()
-
-    async def begin(self, run: str, messages: int) -> list[pb.Ref]:
-        """A run with candidates in the store that no other run shares a program with."""
-        await self.artifacts.save(run, pb.Run(id=run, config=config.load(), format=1))
-        states = await RunStates.open(self.bus)
-        await states.begin(run)
-        refs = []
-        for number in range(messages):
-            brief = pb.Brief(run=run, iteration=1, number=number)
-            problem = pb.Problem(brief=brief, entry_point="f")
-            tests = pb.Tests(problem=problem, tests=[pb.TestCase(code=f"f({i})", count=1) for i in range(TESTS)])
-            sources = [
-                f"# {run}\n" + SOURCE.format(number=number * PROGRAMS + i, loops=self.loops) for i in range(PROGRAMS)
-            ]
-            made = pb.Candidates(tests=tests, candidates=[pb.Candidate(program=one) for one in sources])
-            refs.append(await self.artifacts.save(run, made))
-        return refs
-
-    @contextlib.asynccontextmanager
-    async def runners(self, count: int) -> AsyncIterator[list[asyncio.subprocess.Process]]:
-        """Runner processes that are ready, in a list that the caller may change."""
-        running = list(await asyncio.gather(*(self.runner() for _ in range(count))))
-        try:
-            yield running
-        finally:
-            for process in running:
-                with contextlib.suppress(ProcessLookupError):
-                    process.terminate()
-            await asyncio.gather(*(process.wait() for process in running))
-
-    async def runner(self) -> asyncio.subprocess.Process:
-        """One sandbox-runner with one cell, started."""
-        variables = {
-            "NATS_URL": self.settings.nats_url, "STORE_URL": self.settings.store_url, "CELLS": "1",
-            "CACHE_DIR": str(self.settings.cache_dir), "ISOLATION": self.isolation, "LISTEN": "127.0.0.1:0",
-            "SANDBOX_CONCURRENCY": str(PLACES), "LOG_FORMAT": "json", "ACK_WAIT_SECONDS": "5", "DRAIN_SECONDS": "5",
-        }  # fmt: skip
-        environment = {key: value for key, value in os.environ.items() if not key.startswith("UCODER_")}
-        environment |= {f"UCODER_{key}": value for key, value in variables.items()} | {"OMP_NUM_THREADS": "1"}
-        process = await asyncio.create_subprocess_exec(
-            sys.executable, "-m", "ucoder", "serve", "sandbox-runner", env=environment,
-            stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT,
-        )  # fmt: skip
-        assert process.stdout is not None
-        said = []
-        while b"service.started" not in (line := await process.stdout.readline()):
-            said.append(line.decode())
-            if not line:
-                raise RuntimeError("a sandbox-runner did not start: " + "".join(said[-20:]))
-        process.drained = asyncio.create_task(process.stdout.read())  # type: ignore[attr-defined]
-        return process
-
-    async def ended(self, run: str, messages: int) -> float:
-        """Waits until every matrix is announced; the seconds it took."""
-        started = time.perf_counter()
-        while await self.bus.count("matrix", run) < messages:  # noqa: ASYNC110
-            await asyncio.sleep(0.05)  # the bus tells no one, it has to be asked
-        return time.perf_counter() - started
-
-
-async def speeds(ground: Ground, replicas: list[int], messages: int) -> list[Speed]:
-    """Programs a second by number of runners, all messages there from the start; one warm-up message each."""
-    found: list[Speed] = []
-    cores = len(os.sched_getaffinity(0))
-    for count in replicas:
-        async with ground.runners(count):
-            warm = await ground.begin(f"warm-{count}", 2 * count)
-            await asyncio.gather(*map(ground.bus.publish, warm))
-            await ground.ended(f"warm-{count}", len(warm))
-            refs = await ground.begin(f"speed-{count}", messages)
-            await asyncio.gather(*map(ground.bus.publish, refs))
-            speed = messages * PROGRAMS / await ground.ended(f"speed-{count}", messages)
-        single = found[0].programs_per_second * min(count, cores) / found[0].replicas if found else speed
-        found.append(Speed(count, speed, speed / single))
+async def speeds(ground: Ground, replicas: list[int], messages: int, rounds: int) -> list[Speed]:
+    """Programs a second by number of runners, all messages there from the start. Every round measures every number,
+    so that what else this machine does falls on all of them alike."""
+    measured: dict[int, list[tuple[float, float, float]]] = {count: [] for count in replicas}
+    for number in range(rounds):
+        for count in replicas:
+            async with ground.runners(count) as running:
+                warm = await ground.begin(f"warm-{number}-{count}", 2 * count)
+                await asyncio.gather(*map(ground.bus.publish, warm))
+                await ground.ended(f"warm-{number}-{count}", len(warm))
+                run = f"speed-{number}-{count}"
+                refs = await ground.begin(run, messages)
+                used, bus = sum(one.seconds for one in running), ground.bus_seconds
+                await asyncio.gather(*map(ground.bus.publish, refs))
+                wall = await ground.ended(run, messages)
+                used, bus = sum(one.seconds for one in running) - used, ground.bus_seconds - bus
+                programs = messages * PROGRAMS
+                measured[count].append((programs / wall, programs / used, bus / wall))
+    medians = {count: [statistics.median(one) for one in zip(*all_, strict=True)] for count, all_ in measured.items()}
+    first, *_ = medians[replicas[0]]
+    found = []
+    for count, (speed, per_core_second, bus) in medians.items():
+        fair = first * min(count, len(ground.cores)) / min(replicas[0], len(ground.cores))
+        found.append(Speed(count, speed, speed / fair, per_core_second, bus))
     return found
 
 
@@ -167,55 +84,72 @@ async def stepped(ground: Ground, per_second: float, seconds: int) -> tuple[list
     return arrivals, lags
 
 
-async def killed(ground: Ground, messages: int, every: float, seed: int) -> dict[str, int]:
-    """Two runners, one at a time shot at random and replaced: what was lost, repeated, or wrongly blamed."""
-    chance, kills = random.Random(seed), 0
+async def killed(ground: Ground, messages: int, kills: int, seed: int) -> dict[str, int]:
+    """Two runners; at random moments of the work one of them is shot and replaced: what was lost, repeated, or wrongly
+    blamed.
+
+    A matrix is named by its candidates and written once, so what counts is what is there: each row, with the outputs
+    that its program gives here.
+    """
+    chance = random.Random(seed)
     refs = await ground.begin("killed", messages)
     async with ground.runners(2) as running:
         await asyncio.gather(*map(ground.bus.publish, refs))
-        waiting = asyncio.create_task(ground.ended("killed", messages))
-        while not waiting.done():
-            await asyncio.wait([waiting], timeout=every * chance.uniform(0.5, 1.5))
-            if not waiting.done():
-                victim = chance.randrange(2)
-                running[victim].send_signal(signal.SIGKILL)
-                await running[victim].wait()
-                running[victim] = await ground.runner()
-                kills += 1
-    rows = [
-        row for ref in refs for row in (await ground.artifacts.get(pb.Matrix, "killed", ref.name)).rows
-    ]  # a matrix that is missing or torn raises
-    subjects = await ground.bus.count("matrix", "killed")
+        for done in sorted(chance.sample(range(messages - 2 * PLACES), kills)):
+            await ground.ended("killed", done)
+            await asyncio.sleep(chance.uniform(0, 0.5))
+            victim = chance.randrange(2)
+            await running[victim].end(kill=True)
+            running[victim] = await ground.runner(victim)
+        await ground.ended("killed", messages)
+    rows, wrong, infra = 0, 0, 0
+    for number, ref in enumerate(refs):
+        matrix = await ground.artifacts.get(pb.Matrix, "killed", ref.name)  # one that is missing or torn raises
+        rows += len({row.program for row in matrix.rows})
+        infra += sum(INFRA in row.outcomes for row in matrix.rows)
+        expected = [_outputs(source) for source in ground.sources("killed", number)]
+        wrong += sum(list(row.outputs) != expected[row.program] for row in matrix.rows)
     return {
         "kills": kills,
         "messages": messages,
-        "lost": messages * PROGRAMS - len(rows),
-        "announced_twice": subjects - messages,
-        "infra_errors": sum(INFRA in row.outcomes for row in rows),
+        "rows_lost": messages * PROGRAMS - rows,
+        "rows_wrong": wrong,
+        "announced_twice": await ground.bus.count("matrix", "killed") - messages,
+        "infra_errors": infra,
         "dead_letters": len(await DeadLetters(ground.bus).all()),
     }
 
 
+def _outputs(source: str) -> list[str]:
+    """What one of our own programs gives."""
+    space: dict[str, Any] = {}
+    exec(source, space)
+    return [values.canonical(space["f"](number)) for number in range(TESTS)]
+
+
 async def limits(ground: Ground, count: int) -> dict[str, float]:
-    """What one client gets of bus and store in a second: announcing, taking and acknowledging, writing a matrix."""
+    """What one client gets of bus and store in a second, and what a core of the bus could: announcing, taking and
+    acknowledging, writing a matrix."""
     refs = [pb.Ref(kind="brief", run="limits", name=f"001-{number:06d}", sha256="0" * 64) for number in range(count)]
-    started = time.perf_counter()
+    started, bus = time.perf_counter(), ground.bus_seconds
     for at in range(0, count, 256):
         await asyncio.gather(*map(ground.bus.publish, refs[at : at + 256]))
-    announced = time.perf_counter()
+    announced, bus_announced = time.perf_counter(), ground.bus_seconds
     taken = await ground.bus.jetstream.pull_subscribe_bind("brief_to_problem", STREAM)
     left = count
     while left:
         batch = await taken.fetch(min(256, left))
         await asyncio.gather(*(message.ack() for message in batch))
         left -= len(batch)
-    acknowledged = time.perf_counter()
+    acknowledged, bus_acknowledged = time.perf_counter(), ground.bus_seconds
     data, puts = os.urandom(100_000), max(16, count // 20)
     await asyncio.gather(*(ground.artifacts.store.create(f"limits/{number}", data) for number in range(puts)))
     written = time.perf_counter()
     return {
         "announced": count / (announced - started),
+        "announced_per_bus_core": count / max(0.01, bus_announced - bus),
         "taken_and_acknowledged": count / (acknowledged - announced),
+        "taken_and_acknowledged_per_bus_core": count / max(0.01, bus_acknowledged - bus_announced),
         "written_100_kb": puts / (written - acknowledged),
     }
 
@@ -227,7 +161,13 @@ def beyond(speed: float, able: dict[str, float], wanted: float = 100_000, candid
         "programs_per_second": wanted,
         "cells": math.ceil(wanted / speed),
         "messages_per_second": 5 * briefs,
-        "bus_announcing_clients": 5 * briefs / able["announced"],
+        "bus_cores": 5
+        * briefs
+        * (1 / able["announced_per_bus_core"] + 1 / able["taken_and_acknowledged_per_bus_core"]),
+        "most_programs_of_one_bus_core": candidates
+        / 5
+        / (1 / able["announced_per_bus_core"] + 1 / able["taken_and_acknowledged_per_bus_core"]),
+        "announcing_clients": 5 * briefs / able["announced"],
         "consumer_share_of_one_client": briefs / able["taken_and_acknowledged"],
         "store_writers": 5 * briefs / able["written_100_kb"],
     }
@@ -235,16 +175,21 @@ def beyond(speed: float, able: dict[str, float], wanted: float = 100_000, candid
 
 async def main(
     replicas: tuple[int, ...] = (1, 2, 4, 8), messages: int = 60, seconds: int = 30, isolation: str = "auto",
-    loops: int = 20_000, seed: int = 1, as_json: bool = False,
+    loops: int = 20_000, seed: int = 1, rounds: int = 3, as_json: bool = False,
 ) -> None:  # fmt: skip
     """Measures and prints. `loops`: how long each test computes; with none, bus and forks are what is measured."""
+    console = Console()
     async with Ground.open(isolation, loops) as ground:
-        found = await speeds(ground, list(replicas), messages)
-        able = await limits(ground, 4000)
-        pair = next((one for one in found if one.replicas == 2), found[-1]).programs_per_second / PROGRAMS
-        arrivals, lags = await stepped(ground, pair, seconds)
-        scaled = replay(arrivals, pair / 2, 2 * PLACES, start=10, most=8)
-        harm = await killed(ground, messages, every=4, seed=seed)
+        with console.status("speed by replicas") as status:
+            found = await speeds(ground, list(replicas), messages, rounds)
+            status.update("what bus and store bear")
+            able = await limits(ground, 4000)
+            pair = next((one for one in found if one.replicas == 2), found[-1]).programs_per_second / PROGRAMS
+            status.update("lag under a stepped load")
+            arrivals, lags = await stepped(ground, pair, seconds)
+            scaled = replay(arrivals, pair / 2, 2 * PLACES, start=10, most=8)
+            status.update("runners killed at random")
+            harm = await killed(ground, messages, kills=messages // 6, seed=seed)
     report: dict[str, Any] = {
         "cores": len(os.sched_getaffinity(0)), "speeds": [asdict(one) for one in found], "arrivals": arrivals,
         "lag": lags, "replay": asdict(scaled), "killed": harm, "limits": able,
@@ -253,10 +198,15 @@ async def main(
     if as_json:
         print(json.dumps(report, indent=2))
         return
-    console = Console()
-    table = Table("replicas", "programs/s", "efficiency", title=f"{report['cores']} cores, {TESTS} tests each")
+    table = Table(title=f"{report['cores']} cores, each runner kept on one; {TESTS} tests each, median of {rounds}")
+    for column in ("replicas", "programs/s", "efficiency", "per core second", "bus: cores"):
+        table.add_column(column, justify="right")
     for one in found:
-        table.add_row(str(one.replicas), f"{one.programs_per_second:.0f}", f"{one.efficiency:.2f}")
+        table.add_row(
+            str(one.replicas), f"{one.programs_per_second:.0f}", f"{one.efficiency:.2f}", f"{one.per_core_second:.0f}",
+            f"{one.bus_core_share:.2f}",
+        )  # fmt: skip
     console.print(table)
     for name in ("arrivals", "lag", "replay", "killed", "limits", "beyond"):
-        console.print(name, report[name], highlight=False)
+        rounded = {key: round(value, 2) for key, value in report[name].items()} if isinstance(report[name], dict) else 0
+        console.print(name, rounded or report[name], highlight=False)

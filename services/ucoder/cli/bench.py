@@ -59,6 +59,7 @@ def bench_scale(
     messages: Annotated[int, typer.Option(min=1, help="Matrices for each number.")] = 60,
     seconds: Annotated[int, typer.Option(min=1, help="Length of each step of the stepped load.")] = 30,
     seed: Annotated[int, typer.Option(min=0, help="Seed of who is killed when.")] = 1,
+    rounds: Annotated[int, typer.Option(min=1, help="Rounds over all numbers; their medians are printed.")] = 3,
     isolation: IsolationFlag = None,
     as_json: JsonFlag = False,
 ) -> None:
@@ -66,7 +67,7 @@ def bench_scale(
     from ucoder.bench.scale import main
 
     numbers = tuple(replicas or (1, 2, 4, 8))
-    finish(main(numbers, messages, seconds, isolation or "auto", seed=seed, as_json=as_json))
+    finish(main(numbers, messages, seconds, isolation or "auto", seed=seed, rounds=rounds, as_json=as_json))
 
 
 @bench.command("load")

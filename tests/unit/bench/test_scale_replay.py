@@ -1,5 +1,7 @@
 """The autoscaler's formula on arrivals whose outcome is known by hand."""
 
+import pytest
+
 from ucoder.bench.autoscaler import replay
 from ucoder.bench.scale import beyond
 
@@ -27,6 +29,9 @@ def test_a_slow_start_costs_its_time() -> None:
 
 
 def test_what_it_takes_on_paper() -> None:
-    made = beyond(50.0, {"announced": 4000.0, "taken_and_acknowledged": 2000.0, "written_100_kb": 500.0})
+    per_core = {"announced_per_bus_core": 20_000.0, "taken_and_acknowledged_per_bus_core": 20_000.0}
+    made = beyond(50.0, {"announced": 4e3, "taken_and_acknowledged": 2e3, "written_100_kb": 500.0, **per_core})
     assert made["cells"] == 2000
     assert made["messages_per_second"] == 5 * 100_000 / 128
+    assert made["bus_cores"] == pytest.approx(made["messages_per_second"] / 10_000)
+    assert made["most_programs_of_one_bus_core"] * made["bus_cores"] == pytest.approx(100_000)

@@ -1,0 +1,13 @@
+"""Sandbox-runners shot at random under load: nothing is lost, nothing is done twice, nobody is blamed."""
+
+from ucoder.bench.ground import Ground
+from ucoder.bench.scale import killed
+
+
+async def test_killing_runners_loses_and_repeats_nothing() -> None:
+    async with Ground.open("auto", loops=500) as ground:
+        harm = await killed(ground, messages=12, kills=3, seed=7)
+    assert harm == {
+        "kills": 3, "messages": 12, "rows_lost": 0, "rows_wrong": 0, "announced_twice": 0, "infra_errors": 0,
+        "dead_letters": 0,
+    }  # fmt: skip
