@@ -3,7 +3,7 @@
 #   PYTHON=docker.io/library/python:3.11-slim@sha256:... NODE=docker.io/library/node:22-slim@sha256:... deploy/build-images.sh
 #   BASE=debootstrap deploy/build-images.sh     no registry: the bases are made of Debian packages and this machine's node
 # Others: BUILDER (docker, podman or buildah: the first there is), TAG (the package's version), REGISTRY (a prefix),
-# EXTRAS (of the trainer), FLAGS (more for the builder).
+# EXTRAS (of the trainer), PACKAGES (that programs in the sandbox may import), FLAGS (more for the builder).
 set -eu
 cd "$(dirname "$0")/.."
 
@@ -67,5 +67,5 @@ for target in ${*:-service sandbox}; do
   "$BUILDER" build $flags -f deploy/Dockerfile --target "$target" -t "${REGISTRY}ucoder-$target:$TAG" \
     --build-arg PYTHON="$PYTHON" --build-arg NODE="$NODE" --build-arg VERSION="$TAG" \
     --build-arg REVISION="$(git rev-parse HEAD 2>/dev/null || echo unknown)" \
-    --build-arg EXTRAS="${EXTRAS:-local}" .
+    --build-arg EXTRAS="${EXTRAS:-local}" --build-arg PACKAGES="${PACKAGES:-}" .
 done

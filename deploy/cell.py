@@ -20,7 +20,7 @@ from pathlib import Path
 GUEST = "import sys; sys.path.insert(0, {!r}); from ucoder.sandbox_runner.guest.init import main; main()"
 COMPANY = 3
 """Processes of a guest's user that are no program's: this one, who waits for the guest, and the guest."""
-KEPT = ("PATH", "HOME", "LD_LIBRARY_PATH", "OMP_NUM_THREADS", "TZ", "SCRATCH")
+KEPT = ("PATH", "HOME", "LD_LIBRARY_PATH", "OMP_NUM_THREADS", "MPLBACKEND", "PACKAGES", "TZ", "SCRATCH")
 """The image's own variables; a cluster adds its addresses and the pod's name, which concern no program."""
 SOCKET_CALL = {"x86_64": (0xC000003E, 41), "aarch64": (0xC00000B7, 198)}
 NO_NEW_PRIVILEGES, SECCOMP, FILTER = 38, 22, 2  # of prctl

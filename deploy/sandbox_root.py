@@ -9,12 +9,17 @@ import sys
 from pathlib import Path
 
 from ucoder.sandbox_runner import rootfs
+from ucoder.sandbox_runner.isolation import PACKAGES
 
 
 def main(target: Path, node: Path) -> None:
     """Fills `target`, which does not exist yet, so that any user may read it."""
-    root = rootfs.compose(target.parent / "composed")
+    packages = Path(PACKAGES)
+    installed = packages if any(packages.iterdir()) else None
+    root = rootfs.compose(target.parent / "composed", installed)
     shutil.copytree(root.path, target, symlinks=True)
+    if installed:
+        shutil.copytree(installed, target / PACKAGES.lstrip("/"), dirs_exist_ok=True)
     shutil.copytree(root.guest, target / rootfs.GUEST.lstrip("/"), dirs_exist_ok=True)
     shutil.copy2(Path(__file__).with_name("cell.py"), target / "cell.py")
     (target / "guest.python").write_text(root.python)  # for whoever uses this image as a local cell's root

@@ -54,6 +54,7 @@ VARIANTS: dict[str, tuple[str, ...]] = {
     ),
     "observed": (
         "metrics.serviceMonitor.enabled=true", "metrics.dashboard.enabled=true", "metrics.alerts.enabled=true",
+        "tracing.otlpUrl=http://collector.tracing.svc:4318",
     ),
 }  # fmt: skip
 

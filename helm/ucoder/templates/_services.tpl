@@ -63,11 +63,15 @@ merged once, here. `fromYaml` the result.
 {{- range . }}{{ $peers = append $peers (printf "%s=%s-%s.%s.svc:7070" (replace "-" "_" .) (include "ucoder.name" $.root) . $.root.Release.Namespace) }}{{ end }}
 - {name: UCODER_PEERS, value: {{ join "," $peers | quote }}}
 {{- end }}
+{{- with .root.Values.tracing.otlpUrl }}
+- {name: UCODER_OTLP_URL, value: {{ . | quote }}}
+{{- end }}
 {{- if eq .component "runs" }}
 - {name: UCODER_WEB_LISTEN, value: "0.0.0.0:7071"}
 {{- end }}
 {{- if and .service.role (eq .component "generator") }}
 - {name: UCODER_ROLLOUT_STATEFULSET, value: {{ include "ucoder.name" .root }}-vllm}
+- {name: UCODER_MODEL_SECONDS, value: {{ .root.Values.vllm.startupSeconds | quote }}}
 {{- end }}
 {{- if and .service.role (eq .component "trainer") }}
 - {name: UCODER_TRAINING_TEMPLATE, value: /etc/ucoder/training/job.yaml}
