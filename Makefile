@@ -7,7 +7,7 @@ FAULTS ?= 50
 STORE ?= file
 BIN := .venv/bin
 
-.PHONY: help demo test test-unit fuzz chaos test-images lint setup setup-dev sandbox browser protos protos-released seed-model clean
+.PHONY: help demo test test-unit fuzz chaos test-images test-vllm lint setup setup-dev sandbox browser protos protos-released seed-model clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 16
@@ -29,6 +29,13 @@ chaos: setup-dev sandbox ## fifty faults in one run, then its books: make chaos 
 
 test-images: setup-dev sandbox ## build the images without a registry, start every service from its own
 	$(BIN)/python -m pytest tests/images
+
+test-vllm: setup-dev .venv-vllm/.installed ## go through every call of a real vLLM, on this machine's CPU
+	$(BIN)/python -m pytest tests/vllm
+
+.venv-vllm/.installed: deploy/vllm.sh
+	deploy/vllm.sh "$(PYTHON)" .venv-vllm
+	@touch $@
 
 lint: setup-dev ## style, types, protos
 	$(BIN)/ruff format --check . && $(BIN)/ruff check . && $(BIN)/mypy && cd protos && ../$(BIN)/buf lint && \

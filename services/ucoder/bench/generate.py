@@ -1,86 +1,47 @@
-"""`ucoder bench generate`: tokens per second of the local model against transformers' own `generate`.
+"""`ucoder bench generate`: how fast tokens come, beside what they could come at.
 
-Both sample the same prompts in the same way on the same cores: the yardstick one completion at a time, in as many
-processes as the local model has workers.
+With a server (UCODER_MODEL_URL) the generator beside a bare client of it; with the local model that beside plain
+`transformers.generate`.
 """
 
-import asyncio
 import json
-import os
-import sys
-import time
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from itertools import islice
-from typing import Any
 
 from rich.console import Console
 
+from ucoder.bench import generate_local, generate_served
 from ucoder.evaluator.benchmarks import load
-from ucoder.models import Draw, open_model
-from ucoder.models.prompts import Prompts
 from ucoder.runs.run_to_checkpoint import base_path
-from ucoder.runtime.errors import Retry
-from ucoder.runtime.settings import Settings
-
-DRAW = Draw(temperature=0.8, top_p=1.0, max_tokens=120)
-YARDSTICK_SECONDS = 8.0
+from ucoder.runtime.settings import load as load_settings
 
 
-@dataclass(frozen=True)
-class Throughput:
-    """What was measured; tokens are those drawn, prompts not counted."""
-
-    workers: int
-    prompts: int
-    samples: int
-    tokens: int
-    seconds: float
-    tokens_per_second: float
-    plain_tokens_per_second: float
-    ratio: float
-
-
-async def main(*, model: str = "seed", prompts: int = 64, samples: int = 32, as_json: bool = False) -> None:
+async def main(
+    *, model: str = "seed", profile: str = "seed", prompts: int = 16, samples: int = 128, as_json: bool = False
+) -> None:
     """Prints the throughput of `samples` completions for each of `prompts` tasks of the shipped dev split."""
-    found = await measure(base_path(model), prompts, samples)
-    if as_json:
-        print(json.dumps(asdict(found)))
-        return
-    Console().print(
-        f"{found.prompts} prompts x {found.samples} samples, {found.workers} workers: {found.tokens} tokens in "
-        f"{found.seconds:.1f} s = {found.tokens_per_second:.0f} tokens/s; transformers.generate in as many processes "
-        f"{found.plain_tokens_per_second:.0f} tokens/s: {found.ratio:.1f} times as fast."
-    )
-
-
-async def measure(folder: str, prompts: int, samples: int) -> Throughput:
-    """The local model first, then the yardstick, on the same prompts."""
-    workers = os.cpu_count() or 1
-    profile = Prompts.load("seed")
-    asked = [profile.render("solution", problem=task.prompt) for task in islice(load("seed", dev=True), prompts)]
-    model = open_model(Settings(model_url=f"local:{workers}"))
-    try:
-        await model.serve(folder)
-        started = time.perf_counter()
-        answers = await asyncio.gather(
-            *(model.complete(folder, prompt, n=samples, draw=DRAW, seed=seed) for seed, prompt in enumerate(asked))
+    settings = load_settings()
+    tasks = list(islice(load("seed", dev=True), prompts))
+    if settings.model_url.startswith("local"):
+        local = await generate_local.measure(base_path(model), tasks, samples, profile)
+        found = asdict(local)
+        words = (
+            f"{local.tokens} tokens in {local.seconds:.1f} s with {local.workers} workers = "
+            f"{local.tokens_per_second:.0f} tokens/s; transformers.generate in as many processes "
+            f"{local.plain_tokens_per_second:.0f} tokens/s: {local.ratio:.1f} times as fast."
         )
-        seconds = time.perf_counter() - started
-    finally:
-        await model.close()
-    tokens = sum(one.tokens for completions in answers for one in completions)
-    told = {"model": folder, "prompts": asked, "seconds": YARDSTICK_SECONDS, **asdict(DRAW)}
-    plain = await asyncio.gather(*(_plain(told) for _ in range(workers)))
-    rate, yardstick = tokens / seconds, sum(one["tokens"] / one["seconds"] for one in plain)
-    return Throughput(workers, len(asked), samples, tokens, seconds, rate, yardstick, rate / yardstick)
-
-
-async def _plain(told: dict[str, Any]) -> dict[str, float]:
-    process = await asyncio.create_subprocess_exec(
-        sys.executable, "-m", "ucoder.models.plain_generate", stdin=asyncio.subprocess.PIPE,
-        stdout=asyncio.subprocess.PIPE, env={**os.environ, "OMP_NUM_THREADS": "1"},
-    )  # fmt: skip
-    answer, _ = await process.communicate(json.dumps(told).encode())
-    if process.returncode:
-        raise Retry(f"the yardstick ended with code {process.returncode}; its traceback is above.")
-    return json.loads(answer)  # type: ignore[no-any-return]
+    else:
+        served = await generate_served.measure(settings, base_path(model), tasks, samples, profile)
+        found = asdict(served)
+        words = (
+            f"{served.tokens_per_second:.0f} tokens/s, a bare client {served.bare_tokens_per_second:.0f}: "
+            f"{100 * served.ratio:.1f} % (rounds: {', '.join(f'{100 * one:.1f}' for one in served.ratios)})."
+        )
+        if served.prefix_cache_hit_rate is not None:
+            words += f" Prefix cache: {100 * served.prefix_cache_hit_rate:.0f} % of the prompts' tokens."
+        if served.tokens_per_step is not None and served.most_running:
+            words += f" Batch: {served.tokens_per_step:.0f} tokens a step, at most {served.most_running:.0f} rows."
+    if as_json:
+        print(json.dumps(found))
+    else:
+        Console().print(f"{len(tasks)} prompts x {samples} samples: {words}")

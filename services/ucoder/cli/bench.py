@@ -42,15 +42,16 @@ def bench_sandbox(
 
 @bench.command("generate")
 def bench_generate(
-    model: Annotated[str, typer.Option(help="`seed` or a model folder.")] = "seed",
-    prompts: Annotated[int, typer.Option(min=1, help="Prompts, from the shipped dev split.")] = 64,
-    samples: Annotated[int, typer.Option(min=1, help="Completions of each.")] = 32,
+    model: Annotated[str, typer.Option(help="`seed`, a model folder, or a served model's name.")] = "seed",
+    profile: Annotated[str, typer.Option(help="Prompt profile.")] = "seed",
+    prompts: Annotated[int, typer.Option(min=1, help="Prompts, from the shipped dev split.")] = 16,
+    samples: Annotated[int, typer.Option(min=1, help="Completions of each.")] = 128,
     as_json: JsonFlag = False,
 ) -> None:
-    """Tokens a second of the local model beside plain `transformers.generate`."""
+    """Tokens a second: with a server (UCODER_MODEL_URL) beside a bare client, else beside `transformers.generate`."""
     from ucoder.bench.generate import main
 
-    finish(main(model=model, prompts=prompts, samples=samples, as_json=as_json))
+    finish(main(model=model, profile=profile, prompts=prompts, samples=samples, as_json=as_json))
 
 
 @bench.command("scale")

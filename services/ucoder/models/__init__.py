@@ -15,8 +15,9 @@ def open_model(settings: Settings, store: Store | None = None) -> Model:
     """The model that `UCODER_MODEL_URL` names; nothing is started or connected to before the first call.
 
     `local` or `local:WORKERS` is transformers in that many processes of this machine (one per core by default); `vllm`
-    is a server that is started here; `http(s)://host/v1` is any OpenAI-compatible server. `store` is where trained
-    checkpoints say what they are. Raises Misconfigured for anything else.
+    is a server that is started here; `http(s)://host/v1` is any OpenAI-compatible server, rolled to each checkpoint
+    where `UCODER_ROLLOUT_STATEFULSET` names it. `store` is where trained checkpoints say what they are. Raises
+    Misconfigured for anything else.
     """
     url = settings.model_url
     scheme, _, count = url.partition(":")
@@ -30,6 +31,7 @@ def open_model(settings: Settings, store: Store | None = None) -> Model:
     from ucoder.models.probe import measured
     from ucoder.models.served import ServedModel
     from ucoder.models.serving import Host
+    from ucoder.models.serving.kubernetes import KubernetesHost
     from ucoder.models.serving.process import ProcessHost
     from ucoder.models.serving.static import StaticHost
 
@@ -39,5 +41,5 @@ def open_model(settings: Settings, store: Store | None = None) -> Model:
         client = OpenAIModel(host.url, api_key=settings.model_api_key)
     else:
         client = OpenAIModel(url, api_key=settings.model_api_key)
-        host = StaticHost(client)
+        host = KubernetesHost(client, settings) if settings.rollout_statefulset else StaticHost(client)
     return ServedModel(client, host, functools.partial(measured, store=store))

@@ -25,6 +25,7 @@ class ServedModel:
 
     def __init__(self, client: OpenAIModel, host: Host, measured: Measured) -> None:
         self.folders, self.exclusive = host.folders, host.exclusive
+        self.url = host.url
         self._client, self._host, self._measured = client, host, measured
         self._adapters = Adapters(client)
         self._scores: dict[str, float] = {}
@@ -76,7 +77,7 @@ class ServedModel:
             if not self.exclusive:
                 raise
             self._current = ""  # somebody else changed what it serves: look again at the next attempt
-            raise Retry(f"{self._host.url} serves something else now: {error}") from None
+            raise Retry(f"{self.url} serves something else now: {error}") from None
         finally:
             async with self._turn:
                 self._under_way -= 1

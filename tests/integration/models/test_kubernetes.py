@@ -1,0 +1,190 @@
+"""A model server that is rolled: the test plays the StatefulSet's controller on a scripted API server."""
+
+import asyncio
+import itertools
+from collections.abc import AsyncIterator
+
+import pytest
+
+from tests.integration.api_server import ApiServer
+from tests.integration.models.test_openai import Reply, Scripted, scripted
+from ucoder.models import open_model
+from ucoder.models.openai import OpenAIModel
+from ucoder.models.serving.kubernetes import ANNOTATION, REVISION, KubernetesHost
+from ucoder.runtime.cluster import STATEFUL_SETS, Object
+from ucoder.runtime.errors import Misconfigured, Retry
+from ucoder.runtime.settings import Settings
+
+NEW = "store:run/weights/001"
+LABELS = {"app": "vllm"}
+
+
+class Controller:
+    """Rolls two pods; `trouble` is the status of a new pod's container that does not come up."""
+
+    def __init__(self, api: ApiServer) -> None:
+        self.api, self.trouble, self.conditions = api, {}, []
+        self.names = ["base"]
+        """What the endpoint lists."""
+        container = {"name": "vllm", "image": "vllm"}
+        weights = {"name": "weights", "image": "service", "env": [{"name": "BASE", "value": "base"}]}
+        template = {"metadata": {"labels": LABELS}, "spec": {"containers": [container], "initContainers": [weights]}}
+        spec = {"replicas": 2, "serviceName": "v", "selector": {"matchLabels": LABELS}, "template": template}
+        status = {"observedGeneration": 1, "updateRevision": "r1", "updatedReplicas": 2, "readyReplicas": 2}
+        metadata = {"name": "vllm", "generation": 1}
+        api.put(
+            {"apiVersion": "apps/v1", "kind": "StatefulSet", "metadata": metadata, "spec": spec, "status": status}
+        )
+        api.react = self.roll
+
+    @property
+    def annotation(self) -> str | None:
+        one = self.api.objects[STATEFUL_SETS, "vllm"]
+        found: str | None = one["spec"]["template"]["metadata"].get("annotations", {}).get(ANNOTATION)
+        return found
+
+    def roll(self, one: Object) -> None:
+        if one["kind"] != "StatefulSet":
+            return
+        served, generation = self.annotation or "base", one["metadata"]["generation"]
+        stuck = bool((self.trouble or self.conditions) and served == NEW)
+        one["status"] = {
+            "observedGeneration": generation, "updateRevision": f"r{generation}",
+            "updatedReplicas": 1 if stuck else 2, "readyReplicas": 1 if stuck else 2,
+        }  # fmt: skip
+        labels = {**LABELS, REVISION: f"r{generation}"}
+        self.api.pod(
+            "vllm-1", labels, conditions=self.conditions, containerStatuses=[{"name": "vllm", **self.trouble}]
+        )
+        self.names = ["base" if stuck else served]
+
+    def listing(self) -> Reply:
+        return 200, {}, {"data": [{"id": name} for name in self.names]}
+
+
+@pytest.fixture
+async def controller() -> AsyncIterator[Controller]:
+    async with ApiServer.running() as api:
+        yield Controller(api)
+
+
+@pytest.fixture
+async def endpoint(controller: Controller) -> AsyncIterator[Scripted]:
+    async with scripted() as server:
+        server._replies = (controller.listing() for _ in itertools.count())
+        yield server
+
+
+def settings(controller: Controller, endpoint: Scripted, **changed: object) -> Settings:
+    told = {
+        "model_url": endpoint.url, "rollout_statefulset": "vllm", "kubernetes_url": controller.api.url,
+        "model_seconds": 20,
+    }  # fmt: skip
+    return Settings.model_validate({**told, **changed})
+
+
+@pytest.fixture
+async def host(controller: Controller, endpoint: Scripted) -> AsyncIterator[KubernetesHost]:
+    client = OpenAIModel(endpoint.url)
+    yield KubernetesHost(client, settings(controller, endpoint), look_seconds=0.05)
+    await client.close()
+
+
+async def test_it_is_rolled_once_and_by_no_other_calls_than_its_role_allows(
+    controller: Controller, host: KubernetesHost
+) -> None:
+    await host.switch("base")  # what is served without an annotation
+    assert controller.annotation is None
+    await host.switch(NEW)
+    await host.switch(NEW)
+    assert controller.annotation == NEW
+    verbs = [(verb, resource) for verb, resource, _ in controller.api.calls]
+    assert verbs.count(("patch", "statefulsets")) == 1
+    assert set(verbs) == {("get", "statefulsets"), ("patch", "statefulsets"), ("list", "pods")}
+    await host.switch("base")
+    assert controller.names == ["base"]
+
+
+@pytest.mark.parametrize(
+    ("waiting", "restarts", "error"),
+    [
+        ({"reason": "ImagePullBackOff", "message": "Back-off pulling image vllm"}, 0, Retry),
+        ({"reason": "CrashLoopBackOff", "message": "back-off 40s"}, 3, Misconfigured),
+        ({"reason": "InvalidImageName", "message": "vllm:::"}, 0, Misconfigured),
+    ],
+)
+async def test_pods_that_cannot_run_are_named_and_the_old_weights_stay(
+    controller: Controller, host: KubernetesHost, waiting: dict[str, str], restarts: int, error: type[Exception]
+) -> None:
+    controller.trouble = {"state": {"waiting": waiting}, "restartCount": restarts}
+    with pytest.raises(error, match=rf"vllm-1/vllm: {waiting['reason']} {waiting['message'][:4]}"):
+        await host.switch(NEW)
+    assert controller.annotation is None
+    assert controller.names == ["base"]
+
+
+async def test_one_crash_is_waited_out(controller: Controller, host: KubernetesHost) -> None:
+    controller.trouble = {"state": {"waiting": {"reason": "CrashLoopBackOff"}}, "restartCount": 1}
+    task = asyncio.create_task(host.switch(NEW))
+    await asyncio.sleep(0.3)
+    assert not task.done()
+    controller.trouble = {}
+    controller.roll(controller.api.objects[STATEFUL_SETS, "vllm"])
+    await task
+
+
+async def test_time_that_runs_out_says_what_was_missing(controller: Controller, endpoint: Scripted) -> None:
+    message = "0/5 nodes have nvidia.com/gpu"
+    controller.conditions = [{"type": "PodScheduled", "reason": "Unschedulable", "message": message}]
+    client = OpenAIModel(endpoint.url)
+    host = KubernetesHost(client, settings(controller, endpoint, model_seconds=0.5), look_seconds=0.05)
+    with pytest.raises(Retry, match=f"after 0.5 s.*vllm-1 finds no node: {message}"):
+        await host.switch(NEW)
+    await client.close()
+
+
+async def test_an_api_server_that_is_away_is_waited_for(controller: Controller, host: KubernetesHost) -> None:
+    await controller.api.down()
+    task = asyncio.create_task(host.switch(NEW))
+    await asyncio.sleep(0.3)
+    await controller.api.up()
+    controller.trouble = {"state": {"waiting": {"reason": "ContainerCreating"}}}
+    while controller.annotation is None:
+        await asyncio.sleep(0.05)
+    await controller.api.down()  # and in the middle of the rollout
+    await asyncio.sleep(0.3)
+    controller.trouble = {}
+    await controller.api.up()
+    controller.roll(controller.api.objects[STATEFUL_SETS, "vllm"])
+    await task
+    assert controller.names == [NEW]
+
+
+async def test_what_others_do_meanwhile_is_said(controller: Controller, host: KubernetesHost) -> None:
+    controller.trouble = {"state": {"waiting": {"reason": "ContainerCreating"}}}
+    task = asyncio.create_task(host.switch(NEW))
+    while controller.annotation is None:
+        await asyncio.sleep(0.02)
+    kept = controller.api.objects.pop((STATEFUL_SETS, "vllm"))
+    with pytest.raises(Retry, match="was deleted while it was rolled"):
+        await task
+    with pytest.raises(Misconfigured, match="UCODER_ROLLOUT_STATEFULSET=vllm"):
+        await host.switch(NEW)
+    controller.api.put(kept)
+    task = asyncio.create_task(host.switch(NEW))
+    await asyncio.sleep(0.2)
+    kept["spec"]["template"]["metadata"]["annotations"][ANNOTATION] = "store:other/weights/001"
+    with pytest.raises(Retry, match="somebody else has vllm serve store:other"):
+        await task
+
+
+async def test_a_missing_right_is_misconfigured(controller: Controller, host: KubernetesHost) -> None:
+    controller.api.refuse["patch"] = 403
+    with pytest.raises(Misconfigured, match="403"):
+        await host.switch(NEW)
+
+
+async def test_the_setting_makes_the_model_an_exclusive_one(controller: Controller, endpoint: Scripted) -> None:
+    model = open_model(settings(controller, endpoint))
+    assert (model.exclusive, model.folders) == (True, False)
+    await model.close()
