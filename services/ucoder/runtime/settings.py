@@ -94,6 +94,10 @@ class Settings(BaseSettings):
     web_listen: str = "127.0.0.1:7071"
     """host:port of the dashboard that `runs` serves beside its gRPC door; empty for none. It asks for a token of
     `tokens_file` and speaks TLS as the doors do."""
+    kubernetes_url: str = ""
+    """API server, e.g. http://127.0.0.1:8001 (`kubectl proxy`); none for the pod's own cluster, or the kubeconfig's."""
+    kubernetes_namespace: str = ""
+    """Namespace of what we make there; none for the pod's own, or the kubeconfig's."""
     metrics_port: int = Field(default=0, ge=0, le=65535)
     """Prometheus port; 0 for none."""
     otlp_url: str = ""

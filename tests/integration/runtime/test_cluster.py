@@ -1,0 +1,93 @@
+"""The Kubernetes client against a scripted API server that holds every object against the API's own schemas."""
+
+from collections.abc import AsyncIterator, Callable
+from pathlib import Path
+
+import pytest
+
+from ucoder.runtime.cluster import PODS, Cluster, Kind, Object
+from ucoder.runtime.errors import Conflict, Misconfigured, NotFound, Reject, Retry
+from ucoder.runtime.settings import Settings
+
+from ..api_server import ApiServer
+
+JOBS = Kind("batch/v1", "jobs")
+
+
+@pytest.fixture
+async def server() -> AsyncIterator[ApiServer]:
+    async with ApiServer.running() as server:
+        yield server
+
+
+@pytest.fixture
+async def cluster(server: ApiServer, make_settings: Callable[..., Settings]) -> AsyncIterator[Cluster]:
+    async with Cluster.open(make_settings(kubernetes_url=server.url, kubernetes_namespace="ours")) as cluster:
+        yield cluster
+
+
+def job(name: str = "one") -> Object:
+    pod = {"restartPolicy": "Never", "containers": [{"name": "main", "image": "image"}]}
+    return {
+        "apiVersion": "batch/v1", "kind": "Job", "metadata": {"name": name, "labels": {"a": "b"}},
+        "spec": {"template": {"spec": pod}},
+    }  # fmt: skip
+
+
+async def test_an_object_is_made_found_changed_and_removed(server: ApiServer, cluster: Cluster) -> None:
+    made = await cluster.create(job())
+    assert made["metadata"]["namespace"] == "ours"
+    assert await cluster.get(JOBS, "one") == made
+    assert await cluster.list(JOBS, "a=b") == [made]
+    assert await cluster.list(JOBS, "a=c") == []
+    changed = await cluster.patch(
+        JOBS, "one", {"metadata": {"labels": {"a": None, "c": "d"}}, "spec": {"parallelism": 2}}
+    )
+    assert (changed["metadata"]["labels"], changed["spec"]["parallelism"]) == ({"c": "d"}, 2)
+    await cluster.delete(JOBS, "one")
+    await cluster.delete(JOBS, "one")
+    with pytest.raises(NotFound, match="jobs one not found"):
+        await cluster.get(JOBS, "one")
+    assert ("patch", "jobs", "one") in server.calls
+
+
+async def test_what_the_api_would_refuse_is_refused_here(cluster: Cluster) -> None:
+    wrong = job()
+    wrong["spec"]["paralelism"] = 1
+    with pytest.raises(Reject, match="paralelism"):
+        await cluster.create(wrong)
+    await cluster.create(job())
+    with pytest.raises(Conflict, match="already exists"):
+        await cluster.create(job())
+    with pytest.raises(Reject, match="parallelism"):
+        await cluster.patch(JOBS, "one", {"spec": {"parallelism": "two"}})
+
+
+async def test_the_end_of_a_log(server: ApiServer, cluster: Cluster) -> None:
+    server.pod("pod", {})
+    server.logs["pod"] = "one\ntwo\nthree\n"
+    assert await cluster.log("pod", 2) == "two\nthree\n"
+    assert [one["metadata"]["name"] for one in await cluster.list(PODS)] == ["pod"]
+    with pytest.raises(NotFound):
+        await cluster.log("other", 1)
+
+
+async def test_a_server_that_is_away_busy_or_will_not_is_told_apart(server: ApiServer, cluster: Cluster) -> None:
+    await server.down()
+    with pytest.raises(Retry, match="does not answer"):
+        await cluster.list(JOBS)
+    await server.up()
+    assert await cluster.list(JOBS) == []
+    for status, fault in ((429, Retry), (500, Retry), (503, Retry), (401, Misconfigured), (403, Misconfigured)):
+        server.refuse = {"list": status}
+        with pytest.raises(fault, match=f"{status}: scripted to refuse"):
+            await cluster.list(JOBS)
+
+
+async def test_no_cluster_is_named(
+    make_settings: Callable[..., Settings], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr("kubernetes.aio.config.kube_config.KUBE_CONFIG_DEFAULT_LOCATION", str(tmp_path / "none"))
+    with pytest.raises(Misconfigured, match="UCODER_KUBERNETES_URL"):
+        async with Cluster.open(make_settings()):
+            pass
