@@ -5,9 +5,9 @@ import itertools
 from collections.abc import AsyncIterator
 
 import pytest
-
 from tests.integration.api_server import ApiServer
 from tests.integration.models.test_openai import Reply, Scripted, scripted
+
 from ucoder.models import open_model
 from ucoder.models.openai import OpenAIModel
 from ucoder.models.serving.kubernetes import ANNOTATION, REVISION, KubernetesHost
@@ -32,9 +32,7 @@ class Controller:
         spec = {"replicas": 2, "serviceName": "v", "selector": {"matchLabels": LABELS}, "template": template}
         status = {"observedGeneration": 1, "updateRevision": "r1", "updatedReplicas": 2, "readyReplicas": 2}
         metadata = {"name": "vllm", "generation": 1}
-        api.put(
-            {"apiVersion": "apps/v1", "kind": "StatefulSet", "metadata": metadata, "spec": spec, "status": status}
-        )
+        api.put({"apiVersion": "apps/v1", "kind": "StatefulSet", "metadata": metadata, "spec": spec, "status": status})
         api.react = self.roll
 
     @property
@@ -53,9 +51,7 @@ class Controller:
             "updatedReplicas": 1 if stuck else 2, "readyReplicas": 1 if stuck else 2,
         }  # fmt: skip
         labels = {**LABELS, REVISION: f"r{generation}"}
-        self.api.pod(
-            "vllm-1", labels, conditions=self.conditions, containerStatuses=[{"name": "vllm", **self.trouble}]
-        )
+        self.api.pod("vllm-1", labels, conditions=self.conditions, containerStatuses=[{"name": "vllm", **self.trouble}])
         self.names = ["base" if stuck else served]
 
     def listing(self) -> Reply:
