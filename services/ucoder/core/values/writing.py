@@ -12,6 +12,7 @@ from ucoder.core.values import arrays
 MAX_DEPTH = 80
 MAX_DIGITS = 4300
 _SIMPLE = frozenset({bool, type(None)})
+_NO_WORD = re.compile(r"\W")
 _DATES = (datetime.datetime, datetime.date, datetime.time)
 
 
@@ -94,7 +95,7 @@ def _int_text(value: int) -> str:
 
 
 def _name(kind: type) -> str:
-    return re.sub(r"\W", "", type.__getattribute__(kind, "__name__"))[:60] or "object"
+    return _NO_WORD.sub("", type.__getattribute__(kind, "__name__"))[:60] or "object"
 
 
 def _tuple_text(writer: _Writer, value: Any, depth: int) -> str:

@@ -10,46 +10,24 @@ process ends, and with it the cell.
 
 import contextlib
 import ctypes
+import fcntl
 import gc
 import importlib
 import json
 import os
 import resource
-import select
 import signal
 import site
 import sys
-import time
 from typing import Any
 
 from ucoder.sandbox_runner.guest import clock, seccomp, state, worker
+from ucoder.sandbox_runner.guest.frames import PIPE, read_exactly, send
+from ucoder.sandbox_runner.guest.watch import watch
 
-GRACE = 0.1
-BUSY, PATIENCE = 0.3, 10
-"""A fork that has used this share of its processor time does not wait, it is made to wait by a loaded machine: its wall
-limit is so many times longer."""
-INTERPRETER = 2.0
-"""Processor seconds that another language's interpreter may take to start, beyond the limit of its first test."""
 HEAVY_PACKAGES = ("numpy", "pandas", "scipy", "matplotlib.pyplot")
 SCRATCH = os.environ.get("SCRATCH", "/tmp")
 FIRST_UID = 20_000
-LARGEST_REPORT = 8 << 20
-
-
-def read_exactly(descriptor: int, size: int) -> bytes:
-    data = b""
-    while len(data) < size:
-        more = os.read(descriptor, min(1 << 16, size - len(data)))
-        if not more:
-            sys.exit(0)
-        data += more
-    return data
-
-
-def send(tag: bytes, payload: bytes) -> None:
-    data = (len(payload) + 1).to_bytes(4, "big") + tag + payload
-    while data:
-        data = data[os.write(1, data) :]
 
 
 class Cell:
@@ -77,6 +55,9 @@ class Cell:
         if self.drops:
             os.chown(folder, self.uid, self.uid)
         reports, reporting = os.pipe()
+        os.set_blocking(reports, False)
+        with contextlib.suppress(PermissionError):  # where a user has too many; a small one is read more often
+            fcntl.fcntl(reports, fcntl.F_SETPIPE_SZ, PIPE)
         child = os.fork()
         if child == 0:
             try:
@@ -96,12 +77,8 @@ class Cell:
         else:
             clear(folder)
             os.rmdir(folder)
-        send(
-            b"E",
-            json.dumps(
-                {"id": head["id"], "why": why, "status": status, "peak_kb": peak, "processor": processor}
-            ).encode(),
-        )
+        said = {"id": head["id"], "why": why, "status": status, "peak_kb": peak, "processor": processor}
+        send((b"E", json.dumps(said).encode()))
 
     def become(self, head: dict[str, Any], folder: str, reports: int, reporting: int) -> None:
         """In the fork: no descriptor but the report, a group and a user of its own, limits that hold for all it
@@ -117,6 +94,7 @@ class Cell:
         if null != worker.REPORT:
             os.close(null)
         os.set_inheritable(worker.REPORT, False)
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, [signal.SIGCHLD])
         os.setsid()
         os.chdir(folder)
         limits = head["limits"]
@@ -174,56 +152,6 @@ def virtual_memory() -> int:
             return int(file.read().split()[0]) * resource.getpagesize()
     except OSError:
         return 96 << 20
-
-
-def watch(child: int, reports: int, head: dict[str, Any]) -> str:
-    """Relays reports until the fork ends or must be ended: returns exit, timeout_cpu, timeout_wall or talk (it says
-    too much)."""
-    limits, buffered = head["limits"], b""
-    clock = (~child << 3) | 2
-    allowed = limits["cpu_seconds"] + GRACE
-    starting = INTERPRETER if head["interpreter"] else 0.0
-    spent, heard = 0.0, time.monotonic()
-    messages, beat = 0, heard
-    while True:
-        ready, _, _ = select.select([reports], [], [], min(0.1, allowed / 2))
-        if ready:
-            data = os.read(reports, 1 << 18)
-            if not data:
-                return "exit"
-            buffered += data
-            while len(buffered) >= 4:
-                size = int.from_bytes(buffered[:4], "big")
-                if size > LARGEST_REPORT:
-                    return "talk"
-                if len(buffered) < 4 + size:
-                    break
-                payload, buffered = buffered[4 : 4 + size], buffered[4 + size :]
-                if size:
-                    messages, starting = messages + 1, 0.0
-                    if messages > head["most_reports"]:
-                        return "talk"
-                    send(b"R", payload)
-                if size or head["shared"]:
-                    heard, spent = time.monotonic(), used(clock, spent)
-        elif used(clock, spent) - spent > allowed + starting:
-            return "timeout_cpu"
-        now = time.monotonic()
-        if now - heard > limits["wall_seconds"]:
-            busy = used(clock, spent) - spent > BUSY * allowed
-            if not busy or now - heard > PATIENCE * limits["wall_seconds"]:
-                return "timeout_wall"
-        if now - beat > 1.0:
-            beat = now
-            send(b"B", b"")
-
-
-def used(clock: int, otherwise: float) -> float:
-    """Processor seconds of the fork so far."""
-    try:
-        return time.clock_gettime(clock)
-    except OSError:
-        return otherwise
 
 
 def reap(child: int) -> tuple[int, int, float]:
@@ -290,7 +218,9 @@ def main() -> None:
         ctypes.CDLL(None).prctl(1, signal.SIGKILL, 0, 0, 0)  # PR_SET_PDEATHSIG: we end with the host
     cell = Cell()
     fenced = seccomp.install()
-    send(b"H", json.dumps({"python": sys.version.split()[0], "pid": os.getpid(), "fenced": fenced}).encode())
+    greeting = {"python": sys.version.split()[0], "pid": os.getpid(), "fenced": fenced}
+    signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGCHLD])
+    send((b"H", json.dumps(greeting).encode()))
     while True:
         size = int.from_bytes(read_exactly(0, 4), "big")
         cell.run(json.loads(read_exactly(0, size)))

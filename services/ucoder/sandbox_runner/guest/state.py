@@ -9,7 +9,9 @@ import atexit
 import builtins
 import decimal
 import gc
+import operator
 import os
+import re
 import signal
 import sys
 import warnings
@@ -17,7 +19,7 @@ from collections.abc import Mapping
 from typing import Any
 
 Space = Mapping[str, Any]
-Libraries = tuple[list[Space], list[list[int]], list[Any], list[int]]
+Libraries = tuple[list[Space], list[list[Any]], list[Any], list[int]]
 
 PREPARED = tuple(
     """
@@ -56,16 +58,19 @@ def _containers(spaces: list[Space]) -> list[Any]:
 def libraries() -> Libraries:
     """What the libraries hold; taken once, before the first fork."""
     sys.stdout = sys.stderr = None
+    re.purge()
     spaces = _watched()
     containers = [one for one in _containers(spaces) if one is not sys.modules]
-    return spaces, _identities(spaces), containers, [len(one) for one in containers]
+    return spaces, [list(space.values()) for space in spaces], containers, [len(one) for one in containers]
 
 
 def difference(before: Libraries, then: dict[str, object]) -> str:
-    """Empty when nothing changed since `before` and `then`, else what did."""
-    spaces, identities, containers, sizes = before
-    for number, (was, is_now) in enumerate(zip(identities, _identities(spaces), strict=True)):
-        if was != is_now:
+    """Empty when nothing changed since `before` and `then`, else what did. What `re` remembers of patterns is no
+    trace, it is emptied."""
+    spaces, values, containers, sizes = before
+    re.purge()
+    for number, (space, held) in enumerate(zip(spaces, values, strict=True)):
+        if len(space) != len(held) or not all(map(operator.is_, space.values(), held)):
             return f"namespace {number} changed"
     if [len(one) for one in containers] != sizes:
         return "a container of a library module changed"
@@ -73,10 +78,6 @@ def difference(before: Libraries, then: dict[str, object]) -> str:
     if now != then:
         return f"the interpreter changed: {[name for name, value in now.items() if then[name] != value]}"
     return ""
-
-
-def _identities(spaces: list[Space]) -> list[list[int]]:
-    return [list(map(id, space.values())) for space in spaces]
 
 
 def switches() -> dict[str, object]:

@@ -132,7 +132,7 @@ class Runner:
             if self.shared:
                 results.append(result)
             else:
-                report({"program": index, "test": number, "result": result, "peak_kb": peak_kb()})
+                report({"program": index, "test": number, "result": result})
         if self.shared:
             report({"program": index, "results": results})
 
