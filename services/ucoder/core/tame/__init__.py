@@ -7,6 +7,7 @@ change that.
 """
 
 import ast
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TypeGuard
 
@@ -42,8 +43,11 @@ ALONE = Nature(tame=False, stateless=False, why="a test is not tame")
 """Of programs whose tests may not run where programs share a fork."""
 
 
-def nature(program: str) -> Nature:
-    """The nature of one program; one that does not parse is tame (it fails before it runs)."""
+def nature(program: str, absent: Callable[[str], bool] = lambda module: False) -> Nature:
+    """The nature of one program; one that does not parse is tame (it fails before it runs).
+
+    `absent` tells of a module's top-level name whether importing it is sure to fail, which any program may try.
+    """
     try:
         tree = ast.parse(program)
     except (SyntaxError, ValueError):
@@ -51,7 +55,7 @@ def nature(program: str) -> Nature:
     except (RecursionError, MemoryError):
         return Nature(tame=False, stateless=False, why="nested too deep to read")
     try:
-        _Check(tree)
+        _Check(tree, absent)
         instances.check(tree)
     except (NotTame, RecursionError) as error:
         return Nature(tame=False, stateless=False, why=str(error))
@@ -66,8 +70,9 @@ def harmless(call: str) -> bool:
 class _Check(ast.NodeVisitor):
     """Walks a tree and raises `NotTame` at the first thing that is not on the whitelist."""
 
-    def __init__(self, tree: ast.Module) -> None:
+    def __init__(self, tree: ast.Module, absent: Callable[[str], bool]) -> None:
         self.modules: dict[str, str] = {}
+        self.absent = absent
         self.classes = self.yields = self.cleans_up = False
         for node in ast.walk(tree):
             if not isinstance(node, ALLOWED_NODES) or isinstance(node, ast.Await):
@@ -86,11 +91,15 @@ class _Check(ast.NodeVisitor):
 
     def imported(self, node: ast.Import) -> None:
         for alias in node.names:
+            if self.absent(alias.name.split(".")[0]):
+                continue
             if alias.name not in MODULES or ("." in alias.name and not alias.asname):
                 raise NotTame(f"import {alias.name}")
             self.modules[alias.asname or alias.name] = alias.name
 
     def visit_ImportFrom(self, node: ast.ImportFrom) -> None:
+        if node.module and not node.level and self.absent(node.module.split(".")[0]):
+            return
         allowed = MODULES.get(node.module or "")
         if allowed is None or node.level:
             raise NotTame(f"from {node.module} import")
@@ -103,7 +112,7 @@ class _Check(ast.NodeVisitor):
                 raise NotTame(f"from {node.module} import {alias.name}")
 
     def visit_Name(self, node: ast.Name) -> None:
-        if node.id in FORBIDDEN_NAMES or (node.id.startswith("__") and node.id != "__name__"):
+        if node.id in FORBIDDEN_NAMES or (node.id.startswith("__") and node.id.strip("_") and node.id != "__name__"):
             raise NotTame(f"the name {node.id}")
         if node.id in self.modules:
             raise NotTame(f"the module {node.id} as a value")

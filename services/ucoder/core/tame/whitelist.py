@@ -65,6 +65,7 @@ MODULES: dict[str, frozenset[str]] = {
     "datetime": _words("datetime date time timedelta MINYEAR MAXYEAR"),
     "hashlib": _words("md5 sha1 sha224 sha256 sha384 sha512"),
     "textwrap": _words("wrap fill dedent indent shorten"),
+    **dict.fromkeys(_words("argparse json logging os sys time unittest"), frozenset()),  # written down, never used
 }
 FORBIDDEN_NAMES = _words(
     """
