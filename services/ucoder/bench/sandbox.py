@@ -192,7 +192,7 @@ async def latency(isolation: str) -> dict[str, float]:
             async for _ in sandbox.execute(Job((f"def f(): return {number}",), (TestCase("f()"),), "f")):
                 pass
             took.append(1000 * (time.perf_counter() - begun))
-        memory = sandbox.memory_mb()
+        memory = sandbox.pool.memory_mb()
     cuts = statistics.quantiles(took, n=100)
     return {"cold_start_ms": 1000 * cold, "warm_p50_ms": cuts[49], "warm_p99_ms": cuts[98], "idle_cell_mb": memory}
 

@@ -8,7 +8,7 @@ from ucoder.core.tame import Nature
 from ucoder.sandbox_runner.cell import Ending, Report, Result
 from ucoder.sandbox_runner.job import Limits
 
-SHARED = 40
+FEWEST, SHARED = 8, 120
 """Programs that share one fork: enough to make the fork cheap, few enough to run again when one of them is doubtful."""
 _BELIEVED = 1.25
 """A time-out is believed when the cell got its processor, to this factor, as fast as its limits assumed."""
@@ -105,9 +105,13 @@ class Batch:
         return self._settle_shared(ending, starved) if self.shared else self._settle_alone(ending, limits, starved)
 
     def _settle_shared(self, ending: Ending, starved: bool) -> list["Batch"]:
-        if any(report.doubt for report in self.reports):
-            return [Batch([one], shared=False) for one in self.programs]
         known = {one.key: one for one in self.programs}
+        if any(report.doubt for report in self.reports):
+            met = {report.program for report in self.reports}
+            return [
+                *(Batch([one], shared=False) for one in self.programs if one.key in met),
+                *batches([one for one in self.programs if one.key not in met]),
+            ]
         for report in self.reports:
             known[report.program].results = list(report.results)
         again = []
@@ -154,8 +158,9 @@ def _death(ending: Ending) -> str:
     return "output_limit" if ending.status & 0x7F == too_large_a_file else "crashed"
 
 
-def batches(programs: list[Program], share: bool = True) -> list[Batch]:
-    """The first batches of a job: tame programs together, each other one by itself."""
+def batches(programs: list[Program], share: bool = True, pieces: int = 1) -> list[Batch]:
+    """The first batches of a job: tame programs together, in so many pieces at least, each other one by itself."""
     tame = [one for one in programs if one.nature.tame and share]
-    shared = [Batch(tame[start : start + SHARED], shared=True) for start in range(0, len(tame), SHARED)]
+    size = min(SHARED, max(FEWEST, -(-len(tame) // pieces)))
+    shared = [Batch(tame[start : start + size], shared=True) for start in range(0, len(tame), size)]
     return shared + [Batch([one], shared=False) for one in programs if not (one.nature.tame and share)]

@@ -1,5 +1,6 @@
 """The kinds of boundary, and which of them this machine has."""
 
+import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,6 +11,9 @@ NODE = "/bin/node"
 """Where node is inside a cell, if this machine has it."""
 PACKAGES = "/packages"
 """Where third-party packages are inside a cell, if it was given any."""
+
+
+_PRESENT = sys.stdlib_module_names | {"ucoder"}
 
 
 class NoIsolation(UcoderError):
@@ -43,3 +47,9 @@ class Root:
     """A folder of third-party packages, shown inside as `PACKAGES`."""
     version: str
     """Changes whenever what runs inside changes; part of every cache key."""
+    complete: bool = False
+    """Known to have the standard library's modules and no others."""
+
+    def absent(self, module: str) -> bool:
+        """Whether importing a module by this top-level name is sure to fail inside."""
+        return self.complete and module not in _PRESENT and not module.startswith("_")

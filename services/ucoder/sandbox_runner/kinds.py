@@ -1,6 +1,7 @@
 """Choosing a boundary: what this machine has, the best first, and never less than was asked for."""
 
 import functools
+from dataclasses import replace
 from pathlib import Path
 from types import ModuleType
 
@@ -28,7 +29,8 @@ class Kind:
 
     def root(self, folder: Path | None, packages: Path | None) -> Root:
         """The world inside: `folder` as it is, or one composed from this interpreter; with `packages` in it."""
-        return rootfs.given(folder, packages) if folder else rootfs.compose(packages=packages)
+        root = rootfs.given(folder, packages) if folder else rootfs.compose(packages=packages)
+        return replace(root, complete=root.complete and self.name != pod.NAME)
 
     def launch(self, root: Root, name: str, folder: Path, seed: int) -> Launch:
         """How to start one cell whose programs find this seed."""

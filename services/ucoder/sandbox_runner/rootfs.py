@@ -60,7 +60,7 @@ def compose(folder: Path | None = None, packages: Path | None = None) -> Root:
     home = folder or cache_folder()
     path = _once(home / "roots" / identity, lambda draft: _fill(draft, library, python, node, packages))
     guest, version = _guest(home)
-    return Root(path, guest, python, node, packages, f"{identity}-{version}")
+    return Root(path, guest, python, node, packages, f"{identity}-{version}", complete=not packages)
 
 
 def given(folder: Path, packages: Path | None = None) -> Root:

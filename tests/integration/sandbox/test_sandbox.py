@@ -240,7 +240,7 @@ async def test_dead_cell_is_replaced_and_its_work_done_again(sandbox: Sandbox) -
         programs = tuple(f"import time\ndef f():\n    time.sleep(0.05)\n    return {number}" for number in range(20))
         stream = wounded.execute(Job(programs, asks("f()"), "f"))
         found = [await anext(stream)]
-        for pid in cells_of(os.getpid(), str(wounded.folder)):
+        for pid in cells_of(os.getpid(), str(wounded.pool.folder)):
             os.kill(pid, signal.SIGKILL)
         found += [row async for row in stream]
     assert {row.outcomes for row in found} == {(Outcome.RETURNED,)}
@@ -254,7 +254,7 @@ async def test_nothing_survives_when_we_are_killed(sandbox: Sandbox) -> None:
         "from ucoder.sandbox_runner.job import Job\nfrom ucoder.core.test_cases import TestCase\n"
         "async def main():\n"
         f"    async with Sandbox.open(isolation={sandbox.isolation!r}, cells=1) as sandbox:\n"
-        "        print(sandbox.folder, flush=True)\n"
+        "        print(sandbox.pool.folder, flush=True)\n"
         "        async for row in sandbox.execute(Job(('import time\\ndef f(): time.sleep(99)',),\n"
         "                                             (TestCase('f()'),), 'f')): pass\n"
         "asyncio.run(main())"

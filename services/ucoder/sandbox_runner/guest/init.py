@@ -13,6 +13,7 @@ import ctypes
 import fcntl
 import gc
 import importlib
+import importlib.util
 import json
 import os
 import resource
@@ -37,6 +38,7 @@ class Cell:
         for name in state.PREPARED:
             importlib.import_module(name)
         prepare_packages(os.environ.get("PACKAGES", ""))
+        importlib.util.find_spec("a_module_that_nobody_has")  # so that every folder has been looked through
         site.setquit()
         self.time = clock.FixedTime(int(os.environ.get("PYTHONHASHSEED", "0")))
         self.uid = FIRST_UID

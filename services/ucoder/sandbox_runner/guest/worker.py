@@ -127,8 +127,11 @@ class Runner:
             else:
                 if not stateless or kind != "call":
                     namespace = None
+                loaded = namespace is not None
                 result, namespace = self.measured(kind, code, test, namespace)
                 timeouts += result[0] == "timeout_cpu"
+                if kind == "call" and stateless and not (loaded or namespace) and result[0] == "exception":
+                    code, failed = None, result  # it would fail to load in the same way again
             if self.shared:
                 results.append(result)
             else:
@@ -155,8 +158,9 @@ class Runner:
                 else:
                     if namespace is None:
                         sys.stdout = sys.stderr = Sink(0)
-                        namespace = {"__name__": "solution", "__builtins__": __builtins__}
-                        exec(code, namespace)
+                        fresh = {"__name__": "solution", "__builtins__": __builtins__}
+                        exec(code, fresh)
+                        namespace = fresh
                     if kind == "call":
                         status, text = "ok", canonical(eval(test, namespace), self.output_limit)
                     elif kind == "steps":

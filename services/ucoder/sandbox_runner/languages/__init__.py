@@ -1,5 +1,6 @@
 """One adapter per language: how its tests are read, and which of its programs may share a fork."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -24,8 +25,8 @@ class Language(Protocol):
     def read(self, test: TestCase, entry_point: str, compat: bool) -> Plan:
         """What a test runs inside and what is compared outside."""
 
-    def nature(self, program: str) -> Nature:
-        """Whether a program may share a fork."""
+    def nature(self, program: str, absent: Callable[[str], bool]) -> Nature:
+        """Whether a program may share a fork; `absent` knows modules that are not in the cell."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,8 +39,8 @@ class Python:
     def read(self, test: TestCase, entry_point: str, compat: bool) -> Plan:
         return test_cases.read(test, entry_point, compat)
 
-    def nature(self, program: str) -> Nature:
-        return tame.nature(program)
+    def nature(self, program: str, absent: Callable[[str], bool]) -> Nature:
+        return tame.nature(program, absent)
 
 
 LANGUAGES: dict[str, Language] = {one.name: one for one in (Python(), JavaScript())}

@@ -7,6 +7,7 @@ as Python's are, which differs from node where an assertion is about types alone
 """
 
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -60,7 +61,7 @@ class JavaScript:
             return BrokenPlan("not a call, and no assertion that can be read")
         return CallPlan(code)
 
-    def nature(self, program: str) -> Nature:
+    def nature(self, program: str, absent: Callable[[str], bool]) -> Nature:
         return Nature(tame=False, stateless=False, why="JavaScript has a process of its own")
 
 
