@@ -24,12 +24,20 @@ def test_tame_programs_share_and_the_others_do_not() -> None:
     assert not any(batch.shared for batch in batches(some, share=False))
 
 
-def test_doubt_sends_everything_that_shared_back_alone() -> None:
-    batch = Batch(programs(3), shared=True)
+def test_doubt_sends_everything_that_ran_in_the_fork_back_alone() -> None:
+    batch = Batch(programs(4), shared=True)
     batch.reports = [Report(0, 0, (OK, OK)), Report(1, 0, (OK, OK), "threads")]
     again = batch.settle(CLEAN, LIMITS)
-    assert [(len(one.programs), one.shared) for one in again] == [(1, False)] * 3
+    assert [([program.key for program in one.programs], one.shared) for one in again] == [
+        ([0], False), ([1], False), ([2, 3], True)
+    ]  # fmt: skip
     assert not any(program.done for program in batch.programs)
+
+
+def test_idle_cells_are_dealt_tame_programs_and_busy_ones_keep_them_together() -> None:
+    assert [len(batch.programs) for batch in batches(programs(60), pieces=3)] == [20, 20, 20]
+    assert [len(batch.programs) for batch in batches(programs(60), pieces=1)] == [60]
+    assert [len(batch.programs) for batch in batches(programs(10), pieces=8)] == [8, 2]
 
 
 def test_death_of_a_shared_fork_runs_the_culprit_alone() -> None:

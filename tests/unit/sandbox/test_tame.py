@@ -26,9 +26,9 @@ TAME = (
     "class A:\n    @property\n    def x(self): return self._x\n    @x.setter\n    def x(self, value): self._x = value",
 )
 NOT_TAME = (
-    "import os",
+    "import os\nos.sep",
     "from os import path",
-    "import sys",
+    "import sys\nsys.path",
     "import numpy",
     "def f(): open('x')",
     "def f(x): return eval(x)",
@@ -147,3 +147,15 @@ def test_endless_nesting_is_not_tame() -> None:
 )
 def test_a_call_of_a_test_must_be_tame_too(call: str, sharing: bool) -> None:
     assert harmless(call) is sharing
+
+
+def test_an_import_that_fails_is_tame_and_one_that_is_used_is_not() -> None:
+    torch = "import torch.nn as nn\nfrom torch import x\nclass A(nn.Module):\n    pass\n"
+    assert nature(torch, {"torch"}.__contains__).tame
+    assert not nature(torch).tame
+    assert not nature("import torch\nopen('x')", {"torch"}.__contains__).tame
+    assert nature("import os, sys\ndef f(x): return x").tame
+    for use in ("os.getcwd()", "[os]", "(lambda: os)()"):
+        assert not nature(f"import os\nx = {use}").tame
+    assert not nature("from os import path").tame
+    assert harmless("f(___)")
