@@ -48,7 +48,7 @@ async def local() -> AsyncIterator[Model]:
 
 async def metric(vllm: ServedModel, name: str) -> float:
     """The sum of a metric over its labels."""
-    async with httpx.AsyncClient() as client:
+    async with httpx.AsyncClient(timeout=120) as client:
         text = (await client.get(vllm.url.removesuffix("/v1") + "/metrics")).text
     return sum(float(value) for value in re.findall(rf"^vllm:{name}(?:{{.*}})? (\S+)$", text, re.M))
 
@@ -126,14 +126,14 @@ async def test_a_prompts_prefix_is_computed_once(vllm: ServedModel) -> None:
 async def test_a_cancelled_request_ends_in_the_server_too(vllm: ServedModel) -> None:
     endless = Draw(temperature=5, top_p=1, max_tokens=400)
     task = asyncio.create_task(vllm.complete(SEED, PROMPT, n=128, draw=endless))
-    async with asyncio.timeout(60):
+    async with asyncio.timeout(300):
         while not await metric(vllm, "num_requests_running"):
             await asyncio.sleep(0.1)
     task.cancel()
     with pytest.raises(asyncio.CancelledError):
         await task
     drawn = await metric(vllm, "generation_tokens_total")
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(300):
         while await metric(vllm, "num_requests_running"):
             await asyncio.sleep(0.1)
     assert await metric(vllm, "generation_tokens_total") - drawn < 128 * 200  # of the 51,200 that were asked for

@@ -1,5 +1,6 @@
 """`ucoder doctor`: what this machine has, a line each: ok, or what to do."""
 
+import asyncio
 import importlib.util
 import os
 import shutil
@@ -10,12 +11,14 @@ from pathlib import Path
 
 from rich.console import Console
 
+from ucoder.models import open_model
 from ucoder.runtime.errors import UcoderError
 from ucoder.runtime.nats_server import binary
 from ucoder.runtime.settings import load
 from ucoder.runtime.store import Store
 from ucoder.sandbox_runner.kinds import probe
 
+SERVER_SECONDS = 5.0
 Line = tuple[str, bool | None, str]
 """What was looked at; ok, not ok, or None for what is optional and absent; words."""
 
@@ -23,7 +26,7 @@ Line = tuple[str, bool | None, str]
 async def main() -> None:
     """Prints every line. Ends with code 1 when the embedded default could not run here."""
     console = Console()
-    lines = [*_python(), *_sandbox(), *_bus(), *_store(), *_model(), *_gpu(), *_cluster()]
+    lines = [*_python(), *_sandbox(), *_bus(), *_store(), *_model(), await _server(), *_gpu(), *_cluster()]
     for name, ok, words in lines:
         mark = {True: "[green]ok[/]", False: "[red]missing[/]", None: "[yellow]absent[/]"}[ok]
         console.print(f"{name:<12} {mark:<20} {words}", highlight=False, soft_wrap=True)
@@ -70,6 +73,27 @@ def _model() -> Iterator[Line]:
         yield "model", True, f"seed model, {shipped.stat().st_size >> 10} kB; torch is here"
     else:
         yield "model", False, "the shipped model is not in this installation; run make seed-model"
+
+
+async def _server() -> Line:
+    """Who answers for the model, asked once."""
+    try:
+        settings = load()
+        model = open_model(settings)
+        if settings.model_url.startswith("local"):
+            return "  server", None, "none: transformers answers here; UCODER_MODEL_URL names another"
+        if settings.model_url == "vllm":
+            return "  server", True, f"is started when it is needed: {settings.model_command}"
+        try:
+            async with asyncio.timeout(SERVER_SECONDS):
+                names = await model.served()
+        finally:
+            await model.close()
+        return "  server", bool(names), f"{settings.model_url} serves {', '.join(names) or 'nothing'}"
+    except UcoderError as error:
+        return "  server", False, str(error)
+    except TimeoutError:
+        return "  server", False, f"{settings.model_url} does not answer; start it, or set UCODER_MODEL_URL to another"
 
 
 def _gpu() -> Iterator[Line]:
