@@ -1,13 +1,15 @@
 """Rewards for reinforcement learning: completions in, floats out, by agreement in execution or by passed tests.
 
 TRL:   GRPOTrainer(reward_funcs=[trl_reward(Client("consensus:7070"))], ...)
-verl:  a file with `compute_score = verl_batch_score(Client("consensus:7070"))`, and
-       `reward_model.reward_manager=batch custom_reward_function.path=that_file.py`
-Neither is imported here. The completions of one prompt are judged together; a completion is a string or a list of
-messages whose last one counts.
+verl:  a file with `compute_score = verl_score(Client("consensus:7070"), group=8)`, and
+       `reward.custom_reward_function.path=that_file.py reward.num_workers=1`; before its reward loop, up to 0.6,
+       `verl_batch_score`, `custom_reward_function.path=that_file.py reward_model.reward_manager=batch`
+Neither is imported here; the calls are those of TRL 1.16, verl 0.9.1 and verl 0.6.1. The completions of one prompt are
+judged together; a completion is a string or a list of messages whose last one counts.
 """
 
-from collections.abc import Callable, Sequence
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, Literal
 
 from ucoder.client.blocking import Client
@@ -17,6 +19,8 @@ from ucoder.core.extraction import extract_program
 from ucoder.runtime.errors import Reject
 
 Kind = Literal["consensus", "passing"]
+Asked = tuple[str, tuple[Test, ...]]
+"""A prompt and its tests: completions with equal ones are judged together."""
 
 
 def group_rewards(
@@ -52,8 +56,11 @@ def trl_reward(
 
 
 def verl_batch_score(client: Client, *, kind: Kind = "consensus", **options: Any) -> Callable[..., list[float]]:
-    """`compute_score` for verl's batch reward manager. `ground_truth` holds the tests (a list, or a text with one in
-    each line; may be empty), `extra_info["prompt"]` the prompt; rows with equal ones are judged together."""
+    """`compute_score` for verl's batch reward manager, which asks for a whole batch at once; up to verl 0.6.
+
+    `ground_truth` holds the tests (a list, or a text with one in each line; may be empty), `extra_info["prompt"]` the
+    prompt, for verl hands over no other.
+    """
 
     def compute_score(
         data_sources: Sequence[str],
@@ -68,13 +75,69 @@ def verl_batch_score(client: Client, *, kind: Kind = "consensus", **options: Any
     return compute_score
 
 
+def verl_score(
+    client: Client, *, group: int, patience: float = 60.0, kind: Kind = "consensus", **options: Any
+) -> Callable[..., Awaitable[float]]:
+    """`compute_score` for verl's reward loop, which asks for one completion at a time, many side by side.
+
+    The completions of one prompt wait until there are `group` of them (verl's `actor_rollout_ref.rollout.n`), or until
+    none has come for `patience` seconds. They meet only in one process: `reward.num_workers=1`. `kind="passing"` needs
+    no others and waits for none. Tests and prompt are where `verl_batch_score` finds them.
+    """
+    open_groups: dict[Asked, _Group] = {}
+
+    async def judged(asked: Asked) -> list[float]:
+        mine = open_groups[asked]
+        while kind == "consensus" and len(mine.completions) < group and await mine.another(patience):
+            pass
+        del open_groups[asked]
+        return await asyncio.to_thread(group_rewards, client, asked[0], mine.completions, asked[1], kind, **options)
+
+    async def compute_score(
+        data_source: str, solution_str: str, ground_truth: Any, extra_info: Any = None, **_: Any
+    ) -> float:
+        asked = _text((extra_info or {}).get("prompt", "")), _tests(ground_truth)
+        if asked not in open_groups:
+            open_groups[asked] = _Group()
+            open_groups[asked].rewards = asyncio.create_task(judged(asked))
+        mine = open_groups[asked]
+        place = mine.join(solution_str)
+        return (await asyncio.shield(mine.rewards))[place]
+
+    return compute_score
+
+
+class _Group:
+    """Completions of one prompt that wait for each other, and the rewards that come of it."""
+
+    rewards: asyncio.Task[list[float]]
+
+    def __init__(self) -> None:
+        self.completions: list[str] = []
+        self._arrived = asyncio.Event()
+
+    def join(self, completion: str) -> int:
+        """Its place among them."""
+        self.completions.append(completion)
+        self._arrived.set()
+        return len(self.completions) - 1
+
+    async def another(self, seconds: float) -> bool:
+        """Whether one more has come within so long."""
+        self._arrived.clear()
+        try:
+            await asyncio.wait_for(self._arrived.wait(), seconds)
+        except TimeoutError:
+            return False
+        return True
+
+
 def _grouped(
     client: Client, prompts: list[str], completions: list[str], tests: list[Any], kind: Kind, options: dict[str, Any]
 ) -> list[float]:
-    asked = [tuple(one.splitlines() if isinstance(one, str) else one if one is not None else ()) for one in tests]
-    groups: dict[tuple[str, tuple[Test, ...]], list[int]] = {}
-    for index, key in enumerate(zip(prompts, asked, strict=True)):
-        groups.setdefault(key, []).append(index)
+    groups: dict[Asked, list[int]] = {}
+    for index, asked in enumerate(zip(prompts, map(_tests, tests), strict=True)):
+        groups.setdefault(asked, []).append(index)
     rewards = [0.0] * len(prompts)
     for (prompt, own), indices in groups.items():
         some = group_rewards(client, prompt, [completions[index] for index in indices], own, kind, **options)
@@ -83,9 +146,20 @@ def _grouped(
     return rewards
 
 
-def _text(message: Any) -> str:
-    """A string, or the last message of a conversation."""
-    return message if isinstance(message, str) else str(message[-1]["content"]) if len(message) else ""
+def _tests(given: Any) -> tuple[Test, ...]:
+    """Of a list (Parquet makes an array of it), of a text with a test in each line, or of nothing."""
+    some = given.splitlines() if isinstance(given, str) else () if given is None else given
+    return tuple(one if isinstance(one, str) else tuple(one) for one in some)
+
+
+def _text(said: Any) -> str:
+    """A string; or of a conversation the last message, which may be a list of parts, or say nothing but call a tool."""
+    if isinstance(said, str):
+        return said
+    content = said[-1].get("content") if len(said) else None
+    if isinstance(content, str) or not content:
+        return content or ""
+    return "\n".join(part.get("text") or "" for part in content)
 
 
 def _agreeing(answer: Answer, programs: int) -> list[float]:

@@ -1,4 +1,4 @@
-"""The Python client: its own examples, its retries, TLS and tokens, and rewards as TRL and verl ask for them."""
+"""The Python client: its own examples, its retries, TLS and tokens."""
 
 import doctest
 import itertools
@@ -17,12 +17,8 @@ import pytest
 import ucoder.client.awaiting
 import ucoder.client.blocking
 from ucoder.client import AsyncClient, Client, Row
-from ucoder.client.rewards import trl_reward, verl_batch_score
 from ucoder.runtime.errors import Misconfigured, Overloaded, Reject, Retry
 from ucoder.v1 import consensus_pb2, consensus_pb2_grpc
-
-PROMPT = 'def add(a: int, b: int) -> int:\n    """The sum.\n\n    >>> add(1, 2)\n    3\n    """\n'
-RIGHT, ALSO_RIGHT, WRONG = "    return a + b\n", "    return b + a\n", "    return a - b\n"
 
 
 @pytest.mark.parametrize("module", [ucoder.client.blocking, ucoder.client.awaiting])
@@ -143,41 +139,3 @@ async def test_tls_with_proof_on_both_sides(tmp_path: Path) -> None:
             with pytest.raises(Retry):
                 await in_the_clear.select(["x"])
     assert len(servicer.seen) == 1
-
-
-def conversation(prompt: str) -> list[dict[str, str]]:
-    return [{"role": "user", "content": prompt}]
-
-
-def test_trl_calls_the_reward_with_prompts_completions_and_columns(served: str) -> None:
-    """As GRPOTrainer does: all by name, completion ids and dataset columns beside them."""
-    with Client(served) as client:
-        reward = trl_reward(client, inputs=12)
-        completions = [RIGHT, ALSO_RIGHT, WRONG, f"```python\n{PROMPT}{RIGHT}```", "I cannot.", RIGHT]
-        columns = {"completion_ids": [[1]] * 6, "trainer_state": None, "log_extra": None, "level": ["a"] * 6}
-        assert reward(prompts=[PROMPT] * 6, completions=completions, **columns) == [1.0, 1.0, 0.0, 1.0, 0.0, 1.0]
-        spoken = [[{"role": "assistant", "content": completion}] for completion in completions[:3]]
-        rewards = reward(prompts=[conversation(PROMPT)] * 3, completions=spoken, completion_ids=[[1]] * 3)
-        assert rewards == [1.0, 1.0, 0.0]
-        tested = trl_reward(client, kind="passing", tests="asserts")
-        asserts = [["assert add(1, 0) == 1", "assert add(1, 2) == 3"]] * 3
-        assert tested(prompts=[PROMPT] * 3, completions=completions[:3], asserts=asserts) == [1.0, 1.0, 0.5]
-        assert reward.__name__ == "ucoder_reward"  # what TRL logs it by
-        assert reward(prompts=["Say hello."] * 2, completions=["Hello.", "Hi."]) == [0.0, 0.0]
-
-
-def test_verl_calls_the_score_with_a_batch(served: str) -> None:
-    """As its batch reward manager does: four lists by name, in any order of prompts."""
-    other = PROMPT.replace("add", "plus")
-    with Client(served) as client:
-        compute_score = verl_batch_score(client, inputs=12)
-        truth = "assert add(2, 2) == 4\nassert add(1, 3) == 4"
-        asked = [PROMPT, conversation(other), PROMPT, other, other]
-        scores = compute_score(
-            data_sources=["ours"] * 5,
-            solution_strs=[RIGHT, WRONG, ALSO_RIGHT, RIGHT, RIGHT],
-            ground_truths=[truth, None, truth, None, []],
-            extra_infos=[{"prompt": prompt} for prompt in asked],
-            reward_weight=1.0,
-        )
-    assert scores == [1.0, 0.0, 1.0, 1.0, 1.0]
