@@ -10,10 +10,13 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from rich.console import Console
+from rich.progress import track
 
+from ucoder.consensus.synthesis import synthesise
 from ucoder.core.matrix import Floats, Matrix
 from ucoder.core.test_cases import TestCase
-from ucoder.runtime.errors import Misconfigured
+from ucoder.runtime.errors import Misconfigured, Reject
 from ucoder.sandbox_runner.job import Job, Limits
 from ucoder.sandbox_runner.sandbox import Sandbox
 
@@ -30,18 +33,22 @@ class Task:
     right: Floats
 
 
-async def executed(source: Path, cache: Path, isolation: str = "auto", cells: int | None = None) -> list[Task]:
+async def executed(
+    source: Path, cache: Path, isolation: str = "auto", cells: int | None = None, *, tests: bool = True
+) -> list[Task]:
     """All tasks of `source` (JSONL, gzipped or not: id, entry_point, candidates, tests, correct), executed.
 
-    The cache is keyed by programs, tests and limits, so a changed file runs only what changed.
+    The cache is keyed by programs, tests and limits, so a changed file runs only what changed. Without `tests` those of
+    the file are left unread and inputs are synthesised, as `ucoder select --tests none` does.
     Misconfigured when the file is missing or a line lacks a field.
     """
-    rows = list(_read(source))
+    rows = [row if tests else row | {"tests": _synthesised(row)} for row in _read(source)]
     places = [cache / f"{_digest(row)}.json.gz" for row in rows]
     if missing := [(row, place) for row, place in zip(rows, places, strict=True) if not place.exists()]:
         cache.mkdir(parents=True, exist_ok=True)
         async with Sandbox.open(isolation=isolation, cells=cells) as sandbox:
-            for row, place in missing:
+            console = Console(stderr=True)
+            for row, place in track(missing, "executing", console=console, disable=not console.is_terminal):
                 await asyncio.to_thread(_keep, place, await _run(sandbox, row))
     return [
         _task(row, json.loads(gzip.decompress(place.read_bytes()))) for row, place in zip(rows, places, strict=True)
@@ -58,6 +65,16 @@ def _read(source: Path) -> Iterator[dict[str, Any]]:
             if lacking := {"id", "entry_point", "candidates", "tests", "correct"} - row.keys():
                 raise Misconfigured(f"{source}:{number} lacks {', '.join(sorted(lacking))}.")
             yield row
+
+
+def _synthesised(row: dict[str, Any]) -> list[dict[str, Any]]:
+    """Inputs from the programs and the prompt, if there is one; none where nothing tells what the function takes."""
+    programs = [each["code"] for each in row["candidates"]]
+    try:
+        _, made = synthesise(row.get("prompt", ""), programs, row["entry_point"])
+    except Reject:
+        return []
+    return [{"code": test.code, "count": test.count} for test in made]
 
 
 def _job(row: dict[str, Any]) -> Job:

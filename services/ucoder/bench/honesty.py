@@ -15,10 +15,10 @@ from ucoder.core.calibration import (
     fit,
     reliability,
 )
-from ucoder.core.confidence import FITTED, of_programs
+from ucoder.core.confidence import FITTED, features
 from ucoder.core.matrix import Bools, Floats, Matrix
 from ucoder.core.selection import select
-from ucoder.core.selection.evidence import log_odds
+from ucoder.core.selection.evidence import attempts
 
 FOLDS, DRAWS = 10, 20
 SMALLER = ((0.5, 0.6), (0.32, 1.0), (0.25, 0.3), (0.125, 0.3))
@@ -126,6 +126,5 @@ def _winner_features(matrix: Matrix) -> tuple[int, Floats] | None:
     chosen = select(matrix)
     if chosen.winner is None:
         return None
-    total = float(matrix.multiplicity.sum())
-    odds = log_odds(np.array([chosen.clusters[0].share * total]), total)
-    return chosen.winner, of_programs(odds, matrix.traits, np.array([chosen.winner]), total)[0]
+    members = np.array(chosen.clusters[0].members)
+    return chosen.winner, features(matrix, members, chosen.winner, attempts(matrix))

@@ -28,13 +28,19 @@ class Bin:
     size: int
 
 
-def fit(features: Floats, right: Floats, weights: Floats | None = None, ridge: float = 1.0) -> Calibration:
+def fit(features: Floats, right: Floats, weights: Floats | None = None, ridge: float = 3.0) -> Calibration:
     """Maximum likelihood under a Gaussian prior on all weights but the first, by Newton's method.
 
     features: (n, d), the first column 1. right: (n,) 0 or 1. weights: (n,) how much each case counts. ridge: inverse
-    variance of the prior, which keeps a map of a few dozen cases from certainty.
+    variance of the prior on the weight of a feature in its standard deviations, which keeps a map of a few dozen cases
+    from certainty.
     """
     counts = np.ones(len(right)) if weights is None else weights
+    centre = np.average(features, axis=0, weights=counts)
+    width = np.sqrt(np.average((features - centre) ** 2, axis=0, weights=counts))
+    width[width == 0] = 1.0
+    centre[0] = 0.0
+    features = (features - centre) / width
     prior = np.full(features.shape[1], ridge)
     prior[0] = 1e-6
     found = np.zeros(features.shape[1])
@@ -46,6 +52,8 @@ def fit(features: Floats, right: Floats, weights: Floats | None = None, ridge: f
         found = found + step / max(1.0, float(np.abs(step).max()))
         if np.abs(step).max() < 1e-9:
             break
+    found = found / width
+    found[0] -= found @ centre
     return Calibration(tuple(float(w) for w in found))
 
 

@@ -9,8 +9,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from ucoder.core.clustering import Labels, weights_by_label
+from ucoder.core.confidence import log_odds
 from ucoder.core.matrix import Floats, Matrix
-from ucoder.core.selection.evidence import MOST_COMPLEX, EvidenceOptions, beyond_share, clusters, complexity, log_odds
+from ucoder.core.selection.evidence import MOST_COMPLEX, EvidenceOptions, beyond_share, clusters, complexity, tried
 
 FACE_VALUE = EvidenceOptions()
 NEW_CLUSTERS = 24
@@ -47,8 +48,7 @@ def outlook(m: Matrix, total: int, options: EvidenceOptions = FACE_VALUE, draws:
         return Outlook(settled=False, change=1.0)
     labels = clusters(ordered)
     sizes = weights_by_label(labels, ordered.multiplicity)
-    ran = weights_by_label(labels, (ordered.completed & ordered.voting).sum(axis=1).astype(np.float64)) > 0
-    rest = np.where(ran | (ordered.shape[1] == 0), beyond_share(ordered, labels, options), -np.inf)
+    rest = np.where(tried(ordered, labels), beyond_share(ordered, labels, options), -np.inf)
     leader = int(np.argmax(options.share * log_odds(sizes, seen) + rest))
     if rest[leader] == -np.inf:
         return Outlook(settled=False, change=1.0)

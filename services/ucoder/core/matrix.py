@@ -79,8 +79,12 @@ class Matrix:
         log_probs: Sequence[float] | None = None,
         programs: Sequence[str] | None = None,
         multiplicity: Sequence[int] | None = None,
+        task: str = "",
     ) -> "Matrix":
-        """Encodes rows as a sandbox reports them. An empty output text means none. ValueError on a ragged matrix."""
+        """Encodes rows as a sandbox reports them. An empty output text means none. ValueError on a ragged matrix.
+
+        `task` is read where programs bear no docstring; it only bears on the confidence.
+        """
         n, m = len(outcomes), len(tests)
         _check_shape("outcomes", outcomes, n, m)
         _check_shape("outputs", outputs if outputs is not None else (), n if outputs is not None else 0, m)
@@ -99,7 +103,7 @@ class Matrix:
             test_counts=np.array([max(1, test.count) for test in tests], dtype=np.int64),
             log_probs=np.array(log_probs, dtype=np.float64) if log_probs is not None else None,
             multiplicity=np.array(multiplicity if multiplicity is not None else [1] * n, dtype=np.int64),
-            traits=Traits.read(programs) if programs is not None else Traits.unknown(n),
+            traits=Traits.read(programs, task) if programs is not None else Traits.unknown(n),
             program_keys=tuple(programs) if programs is not None else ("",) * n,
             test_keys=tuple(map(_key, tests)),
         )
@@ -134,6 +138,15 @@ class Matrix:
     def infra(self) -> Bools:
         """(N, M) cells we failed to run."""
         return np.equal(self.outcomes, _CODES[Outcome.INFRA_ERROR])
+
+    @cached_property
+    def spoken(self) -> Ints:
+        """(I, widest) number of `texts[i][code]`; equal numbers are equal texts, on different inputs too."""
+        seen: dict[str, int] = {}
+        numbers = np.zeros((len(self.texts), max(map(len, self.texts), default=0) or 1), dtype=np.int32)
+        for row, texts in zip(numbers, self.texts, strict=True):
+            row[: len(texts)] = [seen.setdefault(text, len(seen)) for text in texts]
+        return numbers
 
     def take(self, programs: NDArray[np.int64], tests: NDArray[np.int64]) -> "Matrix":
         """The same matrix with only these programs and tests, in this order."""

@@ -1,6 +1,5 @@
 """What can be read off a program without running it, as far as selection uses it."""
 
-import ast
 import re
 import zlib
 from collections.abc import Sequence
@@ -9,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from ucoder.core import asked
 from ucoder.core.extraction import normal_tree, parse
 
 BUCKETS = 2048
@@ -24,39 +24,55 @@ class Traits:
     """(N,) programs with equal syntax trees share a number; numbered by first appearance."""
     nodes: NDArray[np.float64]
     """(N,) nodes of the syntax tree, docstrings aside."""
-    words: NDArray[np.float64]
-    """(N,) words in its docstrings: how much the task asks for. NaN where there is none."""
+    idle: NDArray[np.bool_]
+    """(N,) programs that do nothing: samples that gave up."""
+    open_cases: NDArray[np.float64]
+    """(N,) conditions that the task states over decisions taken, see `asked.open_cases`. NaN where no text asks."""
+    echo: NDArray[np.float64]
+    """(N,) share of the task's words that the program takes up, see `asked.echo`. NaN where no text asks."""
     pairs: NDArray[np.uint8]
     """(N, BUCKETS / 8) packed bits: which pairs of neighbouring tokens occur."""
 
     @classmethod
-    def read(cls, programs: Sequence[str]) -> "Traits":
-        """Traits of these texts; equal texts are read once."""
+    def read(cls, programs: Sequence[str], task: str = "") -> "Traits":
+        """Traits of these texts; equal texts are read once. What the task asks is said by a program's own docstrings,
+        or else by `task`, a skeleton or plain words."""
         number: dict[str, int] = {}
-        of_text: dict[str, tuple[int, float, float, NDArray[np.uint8]]] = {}
+        said = asked.said_by(task) if task else ""
+        of_text: dict[str, tuple[int, float, bool, float, float, NDArray[np.uint8]]] = {}
         for text in programs:
             if text not in of_text:
-                form, nodes, words = _tree_traits(text)
-                of_text[text] = (number.setdefault(form, len(number)), nodes, words, _pairs(text))
+                form, *read = _tree_traits(text, said)
+                of_text[text] = (number.setdefault(form, len(number)), *read, _pairs(text))
         found = [of_text[text] for text in programs]
         return cls(
             classes=np.array([row[0] for row in found], dtype=np.int32),
             nodes=np.array([row[1] for row in found], dtype=np.float64),
-            words=np.array([row[2] for row in found], dtype=np.float64),
-            pairs=np.array([row[3] for row in found], dtype=np.uint8).reshape(len(found), BUCKETS // 8),
+            idle=np.array([row[2] for row in found], dtype=np.bool_),
+            open_cases=np.array([row[3] for row in found], dtype=np.float64),
+            echo=np.array([row[4] for row in found], dtype=np.float64),
+            pairs=np.array([row[5] for row in found], dtype=np.uint8).reshape(len(found), BUCKETS // 8),
         )
 
     @classmethod
     def unknown(cls, n: int) -> "Traits":
         """Of n programs whose texts were not given: every one its own class, nothing to compare."""
         blank = np.zeros((n, BUCKETS // 8), dtype=np.uint8)
-        return cls(np.arange(n, dtype=np.int32), np.ones(n), np.full(n, np.nan), blank)
+        unread = np.full(n, np.nan)
+        return cls(np.arange(n, dtype=np.int32), np.ones(n), np.zeros(n, dtype=np.bool_), unread, unread, blank)
 
     def take(self, order: NDArray[np.int64]) -> "Traits":
         """The same for these programs in this order, classes numbered anew."""
         seen: dict[int, int] = {}
         classes = [seen.setdefault(number, len(seen)) for number in self.classes[order].tolist()]
-        return Traits(np.array(classes, dtype=np.int32), self.nodes[order], self.words[order], self.pairs[order])
+        return Traits(
+            np.array(classes, dtype=np.int32),
+            self.nodes[order],
+            self.idle[order],
+            self.open_cases[order],
+            self.echo[order],
+            self.pairs[order],
+        )
 
 
 def typicality(pairs: NDArray[np.uint8]) -> NDArray[np.float64]:
@@ -69,14 +85,15 @@ def typicality(pairs: NDArray[np.uint8]) -> NDArray[np.float64]:
     return np.asarray(np.round((unit @ unit.mean(axis=0)).astype(np.float64), 6))
 
 
-def _tree_traits(text: str) -> tuple[str, float, float]:
+def _tree_traits(text: str, task: str) -> tuple[str, float, bool, float, float]:
     tree = parse(text)
     if tree is None:
-        return text, 1.0, np.nan
-    documented = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef, ast.Module)
-    docs = [ast.get_docstring(node, clean=False) for node in ast.walk(tree) if isinstance(node, documented)]
-    words = sum(len(doc.split()) for doc in docs if doc)
-    return *normal_tree(tree, text), float(words) if words else np.nan
+        return text, 1.0, False, np.nan, np.nan
+    said = asked.said_in(tree) or task
+    form, nodes = normal_tree(tree, text)  # from here on without docstrings
+    if not said:
+        return form, nodes, asked.idle(tree), np.nan, np.nan
+    return form, nodes, asked.idle(tree), asked.open_cases(said, tree), asked.echo(said, tree)
 
 
 def _pairs(text: str) -> NDArray[np.uint8]:

@@ -5,7 +5,7 @@ from math import log, log1p, sqrt
 import numpy as np
 import pytest
 
-from ucoder.core.confidence import FITTED, USUAL_WORDS
+from ucoder.core.confidence import FITTED, USUAL_ECHO, USUAL_OPEN_CASES
 from ucoder.core.matrix import Matrix
 from ucoder.core.selection import DEFAULT, select
 
@@ -78,13 +78,21 @@ def test_without_tests_the_commonest_tree_wins() -> None:
 
 
 def test_confidence_is_the_fitted_map_of_the_winner() -> None:
-    m = drawn(["PP"] * 3 + ["FF"], programs=[SHORT] * 4)
-    nodes = m.traits.nodes[0]
-    features = np.array([[1.0, log(3.5 / 1.5), log(nodes), log1p(USUAL_WORDS), log(4)]])
-    chosen = select(m)
+    """Three of the four programs that ran agree; a fifth crashed and does not count in their share."""
+    chosen = select(drawn(["PP"] * 3 + ["FF", "XX"], programs=[SHORT] * 5))
+    features = np.array([[1.0, log(3.5 / 1.5), log(5), USUAL_OPEN_CASES, USUAL_ECHO]])
     assert chosen.confidence == pytest.approx(float(FITTED.probability(features)[0]))
     gap = chosen.clusters[0].score - chosen.clusters[1].score
     assert chosen.margin == pytest.approx(chosen.confidence * (1 - np.exp(-gap)))
+
+
+def test_who_gives_up_is_alone_and_never_chosen() -> None:
+    idle, answers = 'def f(x):\n    """Twice x."""\n', "def f(x):\n    return 2 * x\n"
+    rows, outputs = ["RR"] * 9, [["None", "None"]] * 7 + [["2", "4"]] * 2
+    chosen = select(drawn(rows, outputs=outputs, programs=[idle] * 7 + [answers] * 2))
+    assert chosen.winner == 7
+    assert [len(cluster.members) for cluster in chosen.clusters] == [2] + [1] * 7
+    assert select(drawn(rows, outputs=outputs, programs=[idle] * 9)).reason == "nothing_eligible"
 
 
 def test_agreement_makes_sure() -> None:
@@ -104,13 +112,32 @@ def test_more_samples_make_surer_up_to_what_was_fitted() -> None:
     assert confidence(128) == pytest.approx(confidence(1024), abs=0.001)
 
 
-def test_a_long_task_and_a_short_program_make_unsure() -> None:
-    def confidence(words: int, body: str) -> float:
-        program = f'def f(x):\n    """{"word " * words}"""\n    {body}\n'
-        return select(drawn(["PP"] * 5, programs=[program] * 5)).confidence
+TWO_CASES = "Sum the values, but return 0 if there is none."
+PLAIN, CAREFUL = "return sum(values)", "return sum(values) if values else 0"
 
-    assert confidence(60, "return x") < confidence(6, "return x")
-    assert confidence(60, "return x") < confidence(60, "return sum(i * i for i in range(x) if i % 2)")
+
+def confidence_of(doc: str, body: str, task: str = "") -> float:
+    program = f'def f(values):\n    """{doc}"""\n    {body}\n' if doc else f"def f(values):\n    {body}\n"
+    outcomes, tests = [["returned"] * 2] * 5, [Test("f([1])"), Test("f([2])")]
+    return select(Matrix.build(outcomes, [["1", "2"]] * 5, tests, programs=[program] * 5, task=task)).confidence
+
+
+def test_a_condition_that_no_branch_answers_makes_unsure() -> None:
+    assert confidence_of(TWO_CASES, PLAIN) < confidence_of(TWO_CASES, CAREFUL)
+    assert confidence_of(TWO_CASES, PLAIN) < confidence_of("Sum the values.", PLAIN)
+
+
+def test_a_program_that_speaks_of_little_of_the_task_makes_unsure() -> None:
+    assert confidence_of("Sum the values and scale them by the greatest divisor.", PLAIN) < confidence_of(
+        "Sum the values.", PLAIN
+    )
+
+
+def test_the_task_is_read_where_programs_are_bare() -> None:
+    assert confidence_of("", PLAIN, TWO_CASES) == confidence_of(TWO_CASES, PLAIN)
+    skeleton = f'def f(values):\n    """{TWO_CASES}"""\n'
+    assert confidence_of("", PLAIN, skeleton) == confidence_of(TWO_CASES, PLAIN)
+    assert confidence_of("Sum the values.", PLAIN, TWO_CASES) == confidence_of("Sum the values.", PLAIN)
 
 
 def test_tests_are_believed_as_the_clusters_that_pass_them() -> None:

@@ -9,12 +9,13 @@ def test_equal_trees_share_a_class() -> None:
     assert traits.classes.tolist() == [0, 1, 0, 2, 2]
 
 
-def test_docstrings_are_words_and_not_nodes() -> None:
+def test_docstrings_ask_and_are_no_nodes() -> None:
     plain = Traits.read(["def f(x):\n    return x\n"])
     documented = Traits.read(['def f(x):\n    """Return it,\n\n    unchanged."""\n    return x\n'])
     assert documented.nodes.tolist() == plain.nodes.tolist()
-    assert documented.words.tolist() == [3.0]
-    assert np.isnan(plain.words).all()
+    assert documented.echo.tolist() == [0.0]
+    assert np.isnan(plain.echo).all()
+    assert np.isnan(Traits.read(["def f(:"], task="Return it.").open_cases).all()
 
 
 def test_what_does_not_parse_has_the_least_size() -> None:

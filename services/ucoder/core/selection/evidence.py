@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from ucoder.core.clustering import Labels, cluster, first_members, weights_by_label
-from ucoder.core.confidence import FITTED, of_programs
+from ucoder.core.confidence import FITTED, features, log_odds
 from ucoder.core.matrix import NONE, Bools, Floats, Ints, Matrix
 from ucoder.core.selection.ballot import Ballot, Options
 from ucoder.core.signatures import SILENT, agreement, observations
@@ -42,27 +42,39 @@ def vote(m: Matrix, options: EvidenceOptions) -> Ballot:
     + min(ln 2, mean ln nodes(C) - median ln nodes). Expected values that are mostly wrong pass no large cluster, and
     the share, which grows without bound towards unanimity, decides alone; where no cluster is large the tests do.
     Source: ours. Ablations: `ucoder bench consensus`.
-    A program that never ran to its end is not eligible. Without tests equal syntax trees stand for equal behaviour.
+    A program that never ran to its end, or does nothing, is not eligible and alone: giving up alike is not agreeing.
+    Without tests equal syntax trees stand for equal behaviour.
     """
     labels = clusters(m)
-    ran = _largest(labels, (m.completed & m.voting).sum(axis=1).astype(np.float64)) > 0
-    eligible = ran if m.shape[1] else np.ones(int(labels.max()) + 1, dtype=bool)
     samples = weights_by_label(labels, m.multiplicity)
     odds = log_odds(samples, float(samples.sum()))
-    scores = np.where(eligible, options.share * odds + beyond_share(m, labels, options), -np.inf)
+    scores = np.where(tried(m, labels), options.share * odds + beyond_share(m, labels, options), -np.inf)
     liking = _typicality(m, labels) if options.typical else np.zeros(len(labels))
     return Ballot(
         labels=labels,
         scores=scores,
         preference=liking,
-        confidences=_confidences(m, labels, scores, odds, liking),
+        confidences=_confidences(m, labels, scores, liking),
         plausibility=_posterior(scores) @ _passes(m, labels),
     )
 
 
+def attempts(m: Matrix) -> Bools:
+    """(N,) programs that do something and, where there are tests, ran to their end on one at least."""
+    return ~m.traits.idle & ((m.completed & m.voting).any(axis=1) | (m.shape[1] == 0))
+
+
+def tried(m: Matrix, labels: Labels) -> Bools:
+    """(K,) clusters that hold an attempt: only these can win."""
+    return weights_by_label(labels, attempts(m).astype(np.float64)) > 0
+
+
 def clusters(m: Matrix) -> Labels:
-    """(N,) equal outputs on the distinct inputs; without tests, equal syntax trees."""
-    return cluster(m, *observations(m)) if m.shape[1] else m.traits.classes.astype(np.int64)
+    """(N,) equal outputs on the distinct inputs; without tests, equal syntax trees. Who does nothing is alone."""
+    labels = cluster(m, *observations(m)) if m.shape[1] else m.traits.classes.astype(np.int64)
+    idle = np.flatnonzero(m.traits.idle)
+    labels[idle] = len(labels) + idle
+    return np.unique(labels, return_inverse=True)[1].astype(np.int64) if idle.size else labels
 
 
 def beyond_share(m: Matrix, labels: Labels, options: EvidenceOptions) -> Floats:
@@ -84,11 +96,6 @@ def complexity(m: Matrix, labels: Labels) -> Floats:
     return np.asarray(np.minimum(_mean(labels, nodes, m) - median, MOST_COMPLEX))
 
 
-def log_odds(part: Floats, total: float) -> Floats:
-    """Log-odds of a share, half a sample added to each side so that all and none stay finite."""
-    return np.log((part + 0.5) / (total - part + 0.5))
-
-
 def _weighed_passes(m: Matrix) -> Floats:
     """(N,) sum of sqrt(count) over the tests a program passes."""
     return np.asarray(m.passed @ np.sqrt(m.test_counts), dtype=np.float64)
@@ -98,26 +105,19 @@ def _agreement(m: Matrix, seen: Ints, columns: Ints) -> Floats:
     """(N,) mean over the inputs that count of the share of samples with equal output; failed calls agree with none."""
     finished = np.where(m.completed[:, columns], seen, SILENT)
     counted = np.maximum(1, m.voting[:, columns].sum(axis=1))
-    weights = m.multiplicity / m.multiplicity.sum()
+    weights = m.multiplicity * ~m.traits.idle / m.multiplicity.sum()
     return np.asarray(agreement(finished, weights).sum(axis=1) / counted)
 
 
 def _constant(m: Matrix, labels: Labels, columns: Ints) -> Floats:
     """(K,) 1 for clusters whose first program returns one and the same text on all of at least four inputs."""
-    found = np.zeros(int(labels.max()) + 1)
     if len(columns) < FEWEST_INPUTS:
-        return found
-    for k, i in enumerate(first_members(labels).tolist()):
-        answered = columns[(m.outputs[i, columns] != NONE) & m.completed[i, columns]]
-        first = None
-        for j in answered.tolist():
-            text = m.texts[m.inputs[j]][m.outputs[i, j]]
-            if first is not None and text != first:
-                break
-            first = text
-        else:
-            found[k] = 1.0
-    return found
+        return np.zeros(int(labels.max()) + 1)
+    rows, inputs = first_members(labels), m.inputs[columns]
+    answered = (m.outputs[rows][:, columns] != NONE) & m.completed[rows][:, columns]
+    said = m.spoken[inputs, np.maximum(m.outputs[rows][:, columns], 0)]
+    least, most = np.where(answered, said, np.iinfo(np.int32).max).min(axis=1), np.where(answered, said, -1).max(axis=1)
+    return np.asarray(least >= most, dtype=np.float64)
 
 
 def _typicality(m: Matrix, labels: Labels) -> Floats:
@@ -130,15 +130,14 @@ def _typicality(m: Matrix, labels: Labels) -> Floats:
     return found
 
 
-def _confidences(m: Matrix, labels: Labels, scores: Floats, odds: Floats, liking: Floats) -> Floats:
+def _confidences(m: Matrix, labels: Labels, scores: Floats, liking: Floats) -> Floats:
     """(K,) the best cluster's calibrated probability; the others' are smaller as their evidence is."""
     best = int(np.argmax(scores))
     if scores[best] == -np.inf:
         return np.zeros(len(scores))
     members = np.flatnonzero(labels == best)
-    chosen = members[np.argmax(liking[members])]
-    features = of_programs(odds[best : best + 1], m.traits, chosen[None], float(m.multiplicity.sum()))
-    probability = FITTED.probability(features)[0]
+    chosen = int(members[np.argmax(liking[members])])
+    probability = FITTED.probability(features(m, members, chosen, attempts(m))[None])[0]
     return np.asarray(probability * np.exp(scores - scores[best]))
 
 
