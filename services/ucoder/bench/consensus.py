@@ -11,6 +11,8 @@ import numpy as np
 from rich.console import Console
 from rich.table import Table
 
+from ucoder.bench import reliability_plot
+from ucoder.bench.coverage import codet
 from ucoder.bench.early_stopping import Stopping, early_stopping
 from ucoder.bench.executed import Task, executed
 from ucoder.bench.honesty import Honesty, fitted_map, honesty
@@ -19,6 +21,7 @@ from ucoder.core.matrix import Floats, Matrix
 from ucoder.core.pass_at_k import Interval, bootstrap, paired_bootstrap
 from ucoder.core.selection import DEFAULT, select
 from ucoder.core.test_cases import TestCase
+from ucoder.runtime.errors import Misconfigured
 
 CONTESTANTS: tuple[tuple[str, dict[str, float]], ...] = (
     ("random", {}),
@@ -50,6 +53,8 @@ ABLATIONS: tuple[dict[str, float], ...] = (
     {"simplicity": 2},
 )
 SIZES = ((128, 100), (1024, 1000))
+WIDTH = 132
+"""Columns of what is written to a file."""
 
 
 @dataclass(frozen=True)
@@ -83,11 +88,20 @@ async def main(
     *,
     isolation: str = "auto",
     cells: int | None = None,
+    tests: str = "file",
     as_json: bool = False,
     fit: bool = False,
+    plot: Path | None = None,
 ) -> None:
-    """Measures on `data` and prints tables, or one JSON object; `fit` adds the confidence's numbers fitted anew."""
-    tasks = await executed(data, cache, isolation, cells)
+    """Measures on `data` and prints tables, or one JSON object; `fit` adds the confidence's numbers fitted anew.
+
+    `tests` is `file`, or `none` for inputs made as `ucoder select --tests none` makes them. `plot`: a picture's file.
+    """
+    if tests not in ("file", "none"):
+        raise Misconfigured(f"--tests {tests}: expected `file` or `none`.")
+    if plot:
+        reliability_plot.check(plot)
+    tasks = await executed(data, cache, isolation, cells, tests=tests == "file")
     scores, ablations = compare(tasks)
     honest, stopping, speeds = honesty(tasks), early_stopping(tasks), [speed(*size) for size in SIZES]
     found: dict[str, Any] = {
@@ -101,10 +115,20 @@ async def main(
     }
     if fit:
         found["fitted"] = fitted_map(tasks).weights
+    if plot:
+        offered, codet_right = codet(tasks)
+        curves = {
+            "default strategy": (np.array(honest.held_out), np.array(honest.right)),
+            "CodeT": (offered[honest.coverage.codet_by], codet_right),
+        }
+        reliability_plot.draw(plot, honest.reliability, curves)
     if as_json:
         print(json.dumps(found))
     else:
-        _show(Console(), found, scores, ablations, honest, stopping, speeds)
+        console = Console()
+        _show(
+            console if console.is_terminal else Console(width=WIDTH), found, scores, ablations, honest, stopping, speeds
+        )
 
 
 def compare(tasks: Sequence[Task]) -> tuple[list[Score], list[Score]]:
@@ -212,7 +236,13 @@ def _show(
         f"confidence, cross-validated by task: expected calibration error {honest.error_5_bins:.3f} in 5 bins"
         f" (a perfect one shows {honest.chance_5_bins:.3f} on as few tasks), {honest.error_10_bins:.3f} in 10"
         f" ({honest.chance_10_bins:.3f}); as shipped {honest.error_shipped:.3f};"
-        f" separates right from wrong: {honest.auc:.3f}; kept at 95% precision {100 * honest.coverage:.1f}%"
+        f" separates right from wrong: {honest.auc:.3f}"
+    )
+    kept = honest.coverage
+    console.print(
+        f"kept at 95% precision, cross-validated: {100 * kept.mean:.1f}% of the tasks ({100 * kept.least:.1f} to"
+        f" {100 * kept.most:.1f} by the folds drawn), CodeT by its {kept.codet_by} {100 * kept.codet:.1f}%:"
+        f" {kept.ratio.mean:.2f} times as many, 95% bootstrap over tasks {kept.ratio.low:.2f} to {kept.ratio.high:.2f}"
     )
     table = Table("confidence", "right", "selections", title="reliability, cross-validated")
     for each in honest.reliability:

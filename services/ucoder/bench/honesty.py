@@ -4,13 +4,14 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
+from ucoder.bench.coverage import Coverage, coverage
 from ucoder.bench.executed import Task
 from ucoder.core.calibration import (
     Bin,
     Calibration,
     chance_level,
-    coverage_at_precision,
     expected_calibration_error,
     fit,
     reliability,
@@ -40,9 +41,12 @@ class Honesty:
     """In 5 bins, of the numbers in core/confidence.py, which have seen these tasks."""
     auc: float
     """Chance that a right selection has more confidence than a wrong one."""
-    coverage: float
-    """Share of tasks kept at 95% precision."""
+    coverage: Coverage
     reliability: tuple[Bin, ...]
+    held_out: tuple[float, ...]
+    """By task the mean over the draws; 0 where there is no winner."""
+    right: tuple[float, ...]
+    """By task."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -61,6 +65,8 @@ def honesty(tasks: Sequence[Task]) -> Honesty:
     draws = [_held_out(cases, own, seed) for seed in range(DRAWS)]
     pooled, truths = np.concatenate(draws), np.tile(right, DRAWS)
     shipped = FITTED.probability(cases.features[own])
+    place = cases.task[own].astype(np.int64)
+    by_task = [_spread(draw, place, len(tasks)) for draw in draws]
     return Honesty(
         error_5_bins=_mean(expected_calibration_error(p, right, 5) for p in draws),
         chance_5_bins=_mean(chance_level(p, 5, draws=50) for p in draws),
@@ -68,9 +74,18 @@ def honesty(tasks: Sequence[Task]) -> Honesty:
         chance_10_bins=_mean(chance_level(p, 10, draws=50) for p in draws),
         error_shipped=expected_calibration_error(shipped, right, 5),
         auc=_mean(_auc(p, right) for p in draws),
-        coverage=_mean(coverage_at_precision(p, right) for p in draws) * len(right) / len(tasks),
+        coverage=coverage(tasks, by_task, _spread(right, place, len(tasks))),
         reliability=tuple(reliability(pooled, truths, 5)),
+        held_out=tuple(np.mean(by_task, axis=0).tolist()),
+        right=tuple(_spread(right, place, len(tasks)).tolist()),
     )
+
+
+def _spread(values: Floats, place: NDArray[np.int64], size: int) -> Floats:
+    """Values at their places among `size`, 0 elsewhere."""
+    spread = np.zeros(size)
+    spread[place] = values
+    return spread
 
 
 def _held_out(cases: _Cases, own: Bools, seed: int) -> Floats:

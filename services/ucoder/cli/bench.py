@@ -16,7 +16,11 @@ bench = typer.Typer(
 def bench_consensus(
     data: Annotated[Path, typer.Argument(help="Questions with `correct`, the truth of each candidate: scoring only.")],
     cache: Annotated[Path, typer.Option(help="Where executed matrices are kept.")] = Path("~/.cache/ucoder/bench"),
+    tests: Annotated[str, typer.Option(help="`file`, or `none`: make inputs as if the file had no tests.")] = "file",
     fit: Annotated[bool, typer.Option("--fit", help="Also fit the confidence's numbers anew.")] = False,
+    plot: Annotated[
+        Path | None, typer.Option(help="Draw reliability, and precision by coverage, into this .png or .svg.")
+    ] = None,
     isolation: IsolationFlag = None,
     cells: CellsFlag = None,
     as_json: JsonFlag = False,
@@ -24,7 +28,12 @@ def bench_consensus(
     """Selection on labelled questions: pass@1 of every strategy, calibration, precision at coverage, time."""
     from ucoder.bench.consensus import main
 
-    finish(main(data, cache.expanduser(), isolation=isolation or "auto", cells=cells, as_json=as_json, fit=fit))
+    finish(
+        main(
+            data, cache.expanduser(), isolation=isolation or "auto", cells=cells,
+            tests=tests, as_json=as_json, fit=fit, plot=plot,
+        )
+    )  # fmt: skip
 
 
 @bench.command("sandbox")

@@ -62,6 +62,7 @@ def chosen(question: Question, rows: list[Row], strategy: str, min_confidence: f
         tests=question.tests,
         log_probs=question.log_probs or None,
         programs=question.programs,
+        task=question.prompt,
     )
     return select(matrix, strategy, min_confidence=min_confidence)
 

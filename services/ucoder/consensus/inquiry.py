@@ -30,7 +30,7 @@ class Inquiry:
         started = time.perf_counter()
         request = self.request
         ordered = sorted(rows, key=lambda row: row.program)
-        matrix = matrix_of(ordered, self.tests, request.mean_log_probs, request.programs)
+        matrix = matrix_of(ordered, self.tests, request.mean_log_probs, request.programs, request.prompt)
         config = request.selection if request.HasField("selection") else DEFAULTS
         verdict = verdict_of(choose(matrix, config), ordered, self.tests)
         unfinished = len(ordered) < len(request.programs)

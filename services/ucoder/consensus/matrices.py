@@ -30,6 +30,7 @@ def matrix_of(
     tests: Sequence[pb.TestCase],
     log_probs: Sequence[float] = (),
     programs: Sequence[str] = (),
+    task: str = "",
 ) -> Matrix:
     """The matrix of these rows, in their order; the other columns are looked up by the rows' numbers.
 
@@ -46,4 +47,5 @@ def matrix_of(
         tests=[TestCase(code=test.code or test.stdin, count=test.count or 1) for test in tests],
         log_probs=[log_probs[row.program] for row in rows] if log_probs else None,
         programs=[programs[row.program] for row in rows] if programs else None,
+        task=task,
     )

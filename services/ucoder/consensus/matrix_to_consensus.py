@@ -26,6 +26,7 @@ async def run(service: Service, matrix: pb.Matrix, run: pb.Run) -> pb.Consensus 
         tests.tests,
         [candidate.mean_log_prob for candidate in candidates],
         [candidate.program for candidate in candidates],
+        tests.problem.prompt,
     )
     told = worth(seen)
     steady = np.flatnonzero(~told.flaky)

@@ -1,13 +1,18 @@
 """The benchmark's own arithmetic, on made-up tasks whose answers are known."""
 
+from pathlib import Path
+
 import numpy as np
+import pytest
 
 from ucoder.bench.consensus import compare, speed
 from ucoder.bench.early_stopping import early_stopping
 from ucoder.bench.executed import Task
 from ucoder.bench.honesty import fitted_map, honesty
+from ucoder.bench.reliability_plot import check, draw
 from ucoder.core.matrix import Matrix
 from ucoder.core.test_cases import TestCase
+from ucoder.runtime.errors import Misconfigured
 
 
 def task(number: int, right: int, wrong: int) -> Task:
@@ -40,9 +45,23 @@ def test_scores_are_shares_of_the_tasks() -> None:
 def test_confidence_that_separates_is_found_to_separate() -> None:
     found = honesty([*EASY, *HOPELESS])
     assert found.auc == 1.0
-    assert found.coverage == 0.5
+    assert (found.coverage.mean, found.coverage.least, found.coverage.most) == (0.5, 0.5, 0.5)
+    assert (found.coverage.codet, found.coverage.ratio.mean) == (0.5, 1.0)
+    assert found.coverage.ratio.low == found.coverage.ratio.high == 1.0
     assert {each.right for each in found.reliability} == {0.0, 1.0}
     assert sum(each.size for each in found.reliability if each.right) == 240
+
+
+def test_the_picture_is_checked_before_and_drawn_after_the_work(tmp_path: Path) -> None:
+    found = honesty([*EASY, *HOPELESS])
+    for name in ("a.svg", "a.png"):
+        check(tmp_path / name)
+        draw(tmp_path / name, found.reliability, {"ours": (np.array(found.held_out), np.array(found.right))})
+    assert (tmp_path / "a.svg").read_text().rstrip().endswith("</svg>")
+    assert (tmp_path / "a.png").read_bytes().startswith(b"\x89PNG")
+    for name in ("a.pdf", "absent/a.png"):
+        with pytest.raises(Misconfigured, match="--plot"):
+            check(tmp_path / name)
 
 
 def test_the_fitted_map_trusts_larger_shares() -> None:
