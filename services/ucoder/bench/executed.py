@@ -15,8 +15,9 @@ from rich.progress import track
 
 from ucoder.consensus.synthesis import synthesise
 from ucoder.core.matrix import Floats, Matrix
+from ucoder.core.outcomes import Outcome
 from ucoder.core.test_cases import TestCase
-from ucoder.runtime.errors import Misconfigured, Reject
+from ucoder.runtime.errors import Misconfigured, Reject, Retry
 from ucoder.sandbox_runner.job import Job, Limits
 from ucoder.sandbox_runner.sandbox import Sandbox
 
@@ -40,7 +41,7 @@ async def executed(
 
     The cache is keyed by programs, tests and limits, so a changed file runs only what changed. Without `tests` those of
     the file are left unread and inputs are synthesised, as `ucoder select --tests none` does.
-    Misconfigured when the file is missing or a line lacks a field.
+    Misconfigured when the file is missing or a line lacks a field; Retry when the sandbox failed.
     """
     rows = [row if tests else row | {"tests": _synthesised(row)} for row in _read(source)]
     places = [cache / f"{_digest(row)}.json.gz" for row in rows]
@@ -49,7 +50,12 @@ async def executed(
         async with Sandbox.open(isolation=isolation, cells=cells) as sandbox:
             console = Console(stderr=True)
             for row, place in track(missing, "executing", console=console, disable=not console.is_terminal):
-                await asyncio.to_thread(_keep, place, await _run(sandbox, row))
+                found = await _run(sandbox, row)
+                if any(Outcome.INFRA_ERROR in outcomes for outcomes in found["outcomes"]):
+                    raise Retry(
+                        f"{row['id']}: the sandbox failed; what was executed before is kept, so run this again."
+                    )
+                await asyncio.to_thread(_keep, place, found)
     return [
         _task(row, json.loads(gzip.decompress(place.read_bytes()))) for row, place in zip(rows, places, strict=True)
     ]
