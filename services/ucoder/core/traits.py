@@ -42,8 +42,9 @@ class Traits:
         of_text: dict[str, tuple[int, float, bool, float, float, NDArray[np.uint8]]] = {}
         for text in programs:
             if text not in of_text:
-                form, *read = _tree_traits(text, said)
-                of_text[text] = (number.setdefault(form, len(number)), *read, _pairs(text))
+                form, nodes, idle, open_cases, echo = _tree_traits(text, said)
+                kind = number.setdefault(form, len(number))
+                of_text[text] = (kind, nodes, idle, open_cases, echo, _pairs(text))
         found = [of_text[text] for text in programs]
         return cls(
             classes=np.array([row[0] for row in found], dtype=np.int32),
