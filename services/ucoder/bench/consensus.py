@@ -16,6 +16,7 @@ from ucoder.bench.coverage import codet
 from ucoder.bench.early_stopping import Stopping, early_stopping
 from ucoder.bench.executed import Task, executed
 from ucoder.bench.honesty import Honesty, fitted_map, honesty
+from ucoder.bench.latency import Latency, latency
 from ucoder.core.calibration import coverage_at_precision
 from ucoder.core.matrix import Floats, Matrix
 from ucoder.core.pass_at_k import Interval, bootstrap, paired_bootstrap
@@ -92,10 +93,12 @@ async def main(
     as_json: bool = False,
     fit: bool = False,
     plot: Path | None = None,
+    rounds: int = 20,
 ) -> None:
     """Measures on `data` and prints tables, or one JSON object; `fit` adds the confidence's numbers fitted anew.
 
     `tests` is `file`, or `none` for inputs made as `ucoder select --tests none` makes them. `plot`: a picture's file.
+    `rounds`: of Select and Execute in the real sandbox; 0 for none.
     """
     if tests not in ("file", "none"):
         raise Misconfigured(f"--tests {tests}: expected `file` or `none`.")
@@ -115,6 +118,9 @@ async def main(
     }
     if fit:
         found["fitted"] = fitted_map(tasks).weights
+    waited = await latency(rounds, isolation, cells) if rounds else None
+    if waited:
+        found["latency"] = asdict(waited)
     if plot:
         offered, codet_right = codet(tasks)
         curves = {
@@ -129,6 +135,14 @@ async def main(
         _show(
             console if console.is_terminal else Console(width=WIDTH), found, scores, ablations, honest, stopping, speeds
         )
+
+
+def _show_latency(console: Console, waited: Latency) -> None:
+    console.print(
+        f"Select of {waited.programs} programs x {waited.tests} tests, {waited.rounds} calls: p50"
+        f" {waited.select_p50:.2f} s, p99 {waited.select_p99:.2f} s; Execute alone {waited.execute_p50:.2f} s: Select"
+        f" adds {100 * waited.added:+.1f}%; by its own clock selecting takes {100 * waited.selecting:.1f}% of it"
+    )
 
 
 def compare(tasks: Sequence[Task]) -> tuple[list[Score], list[Score]]:

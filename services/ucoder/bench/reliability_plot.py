@@ -28,7 +28,9 @@ def draw(file: Path, bins: Sequence[Bin], curves: dict[str, tuple[Floats, Floats
     left, right = figure.subplots(1, 2)
     _reliability(left, bins)
     _precision(right, curves)
-    figure.savefig(file, dpi=150)
+    aside = file.with_name(file.name + ".partial")
+    figure.savefig(aside, format=file.suffix[1:], dpi=150)
+    aside.rename(file)
 
 
 def _reliability(axes: Axes, bins: Sequence[Bin]) -> None:

@@ -21,6 +21,7 @@ def bench_consensus(
     plot: Annotated[
         Path | None, typer.Option(help="Draw reliability, and precision by coverage, into this .png or .svg.")
     ] = None,
+    latency: Annotated[int, typer.Option(min=0, help="Calls of Select beside Execute, in the sandbox; 0: none.")] = 20,
     isolation: IsolationFlag = None,
     cells: CellsFlag = None,
     as_json: JsonFlag = False,
@@ -31,7 +32,7 @@ def bench_consensus(
     finish(
         main(
             data, cache.expanduser(), isolation=isolation or "auto", cells=cells,
-            tests=tests, as_json=as_json, fit=fit, plot=plot,
+            tests=tests, as_json=as_json, fit=fit, plot=plot, rounds=latency,
         )
     )  # fmt: skip
 

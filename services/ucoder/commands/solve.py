@@ -48,6 +48,8 @@ async def main(
         text = task.read_text()
     except (OSError, UnicodeDecodeError) as error:
         raise Misconfigured(f"{task}: {getattr(error, 'strerror', None) or error}.") from None
+    if out and not out.parent.is_dir():
+        raise Misconfigured(f"-o {out}: the folder does not exist.")
     own = read_tests(tests) if tests else []
     skeleton = text if entry_point_of(text) else ""
     console = Console(stderr=True)
@@ -75,7 +77,9 @@ async def main(
     if answer.program is None:
         raise Retry(f"abstained: {answer.verdict.reason}; the evidence is above.")
     if out:
-        out.write_text(answer.program)
+        aside = out.with_name(out.name + ".partial")
+        aside.write_text(answer.program)
+        aside.rename(out)
     elif not as_json:
         print(answer.program, end="" if answer.program.endswith("\n") else "\n")
 
