@@ -76,7 +76,8 @@ async def _execute(stub: Any, mark: str) -> tuple[float, float]:
 def _programs(mark: str) -> Sequence[str]:
     """Distinct texts of a few behaviours, the commonest first; `mark` makes them new to the sandbox's cache."""
     kinds = np.random.default_rng(0).zipf(1.5, PROGRAMS) % BEHAVIOURS
-    body = "    total = 0\n    for i in range(x):\n        if i % 3 == {0} % 3:\n            total += i\n    return total - {0}\n"
+    loop = "    for i in range(x):\n        if i % 3 == {0} % 3:\n            total += i\n"
+    body = f"    total = 0\n{loop}    return total - {{0}}\n"
     return [f"def f(x):\n{body.format(kind)}\n# {mark} {i}\n" for i, kind in enumerate(kinds)]
 
 

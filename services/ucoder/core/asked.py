@@ -2,12 +2,14 @@
 
 Where most samples leave out the same part of a task they agree all the same: the text can tell, execution cannot.
 English only; a text in another language states no conditions here, and its words are echoed by few names.
+`nodes` are those of a program's tree without its docstrings.
 """
 
 import ast
 import keyword
 import math
 import re
+from collections.abc import Sequence
 
 from ucoder.core.extraction import parse
 
@@ -33,19 +35,19 @@ def said_by(task: str) -> str:
     return (said_in(tree) if tree else "") or task
 
 
-def open_cases(said: str, tree: ast.Module) -> float:
+def open_cases(said: str, nodes: Sequence[ast.AST]) -> float:
     """ln((1 + conditions that a text states) / (1 + decisions that a program takes)): above 0 some are left open."""
     conditions = sum(word in CONDITIONS for word in _words(said))
-    return math.log((1 + conditions) / (1 + sum(map(_decisions, ast.walk(tree)))))
+    return math.log((1 + conditions) / (1 + sum(map(_decisions, nodes))))
 
 
-def echo(said: str, tree: ast.Module) -> float:
+def echo(said: str, nodes: Sequence[ast.AST]) -> float:
     """Share of a text's distinct words, Python's keywords aside, that a program's names and strings hold too.
 
     Comments do not count: nothing obliges them to be true.
     """
     asked = set(_words(said)) - _KEYWORDS
-    used = {word for node in ast.walk(tree) for text in _texts(node) for word in _words(text)}
+    used = {word for node in nodes for text in _texts(node) for word in _words(text)}
     return len(asked & used) / max(1, len(asked))
 
 

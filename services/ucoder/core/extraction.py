@@ -65,16 +65,16 @@ def normal_form(program: str) -> str:
     return program if tree is None else normal_tree(tree, program)[0]
 
 
-def normal_tree(tree: ast.Module, program: str) -> tuple[str, float]:
-    """The normal form of `program`, whose `tree` loses its docstrings here, and how many nodes are left."""
+def normal_tree(tree: ast.Module, program: str) -> tuple[str, list[ast.AST]]:
+    """The normal form of `program`, whose `tree` loses its docstrings here, and the nodes that are left, root first."""
     for node in ast.walk(tree):
         if isinstance(node, ast.Module | ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef) and _documented(node):
             node.body = node.body[1:] or [ast.Pass()]
-    count = float(sum(1 for _ in ast.walk(tree)))
+    left = list(ast.walk(tree))
     try:
-        return ast.dump(tree), count
+        return ast.dump(tree), left
     except RecursionError:
-        return program, count
+        return program, left
 
 
 def parse(program: str) -> ast.Module | None:

@@ -93,8 +93,8 @@ def _tree_traits(text: str, task: str) -> tuple[str, float, bool, float, float]:
     said = asked.said_in(tree) or task
     form, nodes = normal_tree(tree, text)  # from here on without docstrings
     if not said:
-        return form, nodes, asked.idle(tree), np.nan, np.nan
-    return form, nodes, asked.idle(tree), asked.open_cases(said, tree), asked.echo(said, tree)
+        return form, float(len(nodes)), asked.idle(tree), np.nan, np.nan
+    return form, float(len(nodes)), asked.idle(tree), asked.open_cases(said, nodes), asked.echo(said, nodes)
 
 
 def _pairs(text: str) -> NDArray[np.uint8]:
