@@ -18,6 +18,7 @@ import pytest
 import yaml
 
 BRIEFS = 10
+PAIRS = 4
 KILLS = 5
 
 
@@ -55,7 +56,7 @@ def config(tmp_path: Path) -> Path:
     few.write_text("\n".join(lines[::20]) + "\n")
     file = tmp_path / "small.yaml"
     small = {
-        "loop": {"briefs": BRIEFS, "iterations": 1, "control": False},
+        "loop": {"briefs": BRIEFS, "iterations": 1, "control": False, "pairs": PAIRS},
         "candidates": {"n": 12},
         "evaluation": {"benchmark": str(few), "dev": str(few), "samples": 2, "dev_samples": 2, "cool_samples": 1},
         "selection": {"min_confidence": 0.0},
@@ -94,6 +95,9 @@ def balanced(out: Path) -> None:
     rows = pq.read_table(out / "store/run/data/001.parquet").to_pylist()
     assert len(rows) == len({row["brief"] for row in rows}) == one["selected"]
     assert {f"{row['brief']}.binpb.z" for row in rows} <= set(endings)
+    assert (one["ended_by"], one["selected"] >= PAIRS) == ("pairs", True)
+    sampling = one["sampling"]
+    assert sampling["programs"] == pytest.approx((1 - sampling["saved"]) * sampling["fixed"])
     assert 0 <= report["base"]["pass_at_1"] <= 1
     assert "<svg" in (out / "report.html").read_text()
 

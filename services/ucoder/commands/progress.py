@@ -57,7 +57,11 @@ class Progress:
         counts = " ".join(f"{NAMES.get(kind, 'ended')} {status.made[kind]}" for kind in PER_BRIEF)
         dropped = sum(status.dropped.values())
         ends = f"selected {status.selected} abstained {status.abstained} dropped {dropped}"
-        return f"iteration {status.iteration}/{self._config.loop.iterations}: {counts} | {ends}{self._eta(status)}"
+        limits = {reason.partition(".over_")[2] for reason in status.dropped} - {""}
+        over = f" | ended by its limit of {limits.pop()}" if limits else ""
+        return (
+            f"iteration {status.iteration}/{self._config.loop.iterations}: {counts} | {ends}{over}{self._eta(status)}"
+        )
 
     def _tell_evaluations(self, status: runs_pb2.RunStatus) -> None:
         """Each evaluation once, as a line that stays."""

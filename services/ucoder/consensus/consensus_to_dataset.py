@@ -74,7 +74,7 @@ async def _seal(
         rating_correlation=correlation([one.problem.rating for one in decided], [1 - _share(one) for one in decided]),
         ledger=books.sums,
         granted=books.granted * run.config.candidates.round,
-        ended_by=await service.ledger.over(run, iteration) or "briefs",
+        ended_by=await service.ledger.over(run, iteration, fresh=True) or "briefs",
         tests=sum((Counter(dict(one.tests)) for one in endings), Counter()),
         test_bits=sum(one.test_bits for one in decided) / max(1, len(decided)),
     )

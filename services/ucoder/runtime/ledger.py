@@ -79,13 +79,16 @@ class Ledger:
             number += 1
         return False
 
-    async def over(self, run: pb.Run, iteration: int) -> str:
-        """The limit that has ended this iteration; empty while it goes on. The first one found stands for ever."""
+    async def over(self, run: pb.Run, iteration: int, *, fresh: bool = False) -> str:
+        """The limit that has ended this iteration; empty while it goes on. The first one found stands for ever.
+
+        `fresh` looks at the books as they are now, not as they were up to a second ago.
+        """
         loop, place = run.config.loop, _place(run.id, iteration)
         if place in self._over or not (loop.pairs or loop.tokens or loop.seconds):
             return self._over.get(place, "")
         looked, books = self._looked.get(place, (-LOOK_SECONDS, None))
-        if books is None or time.monotonic() - looked >= LOOK_SECONDS:
+        if fresh or books is None or time.monotonic() - looked >= LOOK_SECONDS:
             books = await self.books(run.id, iteration)
             self._looked[place] = time.monotonic(), books
         reached = {

@@ -15,7 +15,7 @@ from ucoder.commands.jsonl import read_questions
 from ucoder.runtime.errors import Misconfigured
 
 SEED = Asked("seed", None, None, None, 3)
-PROMPT = 'def add(a: int, b: int) -> int:\n    """The sum.\n\n    >>> add(1, 2)\n    3\n    """\n'
+PROMPT = 'def add(a: int, b: int) -> int:\n    """The sum.\n\n    >>> add(1, 2)\n    4\n    """\n'
 RIGHT, WRONG = "    return a + b\n", "    return a - b\n"
 RESTATED = "from operator import add as plus\n\n\ndef add(a: int, b: int) -> int:\n    return plus(a, b)\n"
 
@@ -80,6 +80,7 @@ async def test_references_are_what_most_agree_on_and_doubt_is_left_out(
     found = {one["task_id"]: one for one in lines(out)}
     assert list(found) == ["agreed", "restated"]
     assert found["agreed"]["canonical_solution"] == RIGHT
+    assert found["agreed"]["prompt"] == PROMPT.replace("    4", "    3"), "an example that is wrong is put right"
     assert "assert candidate(1, 2) == 3" in found["agreed"]["test"]
     assert found["agreed"]["test"].count("assert") == 12
     assert await check(out, references, capsys) == 1.0

@@ -1,9 +1,10 @@
 """`ucoder generate benchmark`: problems in HumanEval's format, with references and tests that execution agreed on."""
 
 import ast
+import re
 import textwrap
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from ucoder.commands.execute import settings_of
@@ -95,12 +96,17 @@ async def _task(sandbox: Sandbox, line: Line, min_confidence: float, tests: int,
         return {"left_out": "too_few_tests"}
     check = "def check(candidate):\n" + "".join(f"    {one}\n" for one in asserts)
     task = {
-        "task_id": line["id"], "prompt": line["prompt"], "entry_point": line["entry_point"],
-        "canonical_solution": body, "test": check, "confidence": round(chosen.confidence, 4),
-        "share": round(chosen.clusters[0].share, 4), "candidates": len(programs),
-    }  # fmt: skip
+        "task_id": line["id"],
+        "prompt": _corrected(line["prompt"], dict(zip(calls, seen.outputs, strict=True))),
+        "entry_point": line["entry_point"],
+        "canonical_solution": body,
+        "test": check,
+        "confidence": round(chosen.confidence, 4),
+        "share": round(chosen.clusters[0].share, 4),
+        "candidates": len(programs),
+    }
     judged = tuple(TestCase(code=one.replace("candidate(", f"{line['entry_point']}(", 1)) for one in asserts)
-    [verdict] = await _rows(sandbox, Job((line["prompt"] + body,), judged, line["entry_point"]))
+    [verdict] = await _rows(sandbox, Job((task["prompt"] + body,), judged, line["entry_point"]))
     if set(verdict.outcomes) != {Outcome.PASSED}:
         return {"left_out": "reference_fails"}
     return {"task": task}
@@ -114,8 +120,20 @@ def _cases(line: Line, programs: Sequence[str], wanted: int, seed: int) -> tuple
         signature = read_signature(line["prompt"], programs, line["entry_point"])
     except Unclear:
         return tuple(own)
-    drawn = draw_calls(signature, known, max(wanted, len(known)), seed)[len(known) :]
-    return (*own, *(TestCase(call) for call in drawn))
+    shown = list(dict.fromkeys([*known, *(example.call for example in signature.examples)]))
+    calls = draw_calls(signature, shown, max(wanted, len(shown)), seed)
+    return (*own, *(TestCase(call) for call in calls[len(known) :]))
+
+
+def _corrected(prompt: str, outputs: Mapping[str, str | None]) -> str:
+    """The prompt with what the reference returns behind each `>>>`: an example that is wrong misleads whoever reads."""
+
+    def replaced(match: re.Match[str]) -> str:
+        tree = parse(match["call"])
+        output = outputs.get(ast.unparse(tree)) if tree else None
+        return f"{match['indent']}>>> {match['call']}\n{match['indent']}{output or match['said']}"
+
+    return re.sub(r"^(?P<indent>[ \t]*)>>> (?P<call>.+)\n[ \t]*(?P<said>.+)$", replaced, prompt, flags=re.MULTILINE)
 
 
 def _twice(program: str, calls: tuple[str, ...], entry_point: str) -> Job:

@@ -99,7 +99,7 @@ def problem_of(line: Line, model: str) -> pb.Problem:
 
 
 async def each(words: str, items: Sequence[T], work: Callable[[T], Awaitable[None]]) -> None:
-    """Works on items side by side behind a progress bar; the first error ends it, after what was in hand."""
+    """Works on items side by side behind a progress bar; the first error ends it."""
     console = Console(stderr=True)
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
     room = asyncio.Semaphore(AT_ONCE)
@@ -111,9 +111,12 @@ async def each(words: str, items: Sequence[T], work: Callable[[T], Awaitable[Non
                 await work(item)
             progress.advance(task)
 
-        async with asyncio.TaskGroup() as group:
-            for item in items:
-                group.create_task(one(item))
+        try:
+            async with asyncio.TaskGroup() as group:
+                for item in items:
+                    group.create_task(one(item))
+        except BaseExceptionGroup as errors:
+            raise errors.exceptions[0] from None
 
 
 def told(words: str) -> None:

@@ -1,0 +1,83 @@
+"""Inventing: every attempt that is refused says why, and what passes is complete."""
+
+import asyncio
+from collections.abc import Sequence
+
+import pytest
+
+from ucoder.core.decontamination import Decontamination, KnownTask
+from ucoder.core.problems import Statement
+from ucoder.generator.freshness import Freshness, Memory
+from ucoder.generator.problems import Checks, invent
+from ucoder.models import Completion, Draw
+from ucoder.models.metered import Metered
+from ucoder.runs import config as run_config
+from ucoder.runtime.worker import Dropped
+from ucoder.v1 import artifacts_pb2 as pb
+
+GOOD = 'def total(xs: list[int]) -> int:\n    """Add the numbers of a list.\n\n    >>> total([1, 2])\n    3\n    """\n'
+KNOWN = GOOD.replace("Add the numbers of a list", "Return the largest of all numbers")
+BREAKS = GOOD.replace("Add", "Multiply").replace("[1, 2]", "[9]")
+
+
+class Script:
+    """A model that answers by stage: the problems in turn, a fixed rating and plan."""
+
+    def __init__(self, *problems: str) -> None:
+        self._problems = list(problems)
+        self.seeds: list[int] = []
+
+    async def complete(
+        self, model: str, prompt: str, *, n: int, draw: Draw, stop: Sequence[str] = (), seed: int = 0
+    ) -> list[Completion]:
+        self.seeds.append(seed)
+        text = "4" if "# difficulty" in prompt else "# add\n" if "# skeleton" in prompt else self._problems.pop(0)
+        return [Completion(text, 10, -0.1, "stop")]
+
+
+def invented(
+    *problems: str, attempts: int = 4, claims: Memory | None = None, owner: str = "001-000000"
+) -> tuple[pb.Problem | Dropped, Checks, Metered]:
+    """What a brief comes to, with its checks and the meter."""
+    freshness = Freshness(claims or Memory(), "r", 0.8)
+
+    async def claim(statement: Statement) -> tuple[str, str]:
+        return await freshness.claim(statement, owner)
+
+    async def runs(program: str, call: str, entry_point: str) -> bool:
+        return call != "total([9])"
+
+    checks = Checks(claim, Decontamination([KnownTask("humaneval", "HumanEval/35", KNOWN)]), runs)
+    config = run_config.load(preset="demo").problems
+    config.attempts = attempts
+    model = Metered(Script(*problems))
+    brief = pb.Brief(seed=5, domain="algorithms", difficulty=2, model="m")
+    return asyncio.run(invent(model, brief, config, "seed", checks)), checks, model
+
+
+def test_the_first_attempt_that_passes_is_posed_with_all_its_parts() -> None:
+    problem, checks, model = invented("prose", KNOWN, BREAKS, GOOD)
+    assert isinstance(problem, pb.Problem)
+    assert [one.reason for one in checks.refused] == ["no_function", "contaminated", "skeleton_fails"]
+    assert (checks.refused[1].benchmark, checks.refused[1].task) == ("humaneval", "HumanEval/35")
+    assert (problem.attempts, problem.rating, problem.skeleton) == (4, 4.0, "    # add")
+    assert (problem.description, problem.example) == ("Add the numbers of a list.", "assert total([1, 2]) == 3")
+    assert problem.prompts.startswith("seed@")
+    assert model.tokens == 60
+
+
+@pytest.mark.parametrize(("text", "reason"), [("", "no_function"), (KNOWN, "contaminated"), (BREAKS, "skeleton_fails")])
+def test_a_brief_that_comes_to_nothing_bears_the_last_reason(text: str, reason: str) -> None:
+    dropped, checks, _ = invented(text, text, attempts=2)
+    assert isinstance(dropped, Dropped)
+    assert (dropped.reason, len(checks.refused)) == (reason, 2)
+
+
+def test_a_problem_belongs_to_the_brief_that_claimed_it() -> None:
+    claims = Memory()
+    assert isinstance(invented(GOOD, claims=claims)[0], pb.Problem)
+    assert isinstance(invented(GOOD, claims=claims)[0], pb.Problem), "a redelivery meets its own claims"
+    dropped = invented(GOOD, attempts=1, claims=claims, owner="001-000001")[0]
+    assert isinstance(dropped, Dropped)
+    assert dropped.reason == "duplicate"
+    assert "001-000000" in dropped.detail
