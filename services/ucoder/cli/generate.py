@@ -28,6 +28,7 @@ def generate_problems(
     domain: Annotated[list[str] | None, typer.Option(help="What about; several in turn. Default: the paper's.")] = None,
     easiest: Annotated[int, typer.Option(min=1, max=5, help="Least difficulty.")] = 1,
     hardest: Annotated[int, typer.Option(min=1, max=5, help="Greatest difficulty.")] = 5,
+    scripts: Annotated[bool, typer.Option("--scripts", help="Programs that read stdin, not functions.")] = False,
     avoid: Annotated[list[Path] | None, typer.Option(help="Benchmark files whose tasks may not appear.")] = None,
     model: ModelFlag = "seed",
     name: NameFlag = None,
@@ -45,7 +46,7 @@ def generate_problems(
     finish(
         main(
             out, asked, count=count, domains=domain or DOMAINS, difficulties=difficulties, avoid=avoid or [],
-            isolation=isolation,
+            scripts=scripts, isolation=isolation,
         )
     )  # fmt: skip
 

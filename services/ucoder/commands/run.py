@@ -148,6 +148,8 @@ def _check(config: config_pb2.RunConfig) -> None:
     """What can be known to be wrong before anything starts. Misconfigured naming the key."""
     base_path(config.model.base)
     Prompts.load(config.model.profile)
+    if config.problems.scripts:
+        Prompts.load(config.model.profile, script=True)
     load(config.evaluation.benchmark)
     load(config.evaluation.dev, dev=True)
     if config.selection.strategy not in {"default", *STRATEGIES}:

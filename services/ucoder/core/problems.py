@@ -14,6 +14,7 @@ from ucoder.core.extraction import parse
 from ucoder.core.input_synthesis.examples import Example, read_examples
 
 LONGEST = 8000  # characters; more is rambling
+_SHOWN = re.compile(r">>>|^\W*(?:example|sample)", re.IGNORECASE | re.MULTILINE)
 _HINT = re.compile(r"^\s*hint\s*:\s*(.+)$", re.IGNORECASE | re.MULTILINE)
 
 
@@ -32,6 +33,7 @@ class Statement:
 
     prompt: str
     entry_point: str
+    """Empty for a script, which reads stdin and writes stdout."""
     title: str
     parameters: tuple[tuple[str, str], ...]
     """Name and annotation (source text, empty where there is none) of each parameter."""
@@ -44,7 +46,10 @@ class Statement:
     def asked(self) -> str:
         """Types and words of what is asked, whatever the name, the examples and the case."""
         types = ",".join(annotation for _, annotation in self.parameters)
-        text = re.sub(rf"\b{re.escape(self.entry_point)}\b", "f", described(self.prompt)).lower()
+        text = described(self.prompt)
+        if self.entry_point:
+            text = re.sub(rf"\b{re.escape(self.entry_point)}\b", "f", text)
+        text = text.lower()
         return f"{types}|" + " ".join(re.findall(r"\w+|[^\s\w]", text))
 
     @property
@@ -96,7 +101,7 @@ def described(prompt: str) -> str:
     """The docstring's words without its examples: what is asked, not what is shown."""
     documentation = re.search(r'("""|\'\'\')(.*?)\1', prompt, re.DOTALL)
     text = documentation.group(2) if documentation else prompt
-    return _HINT.sub("", text.split(">>>")[0]).strip()
+    return _HINT.sub("", _SHOWN.split(text)[0]).strip()
 
 
 def read_skeleton(prompt: str, text: str) -> str:

@@ -9,6 +9,7 @@ from ucoder.core.input_synthesis import Unclear, read_signature
 from ucoder.core.input_synthesis.drawing import draw_tests
 from ucoder.core.problems import Statement, Unusable, described, read_skeleton, read_statement
 from ucoder.core.ratings import read_rating
+from ucoder.core.scripts import read_script
 from ucoder.models.metered import Completer
 from ucoder.models.prompts import Prompts
 from ucoder.models.sampling import draw
@@ -34,7 +35,7 @@ class Checks:
     """What a problem must pass besides being readable.
 
     claim(statement): ("", "") when it is new, else reason and detail. runs(program, call, entry_point): whether the
-    call returns in the sandbox.
+    call returns in the sandbox; a script has no skeleton to run.
     """
 
     claim: Callable[[Statement], Awaitable[tuple[str, str]]]
@@ -49,16 +50,16 @@ async def invent(
 ) -> pb.Problem | Dropped:
     """A problem for the brief, or the reason of its last attempt.
 
-    Reasons: those of `core.problems.Unusable`, contaminated, duplicate, near_duplicate, skeleton_fails.
+    Reasons: those of `read_statement` and `read_script`, contaminated, duplicate, near_duplicate, skeleton_fails.
     """
-    prompts = Prompts.load(profile)
+    prompts = Prompts.load(profile, script=brief.script)
     seeds = random.Random(brief.seed)
     ask = prompts.render("problem", domain=brief.domain, difficulty=brief.difficulty)
     for attempt in range(1, config.attempts + 1):
         [wrote] = await model.complete(
             brief.model, ask, n=1, draw=draw(config.sampling), stop=prompts.stop("problem"), seed=seeds.getrandbits(48)
         )
-        found = await _checked(wrote.text, attempt, checks)
+        found = await _checked(wrote.text, attempt, checks, read_script if brief.script else read_statement)
         if isinstance(found, Refusal):
             checks.refused.append(found)
             continue
@@ -79,10 +80,10 @@ async def invent(
     return Dropped(last.reason, f"after {config.attempts} attempts; {last.detail}".rstrip("; "))
 
 
-async def _checked(text: str, attempt: int, checks: Checks) -> Statement | Refusal:
+async def _checked(text: str, attempt: int, checks: Checks, read: Callable[[str], Statement]) -> Statement | Refusal:
     """The statement in a completion, or why it cannot be posed. What costs least is asked first."""
     try:
-        statement = read_statement(text)
+        statement = read(text)
     except Unusable as error:
         return Refusal(attempt, error.reason, error.detail, text)
     if match := checks.known.find(statement.prompt):
@@ -98,6 +99,8 @@ async def _checked(text: str, attempt: int, checks: Checks) -> Statement | Refus
 
 def _call(statement: Statement) -> str:
     """A call that fits the signature: the example's, or one drawn from the types; empty where nothing tells."""
+    if not statement.entry_point:
+        return ""
     if statement.example:
         return statement.example.call
     try:
@@ -120,6 +123,8 @@ async def _rate_and_plan(
         seed=seeds.getrandbits(48),
     )
     problem.rating = read_rating(rated.text) or 0.0
+    if not problem.entry_point:
+        return  # a script has no signature to plan behind
     [planned] = await model.complete(
         name,
         prompts.render("skeleton", problem=problem.prompt),

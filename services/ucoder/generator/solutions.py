@@ -19,7 +19,7 @@ async def sample(
     seed: int,
 ) -> list[pb.Candidate]:
     """`n` candidates from the checkpoint called `name`; the same seed gives the same ones."""
-    prompts = Prompts.load(profile)
+    prompts = Prompts.load(profile, script=not problem.entry_point)
     completions = await model.complete(
         name,
         prompts.render("solution", problem=problem.prompt),
@@ -30,7 +30,9 @@ async def sample(
     )
     return [
         pb.Candidate(
-            program=extract_program(completion.text, problem.prompt, problem.entry_point),
+            program=extract_program(
+                completion.text, problem.prompt if problem.entry_point else "", problem.entry_point
+            ),
             completion=completion.text,
             mean_log_prob=completion.mean_log_prob,
             tokens=completion.tokens,

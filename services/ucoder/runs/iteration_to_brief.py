@@ -29,6 +29,7 @@ async def run(service: Service, iteration: pb.Iteration, run: pb.Run) -> list[pb
             domain=domain,
             difficulty=difficulty,
             model=iteration.served.model,
+            script=domain in config.scripts,
         )
         for number, (domain, difficulty) in enumerate(spread(cells, run.config.loop.briefs, had))
     ]

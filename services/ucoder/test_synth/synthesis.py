@@ -6,6 +6,7 @@ from collections import Counter
 from ucoder.core.generated_tests import calls_of, read_tests
 from ucoder.core.input_synthesis import Unclear, read_signature
 from ucoder.core.input_synthesis.drawing import draw_calls
+from ucoder.core.scripts import read_script_tests
 from ucoder.models.metered import Completer
 from ucoder.models.prompts import Prompts
 from ucoder.models.sampling import draw
@@ -21,7 +22,7 @@ async def synthesize(
 
     The samples are spread over the kinds; kinds for which a profile asks with the same words are asked for at once.
     """
-    prompts = Prompts.load(profile)
+    prompts = Prompts.load(profile, script=not problem.entry_point)
     asked: Counter[str] = Counter()
     for number in range(config.samples):
         asked[prompts.render("tests", problem=problem.prompt, kind=config.kinds[number % len(config.kinds)])] += 1
@@ -34,12 +35,17 @@ async def synthesize(
         )
     )
     texts = [one.text for some in answers for one in some]
-    tests, dropped = read_tests(texts, problem.entry_point, config.keep)
-    filled = await asyncio.to_thread(_drawn, problem, list(tests), config.keep, seed) if config.fill else []
-    if len(tests) + len(filled) < config.require:
-        return Dropped("too_few_tests", f"{len(tests) + len(filled)} of at least {config.require}")
-    cases = [pb.TestCase(code=code, count=count) for code, count in tests.items()]
-    cases += [pb.TestCase(code=code, count=1) for code in filled]
+    if problem.entry_point:
+        tests, dropped = read_tests(texts, problem.entry_point, config.keep)
+        filled = await asyncio.to_thread(_drawn, problem, list(tests), config.keep, seed) if config.fill else []
+        cases = [pb.TestCase(code=code, count=count) for code, count in tests.items()]
+        cases += [pb.TestCase(code=code, count=1) for code in filled]
+    else:
+        scripts, dropped = read_script_tests(problem.prompt, texts, config.keep)
+        filled = []
+        cases = [pb.TestCase(stdin=one.stdin, expected_stdout=one.expected_stdout, count=one.count) for one in scripts]
+    if len(cases) < config.require:
+        return Dropped("too_few_tests", f"{len(cases)} of at least {config.require}")
     return pb.Tests(problem=problem, tests=cases, dropped=dict(dropped), filled=len(filled))
 
 

@@ -19,10 +19,10 @@ async def examples_of(artifacts: Artifacts, dataset: pb.Dataset, config: pb.Run)
     if config.config.training.pool and dataset.variant == pb.VARIANT_LOOP:
         earlier = range(1, dataset.iteration)
         datasets = [await artifacts.get(pb.Dataset, dataset.run, f"{i:03d}") for i in earlier] + datasets
-    prompts = Prompts.load(config.config.model.profile)
     found: dict[str, Example] = {}
     for one in datasets:
         for row in await _rows(artifacts, one):
+            prompts = Prompts.load(config.config.model.profile, script=not row["entry_point"])
             prompt = prompts.render("solution", problem=row["prompt"])
             found[row["prompt"]] = Example(prompt=prompt, completion=row["solution"])
     if not found:
@@ -35,6 +35,6 @@ async def _rows(artifacts: Artifacts, dataset: pb.Dataset) -> list[dict[str, str
     if hashlib.sha256(data).hexdigest() != dataset.sha256:
         raise Reject(f"{dataset.key} is corrupt: its sha256 is not the sealed one.")
     try:
-        return pq.read_table(io.BytesIO(data), columns=["prompt", "solution"]).to_pylist()  # type: ignore[no-any-return]
+        return pq.read_table(io.BytesIO(data), columns=["prompt", "solution", "entry_point"]).to_pylist()  # type: ignore[no-any-return]
     except (pa.ArrowInvalid, OSError) as error:
         raise Reject(f"{dataset.key}: not Parquet: {error}.") from None

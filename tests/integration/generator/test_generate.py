@@ -43,7 +43,7 @@ async def test_from_nothing_to_a_benchmark_that_its_references_pass(
 ) -> None:
     posed, tested, sampled, made = (tmp_path / f"{name}.jsonl" for name in "ptsb")
     await problems.main(
-        posed, SEED, count=3, domains=["algorithms"], difficulties=(1, 1), avoid=[], isolation=None
+        posed, SEED, count=3, domains=["algorithms"], difficulties=(1, 1), avoid=[], scripts=False, isolation=None
     )  # fmt: skip
     assert [one["id"] for one in lines(posed)] == sorted({one["id"] for one in lines(posed)})
     assert len(lines(posed)) == 3

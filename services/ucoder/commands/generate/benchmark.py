@@ -68,6 +68,8 @@ async def main(
 
 async def _task(sandbox: Sandbox, line: Line, min_confidence: float, tests: int, least: int, seed: int) -> Line:
     """`task`, or `left_out` with the reason."""
+    if not line["entry_point"]:
+        return {"left_out": "script"}  # HumanEval's format knows functions
     programs = [str(one["code"]) for one in line["candidates"]]
     cases = _cases(line, programs, tests, seed)
     if len(cases) < least:
@@ -147,8 +149,8 @@ async def _rows(sandbox: Sandbox, job: Job) -> list[Row]:
 def _body(prompt: str, entry_point: str, program: str) -> str | None:
     """What follows the prompt so that both together are the program; None where its function takes other parameters.
 
-    What a program that restates the function has beside it (imports, helpers) comes behind the body: it is there by the
-    time the function is called.
+    What a program that restates the function has beside it (imports, helpers) goes into the body: harnesses cut a
+    completion where its function ends.
     """
     if program.startswith(prompt):
         return program[len(prompt) :]
@@ -160,8 +162,8 @@ def _body(prompt: str, entry_point: str, program: str) -> str | None:
         return None
     body = ours.body[1:] if ast.get_docstring(ours) is not None else ours.body
     beside = [node for node in whole.body if node is not ours]
-    text = textwrap.indent("\n".join(map(ast.unparse, body or [ast.Pass()])), "    ") + "\n"
-    return text + "".join(f"\n\n{ast.unparse(node)}\n" for node in beside)
+    text = textwrap.indent("\n".join(map(ast.unparse, [*beside, *body] or [ast.Pass()])), "    ") + "\n"
+    return text if parse(prompt + text) else None  # `import *` cannot go into a function
 
 
 def _function(tree: ast.Module | None, name: str) -> ast.FunctionDef | None:

@@ -77,12 +77,12 @@ def output(out: Path, **settings: Any) -> Iterator[Output]:
 
 
 def read(path: Path) -> list[Line]:
-    """Problems of a file: id (or task_id), prompt and entry_point are needed. Misconfigured names the line."""
+    """Problems of a file: id (or task_id), prompt, entry_point (empty: a script). Misconfigured names the line."""
     found: dict[str, Line] = {}
     for number, value in jsonl.read(path):
         line = {"id": str(value.get("id", value.get("task_id", ""))), **value}
         for key in ("id", "prompt", "entry_point"):
-            if not isinstance(line.get(key), str) or not line[key]:
+            if not isinstance(line.get(key), str) or not (line[key] or key == "entry_point"):
                 raise Misconfigured(f"{path}:{number}: no {key}.")
         if line["id"] in found:
             raise Misconfigured(f"{path}:{number}: id {line['id']} stands there twice.")

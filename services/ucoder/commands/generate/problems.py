@@ -9,6 +9,7 @@ from ucoder.commands.generate.source import Asked, Source
 from ucoder.core.decontamination import Decontamination
 from ucoder.core.outcomes import Outcome
 from ucoder.core.problems import Statement, read_statement
+from ucoder.core.scripts import read_script
 from ucoder.core.test_cases import TestCase
 from ucoder.generator.freshness import Freshness, Memory
 from ucoder.generator.known_tasks import known_tasks
@@ -25,7 +26,7 @@ WAVES = 4
 
 async def main(
     out: Path, asked: Asked, *, count: int, domains: list[str], difficulties: tuple[int, int], avoid: list[Path],
-    isolation: str | None,
+    scripts: bool, isolation: str | None,
 ) -> None:  # fmt: skip
     """Writes `count` problems that differ from each other and from the tasks of the files to avoid.
 
@@ -35,7 +36,7 @@ async def main(
     settings = settings_of(isolation, None)
     known = Decontamination(known_tasks(["seed", *map(str, avoid)]))
     refused: Counter[str] = Counter()
-    about = {"model": asked.model, "seed": asked.seed, "cells": cells, "count": count}
+    about = {"model": asked.model, "seed": asked.seed, "cells": cells, "count": count, "scripts": scripts}
     with output(out, command="problems", **about) as file:
         async with (
             Source.open(asked) as source,
@@ -44,7 +45,7 @@ async def main(
             config = source.config.problems
             freshness = Freshness(Memory(), "file", config.near_duplicate)
             for name, line in file.done.items():
-                await freshness.claim(read_statement(line["prompt"]), name)
+                await freshness.claim((read_script if scripts else read_statement)(line["prompt"]), name)
 
             async def runs(program: str, call: str, entry_point: str) -> bool:
                 job = Job((program,), (TestCase(code=call),), entry_point)
@@ -58,7 +59,7 @@ async def main(
 
                 brief = pb.Brief(
                     number=number, seed=(asked.seed << 24) + number, model=source.name, domain=domain,
-                    difficulty=difficulty,
+                    difficulty=difficulty, script=scripts,
                 )  # fmt: skip
                 checks = Checks(claim, known, runs)
                 made = await invent(source.model, brief, config, source.profile, checks)

@@ -7,6 +7,7 @@ from ucoder.commands.generate.lines import Line, each, output, problem_of, read,
 from ucoder.commands.generate.source import Asked, Source
 from ucoder.runtime.worker import Dropped
 from ucoder.test_synth.synthesis import synthesize
+from ucoder.v1 import artifacts_pb2 as pb
 
 
 async def main(problems: Path, out: Path, asked: Asked, *, keep: int | None, samples: int | None) -> None:
@@ -29,10 +30,16 @@ async def main(problems: Path, out: Path, asked: Asked, *, keep: int | None, sam
                     file.write({**line, "tests": [], "dropped": f"{made.reason}: {made.detail}"})
                 else:
                     dropped.update(dict(made.dropped))
-                    file.write({**line, "tests": [{"code": test.code, "count": test.count} for test in made.tests]})
+                    file.write({**line, "tests": list(map(_test, made.tests))})
 
             await each("writing tests", [line for line in lines if line["id"] not in file.done], one)
         file.finish([file.done[line["id"]] for line in lines])
         total = sum(len(line["tests"]) for line in file.done.values())
         reasons = ", ".join(f"{reason} {n}" for reason, n in dropped.most_common())
         told(f"{total} tests for {len(lines)} problems in {out}; left out: {reasons or 'none'}")
+
+
+def _test(test: pb.TestCase) -> Line:
+    if test.HasField("stdin"):
+        return {"stdin": test.stdin, "expected_stdout": test.expected_stdout, "count": test.count}
+    return {"code": test.code, "count": test.count}

@@ -33,9 +33,13 @@ class Prompts:
 
     @classmethod
     @cache
-    def load(cls, profile: str) -> "Prompts":
-        """The profile of that name. Raises Misconfigured naming those there are."""
+    def load(cls, profile: str, *, script: bool = False) -> "Prompts":
+        """The profile of that name, or the one for scripts beside it (`<profile>_scripts`).
+
+        Raises Misconfigured naming those there are.
+        """
         known = profiles()
+        profile += "_scripts" if script else ""
         if profile not in known:
             raise Misconfigured(f"no prompt profile {profile!r}: there are {', '.join(known)}.")
         return cls(FOLDER / profile)
