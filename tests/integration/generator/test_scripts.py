@@ -19,8 +19,8 @@ from ucoder.test_synth.synthesis import synthesize
 from ucoder.v1 import artifacts_pb2 as pb
 
 STATEMENT = (
-    "Sum\n\nAdd the numbers of a line, however many there are; an empty line adds up to 0.\n\nInput: one line of integers.\n"
-    "Output: print their sum.\n\nExample input:\n1 2\n\nExample output:\n3\n"
+    "Sum\n\nAdd the numbers of a line, however many there are; an empty line adds up to 0.\n\n"
+    "Input: one line of integers.\nOutput: print their sum.\n\nExample input:\n1 2\n\nExample output:\n3\n"
 )
 RIGHT = "```python\nprint(sum(map(int, input().split())))\n```"
 WRONG = "```python\na, b = map(int, input().split())\nprint(a + b)\n```"
