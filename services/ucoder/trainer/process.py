@@ -70,7 +70,7 @@ async def train(
         await asyncio.to_thread(_write_job, work, told)
     except OSError as error:
         raise Retry(f"cannot write {work}: {error.strerror}.") from None
-    done = told.finished() or await _watch(work, on_progress)
+    done = told.finished() or await _watch(work, on_progress, config.processes)
     await asyncio.to_thread(shutil.rmtree, work, ignore_errors=True)
     probe = done.pop("probe_log_prob")
     return artifacts_pb2.TrainingSummary(**done), probe
@@ -81,10 +81,11 @@ def _write_job(work: Path, job: Job) -> None:
     job.write(work / "job.json")
 
 
-async def _watch(work: Path, on_progress: Callable[[Progress], None]) -> dict[str, Any]:
+async def _watch(work: Path, on_progress: Callable[[Progress], None], processes: int) -> dict[str, Any]:
     """Runs the child to its end. It is gone when this returns or raises, cancellation included."""
+    start = ("ucoder.trainer.worker",) if processes <= 1 else ("ucoder.trainer.together", str(processes))
     process = await asyncio.create_subprocess_exec(
-        sys.executable, "-m", "ucoder.trainer.worker", str(work / "job.json"), str(os.getpid()),
+        sys.executable, "-m", *start, str(work / "job.json"), str(os.getpid()),
         stdin=asyncio.subprocess.DEVNULL, stdout=asyncio.subprocess.PIPE, limit=1 << 26,
         env={"OMP_NUM_THREADS": "1", **os.environ, "HF_HUB_OFFLINE": "1", "TOKENIZERS_PARALLELISM": "false"},
     )  # fmt: skip

@@ -15,6 +15,7 @@ import torch
 from torch.nn import functional
 
 from ucoder.runtime.errors import Reject
+from ucoder.trainer.company import Company, whole
 from ucoder.trainer.job import Recipe
 
 IGNORED = -100
@@ -122,12 +123,14 @@ def optimiser(model: Any, recipe: Recipe) -> torch.optim.AdamW:
 
 def take_step(
     model: Any, optimizer: torch.optim.AdamW, batch: Sequence[Sequence[Tokens]], learning_rate: float, recipe: Recipe,
-    device: torch.device,
+    device: torch.device, company: Company,
 ) -> float:  # fmt: skip
     """One optimiser step over a batch in micro-batches; returns its loss per target token.
 
-    The divisor is the whole batch's number of target tokens, so micro-batches change the memory and nothing else.
-    Raises Reject when the loss is not a finite number: the weights are left as they were.
+    The divisor is the whole batch's number of target tokens, so micro-batches and the number of processes change the
+    memory and nothing else. A process with no example of a micro-batch passes one through for nothing, since all have
+    to take part; sharded gradients are means over the processes, hence the factor. Raises Reject when the loss is not
+    a finite number: the weights are left as they were.
     """
     for group in optimizer.param_groups:
         group["lr"] = learning_rate
@@ -135,12 +138,14 @@ def take_step(
     count = sum(targets(part) for part in batch)
     total = 0.0
     for part in batch:
-        loss = loss_of(model, part, device) / count
-        loss.backward()  # type: ignore[no-untyped-call]
+        mine = company.share(part)
+        loss = loss_of(model, mine or part[:1], device) * (bool(mine) / count)
+        (loss * company.size).backward()  # type: ignore[no-untyped-call]
         total += loss.item()
+    total = company.total(total, device)
     if not math.isfinite(total):
         raise Reject(f"the loss became {total}: lower training.learning_rate ({recipe.learning_rate:g}).")
-    norm = torch.nn.utils.clip_grad_norm_(model.parameters(), recipe.max_grad_norm or math.inf)
+    norm = whole(torch.nn.utils.clip_grad_norm_(model.parameters(), recipe.max_grad_norm or math.inf))
     if not torch.isfinite(norm):
         raise Reject(f"the gradient became {norm.item()}: lower training.learning_rate ({recipe.learning_rate:g}).")
     optimizer.step()

@@ -29,6 +29,7 @@ from ucoder.models.probe import RESULT
 from ucoder.runtime.errors import Reject, Retry, UcoderError
 from ucoder.trainer import sft
 from ucoder.trainer.card import model_card
+from ucoder.trainer.company import Company, joined
 from ucoder.trainer.files import place_file, place_folder
 from ucoder.trainer.job import Job
 
@@ -38,18 +39,23 @@ UNWRITABLE = (errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.EROFS)
 class Training:
     """One job."""
 
-    def __init__(self, job: Job, out: IO[str]) -> None:
-        self._job, self._out = job, out
+    def __init__(self, job: Job, out: IO[str], company: Company) -> None:
+        self._job, self._out, self._company = job, out, company
         self._state_file = Path(job.work) / "state.pt"
 
     def run(self) -> dict[str, Any]:
-        """Trains, or resumes; returns the summary with the probe text's log-probability."""
+        """Trains, or resumes; returns the summary with the probe text's log-probability, in the first process."""
         checkpoint = load(self._job.base)
         dtype = _stored_dtype(self._job.base)
         end = checkpoint.tokenizer.eos_token_id
         limit = min(self._job.max_tokens, checkpoint.context)
         examples, too_long = sft.tokenize(checkpoint.tokenizer, self._job.examples, end, limit)
         state = self._train(checkpoint, examples)
+        if self._company.size > 1:
+            trained, checkpoint = checkpoint.model, load(self._job.base)
+            self._company.gather(trained, checkpoint.model.float())
+            if not self._company.first:
+                return {}
         _cast(checkpoint.model, dtype)
         _cast(checkpoint.model, torch.float32)  # what is measured are the weights as they are stored
         probe = Decoder(checkpoint).score(self._job.probe_text).mean_log_prob
@@ -66,6 +72,7 @@ class Training:
         if model.device.type == "cuda":
             model.gradient_checkpointing_enable()
         torch.manual_seed(recipe.seed)
+        self._company.shard(model, model.device)
         optimizer = sft.optimiser(model, recipe)
         state = self._resume(model, optimizer)
         steps = sft.steps_per_epoch(len(examples), recipe) * recipe.epochs
@@ -75,14 +82,17 @@ class Training:
             if step < state.step:
                 continue
             with torch.autocast("cuda", torch.bfloat16, enabled=model.device.type == "cuda"):
-                loss = sft.take_step(model, optimizer, batch, sft.rate(step, steps, recipe), recipe, model.device)
+                loss = sft.take_step(
+                    model, optimizer, batch, sft.rate(step, steps, recipe), recipe, model.device, self._company
+                )
             state.step = step + 1
             state.losses.append(loss)
             state.targets.append(sum(map(sft.targets, batch)))
             state.tokens += sum(len(one.ids) for part in batch for one in part)
             state.seconds = time.perf_counter() - started
             self._report(state, steps)
-            if time.perf_counter() - saved >= pause and state.step < steps:
+            due = time.perf_counter() - saved >= pause and state.step < steps
+            if self._company.agreed(due, model.device):
                 began = time.perf_counter()
                 self._save(model, optimizer, state)
                 saved = time.perf_counter()
@@ -96,25 +106,28 @@ class Training:
             "tokens_per_second": state.tokens / state.seconds,
             "seconds_left": state.seconds / state.step * (steps - state.step), "memory_mb": memory,
         }  # fmt: skip
-        say(self._out, {"progress": progress})
+        if self._company.first:
+            say(self._out, {"progress": progress})
 
     def _save(self, model: Any, optimizer: torch.optim.AdamW, state: sft.State) -> None:
-        content = {
-            "job": self._job.fingerprint, "state": asdict(state), "model": model.state_dict(),
-            "optimizer": optimizer.state_dict(),
-        }  # fmt: skip
-        place_file(self._state_file, lambda path: torch.save(content, path))
+        content = {"job": self._key, "state": asdict(state), **self._company.state(model, optimizer)}
+        if self._company.first:
+            place_file(self._state_file, lambda path: torch.save(content, path))
 
     def _resume(self, model: Any, optimizer: torch.optim.AdamW) -> sft.State:
         """The saved state, put back; a fresh one when there is none for this very job."""
         if not self._state_file.exists():
             return sft.State()
         content = torch.load(self._state_file, map_location=model.device, weights_only=True)
-        if content["job"] != self._job.fingerprint:
+        if content["job"] != self._key:
             return sft.State()
-        model.load_state_dict(content["model"])
-        optimizer.load_state_dict(content["optimizer"])
+        self._company.restore(model, optimizer, content)
         return sft.State(**content["state"])
+
+    @property
+    def _key(self) -> list[object]:
+        """A state is of one job, and of one way to lay it out: alone, or by name."""
+        return [self._job.fingerprint, self._company.size > 1]
 
     def _write(self, folder: Path, checkpoint: Checkpoint, dtype: torch.dtype, summary: dict[str, Any]) -> None:
         _cast(checkpoint.model, dtype)
@@ -160,10 +173,16 @@ def _resident_mb() -> float:
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
 
 
+def _take(lock: IO[str], job: Job) -> None:
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        raise Retry(f"another process is training {job.out}.") from None
+
+
 def main() -> int:
     """Runs the job; what goes wrong in the world or in the job is one line, anything else a traceback."""
-    if len(sys.argv) > 2:
-        tie_to_parent(int(sys.argv[2]))
+    tie_to_parent(int(sys.argv[2]) if len(sys.argv) > 2 else os.getppid())
     out = os.fdopen(os.dup(1), "w")
     os.dup2(2, 1)  # what a library prints must not land between lines
     torch.set_num_threads(max(1, int(os.environ.get("OMP_NUM_THREADS", "1"))))
@@ -173,12 +192,12 @@ def main() -> int:
     logging.set_verbosity_error()  # type: ignore[no-untyped-call]
     job = Job.read(Path(sys.argv[1]))
     try:
-        with open(Path(job.work) / "lock", "w") as lock:
-            try:
-                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                raise Retry(f"another process is training {job.out}.") from None
-            say(out, {"done": job.finished() or Training(job, out).run()})
+        with joined() as company, open(Path(job.work) / "lock", "w") as lock:
+            if company.first:
+                _take(lock, job)
+            done = job.finished() or Training(job, out, company).run()
+            if company.first:
+                say(out, {"done": done})
         return 0
     except UcoderError as error:
         wrong = error

@@ -1,0 +1,43 @@
+"""A training over two processes (FSDP2 under torchrun, gloo) is the training of one, killed and resumed or not."""
+
+import os
+import signal
+from pathlib import Path
+
+import pytest
+from tests.integration.trainer.test_training import Progress, trained
+
+from ucoder.runtime.errors import Retry
+
+
+async def test_two_processes_killed_and_resumed_learn_what_one_learns(tmp_path: Path) -> None:
+    alone, probe = await trained(tmp_path / "alone", epochs=2, micro_batch=3)
+
+    def kill(moment: Progress) -> None:
+        if moment.step == 4:
+            os.kill(launcher(), signal.SIGKILL)
+
+    with pytest.raises(Retry, match="SIGKILL"):
+        await trained(tmp_path / "out", epochs=2, micro_batch=3, processes=2, on_progress=kill, save_seconds=0)
+    assert not (tmp_path / "out").exists()
+    moments: list[Progress] = []
+    resumed, end = await trained(tmp_path / "out", epochs=2, micro_batch=3, processes=2, on_progress=moments.append)
+    assert moments[0].step > 1
+    assert list(resumed.losses) == pytest.approx(list(alone.losses), rel=1e-4)
+    assert end == pytest.approx(probe, abs=1e-3)
+    assert {file.name for file in (tmp_path / "out").iterdir()} == {
+        file.name for file in (tmp_path / "alone").iterdir()
+    }
+
+
+def launcher() -> int:
+    """torchrun's own process."""
+    for folder in Path("/proc").glob("[0-9]*"):
+        try:
+            words = (folder / "cmdline").read_bytes().split(b"\0")
+            parent = int((folder / "stat").read_text().rsplit(")", 1)[1].split()[1])
+        except OSError:
+            continue
+        if b"ucoder.trainer.together" in words and parent == os.getpid():
+            return int(folder.name)
+    raise AssertionError("no launcher")
