@@ -46,6 +46,11 @@ class Range:
         rows = [row async for row in self._sandbox.execute(Job((program,), tests, "f", limits=limits))]
         return rows[0]
 
+    async def rows(self, programs: list[str], tests: tuple[TestCase, ...], limits: Limits, **how: str) -> list[Row]:
+        """The rows of programs that may share a fork, in their order."""
+        job = Job(tuple(programs), tests, "f", limits=limits, **how)  # type: ignore[arg-type]
+        return sorted([row async for row in self._sandbox.execute(job)], key=lambda row: row.program)
+
     async def attack(self, program: str, tests: tuple[TestCase, ...] = TESTS, limits: Limits = _LIMITS) -> Row:
         """The attack's row: it passes nothing, and an honest program, run before and after every attack, still
         passes.

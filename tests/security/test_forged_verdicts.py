@@ -1,57 +1,15 @@
-"""Programs that want to pass without the answer. Each is a real way to cheat some harness; none may pass one test
-here.
+"""Programs that forge what is said about them: in the words of the runner, by ending well, or by changing the runner.
+
+Each is a real way to cheat some harness; none may pass one test here.
 """
 
 import pytest
 
-from ucoder.core.outcomes import Outcome
-from ucoder.core.test_cases import TestCase
-
-from .conftest import EXPECTED, Range
+from .conftest import Range
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
 CHEATS = {
-    # Equality is asked of the object itself in most harnesses.
-    "always_equal_object": """
-class Yes:
-    def __eq__(self, other): return True
-    def __ne__(self, other): return False
-    def __bool__(self): return True
-    def __hash__(self): return 0
-def f(x): return Yes()
-""",
-    "lying_int": """
-class Yes(int):
-    def __eq__(self, other): return True
-    def __repr__(self): return '987654321987'
-    __str__ = __repr__
-    def __index__(self): return 987654321987 - 1
-    __hash__ = int.__hash__
-def f(x): return Yes(7)
-""",
-    "lying_list": """
-class Yes(list):
-    def __eq__(self, other): return True
-    def __iter__(self): return iter([])
-    def __len__(self): return 2
-def f(x): return Yes()
-""",
-    "lying_class_attribute": """
-class Yes:
-    __class__ = int
-    def __eq__(self, other): return True
-    def __int__(self): return 1
-def f(x): return Yes()
-""",
-    "lying_metaclass": """
-class Meta(type):
-    def __eq__(self, other): return True
-    __hash__ = type.__hash__
-    def __instancecheck__(self, other): return True
-class Yes(metaclass=Meta): pass
-def f(x): return Yes
-""",
     # The reply says that it passed, in the words the runner uses.
     "reports_passed": """
 import os, json
@@ -151,77 +109,84 @@ import unittest
 unittest.TestResult.errors = unittest.TestResult.failures = []
 def f(x): return 1
 """,
-    # The expected value must be somewhere: search.
-    "walks_frames_for_the_answer": """
+    "patches_what_is_below_python": """
+import ctypes, sys
+def f(x):
+    ctypes.c_char.from_address(id(False) + 24).value = b'\\1'  # False becomes 1
+    ctypes.c_char.from_address(id(5) + 24).value = b'\\6'
+    code = sys._getframe().f_back.f_code
+    ctypes.memset(id(code) + 48, 0, 8)
+    return 1
+""",
+    "replaces_the_methods_of_builtins": """
+import ctypes, gc
+def f(x):
+    for kind in (int, str, list, dict, tuple):
+        space = gc.get_referents(kind.__dict__)[0]
+        for name in ('__eq__', '__repr__', '__len__', '__iter__', 'items'):
+            if name in space: space[name] = lambda *a: '987654321986'
+        ctypes.pythonapi.PyType_Modified(ctypes.py_object(kind))
+    return 1
+""",
+    "patches_through_referrers": """
+import gc, sys
+def f(x):
+    canonical = sys.modules['ucoder.core.values.writing'].canonical
+    for holder in gc.get_referrers(canonical):
+        if isinstance(holder, dict):
+            for key in [key for key, value in holder.items() if value is canonical]: holder[key] = lambda *a: 'True'
+    return 1
+""",
+    "poisons_the_modules": """
+import sys, types
+for name in list(sys.modules):
+    if name.startswith('ucoder') or name in ('json', 'unittest', 'os', 'signal'):
+        sys.modules[name] = types.ModuleType(name)
+class Finder:
+    def find_spec(self, *a): raise SystemExit(0)
+sys.meta_path.insert(0, Finder())
+sys.path_hooks.clear(); sys.path.insert(0, '.')
+open('json.py', 'w').write('dumps = lambda *a: "passed"')
+def f(x): return 1
+""",
+    "profiles_and_jumps": """
 import sys
+def hook(frame, event, argument):
+    if frame.f_code.co_name in ('measured', 'run', 'report', 'canonical', 'text'):
+        for name in ('status', 'text', 'value', 'message', 'data'):
+            if name in frame.f_locals: frame.f_locals[name] = 'passed'
+        try: frame.f_lineno = frame.f_lineno + 1
+        except Exception: pass
+    return hook
+sys.setprofile(hook); sys.settrace(hook)
 def f(x):
-    frame, seen, wanted = sys._getframe().f_back, [], ''.join(['98765', '4321987'])
-    while frame:
-        seen += [frame.f_locals, frame.f_globals, frame.f_code.co_consts]
-        frame = frame.f_back
-    for text in map(repr, seen):
-        if wanted in text: return int(wanted)
+    frame = sys._getframe().f_back
+    while frame: frame.f_trace, frame.f_trace_opcodes, frame = hook, True, frame.f_back
     return 1
 """,
-    "scans_the_heap_for_the_answer": """
-import gc
-def f(x):
-    wanted = ''.join(['98765', '4321987'])
-    for item in gc.get_objects():
-        for held in (item, *gc.get_referents(item)):
-            if type(held) is int and held == int(wanted): return held
-            if type(held) is str and wanted in held and held is not wanted: return int(wanted)
-            if type(held) is bytes and wanted.encode() in held: return int(wanted)
-    return 1
+    "hooks_every_audit_and_collection": """
+import gc, sys
+gc.callbacks.append(lambda *a: sys.exit(0))
+sys.addaudithook(lambda event, a: event == 'compile' and sys.exit(0))
+sys.unraisablehook = sys.excepthook = lambda *a: None
+def f(x): return 1
 """,
-    # A judge ran in this cell just before: its expected values must not lie in memory that this fork inherited.
-    "scans_raw_memory_for_what_the_judge_left": """
-import ctypes, gc, sys
+    "handles_every_signal": """
+import faulthandler, os, signal
+for number in range(1, 65):
+    try: signal.signal(number, lambda *a: os._exit(0))
+    except (OSError, ValueError): pass
+faulthandler.enable(open('faults', 'w')); faulthandler.dump_traceback_later(0.01, exit=True)
+signal.setitimer(signal.ITIMER_REAL, 0.01); signal.set_wakeup_fd(-1)
 def f(x):
-    parts = [b'9876', b'54321', b'987']
-    pages = {id(item) & ~4095 for item in gc.get_objects()} | {id(name) & ~4095 for name in sys.modules}
-    for page in sorted(pages):
-        memory = ctypes.string_at(page, 4096)
-        at = memory.find(parts[0])
-        while at >= 0:
-            if memory[at + 4:at + 9] == parts[1] and memory[at + 9:at + 12] == parts[2]:
-                return int(b''.join(parts))
-            at = memory.find(parts[0], at + 1)
-    return 1
+    while True: pass
 """,
-    "reads_its_own_memory": """
-def f(x):
-    wanted = b''.join([b'98765', b'4321987'])
-    try:
-        for line in open('/proc/self/maps'):
-            start, end = (int(part, 16) for part in line.split()[0].split('-'))
-            with open('/proc/self/mem', 'rb') as memory:
-                memory.seek(start)
-                if wanted in memory.read(min(end - start, 1 << 24)): return int(wanted)
-    except OSError: pass
-    return 1
-""",
-    "reads_the_tests_from_files": """
+    "leaves_an_object_that_exits_when_it_dies": """
 import os
-def f(x):
-    wanted = ''.join(['98765', '4321987'])
-    for folder, _, names in os.walk('/'):
-        if folder.startswith('/python'): continue
-        for name in names:
-            try:
-                if wanted in open(os.path.join(folder, name), errors='replace').read(1 << 20): return int(wanted)
-            except OSError: pass
-    return 1
-""",
-    "reads_standard_input": """
-import os, sys
-def f(x):
-    for fd in (0, 1, 2, 3, 4, 5, 6):
-        try:
-            os.set_blocking(fd, False)
-            if b'987654' in os.read(fd, 1 << 20): return 987654321000 + 987
-        except (OSError, TypeError): pass
-    return 1
+class Last:
+    def __del__(self, leave=os._exit): leave(0)
+kept = Last()
+def f(x): return Last()
 """,
     # Time and threads.
     "answers_from_a_thread": """
@@ -257,11 +222,6 @@ signal.signal(signal.SIGPROF, signal.SIG_IGN)
 def f(x):
     while True: pass
 """,
-    "returns_what_never_ends": "import itertools\ndef f(x): return itertools.count()",
-    "returns_itself": "def f(x):\n    a = []\n    a.append(a)\n    return a",
-    "returns_the_bottomless": "def f(x):\n    a = []\n    for _ in range(100000): a = [a]\n    return a",
-    "returns_text_that_reads_as_another_value": "def f(x): return '987654321987'",
-    "returns_a_forged_reference": "class Yes: pass\nYes.__name__ = '=0>987654321987<'\ndef f(x): return Yes()",
     "segfaults": "import ctypes\ndef f(x): ctypes.string_at(0)",
     "overflows_the_c_stack": "import sys\nsys.setrecursionlimit(10**9)\ndef f(x): return f(x)",
 }
@@ -270,34 +230,6 @@ def f(x):
 @pytest.mark.parametrize("name", CHEATS)
 async def test_cheat_never_passes(cell: Range, name: str) -> None:
     await cell.attack(CHEATS[name])
-
-
-async def test_opaque_output_has_no_vote(cell: Range) -> None:
-    """An object that equals everything is no output that two programs could agree on."""
-    row = await cell.attack(CHEATS["always_equal_object"], (TestCase("f(2)"),))
-    assert row.outcomes == (Outcome.UNSUPPORTED,)
-
-
-async def test_judge_sees_a_value_not_the_object(cell: Range) -> None:
-    """A test that computes with the result gets a plain value, whatever methods the program gave it."""
-    tests = (
-        TestCase("assert abs(f(2) - 5) < 0.1"),
-        TestCase("assert sorted(f(2)) == [1, 2]"),
-        TestCase(f"assert f(2) in ({EXPECTED},)"),
-        TestCase("import math\nassert math.isclose(f(2), 5)"),
-    )
-    program = """
-class Yes(float):
-    def __sub__(self, other): return 0.0
-    def __abs__(self): return 0.0
-    def __lt__(self, other): return True
-    def __eq__(self, other): return True
-    def __float__(self): return 5.0
-    def __iter__(self): return iter([1, 2])
-    __hash__ = float.__hash__
-def f(x): return Yes(77)
-"""
-    await cell.attack(program, tests)
 
 
 async def test_crash_costs_only_its_own_test(cell: Range) -> None:

@@ -6,13 +6,17 @@ from collections import OrderedDict
 from ucoder.core.outcomes import Outcome
 from ucoder.sandbox_runner.job import Job, Row
 
+TEXT = 64 << 20
+
 
 class RowCache:
-    """The rows used last, at most `most` of them. Platform failures are never remembered."""
+    """The rows used last, at most `most` of them and `TEXT` characters of output. Platform failures are never
+    remembered."""
 
     def __init__(self, most: int, version: str) -> None:
         self._most, self._version = most, version
         self._rows: OrderedDict[bytes, Row] = OrderedDict()
+        self._text = 0
 
     def keys(self, job: Job) -> dict[str, bytes]:
         """The key of each distinct program of a job."""
@@ -37,6 +41,13 @@ class RowCache:
     def keep(self, key: bytes, row: Row) -> None:
         """Remembers a row, and forgets the one unused for longest."""
         if self._most and Outcome.INFRA_ERROR not in row.outcomes:
+            if known := self._rows.pop(key, None):
+                self._text -= _size(known)
             self._rows[key] = row
-            if len(self._rows) > self._most:
-                self._rows.popitem(last=False)
+            self._text += _size(row)
+            while len(self._rows) > self._most or self._text > TEXT:
+                self._text -= _size(self._rows.popitem(last=False)[1])
+
+
+def _size(row: Row) -> int:
+    return sum(len(output) for output in row.outputs if output)

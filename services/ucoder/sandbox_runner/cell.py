@@ -184,13 +184,23 @@ def read_report(payload: bytes, job: dict[str, Any]) -> Report | None:
         if not isinstance(first, int) or first < job["first"] or first + len(results) > len(job["tests"]):
             return None
         kinds = [kind for kind, _ in job["tests"][first : first + len(results)]]
-        return Report(program, first, tuple(map(_result, results, kinds)), doubt[:200])
+        longest = {kind: _longest(kind, job) for kind in kinds}
+        found = tuple(_result(item, kind, longest[kind]) for item, kind in zip(results, kinds, strict=True))
+        return Report(program, first, found, doubt[:200])
     except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
         return None
 
 
-def _result(item: Any, kind: str) -> Result:
+def _longest(kind: str, job: dict[str, Any]) -> int:
+    """Characters of a result: what a program returned or printed is within its limit, and an exception's words are
+    few."""
+    return _LARGEST_FRAME if kind in ("steps", "judge") else int(job["limits"]["output_kb"]) * 1024 + 1000
+
+
+def _result(item: Any, kind: str, longest: int) -> Result:
     status, text, seconds = item
+    if len(text) > longest:
+        raise ValueError("more than the limit allows")
     if status not in STATUSES[kind] or not isinstance(text, str) or not isinstance(seconds, int | float):
         raise ValueError("not a result")
     if not 0 <= seconds < 1e6:

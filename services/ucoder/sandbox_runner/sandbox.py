@@ -107,14 +107,15 @@ class Sandbox:
         trials = Trials(plans, job.entry_point, lambda programs, tests: self._play(programs, tests, job.limits))
         await trials.scout()
         frames = {number: trials.frame(number) or rows.frame(plan) for number, plan in enumerate(plans)}
-        tests = [frame for frame in frames.values() if frame]
-        positions = {number: at for at, number in enumerate(number for number, frame in frames.items() if frame)}
+        calls = {n: tame.harmless(plan.call) for n, plan in enumerate(plans) if isinstance(plan, CallPlan)}
+        # A call that could change the program's process comes last, so that it changes no other test's result.
+        order = sorted((n for n, frame in frames.items() if frame), key=lambda n: not calls.get(n, True))
+        tests = [frame for n in order if (frame := frames[n])]
+        positions = {n: at for at, n in enumerate(order)}
         judge = rows.Judge(plans, positions)
-        harmless = all(tame.harmless(plan.call) for plan in plans if isinstance(plan, CallPlan))
+        shared, absent = all(calls.values()), self._root.absent
         programs = [
-            Program(
-                key, source, speech.nature(source, self._root.absent) if harmless else tame.ALONE, [None] * len(tests)
-            )
+            Program(key, source, speech.nature(source, absent) if shared else tame.ALONE, [None] * len(tests))
             for key, source in enumerate(sources)
         ]
         run = Run(job.limits, tests, interpreter=speech.interpreter)

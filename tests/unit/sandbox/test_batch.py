@@ -87,7 +87,7 @@ def test_starved_cell_is_asked_a_few_times_only() -> None:
 
 
 def test_report_that_does_not_fit_is_no_report() -> None:
-    job = {"programs": [[0, "", True]], "tests": [["call", "f()"]], "first": 0}
+    job = {"programs": [[0, "", True]], "tests": [["call", "f()"]], "first": 0, "limits": {"output_kb": 1}}
     good = b'{"program": 0, "test": 0, "result": ["ok", "1", 0.5]}'
     assert read_report(good, job) == Report(0, 0, (Result("ok", "1", 0.5),))
     broken = (b"", b"null", b"[]", b"{", b"[" * 100_000, b'"x"')
@@ -101,6 +101,7 @@ def test_report_that_does_not_fit_is_no_report() -> None:
         (b'"test": 0', b'"test": 1'),
         (b'"test": 0', b'"test": -1'),
         (b'"1"', b"1"),
+        (b'"1"', b'"' + b"x" * 3000 + b'"'),
     )
     for bad in (*broken, *(good.replace(*change) for change in changes)):
         assert read_report(bad, job) is None, bad

@@ -23,14 +23,17 @@ class TooLarge(Exception):
 def canonical(
     value: object, limit: int = 1 << 20, refer: Callable[[Any], str] | None = None, ordered: bool = False
 ) -> str:
-    """The text of any value, at most about `limit` characters; raises `TooLarge` beyond.
+    """The text of any value, at most `limit` characters; raises `TooLarge` beyond.
 
     `refer` names opaque values, so that a later step can speak of them: its text, e.g. `<#3>`, takes their place.
     `ordered` keeps the items of dicts in their order, for whoever goes on working with the value.
     """
     if type(value) in _SIMPLE:
         return repr(value)
-    return _Writer(limit, refer, ordered).text(value, 0)
+    text = _Writer(limit, refer, ordered).text(value, 0)
+    if len(text) > limit:  # brackets, which the writer does not count
+        raise TooLarge
+    return text
 
 
 class _Writer:

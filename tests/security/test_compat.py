@@ -1,0 +1,47 @@
+"""Compat mode runs a test beside its program and can be forged, as it says; what it must not be is dangerous."""
+
+import pytest
+
+from ucoder.core.outcomes import Outcome
+from ucoder.core.test_cases import TestCase
+from ucoder.sandbox_runner.job import Limits
+
+from .conftest import Range
+
+pytestmark = pytest.mark.asyncio(loop_scope="session")
+LIMITS = Limits(cpu_seconds=0.4, wall_seconds=1.5, memory_mb=256, processes=8)
+FILE = TestCase("""
+import unittest
+class Tests(unittest.TestCase):
+    def test_one(self): self.assertEqual(f(2), 4)
+    def test_two(self): self.assertEqual(f(3), 9)
+""")
+OUTCOMES = {
+    "def f(x): return x * x": "passed",
+    "def f(x): return 4": "failed",
+    "def f(x): return 1 / 0": "exception",
+    "import os\ndef f(x): os._exit(0)": "crashed",
+    "import os\nos._exit(0)": "crashed",
+    "import sys\ndef f(x): sys.exit(0)": "exception",
+    "import os, atexit\natexit.register(lambda: os._exit(0))\ndef f(x): return 5": "failed",
+    "def f(x):\n    while True: pass": "timeout_cpu",
+    "import time\ndef f(x): time.sleep(9)": "timeout_wall",
+    "import os\ndef f(x):\n    while True: os.fork()": "exception",
+    "import os\ndef f(x): os.write(3, bytes([0, 0, 0, 9]) + b'[[passed]]')": "crashed",
+}
+
+
+async def test_only_what_forges_on_purpose_passes(cell: Range) -> None:
+    """Programs that end, print, time out or lie about themselves do not pass by it."""
+    rows = await cell.rows([f"{program}\n" for program in OUTCOMES], (FILE,), LIMITS, mode="compat")
+    assert dict(zip(OUTCOMES, (str(row.outcomes[0]) for row in rows), strict=True)) == OUTCOMES
+    await cell.honest()
+
+
+async def test_forged_verdict_stays_with_its_program(cell: Range) -> None:
+    forger = "import unittest\nunittest.TestResult.errors = unittest.TestResult.failures = []\n"
+    forger += "unittest.TestCase.assertEqual = lambda *a: None\ndef f(x): return 0"
+    rows = await cell.rows([forger, "def f(x): return 4"], (FILE,), LIMITS, mode="compat")
+    assert [row.outcomes[0] for row in rows] == [Outcome.PASSED, Outcome.FAILED]
+    [outside] = await cell.rows([forger], (FILE,), LIMITS)
+    assert outside.outcomes == (Outcome.FAILED,)
