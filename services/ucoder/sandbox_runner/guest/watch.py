@@ -33,10 +33,11 @@ def watch(child: int, reports: int, head: dict[str, Any]) -> str:
         fresh = drained(reports)
         buffered += fresh
         payloads, beats = taken(buffered)
-        messages += len(payloads)
-        if messages > head["most_reports"] or any(len(payload) > LARGEST_REPORT for payload in payloads):
+        fit = [payload for payload in payloads if len(payload) <= LARGEST_REPORT][: head["most_reports"] - messages]
+        send(*((b"R", payload) for payload in fit))
+        messages += len(fit)
+        if len(fit) < len(payloads):
             return "talk"
-        send(*((b"R", payload) for payload in payloads))
         if ended:
             return "exit"
         now = time.monotonic()
