@@ -7,7 +7,7 @@ FAULTS ?= 50
 STORE ?= file
 BIN := .venv/bin
 
-.PHONY: help demo test test-unit fuzz chaos test-images test-vllm lint setup setup-dev sandbox browser protos protos-released seed-model clean
+.PHONY: help demo test test-unit fuzz chaos test-images image-tools test-vllm lint setup setup-dev sandbox browser protos protos-released seed-model clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 16
@@ -27,7 +27,15 @@ fuzz: setup-dev ## ten million nearly right inputs for everything that reads wha
 chaos: setup-dev sandbox ## fifty faults in one run, then its books: make chaos [FAULTS=50] [STORE=file|s3]
 	$(BIN)/python -m tests.chaos $(FAULTS) $(SEED) $(STORE)
 
-test-images: setup-dev sandbox ## build the images without a registry, start every service from its own
+image-tools:
+	@for tool in debootstrap buildah podman runc; do command -v $$tool >/dev/null || missing="$$missing $$tool"; done; \
+	if [ -z "$$missing" ]; then exit 0; fi; \
+	if [ "$$(id -u)" != 0 ] || ! command -v apt-get >/dev/null; then \
+	  echo "images are built by root with$$missing. Run: sudo apt-get install$$missing" >&2; exit 2; \
+	fi; \
+	apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -qq -y --no-install-recommends $$missing >/dev/null
+
+test-images: setup-dev sandbox image-tools ## build the images without a registry, start every service from its own
 	$(BIN)/python -m pytest tests/images
 
 test-vllm: setup-dev .venv-vllm/.installed ## go through every call of a real vLLM, on this machine's CPU
