@@ -108,7 +108,7 @@ def enter_namespaces() -> None:
 def empty(*hidden: str, scratch: str) -> None:
     """Puts nothing in place of what programs are not to see, and fresh room for what they write."""
     do("mount", b"none", b"/", None, RECURSIVE | PRIVATE, None)
-    for path in ("/proc", "/sys", "/dev/shm", *hidden):
+    for path in ("/proc", "/sys", "/dev/shm", "/run", "/var", *hidden):
         if os.path.isdir(path):
             do("mount", b"none", path.encode(), b"tmpfs", READ_ONLY | NO_SETUID | NO_DEVICES | NO_PROGRAMS, b"size=4k")
     do("mount", b"none", scratch.encode(), b"tmpfs", NO_SETUID | NO_DEVICES, b"size=64m,mode=755")

@@ -10,7 +10,7 @@ from tests.helm.cells import call
 from tests.security.test_break_outs import *  # noqa: F403
 from tests.security.test_forged_verdicts import *  # noqa: F403
 
-from .conftest import CellContainer
+from .conftest import CellContainer, Range
 
 
 async def test_the_image_has_the_interpreters_and_nothing_else(sandbox_root: Path) -> None:
@@ -20,6 +20,34 @@ async def test_the_image_has_the_interpreters_and_nothing_else(sandbox_root: Pat
     assert not {"sh", "bash", "dash", "busybox", "curl", "wget", "apt", "dpkg", "pip", "perl", "nc", "ssh"} & programs
     assert not list(sandbox_root.rglob("site-packages"))
     assert not list(sandbox_root.rglob("pip.conf"))
+
+
+@pytest.mark.asyncio(loop_scope="session")
+async def test_files_of_this_machine_are_not_there(cell: Range) -> None:
+    """As in tests/security, but that an engine makes a folder /run in each container; there is nothing in it."""
+    wanted = [str(Path.home()), "/root", "/home", "/etc/shadow", "/etc/ssh", "/usr/bin", "/mnt", str(Path(__file__))]
+    assert await cell.says(f"    return [path for path in {wanted} if os.path.exists(path)]") == "[]"
+    assert await cell.says("    return [os.listdir(path) for path in ('/run', '/var') if os.path.exists(path)]") in (
+        "[[]]", "[[], []]", "[]"
+    )  # fmt: skip
+
+
+@pytest.mark.asyncio(loop_scope="session")
+async def test_root_is_read_only(cell: Range) -> None:
+    """As in tests/security, but that a restricted container has no second user: /tmp is its programs' own, and empty
+    before each.
+    """
+    paths = ("/a", "/python/a", "/guest/a", "/guest/ucoder/__init__.py", "/etc/a", "/dev/a", "/socket/a", "/cell.py")
+    tried = (
+        "    done = []\n"
+        f"    for path in {paths}:\n"
+        "        try: open(path, 'a').write('x'); done.append(path)\n"
+        "        except OSError: pass\n"
+        "    open('/tmp/a', 'w').close()\n"
+        "    return done"
+    )
+    assert await cell.says(tried) == "[]"
+    assert await cell.says("    return [name for name in os.listdir('/tmp') if not name.isdecimal()]") == "[]"
 
 
 @pytest.mark.asyncio(loop_scope="session")
