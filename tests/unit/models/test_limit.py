@@ -2,7 +2,7 @@
 
 import asyncio
 
-from ucoder.models.limit import SLOW, Limit
+from ucoder.models.limit import LATELY, SLOW, Limit
 
 
 async def rounds(limit: Limit, count: int, seconds_per_token: float) -> None:
@@ -34,11 +34,25 @@ async def test_after_trouble_it_grows_by_at_most_one_a_round() -> None:
     assert 15 <= limit.value <= 20
 
 
-async def test_a_server_that_queues_gets_fewer() -> None:
-    limit = Limit(start=32)
-    limit.answered(0.01)
+async def test_a_server_that_queues_gets_fewer_once_a_round_and_no_less_than_at_the_start() -> None:
+    limit = Limit(start=8)
+    await rounds(limit, 3, 0.01)
+    before = limit.value
     await rounds(limit, 1, 0.01 * SLOW * 2)
-    assert limit.value < 8
+    assert limit.value == int(before * 0.9)
+    limit = Limit(start=8)
+    limit.answered(0.01)
+    await rounds(limit, 10, 0.01 * SLOW * 2)
+    assert limit.value == 8
+
+
+async def test_a_machine_that_is_slower_for_good_is_no_queue() -> None:
+    limit = Limit(start=8, most=64)
+    limit.answered(0.01)
+    await rounds(limit, 2 + LATELY // 8, 0.01 * SLOW * 2)
+    slow = limit.value
+    await rounds(limit, 20, 0.01 * SLOW * 2)
+    assert limit.value > slow
 
 
 async def test_a_limit_that_nobody_reaches_does_not_grow() -> None:
@@ -49,10 +63,18 @@ async def test_a_limit_that_nobody_reaches_does_not_grow() -> None:
     assert limit.value == 16
 
 
-def test_refusals_shrink_it_and_one_always_stays() -> None:
+async def test_refusals_shrink_it_once_a_round_and_one_always_stays() -> None:
     limit = Limit(start=64)
-    limit.refused()
-    assert limit.value == 44
+
+    async def refused(everyone: asyncio.Barrier) -> None:
+        async with limit.slot():
+            await everyone.wait()
+            limit.refused()
+
+    for wanted in (44, 31):
+        barrier = asyncio.Barrier(limit.value)
+        await asyncio.gather(*(refused(barrier) for _ in range(limit.value)))
+        assert limit.value == wanted
     for _ in range(50):
         limit.refused()
     assert limit.value == 1
