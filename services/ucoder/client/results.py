@@ -65,6 +65,8 @@ class Verdict:
     clusters: tuple[Cluster, ...]
     """Best first."""
     disagreements: tuple[Disagreement, ...]
+    calibrated: bool
+    """Whether the confidence is more than the cluster's share: the default strategy's is, where anything was run."""
     test_plausibility: tuple[float, ...]
     """How far each test is believed, 0 to 1; empty where the strategy does not judge tests."""
 
@@ -112,6 +114,7 @@ def verdict_of(message: consensus_pb2.Verdict) -> Verdict:
         disagreements=tuple(
             Disagreement(one.input, tuple(one.outputs), tuple(one.tests)) for one in message.disagreements
         ),
+        calibrated=message.calibrated,
         test_plausibility=tuple(message.test_plausibility),
     )
 

@@ -74,6 +74,7 @@ def line(question: Question, selection: Selection) -> dict[str, Any]:
         "selected": selection.winner,
         "confidence": round(selection.confidence, 4),
         "margin": round(selection.margin, 4),
+        "calibrated": selection.calibrated,
         "abstained": selection.abstained,
         "reason": selection.reason,
         "clusters": [

@@ -45,6 +45,7 @@ def verdict_of(selection: Selection, rows: Sequence[pb.Row], tests: Sequence[pb.
         reason=selection.reason,
         clusters=clusters_of(selection, numbers),
         disagreements=disagreements(selection, rows, tests),
+        calibrated=selection.calibrated,
         test_plausibility=[] if plausibility is None else [float(p) for p in plausibility],
     )
 

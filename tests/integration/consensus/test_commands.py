@@ -107,7 +107,9 @@ def test_select_without_tests(tmp_path: Path) -> None:
         for name in ("bare", "own"):
             assert lines[name]["selected"] in (1, 2)
             assert sorted(lines[name]["clusters"][0]["members"]) == [1, 2]
+            assert lines[name]["calibrated"]
         assert lines["mute"]["selected"] in (1, 2)
+        assert (lines["mute"]["confidence"], lines["mute"]["calibrated"]) == (0.6667, False)
         assert (lines["empty"]["selected"], lines["empty"]["reason"]) == (None, "no_programs")
 
 

@@ -37,6 +37,11 @@ async def test_the_answer_has_winner_clusters_disagreements_plausibility_and_cos
     assert sorted(verdict.clusters[0].members) == [0, 2, 3]
     assert (verdict.clusters[0].passed, verdict.clusters[1].passed) == (5, 1)
     assert 0 < verdict.margin <= verdict.confidence <= 1
+    assert verdict.calibrated
+    by_share = (
+        await stub.Select(asked([RIGHT, WRONG], selection=config_pb2.SelectionConfig(strategy="codet")))
+    ).verdict
+    assert (by_share.calibrated, by_share.confidence) == (False, 0.5)
     assert len(verdict.test_plausibility) == 5
     assert min(verdict.test_plausibility) > 0.5
     first = verdict.disagreements[0]

@@ -74,12 +74,14 @@ def test_without_tests_the_commonest_tree_wins() -> None:
     m = drawn([""] * 4, programs=["x = 1", "y = 2", "x = 1 # again", "z = 3"])
     chosen = select(m)
     assert chosen.winner in (0, 2)
-    assert chosen.clusters[0].share == 0.5
+    assert chosen.clusters[0].share == chosen.confidence == 0.5
+    assert not chosen.calibrated
 
 
 def test_confidence_is_the_fitted_map_of_the_winner() -> None:
     """Three of the four programs that ran agree; a fifth crashed and does not count in their share."""
     chosen = select(drawn(["PP"] * 3 + ["FF", "XX"], programs=[SHORT] * 5))
+    assert chosen.calibrated
     features = np.array([[1.0, log(3.5 / 1.5), log(5), USUAL_OPEN_CASES, USUAL_ECHO]])
     assert chosen.confidence == pytest.approx(float(FITTED.probability(features)[0]))
     gap = chosen.clusters[0].score - chosen.clusters[1].score

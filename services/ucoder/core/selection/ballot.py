@@ -56,6 +56,8 @@ class Selection:
     abstained: bool
     reason: str
     """Why it abstained, snake_case; empty when it did not."""
+    calibrated: bool = False
+    """Whether the confidence is more than the winning cluster's share."""
     test_plausibility: Floats | None = None
     """(M,) how far each test is believed; None where the strategy does not judge tests."""
 
@@ -116,7 +118,9 @@ def _count(ballot: Ballot, m: Matrix, programs: Labels, options: Options) -> Sel
     elif clusters[0].share < options.min_share:
         reason = BELOW_MIN_SHARE
     winner = None if reason else clusters[0].members[0]
-    return Selection(winner, clusters, confidence, margin, bool(reason), reason)
+    return Selection(
+        winner, clusters, confidence, margin, bool(reason), reason, calibrated=ballot.confidences is not None
+    )
 
 
 def _coerce(name: str, default: bool | int | float, value: float) -> bool | int | float:

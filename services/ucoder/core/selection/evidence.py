@@ -43,7 +43,7 @@ def vote(m: Matrix, options: EvidenceOptions) -> Ballot:
     the share, which grows without bound towards unanimity, decides alone; where no cluster is large the tests do.
     Source: ours. Ablations: `ucoder bench consensus`.
     A program that never ran to its end, or does nothing, is not eligible and alone: giving up alike is not agreeing.
-    Without tests equal syntax trees stand for equal behaviour.
+    Without tests equal syntax trees stand for equal behaviour, and the confidence is the cluster's share.
     """
     labels = clusters(m)
     samples = weights_by_label(labels, m.multiplicity)
@@ -54,7 +54,7 @@ def vote(m: Matrix, options: EvidenceOptions) -> Ballot:
         labels=labels,
         scores=scores,
         preference=liking,
-        confidences=_confidences(m, labels, scores, liking),
+        confidences=_confidences(m, labels, scores, liking) if m.shape[1] else None,
         plausibility=_posterior(scores) @ _passes(m, labels),
     )
 
