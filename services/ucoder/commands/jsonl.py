@@ -1,4 +1,4 @@
-"""JSON lines in and out: plain or gzip, errors by file and line, written aside and renamed when complete."""
+"""Questions in, JSON lines out: errors by file and line, written aside and renamed when complete."""
 
 import contextlib
 import gzip
@@ -10,6 +10,7 @@ from typing import Any
 
 from ucoder.core.test_cases import TestCase
 from ucoder.runtime.errors import Misconfigured
+from ucoder.runtime.jsonl import read
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,26 +25,6 @@ class Question:
     """Mean token log-probability of each program; empty where the file has none."""
     tests: tuple[TestCase, ...]
     language: str
-
-
-def read(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
-    """Objects with their line numbers. Misconfigured on a file that cannot be read or a line that is no object."""
-    try:
-        with path.open("rb") as raw:
-            zipped = raw.read(2) == b"\x1f\x8b"
-        with gzip.open(path, "rt") if zipped else path.open() as file:
-            for number, line in enumerate(file, 1):
-                if not line.strip():
-                    continue
-                try:
-                    value = json.loads(line)
-                except ValueError as error:
-                    raise Misconfigured(f"{path}:{number}: not JSON: {error}.") from None
-                if not isinstance(value, dict):
-                    raise Misconfigured(f"{path}:{number}: expected an object, found a {type(value).__name__}.")
-                yield number, value
-    except (OSError, EOFError, UnicodeDecodeError) as error:
-        raise Misconfigured(f"{path}: {getattr(error, 'strerror', None) or error}.") from None
 
 
 def read_questions(path: Path) -> list[Question]:
@@ -79,6 +60,7 @@ def _test(value: dict[str, Any]) -> TestCase:
         count=int(value.get("count", 1)),
         stdin=value.get("stdin"),
         expected_stdout=value.get("expected_stdout"),
+        tolerance=float(value.get("tolerance", 0.0)),
     )
 
 

@@ -8,6 +8,7 @@ absolutely or relatively.
 
 import math
 import operator
+from decimal import Decimal, InvalidOperation
 from typing import Any
 
 from ucoder.core.outcomes import Outcome
@@ -70,10 +71,19 @@ def equal(left: Any, right: Any, tolerance: float = 0.0) -> bool:
 
 
 def same_output(expected: str, actual: str) -> bool:
-    """Whether a program printed what it should: line by line, blanks at the ends of lines and of the text ignored."""
-    return [line.rstrip() for line in expected.rstrip().splitlines()] == [
-        line.rstrip() for line in actual.rstrip().splitlines()
-    ]
+    """Whether a program printed what it should, as LiveCodeBench compares it: line by line, blanks at the ends of
+    lines and of the text ignored; lines of numbers agree when the numbers do (`1.50` is `1.5`)."""
+    wanted, printed = expected.rstrip().splitlines(), actual.rstrip().splitlines()
+    return len(wanted) == len(printed) and all(map(_same_line, wanted, printed))
+
+
+def _same_line(wanted: str, printed: str) -> bool:
+    if wanted.rstrip() == printed.rstrip():
+        return True
+    try:
+        return list(map(Decimal, wanted.split())) == list(map(Decimal, printed.split()))
+    except InvalidOperation:
+        return False
 
 
 def _holds_opaque(value: Any) -> bool:

@@ -1,50 +1,53 @@
-"""pass@k of samples made elsewhere, in the official harnesses' format."""
+"""Answers made elsewhere, in the official harnesses' format."""
 
+import asyncio
+import contextlib
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import AsyncGenerator, Sequence
 
-from ucoder.core.pass_at_k import bootstrap, pass_at_k
-from ucoder.evaluator.benchmarks import Task, program
+from ucoder.evaluator.answers import Answers
+from ucoder.evaluator.asking import as_finished
+from ucoder.evaluator.benchmarks import Task, joined, program
 from ucoder.evaluator.judging import Judge
 from ucoder.runtime.errors import Reject
-from ucoder.v1 import artifacts_pb2 as pb
 from ucoder.v1 import evaluator_pb2
 
-KS = (1, 10, 100)
+AT_ONCE = 8  # tasks in the sandbox's queue: enough that no cell waits
 
 
-async def score_samples(judge: Judge, tasks: Sequence[Task], samples: Sequence[evaluator_pb2.Sample]) -> list[pb.Score]:
-    """pass@1, 10, 100, those for which every task has samples enough (Chen et al. 2021, equation 1).
+def programs_of(
+    tasks: Sequence[Task], samples: Sequence[evaluator_pb2.Sample], *, sanitize: bool = False
+) -> dict[str, list[str]]:
+    """The programs of each task, in the order of the samples.
 
-    Raises Reject naming the task when a sample names none of the benchmark's, or a task has no sample.
+    A completion is taken as it is, behind the prompt, as the official harnesses do; `sanitize` takes it out of fences
+    and prose. Raises Reject when a sample names none of the tasks, or a task has no sample.
     """
     known = {task.task_id: task for task in tasks}
-    grouped: dict[str, list[str]] = defaultdict(list)
+    found: dict[str, list[str]] = defaultdict(list)
     for number, sample in enumerate(samples, 1):
         if sample.task_id not in known:
             raise Reject(f"sample {number}: the benchmark has no task {sample.task_id!r}.")
-        grouped[sample.task_id].append(sample.completion)
-    if missing := [name for name in known if name not in grouped]:
-        raise Reject(f"{len(missing)} tasks have no sample, the first is {missing[0]}.")
-    right = {}
-    for name, completions in grouped.items():
-        judged = await judge.judge(known[name], [program(known[name], text) for text in completions])
-        right[name] = (len(judged), sum(one.right for one in judged))
-    fewest = min(n for n, _ in right.values())
-    scores = []
-    for k in (k for k in KS if k <= fewest):
-        per_task = [pass_at_k(n, correct, k) for n, correct in right.values()]
-        interval = bootstrap(per_task)
-        scores.append(
-            pb.Score(
-                tasks="benchmark",
-                metric=f"pass@{k}",
-                value=sum(per_task) / len(per_task),
-                low=interval.low,
-                high=interval.high,
-                task_count=len(per_task),
-                samples_per_task=fewest,
-                per_task=per_task,
-            )
-        )
-    return scores
+        found[sample.task_id].append(_program(known[sample.task_id], sample, sanitize))
+    if missing := [name for name in known if name not in found]:
+        raise Reject(f"{len(missing)} of {len(known)} tasks have no sample, the first is {missing[0]}.")
+    return found
+
+
+async def judged(judge: Judge, tasks: Sequence[Task], programs: dict[str, list[str]]) -> AsyncGenerator[Answers]:
+    """Answers to each task as they are judged, in any order. Leaving the iteration stops the work."""
+    room = asyncio.Semaphore(AT_ONCE)
+
+    async def one(task: Task) -> Answers:
+        async with room:
+            return Answers(task, await judge.judge(task, programs[task.task_id]))
+
+    async with contextlib.aclosing(as_finished([one(task) for task in tasks])) as coming:
+        async for answers in coming:
+            yield answers
+
+
+def _program(task: Task, sample: evaluator_pb2.Sample, sanitize: bool) -> str:
+    if sanitize:
+        return program(task, sample.solution or sample.completion)
+    return task.preamble + sample.solution if sample.solution else joined(task, sample.completion)

@@ -16,11 +16,11 @@ async def run(service: Service, served: pb.ServedModel, run: pb.Run) -> pb.Evalu
     config, profile = run.config.evaluation, run.config.model.profile
     judge = service.judge(run.config.execution)
     reported = await measure(
-        service.model, judge, load(config.benchmark), served.model, profile, config,
+        service.model, judge, load(config.benchmark, config.benchmark_format), served.model, profile, config,
         label="benchmark", samples=config.samples,
     )  # fmt: skip
     dev = await measure(
-        service.model, judge, load(config.dev, dev=True), served.model, profile, config,
+        service.model, judge, load(config.dev, config.dev_format, dev=True), served.model, profile, config,
         label="dev", samples=config.dev_samples, cool=False,
     )  # fmt: skip
     entropy, distinct = entropy_and_distinct(reported.programs)

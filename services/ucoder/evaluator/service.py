@@ -3,10 +3,12 @@
 import contextlib
 from collections.abc import AsyncIterator
 
+from ucoder.evaluator.answers import Answers, scores
+from ucoder.evaluator.asking import asked
 from ucoder.evaluator.benchmarks import load
-from ucoder.evaluator.judging import Judge
-from ucoder.evaluator.measuring import measure
-from ucoder.evaluator.samples import score_samples
+from ucoder.evaluator.judging import Judge, Judged
+from ucoder.evaluator.samples import judged, programs_of
+from ucoder.models.sampling import draw
 from ucoder.runtime.errors import Reject
 from ucoder.runtime.world import World
 from ucoder.v1 import config_pb2, evaluator_pb2, evaluator_pb2_grpc, sandbox_pb2_grpc
@@ -36,17 +38,37 @@ class Service(evaluator_pb2_grpc.EvaluatorServiceServicer):
     async def Evaluate(  # noqa: N802
         self, request: evaluator_pb2.EvaluateRequest, context: object
     ) -> AsyncIterator[evaluator_pb2.EvaluateResponse]:
-        """The scores of one benchmark."""
-        tasks = load(request.benchmark)
+        """Each task as soon as it is judged, then the scores of the benchmark."""
+        tasks = load(request.benchmark, request.format)
         if request.WhichOneof("source") == "samples":
-            scores = await score_samples(self.judge(), tasks, request.samples.samples)
+            programs = programs_of(tasks, request.samples.samples, sanitize=request.sanitize)
+            coming = judged(self.judge(), tasks, programs)
         elif request.model and request.profile and request.HasField("config"):
-            measured = await measure(
-                self.model, self.judge(), tasks, request.model, request.profile, request.config,
-                label="benchmark", samples=request.config.samples,
+            config = request.config
+            coming = asked(
+                self.model, self.judge(), tasks, request.model, request.profile, draw(config.sampling),
+                samples=config.samples, cool_samples=config.cool_samples,
+                cool=draw(config.sampling, temperature=config.cool_temperature),
             )  # fmt: skip
-            scores = measured.scores
         else:
             raise Reject("source: give samples, or a model with profile and config.")
-        for score in scores:
+        found = {}
+        async with contextlib.aclosing(coming):
+            async for answers in coming:
+                found[answers.task.task_id] = answers
+                yield evaluator_pb2.EvaluateResponse(task=result(answers))
+        for score in scores("benchmark", [found[task.task_id] for task in tasks]):
             yield evaluator_pb2.EvaluateResponse(score=score)
+
+
+def result(answers: Answers) -> evaluator_pb2.TaskResult:
+    """What became of one task, as it travels."""
+    return evaluator_pb2.TaskResult(
+        task_id=answers.task.task_id,
+        samples=[_sample(one) for one in answers.sampled],
+        greedy=_sample(answers.greedy[0]) if answers.greedy else None,
+    )
+
+
+def _sample(one: Judged) -> evaluator_pb2.SampleResult:
+    return evaluator_pb2.SampleResult(passed=one.right, result=one.result, program=one.program)

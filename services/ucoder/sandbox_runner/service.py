@@ -57,6 +57,7 @@ def test_cases(tests: Sequence[pb.TestCase]) -> tuple[TestCase, ...]:
             count=test.count or 1,
             stdin=test.stdin if test.HasField("stdin") else None,
             expected_stdout=test.expected_stdout if test.HasField("expected_stdout") else None,
+            tolerance=test.tolerance,
         )
         for test in tests
     )

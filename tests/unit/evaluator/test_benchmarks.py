@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from ucoder.evaluator.benchmarks import FORMATS, load, program
-from ucoder.evaluator.benchmarks.compare import agree
+from ucoder.evaluator.benchmarks.agreement import agree
 from ucoder.runtime.errors import Misconfigured
 
 HUMANEVAL = {

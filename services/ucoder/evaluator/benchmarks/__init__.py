@@ -1,18 +1,16 @@
 """Benchmarks, each one small adapter over its own public file format."""
 
-import functools
-import gzip
-import json
 from collections.abc import Callable
 from importlib import resources
 from pathlib import Path
 from typing import Any
 
 from ucoder.evaluator.benchmarks import bigcodebench, evalplus, fullstackbench, humaneval, livecodebench, mbpp
-from ucoder.evaluator.benchmarks.task import Task, program
+from ucoder.evaluator.benchmarks.task import Task, completion, joined, program
 from ucoder.runtime.errors import Misconfigured
+from ucoder.runtime.jsonl import read
 
-__all__ = ["FORMATS", "Task", "load", "program"]
+__all__ = ["FORMATS", "Task", "completion", "joined", "load", "program"]
 
 FORMATS: dict[str, Callable[[dict[str, Any]], Task | None]] = {
     "humaneval": humaneval.task,
@@ -27,41 +25,37 @@ FORMATS: dict[str, Callable[[dict[str, Any]], Task | None]] = {
 """Format -> the task of one line's JSON, or None for a line to skip; what is wrong with it is a plain exception."""
 
 
-@functools.lru_cache(maxsize=8)
 def load(name: str, format: str = "humaneval", *, dev: bool = False) -> tuple[Task, ...]:
     """The tasks of a file; `seed` names the one that ships with ucoder, or with `dev` the split for choices.
 
-    Raises Misconfigured naming file and line: unreadable, not JSON, a missing key, a repeated task id, no task at all.
+    Raises Misconfigured naming file and line: unreadable, cut off, not JSON, a missing key, a repeated task id; and
+    for a file without any task.
     """
     if name == "seed":
         path = Path(str(resources.files("ucoder.seed") / ("dev.jsonl.gz" if dev else "benchmark.jsonl.gz")))
+        format = "humaneval"
     else:
         path = Path(name)
+    format = format or "humaneval"
     if format not in FORMATS:
         raise Misconfigured(f"no benchmark format {format}; there are {', '.join(FORMATS)}.")
     tasks: dict[str, Task] = {}
-    for number, line in enumerate(_lines(path), 1):
-        if not line.strip():
-            continue
+    lines: dict[str, int] = {}
+    for number, entry in read(path):
         try:
-            task = FORMATS[format](json.loads(line))
+            task = FORMATS[format](entry)
         except KeyError as error:
-            raise Misconfigured(f"{path}:{number}: no key {error}.") from None
-        except (ValueError, TypeError, AttributeError, IndexError, SyntaxError) as error:
+            raise Misconfigured(f"{path}:{number}: no key {error}; is this a file of {format}?") from None
+        except (ValueError, TypeError, AttributeError, IndexError, SyntaxError, RecursionError) as error:
             raise Misconfigured(f"{path}:{number}: {error}.") from None
         if task is None:
             continue
+        for key in ("task_id", "prompt", "entry_point", "canonical_solution"):
+            if not isinstance(getattr(task, key), str):
+                raise Misconfigured(f"{path}:{number}: {key} is {getattr(task, key)!r}, not a text.")
         if task.task_id in tasks:
-            raise Misconfigured(f"{path}:{number}: task {task.task_id} stands there twice.")
-        tasks[task.task_id] = task
+            raise Misconfigured(f"{path}:{number}: task {task.task_id} stands on line {lines[task.task_id]} already.")
+        tasks[task.task_id], lines[task.task_id] = task, number
     if not tasks:
-        raise Misconfigured(f"{path}: holds no task.")
+        raise Misconfigured(f"{path}: holds no task of {format}.")
     return tuple(tasks.values())
-
-
-def _lines(path: Path) -> list[str]:
-    try:
-        data = path.read_bytes()
-        return (gzip.decompress(data) if data[:2] == b"\x1f\x8b" else data).decode().split("\n")
-    except (OSError, EOFError, UnicodeDecodeError) as error:
-        raise Misconfigured(f"benchmark {path}: {error}.") from None

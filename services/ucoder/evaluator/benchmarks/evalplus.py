@@ -1,6 +1,6 @@
 """EvalPlus' JSONL, HumanEval+ and MBPP+: inputs, and a reference whose answers are the expected ones.
 
-The reference runs in the judge, never beside the program. Answers are compared by EvalPlus' rules (`compare.py` says
+The reference runs in the judge, never beside the program. Answers are compared by EvalPlus' rules (`agreement.py` says
 them in Python); JSON has no tuples, sets or complex numbers, so inputs get the types that the file's own assertions
 show for them.
 """
@@ -11,13 +11,14 @@ import textwrap
 from typing import Any
 
 from ucoder.core.test_cases import TestCase
-from ucoder.evaluator.benchmarks import compare
-from ucoder.evaluator.benchmarks.task import Task
+from ucoder.evaluator.benchmarks import agreement, mbpp
+from ucoder.evaluator.benchmarks.task import CODE, Task
 
 CALLS = 10
 """Inputs of one test: the time limit is a test's."""
 CPU_SECONDS = 10.0
 """Of one test; EvalPlus gives each input at least a second, and four times what the reference takes."""
+MEMORY_MB = 4096
 
 
 def task(entry: dict[str, Any]) -> Task:
@@ -30,15 +31,16 @@ def task(entry: dict[str, Any]) -> Task:
                        for at, value in enumerate(given)) for given in inputs]  # fmt: skip
         parts = [typed[at : at + CALLS] for at in range(0, len(typed), CALLS)]
         tests += [TestCase(code=_test(name, prompt + solution, part, entry["atol"])) for part in parts]
+    code = f"def {name}" in prompt
     return Task(
         task_id=entry["task_id"], prompt=prompt, entry_point=name, tests=tuple(tests), canonical_solution=solution,
-        given=None if f"def {name}" in prompt else "", cpu_seconds=CPU_SECONDS,
+        given=None if code else "", stop=CODE if code else mbpp.STOP, cpu_seconds=CPU_SECONDS, memory_mb=MEMORY_MB,
     )  # fmt: skip
 
 
 def _test(name: str, reference: str, inputs: list[tuple[Any, ...]], tolerance: float) -> str:
     """All calls first, so that the judge learns their results in one round."""
-    rules = textwrap.dedent(inspect.getsource(compare)).partition('"""\n\n')[2]
+    rules = textwrap.dedent(inspect.getsource(agreement)).partition('"""\n\n')[2]
     return f"""
 {rules}
 inf, nan = math.inf, math.nan

@@ -7,7 +7,11 @@ import json
 from typing import Any
 
 from ucoder.core.test_cases import TestCase
-from ucoder.evaluator.benchmarks.task import Task
+from ucoder.evaluator.benchmarks.task import FENCE, Task
+
+CPU_SECONDS = 20.0
+"""Of a whole test file."""
+MEMORY_MB = 2048
 
 
 def task(entry: dict[str, Any]) -> Task | None:
@@ -17,7 +21,9 @@ def task(entry: dict[str, Any]) -> Task | None:
         return None
     test = json.loads(entry["test"]) if isinstance(entry["test"], str) else entry["test"]
     return Task(
-        task_id=f"FullStackBench/{entry['id']}", prompt=entry["content"], entry_point="",
+        task_id=f"FullStackBench/{entry['id']}", prompt=f"{entry['content'].strip()}\n\n```python\n", entry_point="",
         tests=(TestCase(code=test["code"]),), canonical_solution=entry["canonical_solution"],
-        group=labels.get("category", ""), compat=True, given="",
+        groups=tuple(labels[key] for key in ("category", "difficulty") if labels.get(key)),
+        compat=True, cpu_seconds=CPU_SECONDS, memory_mb=MEMORY_MB, given="",
+        stop=FENCE, question=entry["content"], opening="",
     )  # fmt: skip

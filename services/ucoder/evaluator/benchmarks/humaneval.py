@@ -15,7 +15,7 @@ def task(entry: dict[str, Any]) -> Task:
         entry_point=entry["entry_point"],
         tests=tests(entry["test"], entry["entry_point"]),
         canonical_solution=entry["canonical_solution"],
-        group=entry.get("split", ""),
+        groups=tuple(entry[key] for key in ("split", "domain") if entry.get(key)),
     )
 
 

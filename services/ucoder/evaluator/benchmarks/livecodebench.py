@@ -10,44 +10,70 @@ import zlib
 from typing import Any
 
 from ucoder.core.test_cases import TestCase
-from ucoder.evaluator.benchmarks.task import Task
+from ucoder.evaluator.benchmarks.task import FENCE, Task
 
-IMPORTS = "from typing import *\nfrom collections import *\nimport collections, heapq, itertools, math, re, string\n"
-"""What the official harness puts before a `Solution`."""
-FORMAT = {
-    False: "Read stdin, solve the problem and write the answer to stdout. Enclose the program in ```python fences.",
-    True: "Use the following starter code, and enclose the program in ```python fences.",
-}
+STARS = (
+    "string", "re", "datetime", "collections", "heapq", "bisect", "copy", "math", "random", "statistics", "itertools",
+    "functools", "operator", "io", "sys", "json", "builtins", "typing",
+)  # fmt: skip
+PREAMBLE = (
+    "".join(f"from {name} import *\n" for name in STARS)
+    + f"import {', '.join(name for name in STARS if name not in ('builtins', 'typing'))}\n"
+    + "sys.setrecursionlimit(50000)\n"
+)
+"""What the official harness puts before every program."""
+CPU_SECONDS = 6.0
+"""Of one test, as in the official harness."""
+MEMORY_MB = 4096
+SYSTEM = (
+    "You are an expert Python programmer. You will be given a question (problem specification) and will generate a "
+    "correct Python program that matches the specification and passes all tests."
+)
+SCRIPT = (
+    "Read the inputs from stdin solve the problem and write the answer to stdout (do not directly test on the sample "
+    "inputs). Enclose your code within delimiters as follows. Ensure that when the python program runs, it reads the "
+    "inputs, runs the algorithm and writes output to STDOUT.\n```python\n# YOUR CODE HERE\n```\n\n"
+)
+STARTER = (
+    "You will use the following starter code to write the solution to the problem and enclose your code within "
+    "delimiters.\n```python\n{}\n```\n\n"
+)
+ANSWER = "### Answer: (use the provided format with backticks)\n\n"
 
 
 def task(entry: dict[str, Any]) -> Task:
     """The task of one line, in the official format or in SandboxFusion's."""
-    if "question_content" in entry:
-        starter = entry.get("starter_code") or ""
-        metadata = json.loads(entry.get("metadata") or "{}")
-        cases = json.loads(entry["public_test_cases"]) + _private(entry["private_test_cases"])
-        pairs = [(case["input"], case["output"]) for case in cases]
-        shown = f"```python\n{starter}\n```\n" if starter else ""
-        prompt = (
-            f"### Question:\n{entry['question_content']}\n\n### Format: {FORMAT[bool(starter)]}\n{shown}\n### Answer:\n"
-        )
-        name, task_id, group = metadata.get("func_name", ""), entry["question_id"], entry.get("difficulty", "")
-    else:
-        labels = json.loads(entry["labels"]) if isinstance(entry["labels"], str) else entry["labels"]
-        held = _unpacked(entry["test"])
-        found = json.loads(held["input_output"]) if isinstance(held, dict) else json.loads(held)
-        pairs = list(zip(found["inputs"], found["outputs"], strict=True))
-        prompt, name, task_id, group = (
-            entry["content"],
-            found.get("fn_name") or "",
-            labels["task_id"],
-            labels["difficulty"],
-        )
+    read = _official if "question_content" in entry else _fusion
+    question, name, task_id, group, pairs = read(entry)
     if not pairs:
         raise ValueError("the task has no test")
     tests = tuple(_method(name, *pair) if name else TestCase(stdin=pair[0], expected_stdout=pair[1]) for pair in pairs)
-    given = IMPORTS if name else ""
-    return Task(task_id, prompt, "Solution" if name else "", tests, group=group, given=given)
+    return Task(
+        task_id=task_id, prompt=f"{question}```python\n", entry_point="Solution" if name else "", tests=tests,
+        groups=(group,) if group else (), cpu_seconds=CPU_SECONDS, memory_mb=MEMORY_MB, given="", preamble=PREAMBLE,
+        stop=FENCE, question=question, opening="",
+    )  # fmt: skip
+
+
+Read = tuple[str, str, str, str, list[tuple[str, str]]]
+"""Question, method (empty for a script), task id, difficulty, inputs with outputs."""
+
+
+def _official(entry: dict[str, Any]) -> Read:
+    starter, metadata = entry.get("starter_code") or "", json.loads(entry.get("metadata") or "{}")
+    cases = json.loads(entry["public_test_cases"]) + _private(entry["private_test_cases"])
+    form = STARTER.format(starter) if starter else SCRIPT
+    question = f"{SYSTEM}\n### Question:\n{entry['question_content']}\n\n### Format: {form}{ANSWER}"
+    pairs = [(case["input"], case["output"]) for case in cases]
+    return question, metadata.get("func_name") or "", entry["question_id"], entry.get("difficulty") or "", pairs
+
+
+def _fusion(entry: dict[str, Any]) -> Read:
+    labels = json.loads(entry["labels"]) if isinstance(entry["labels"], str) else entry["labels"]
+    held = _unpacked(entry["test"])
+    found = json.loads(held["input_output"]) if isinstance(held, dict) else json.loads(held)
+    pairs = list(zip(found["inputs"], found["outputs"], strict=True))
+    return entry["content"], found.get("fn_name") or "", labels["task_id"], labels["difficulty"], pairs
 
 
 def _method(name: str, given: str, expected: str) -> TestCase:

@@ -6,9 +6,12 @@ from typing import Any
 from ucoder.core.test_cases import TestCase
 from ucoder.evaluator.benchmarks.task import Task
 
+STOP = ('\n"""', "\nassert ", "\nif __name__", "\nprint(", "\n```")
+"""Helpers may stand before the function, so `def` ends nothing."""
+
 
 def task(entry: dict[str, Any]) -> Task:
-    """The task of one line. The prompt shows the words and the first test, as the MBPP paper and EvalPlus do."""
+    """The task of one line. The prompt shows the words and the first test, as InCoder and EvalPlus do."""
     words = _first(entry, "text", "prompt", "content")
     labels = entry.get("labels") or {}
     setup = "\n".join(
@@ -23,6 +26,7 @@ def task(entry: dict[str, Any]) -> Task:
         tests=tuple(TestCase(code=f"{setup}\n{one}" if setup.strip() else one) for one in asserts),
         canonical_solution=code,
         given="",
+        stop=STOP,
     )
 
 

@@ -10,7 +10,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined, TemplateError
 from ucoder.runtime.errors import Misconfigured
 
 FOLDER = Path(__file__).parent
-STAGES = ("problem", "rating", "skeleton", "tests", "solution")
+STAGES = ("problem", "rating", "skeleton", "tests", "solution", "benchmark")
 
 
 class Prompts:
@@ -45,15 +45,16 @@ class Prompts:
         return cls(FOLDER / profile)
 
     def render(self, stage: str, **values: object) -> str:
-        """The prompt of a stage: `problem` takes domain and difficulty, every other stage problem, `tests` also kind.
+        """The prompt of a stage: `problem` takes domain and difficulty, every other stage problem, `tests` also kind,
+        `benchmark` also question and opening: what an instruct model is asked, and made to begin with.
 
         Raises jinja2.UndefinedError when a value is missing: that is a bug of the caller.
         """
         return self._templates[stage].render(**values)
 
-    def stop(self, stage: str) -> tuple[str, ...]:
+    def stop(self, stage: str, default: tuple[str, ...] = ()) -> tuple[str, ...]:
         """The strings that end a completion of this stage, besides the end-of-text token."""
-        return self._stop.get(stage, ())
+        return self._stop.get(stage, default)
 
 
 def profiles() -> tuple[str, ...]:
