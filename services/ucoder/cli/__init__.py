@@ -8,6 +8,7 @@ import typer
 from ucoder.cli.bench import bench
 from ucoder.cli.calling import CellsFlag, ConsensusFlag, IsolationFlag, JsonFlag, PackagesFlag, TokenFlag, finish
 from ucoder.cli.dead import dead
+from ucoder.cli.evaluating import compare, evaluate
 from ucoder.cli.generate import generate
 from ucoder.cli.runs import runs
 from ucoder.flow import SERVICES
@@ -85,25 +86,8 @@ def select(
     )  # fmt: skip
 
 
-@app.command()
-def evaluate(
-    benchmark: Annotated[str, typer.Option(help="Format: seed or humaneval.")] = "seed",
-    data: Annotated[Path | None, typer.Option(help="The benchmark's file.")] = None,
-    samples: Annotated[Path | None, typer.Option(help="Lines of task_id and completion.")] = None,
-    model: Annotated[str | None, typer.Option(help="`seed`, a model folder, or a served model's name.")] = None,
-    profile: Annotated[str, typer.Option(help="Prompt profile for --model.")] = "seed",
-    isolation: IsolationFlag = None,
-    as_json: JsonFlag = False,
-) -> None:
-    """pass@k of samples made elsewhere, or of a model, judged in the sandbox."""
-    from ucoder.commands.evaluate import main
-
-    finish(
-        main(
-            benchmark=benchmark, data=data, samples=samples, model=model, profile=profile,
-            isolation=isolation, as_json=as_json,
-        )
-    )  # fmt: skip
+app.command()(evaluate)
+app.command()(compare)
 
 
 @app.command()

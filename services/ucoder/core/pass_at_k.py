@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 Floats = NDArray[np.float64]
+RESAMPLES = 4000
 
 
 @dataclass(frozen=True)
@@ -37,7 +38,9 @@ def pass_at_k(n: int, correct: int, k: int) -> float:
     return float(1.0 - np.prod(1.0 - k / np.arange(n - correct + 1, n + 1)))
 
 
-def bootstrap(values: Sequence[float] | Floats, resamples: int = 4000, level: float = 0.95, seed: int = 0) -> Interval:
+def bootstrap(
+    values: Sequence[float] | Floats, resamples: int = RESAMPLES, level: float = 0.95, seed: int = 0
+) -> Interval:
     """Mean of per-task values with its interval. No values: all NaN, for nothing was measured."""
     sample = np.asarray(values, dtype=np.float64)
     if sample.size == 0:
@@ -50,7 +53,7 @@ def bootstrap(values: Sequence[float] | Floats, resamples: int = 4000, level: fl
 def paired_bootstrap(
     ours: Sequence[float] | Floats,
     theirs: Sequence[float] | Floats,
-    resamples: int = 4000,
+    resamples: int = RESAMPLES,
     level: float = 0.95,
     seed: int = 0,
 ) -> tuple[Interval, float]:
@@ -65,6 +68,12 @@ def paired_bootstrap(
     if gain.size == 0:
         return interval, float("nan")
     return interval, float((gain[_draws(gain.size, resamples, seed)].mean(axis=1) <= 0).mean())
+
+
+def significance(ours: Sequence[float] | Floats, theirs: Sequence[float] | Floats) -> float:
+    """Two-sided p of the paired bootstrap: 1 for equal values, at least 0; one resample is 2 / RESAMPLES."""
+    (_, not_above), (_, not_below) = paired_bootstrap(ours, theirs), paired_bootstrap(theirs, ours)
+    return min(1.0, 2 * min(not_above, not_below))
 
 
 def _draws(size: int, resamples: int, seed: int) -> NDArray[np.int64]:

@@ -3,7 +3,7 @@
 from collections.abc import AsyncIterable, Callable, Sequence
 from dataclasses import dataclass
 
-from ucoder.evaluator.benchmarks import Task
+from ucoder.evaluator.benchmarks import Task, program
 from ucoder.runtime.errors import Retry
 from ucoder.v1 import artifacts_pb2 as pb
 from ucoder.v1 import config_pb2, sandbox_pb2
@@ -37,9 +37,13 @@ class Judge:
     async def judge(self, task: Task, programs: Sequence[str]) -> list[Judged]:
         """Judges programs by the task's own tests, in the order given. Equal programs cost one execution.
 
-        The benchmark's own limits go before the caller's; one time-out settles that a program is wrong. Raises Retry
-        when the sandbox failed: that says nothing about a program.
+        The benchmark's own limits go before the caller's; one time-out settles that a program is wrong. The reference
+        goes first: a test that it does not pass from outside (an answer too large to leave a cell) is judged beside
+        the program, as the official harness judges all of them. Raises Retry when the sandbox failed: that says
+        nothing about a program.
         """
+        if not programs:
+            return []
         tests = [
             pb.TestCase(
                 code=test.code, stdin=test.stdin, expected_stdout=test.expected_stdout, tolerance=test.tolerance
@@ -52,10 +56,31 @@ class Judge:
         limits.wall_seconds = max(limits.wall_seconds, WALL * limits.cpu_seconds)
         limits.memory_mb = task.memory_mb or limits.memory_mb
         limits.give_up_after_timeouts = 1
-        rows = await self.execute(programs, tests, task.entry_point, compat=task.compat, limits=limits)
+        beside = set(range(len(tests))) if task.compat else await self._beside(task, tests, limits)
+        rows = [pb.Row(program=number) for number in range(len(programs))]
+        for compat in (False, True):
+            places = [at for at in range(len(tests)) if (at in beside) is compat]
+            if not places:
+                continue
+            part = [tests[at] for at in places]
+            for row, found in zip(
+                rows, await self.execute(programs, part, task.entry_point, compat=compat, limits=limits), strict=True
+            ):
+                row.note = row.note or found.note
+                for at, outcome, output in zip(places, found.outcomes, found.outputs, strict=True):
+                    row.outcomes.insert(at, outcome)
+                    row.outputs.insert(at, output)
         if any(pb.OUTCOME_INFRA_ERROR in row.outcomes for row in rows):
             raise Retry(f"{task.task_id}: the sandbox failed; nothing is known about its programs. Try again.")
-        return [_judged(program, row) for program, row in zip(programs, rows, strict=True)]
+        return [_judged(text, row) for text, row in zip(programs, rows, strict=True)]
+
+    async def _beside(self, task: Task, tests: Sequence[pb.TestCase], limits: config_pb2.ExecutionConfig) -> set[int]:
+        """The tests that the reference does not pass from outside; none where the file has no reference."""
+        if not task.canonical_solution:
+            return set()
+        reference = program(task, task.canonical_solution)
+        [row] = await self.execute([reference], tests, task.entry_point, limits=limits)
+        return {at for at, outcome in enumerate(row.outcomes) if outcome != pb.OUTCOME_PASSED}
 
     async def execute(
         self,
@@ -76,9 +101,9 @@ class Judge:
         return sorted(rows, key=lambda row: row.program)
 
 
-def _judged(program: str, row: pb.Row) -> Judged:
+def _judged(text: str, row: pb.Row) -> Judged:
     wrong = next((at for at, outcome in enumerate(row.outcomes) if outcome != pb.OUTCOME_PASSED), None)
-    return Judged(program, wrong is None, _behaviour(row), "passed" if wrong is None else _result(row, wrong))
+    return Judged(text, wrong is None, _behaviour(row), "passed" if wrong is None else _result(row, wrong))
 
 
 def _behaviour(row: pb.Row) -> tuple[str, ...]:
@@ -90,6 +115,6 @@ def _result(row: pb.Row, test: int) -> str:
     outcome, output = row.outcomes[test], row.outputs[test]
     if outcome in (pb.OUTCOME_TIMEOUT_CPU, pb.OUTCOME_TIMEOUT_WALL):
         return "timed out"
-    name = pb.Outcome.Name(outcome).removeprefix("OUTCOME_").lower()
+    name = pb.Outcome.Name(outcome).removeprefix("OUTCOME_").lower().replace("failed", "wrong answer")
     words = output.removeprefix("!") if output.startswith("!") else "" if output else row.note
     return f"failed: {words or name} (test {test + 1})"

@@ -5,6 +5,7 @@ import gzip
 import json
 import os
 import pickle
+import random
 import zlib
 from pathlib import Path
 from typing import Any
@@ -115,14 +116,12 @@ def test_mbpp_shows_the_words_and_the_first_test(tmp_path: Path) -> None:
         task = one(tmp_path, "mbpp", entry)
         assert task.prompt == '"""\nDouble it.\nassert twice(2) == 4\n"""\n'
         assert len(task.tests) == 2
-        load.cache_clear()
 
 
 def test_livecodebench_has_scripts_and_methods(tmp_path: Path) -> None:
     script = one(tmp_path, "livecodebench", LIVE)
     assert [(test.stdin, test.expected_stdout) for test in script.tests] == [("1\n", "2\n")] * 3
-    assert program(script, "Sure:\n```python\nprint(int(input()) + 1)\n```\n") == "print(int(input()) + 1)\n"
-    load.cache_clear()
+    assert program(script, "Sure:\n```python\nprint(int(input()) + 1)\n```\n") == script.preamble + "print(int(input()) + 1)\n"
     method = one(tmp_path, "livecodebench", LIVE_METHOD)
     scope: dict[str, Any] = {}
     exec(program(method, "class Solution:\n    def f(self, xs: List[int], a: str):\n        return (xs[1],)\n"), scope)
@@ -151,11 +150,12 @@ def test_other_languages_of_fullstackbench_are_skipped(tmp_path: Path) -> None:
         (b"", "holds no task"),
         (json.dumps(HUMANEVAL).encode()[:-20], ":1: "),
         (json.dumps({**HUMANEVAL, "test": None}).encode(), ":1: "),
-        ((json.dumps(HUMANEVAL) + "\n\n" + json.dumps(HUMANEVAL)).encode(), ":3: task HumanEval/0 stands there twice"),
+        ((json.dumps(HUMANEVAL) + "\n\n" + json.dumps(HUMANEVAL)).encode(), ":3: task HumanEval/0 stands on line 1 already"),
         (json.dumps({k: v for k, v in HUMANEVAL.items() if k != "prompt"}).encode(), ":1: no key 'prompt'"),
         (b"[1, 2]\n", ":1: "),
-        (gzip.compress(json.dumps(HUMANEVAL).encode())[:-9], "benchmark"),
-        (b"\xff\xfe", "benchmark"),
+        (gzip.compress(random.Random(1).randbytes(9000).hex().encode())[:-900], ":1: the file is cut off here"),
+        (json.dumps(HUMANEVAL).encode() + b"\n\xff\xfe", ": not UTF-8 text"),
+        (json.dumps({**HUMANEVAL, "prompt": 5}).encode(), ":1: prompt is 5, not a text"),
     ],
 )
 def test_a_broken_file_is_named(tmp_path: Path, content: bytes, message: str) -> None:
