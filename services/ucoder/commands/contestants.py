@@ -16,7 +16,7 @@ from ucoder.evaluator.judging import Judge
 from ucoder.evaluator.samples import judged, programs_of
 from ucoder.models import Draw, Model, open_model
 from ucoder.runs.run_to_checkpoint import base_path
-from ucoder.runtime.errors import Misconfigured, Reject
+from ucoder.runtime.errors import Misconfigured
 from ucoder.runtime.settings import Settings
 
 URLS = ("http://", "https://")
@@ -56,12 +56,9 @@ def profile_of(name: str) -> str:
 async def of_samples(
     judge: Judge, benchmark: Benchmark, path: Path, lines: Sequence[Line], *, sanitize: bool = False
 ) -> list[Answers]:
-    """The answers of a file's lines, in the order of the tasks. Misconfigured when a task has no sample."""
+    """The answers of a file's lines, in the order of the tasks."""
     samples = [sample for line in lines for sample in line.samples]
-    try:
-        programs = programs_of(benchmark.tasks, samples, sanitize=sanitize)
-    except Reject as error:
-        raise Misconfigured(f"{path}: {error}") from None
+    programs = programs_of(benchmark.tasks, samples, sanitize=sanitize)
     return await _gathered(judged(judge, benchmark.tasks, programs), benchmark, path.name)
 
 
@@ -81,11 +78,19 @@ async def of_model(settings: Settings, judge: Judge, benchmark: Benchmark, name:
 
 
 def samples_of(path: Path, benchmarks: Sequence[Benchmark]) -> list[list[Line]]:
-    """The lines of a file that belong to each benchmark."""
+    """The lines of a file that belong to each benchmark: none, or some for every task. Misconfigured otherwise."""
     places = {task.task_id: at for at, benchmark in enumerate(benchmarks) for task in benchmark.tasks}
     found: list[list[Line]] = [[] for _ in benchmarks]
     for line in read_samples(path, places):
         found[places[line.samples[0].task_id]].append(line)
+    for benchmark, lines in zip(benchmarks, found, strict=True):
+        answered = {line.samples[0].task_id for line in lines}
+        missing = [task.task_id for task in benchmark.tasks if task.task_id not in answered]
+        if lines and missing:
+            raise Misconfigured(
+                f"{path}: {len(missing)} of {len(benchmark.tasks)} tasks of {benchmark.format} have no sample, "
+                f"the first is {missing[0]}."
+            )
     return found
 
 

@@ -3,7 +3,7 @@ from itertools import combinations
 
 import pytest
 
-from ucoder.core.pass_at_k import bootstrap, paired_bootstrap, pass_at_k
+from ucoder.core.pass_at_k import bootstrap, paired_bootstrap, pass_at_k, significance
 
 
 @pytest.mark.parametrize("correct", range(6))
@@ -49,3 +49,11 @@ def test_pairing_sees_a_gain_that_spread_hides() -> None:
 def test_unequal_lengths_cannot_be_paired() -> None:
     with pytest.raises(ValueError, match="equally many"):
         paired_bootstrap([1.0], [])
+
+
+def test_significance_is_two_sided_and_none_between_equals() -> None:
+    better, worse = [1.0] * 30 + [0.0] * 10, [0.0] * 30 + [0.0] * 10
+    assert significance(better, better) == 1
+    assert significance(better, worse) == significance(worse, better) == 0
+    mixed = [float(i % 2) for i in range(40)]
+    assert significance(mixed, mixed[1:] + mixed[:1]) > 0.5

@@ -121,7 +121,10 @@ def test_mbpp_shows_the_words_and_the_first_test(tmp_path: Path) -> None:
 def test_livecodebench_has_scripts_and_methods(tmp_path: Path) -> None:
     script = one(tmp_path, "livecodebench", LIVE)
     assert [(test.stdin, test.expected_stdout) for test in script.tests] == [("1\n", "2\n")] * 3
-    assert program(script, "Sure:\n```python\nprint(int(input()) + 1)\n```\n") == script.preamble + "print(int(input()) + 1)\n"
+    assert (
+        program(script, "Sure:\n```python\nprint(int(input()) + 1)\n```\n")
+        == script.preamble + "print(int(input()) + 1)\n"
+    )
     method = one(tmp_path, "livecodebench", LIVE_METHOD)
     scope: dict[str, Any] = {}
     exec(program(method, "class Solution:\n    def f(self, xs: List[int], a: str):\n        return (xs[1],)\n"), scope)
@@ -150,7 +153,10 @@ def test_other_languages_of_fullstackbench_are_skipped(tmp_path: Path) -> None:
         (b"", "holds no task"),
         (json.dumps(HUMANEVAL).encode()[:-20], ":1: "),
         (json.dumps({**HUMANEVAL, "test": None}).encode(), ":1: "),
-        ((json.dumps(HUMANEVAL) + "\n\n" + json.dumps(HUMANEVAL)).encode(), ":3: task HumanEval/0 stands on line 1 already"),
+        (
+            (json.dumps(HUMANEVAL) + "\n\n" + json.dumps(HUMANEVAL)).encode(),
+            ":3: task HumanEval/0 stands on line 1 already",
+        ),
         (json.dumps({k: v for k, v in HUMANEVAL.items() if k != "prompt"}).encode(), ":1: no key 'prompt'"),
         (b"[1, 2]\n", ":1: "),
         (gzip.compress(random.Random(1).randbytes(9000).hex().encode())[:-900], ":1: the file is cut off here"),

@@ -108,6 +108,9 @@ def test_scripts_and_declared_files() -> None:
 def test_output_is_compared_line_by_line() -> None:
     assert same_output("1\n2\n", "1 \n2\n\n")
     assert not same_output("1\n2\n", "1 2")
+    assert same_output("1.50 2\n", "1.5 2.0")
+    assert not same_output("1.50 2\n", "1.51 2")
+    assert not same_output("1 x\n", "1.0 x")
 
 
 def test_every_outcome_has_a_name_of_its_own() -> None:
