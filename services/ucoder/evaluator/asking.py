@@ -36,7 +36,7 @@ async def asked(
     room = asyncio.Semaphore(AT_ONCE)
 
     async def answer(place: int, task: Task) -> Answers:
-        ask = prompts.render("benchmark", task=task)
+        ask = prompts.render("benchmark", problem=task.prompt, question=task.asked, opening=task.opening)
         stop = prompts.stop("benchmark", default=task.stop)
         if not task.opening:  # the answer opens its blocks itself, and the last one counts
             stop = tuple(one for one in stop if one != "\n```\n")

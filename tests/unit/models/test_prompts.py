@@ -22,7 +22,8 @@ def test_every_profile_renders_every_stage(profile: str) -> None:
     prompts = Prompts.load(profile)
     problem = 'def twice(x: int) -> int:\n    """Double it."""\n'
     for stage in STAGES:
-        text = prompts.render(stage, domain="algorithms", difficulty=3, problem=problem, kind="edge cases")
+        asked = {"problem": problem, "question": problem, "opening": "", "kind": "edge cases"}
+        text = prompts.render(stage, domain="algorithms", difficulty=3, **asked)
         assert "{{" not in text
         assert ("twice" in text) == (stage != "problem")
         assert all(isinstance(stop, str) and stop for stop in prompts.stop(stage))
