@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from ucoder.cli.calling import CellsFlag, IsolationFlag, JsonFlag, finish
+from ucoder.cli.calling import CellsFlag, IsolationFlag, JsonFlag, PackagesFlag, finish
 
 BENCHMARKS = (
     "seed (ships with ucoder), humaneval, humaneval_plus, mbpp, mbpp_plus, livecodebench, bigcodebench, "
@@ -38,6 +38,7 @@ def evaluate(
     ] = None,
     isolation: IsolationFlag = None,
     cells: CellsFlag = None,
+    packages: PackagesFlag = None,
     as_json: JsonFlag = False,
 ) -> None:
     """pass@k of samples made elsewhere, or of a model, on a benchmark's own tests in the sandbox.
@@ -53,7 +54,7 @@ def evaluate(
         main(
             benchmark=benchmark, data=data, samples=samples, model=model, profile=profile, n=n,
             temperature=temperature, sanitize=sanitize, out=out, results_file=results,
-            isolation=isolation, cells=cells, as_json=as_json,
+            isolation=isolation, cells=cells, packages=packages, as_json=as_json,
         )
     )  # fmt: skip
 
@@ -75,6 +76,7 @@ def compare(
     plot: Annotated[Path | None, typer.Option(metavar="FILE", help="Draw it: .png, .svg or .pdf.")] = None,
     isolation: IsolationFlag = None,
     cells: CellsFlag = None,
+    packages: PackagesFlag = None,
     as_json: JsonFlag = False,
 ) -> None:
     """Models, checkpoints or files of samples side by side, each against the first: gain, interval, significance.
@@ -87,6 +89,6 @@ def compare(
     finish(
         main(
             names, benchmarks=benchmark or ["seed"], score=score, profile=profile, n=n, temperature=temperature,
-            plot=plot, isolation=isolation, cells=cells, as_json=as_json,
+            plot=plot, isolation=isolation, cells=cells, packages=packages, as_json=as_json,
         )
     )  # fmt: skip

@@ -45,12 +45,13 @@ async def main(
     plot: Path | None,
     isolation: str | None,
     cells: int | None,
+    packages: Path | None,
     as_json: bool,
 ) -> None:
     """Prints tables or one JSON object, and draws the plot."""
     if len(set(names)) < 2 or len(set(names)) < len(names):
         raise Misconfigured("give at least two different models or files of samples.")
-    settings, chosen = settings_of(isolation, cells), [_benchmark(one) for one in benchmarks]
+    settings, chosen = settings_of(isolation, cells, packages), [_benchmark(one) for one in benchmarks]
     if len({one.format for one in chosen}) < len(chosen):
         raise Misconfigured("--benchmark: each at most once.")
     files = {name: samples_of(Path(name), chosen) for name in names if Path(name).is_file()}
@@ -59,7 +60,9 @@ async def main(
         wants = ", ".join(f"{name}: {one}" for name, one in profiles.items())
         raise Misconfigured(f"these models want different prompts ({wants}); give --profile, the same for all.")
     found: Scores = {}
-    async with Sandbox.open(isolation=settings.isolation, cells=settings.cells) as sandbox:
+    async with Sandbox.open(
+        isolation=settings.isolation, cells=settings.cells, packages=settings.sandbox_packages
+    ) as sandbox:
         judge = judge_of(sandbox)
         for name in names:
             for place, benchmark in enumerate(chosen):

@@ -65,7 +65,7 @@ async def of_samples(
 async def of_model(settings: Settings, judge: Judge, benchmark: Benchmark, name: str, how: Asking) -> list[Answers]:
     """The answers of `seed`, a model folder, what UCODER_MODEL_URL serves, or URL[#NAME]; in the order of the tasks."""
     url, _, served = name.partition("#") if name.startswith(URLS) else (settings.model_url, "", base_path(name))
-    model = open_model(url, api_key=settings.model_api_key)
+    model = open_model(settings.model_copy(update={"model_url": url}))
     try:
         served = served or await _only(model, url)
         await model.serve(served)

@@ -35,6 +35,7 @@ async def main(
     results_file: Path | None,
     isolation: str | None,
     cells: int | None,
+    packages: Path | None,
     as_json: bool,
 ) -> None:
     """Prints the scores as tables, or as one JSON object of fractions; everything else goes to stderr."""
@@ -42,9 +43,11 @@ async def main(
         raise Misconfigured("give either --samples FILE or --model MODEL.")
     if out and samples:
         raise Misconfigured("--out keeps what a model wrote; with --samples there is --results.")
-    settings, chosen = settings_of(isolation, cells), Benchmark.load(benchmark, data)
+    settings, chosen = settings_of(isolation, cells, packages), Benchmark.load(benchmark, data)
     lines = samples_of(samples, [chosen])[0] if samples else []
-    async with Sandbox.open(isolation=settings.isolation, cells=settings.cells) as sandbox:
+    async with Sandbox.open(
+        isolation=settings.isolation, cells=settings.cells, packages=settings.sandbox_packages
+    ) as sandbox:
         judge, held = judge_of(sandbox), sandbox.isolation
         if samples:
             answers = await of_samples(judge, chosen, samples, lines, sanitize=sanitize)

@@ -10,6 +10,10 @@ from ucoder.v1 import config_pb2, sandbox_pb2
 
 LIMITS = config_pb2.ExecutionConfig(cpu_seconds=1.0, wall_seconds=10.0, memory_mb=512, give_up_after_timeouts=2)
 """Of a test of a benchmark that says nothing itself. Processor time, so that a loaded machine changes no score."""
+STANDING = {pb.OUTCOME_PASSED, pb.OUTCOME_UNSPECIFIED}
+"""Of a program that passed all that it was run on."""
+BESIDE = 4.0
+"""Times the limit for a test that reference and program run in one place."""
 WALL = 10.0
 """Seconds on the wall for each of processor time: for programs that sleep, out of reach of those that compute."""
 
@@ -50,29 +54,47 @@ class Judge:
             )
             for test in task.tests
         ]
+        limits = self._limits_of(task)
+        beside = set(range(len(tests))) if task.compat else await self._beside(task, tests, limits)
+        outside = [at for at in range(len(tests)) if at not in beside]
+        rows = [pb.Row(outcomes=[pb.OUTCOME_UNSPECIFIED] * len(tests), outputs=[""] * len(tests)) for _ in programs]
+        await self._fill(rows, programs, tests, outside, task.entry_point, limits)
+        if not task.compat:
+            limits.cpu_seconds *= BESIDE
+            limits.wall_seconds *= BESIDE
+        await self._fill(rows, programs, tests, sorted(beside), task.entry_point, limits, compat=True)
+        if any(pb.OUTCOME_INFRA_ERROR in row.outcomes for row in rows):
+            raise Retry(f"{task.task_id}: the sandbox failed; nothing is known about its programs. Try again.")
+        return [_judged(text, row) for text, row in zip(programs, rows, strict=True)]
+
+    def _limits_of(self, task: Task) -> config_pb2.ExecutionConfig:
         limits = config_pb2.ExecutionConfig()
         limits.CopyFrom(self._limits)
         limits.cpu_seconds = task.cpu_seconds or limits.cpu_seconds
         limits.wall_seconds = max(limits.wall_seconds, WALL * limits.cpu_seconds)
         limits.memory_mb = task.memory_mb or limits.memory_mb
         limits.give_up_after_timeouts = 1
-        beside = set(range(len(tests))) if task.compat else await self._beside(task, tests, limits)
-        rows = [pb.Row(program=number) for number in range(len(programs))]
-        for compat in (False, True):
-            places = [at for at in range(len(tests)) if (at in beside) is compat]
-            if not places:
-                continue
-            part = [tests[at] for at in places]
-            for row, found in zip(
-                rows, await self.execute(programs, part, task.entry_point, compat=compat, limits=limits), strict=True
-            ):
-                row.note = row.note or found.note
-                for at, outcome, output in zip(places, found.outcomes, found.outputs, strict=True):
-                    row.outcomes.insert(at, outcome)
-                    row.outputs.insert(at, output)
-        if any(pb.OUTCOME_INFRA_ERROR in row.outcomes for row in rows):
-            raise Retry(f"{task.task_id}: the sandbox failed; nothing is known about its programs. Try again.")
-        return [_judged(text, row) for text, row in zip(programs, rows, strict=True)]
+        return limits
+
+    async def _fill(
+        self,
+        rows: Sequence[pb.Row],
+        programs: Sequence[str],
+        tests: Sequence[pb.TestCase],
+        places: Sequence[int],
+        entry_point: str,
+        limits: config_pb2.ExecutionConfig,
+        *,
+        compat: bool = False,
+    ) -> None:
+        """Runs the tests at `places` for the programs that no other test has refuted, and writes down what came."""
+        running = [at for at, row in enumerate(rows) if set(row.outcomes) <= STANDING] if places else []
+        some, part = [programs[at] for at in running], [tests[at] for at in places]
+        answers = await self.execute(some, part, entry_point, compat=compat, limits=limits)
+        for at, answer in zip(running, answers, strict=True):
+            rows[at].note = rows[at].note or answer.note
+            for place, outcome, output in zip(places, answer.outcomes, answer.outputs, strict=True):
+                rows[at].outcomes[place], rows[at].outputs[place] = outcome, output
 
     async def _beside(self, task: Task, tests: Sequence[pb.TestCase], limits: config_pb2.ExecutionConfig) -> set[int]:
         """The tests that the reference does not pass from outside; none where the file has no reference."""
@@ -102,7 +124,7 @@ class Judge:
 
 
 def _judged(text: str, row: pb.Row) -> Judged:
-    wrong = next((at for at, outcome in enumerate(row.outcomes) if outcome != pb.OUTCOME_PASSED), None)
+    wrong = next((at for at, outcome in enumerate(row.outcomes) if outcome not in STANDING), None)
     return Judged(text, wrong is None, _behaviour(row), "passed" if wrong is None else _result(row, wrong))
 
 
