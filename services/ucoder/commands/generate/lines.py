@@ -10,7 +10,8 @@ from typing import Any, TypeVar
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
-from ucoder.commands import jsonl
+from ucoder.commands.jsonl import writing
+from ucoder.runtime import jsonl
 from ucoder.runtime.errors import Misconfigured
 from ucoder.v1 import artifacts_pb2 as pb
 
@@ -56,7 +57,7 @@ class Output:
         """All lines in the order of their ids (or those given, in theirs) under the file's own name."""
         self._file.close()
         ordered = [self.done[name] for name in sorted(self.done)] if lines is None else lines
-        with jsonl.writing(self.out) as write:
+        with writing(self.out) as write:
             for line in ordered:
                 write(line)
         self._aside.unlink(missing_ok=True)
