@@ -57,6 +57,15 @@ def fit(features: Floats, right: Floats, weights: Floats | None = None, ridge: f
     return Calibration(tuple(float(w) for w in found))
 
 
+def shift(log_odds: Floats, right: Floats, weights: Floats) -> float:
+    """What must be added to all (n,) log-odds so that the mean confidence is the (n,) weighted share right."""
+    found = 0.0
+    for _ in range(50):
+        p = 1.0 / (1.0 + np.exp(-(log_odds + found)))
+        found += float(weights @ (right - p) / (weights @ (p * (1 - p))))
+    return found
+
+
 def reliability(confidence: Floats, right: Floats, bins: int = 5, equal_counts: bool = False) -> list[Bin]:
     """The reliability plot's points: `bins` of equal width, empty ones left out, or of equal counts."""
     if equal_counts:

@@ -8,6 +8,7 @@ from ucoder.core.calibration import (
     expected_calibration_error,
     fit,
     reliability,
+    shift,
 )
 
 
@@ -37,6 +38,11 @@ def test_probabilities_stay_finite_at_the_extremes() -> None:
     p = Calibration((1.0,)).probability(np.array([[1e9], [-1e9]]))
     assert p[0] > 0.999
     assert 0 < p[1] < 0.001
+
+
+def test_the_shift_makes_the_mean_right() -> None:
+    assert shift(np.zeros(4), np.array([1.0, 0, 0, 0]), np.ones(4)) == pytest.approx(np.log(1 / 3))
+    assert shift(np.zeros(2), np.array([1.0, 0]), np.array([3.0, 1])) == pytest.approx(np.log(3))
 
 
 def test_error_by_hand() -> None:

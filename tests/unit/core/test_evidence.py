@@ -82,10 +82,15 @@ def test_confidence_is_the_fitted_map_of_the_winner() -> None:
     """Three of the four programs that ran agree; a fifth crashed and does not count in their share."""
     chosen = select(drawn(["PP"] * 3 + ["FF", "XX"], programs=[SHORT] * 5))
     assert chosen.calibrated
-    features = np.array([[1.0, log(3.5 / 1.5), log(5), USUAL_OPEN_CASES, USUAL_ECHO]])
+    features = np.array([[1.0, log(3.5 / 1.5), log(5), USUAL_OPEN_CASES, USUAL_ECHO, 0.0]])
     assert chosen.confidence == pytest.approx(float(FITTED.probability(features)[0]))
     gap = chosen.clusters[0].score - chosen.clusters[1].score
     assert chosen.margin == pytest.approx(chosen.confidence * (1 - np.exp(-gap)))
+
+
+def test_inputs_that_state_nothing_make_less_sure() -> None:
+    stated, bare = (select(drawn([row] * 3, programs=[SHORT] * 3)).confidence for row in ("PF", "RR"))
+    assert log(bare / (1 - bare)) - log(stated / (1 - stated)) == pytest.approx(FITTED.weights[-1])
 
 
 def test_who_gives_up_is_alone_and_never_chosen() -> None:
