@@ -64,6 +64,30 @@ def bench_evaluate(
     finish(main(samples, data, peer, isolation=isolation or "auto", as_json=as_json))
 
 
+@bench.command("verdicts")
+def bench_verdicts(
+    data: Annotated[Path, typer.Argument(help="Questions with `check` and `correct`, as the dev file has them.")],
+    part: Annotated[
+        list[str] | None, typer.Option(help="truth, sharing, soak; may be given again. Default: all.")
+    ] = None,
+    tasks: Annotated[int | None, typer.Option(min=1, help="How many questions. Default: all.")] = None,
+    programs: Annotated[int, typer.Option(min=100, help="Programs of the soak.")] = 100_000,
+    isolation: IsolationFlag = None,
+    cells: CellsFlag = None,
+    as_json: JsonFlag = False,
+) -> None:
+    """Whether verdicts are true, the same with and without shared forks, and whether a long run leaves anything."""
+    from ucoder.bench.verdicts import main
+
+    parts = part or ["truth", "sharing", "soak"]
+    finish(
+        main(
+            data, tasks=tasks, parts=parts, programs=programs, isolation=isolation or "auto", cells=cells,
+            as_json=as_json,
+        )
+    )  # fmt: skip
+
+
 @bench.command("generate")
 def bench_generate(
     model: Annotated[str, typer.Option(help="`seed`, a model folder, or a served model's name.")] = "seed",

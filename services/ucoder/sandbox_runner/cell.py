@@ -6,12 +6,14 @@ Everything that comes out is hostile: lengths are bounded, JSON is read strictly
 import asyncio
 import contextlib
 import json
+import os
+import signal
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Final
 
 from ucoder.sandbox_runner.isolation import Launch
-from ucoder.sandbox_runner.load import processor_seconds, resident_mb, stretch
+from ucoder.sandbox_runner.load import family, processor_seconds, resident_mb, stretch
 
 _FAILURES = {"exception", "timeout_cpu", "out_of_memory", "output_limit", "process_limit", "abandoned"}
 STATUSES: Final = {
@@ -158,7 +160,10 @@ class Cell:
             async with asyncio.timeout(1.0 if self.served >= 0 else 0.0):
                 await process.wait()
         except TimeoutError:
-            pass
+            # One that does not even end when asked may hang, and whoever asks it again would hang with it.
+            for pid in family(process.pid):
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(pid, signal.SIGKILL)
         except asyncio.CancelledError as error:
             cancelled = error  # told once the cell is gone: who waits here must end, but not leave a cell behind
         await asyncio.shield(asyncio.to_thread(self._launch.dispose))

@@ -23,6 +23,16 @@ def processor_seconds(pid: int) -> float:
     return own + sum(processor_seconds(int(child)) for some in children for child in some)
 
 
+def family(pid: int) -> list[int]:
+    """A process and all its descendants that are there now."""
+    try:
+        threads = os.listdir(f"/proc/{pid}/task")
+        children = [Path(f"/proc/{pid}/task/{thread}/children").read_text().split() for thread in threads]
+    except OSError:
+        return []
+    return [pid, *(one for some in children for child in some for one in family(int(child)))]
+
+
 def stretch(claimed: float, processor: float) -> float:
     """The factor by which the time that a cell claims exceeds what it got: 1 on an idle machine."""
     return min(MOST, max(1.0, claimed / processor)) if claimed > 0.03 and processor > 0 else 1.0

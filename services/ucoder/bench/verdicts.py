@@ -1,0 +1,205 @@
+"""`ucoder bench verdicts`: whether verdicts are true, whether sharing forks changes any, and what a long run leaves.
+
+Truth: the file's own `check` is the only test of each program, and must say what `correct` says. Sharing: every program
+on every test, once sharing forks and once each in a fork of its own; outcomes and outputs must be equal. Soak: so many
+distinct programs through one sandbox; afterwards there may be no process and no file more than before, and no growth of
+memory on the way.
+"""
+
+import asyncio
+import gzip
+import itertools
+import json
+import os
+import resource
+import time
+from collections import Counter
+from collections.abc import AsyncIterator
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.progress import track
+
+from ucoder.core.outcomes import Outcome
+from ucoder.core.test_cases import TestCase
+from ucoder.sandbox_runner.job import Job, Limits, Row
+from ucoder.sandbox_runner.load import family, resident_mb
+from ucoder.sandbox_runner.sandbox import Sandbox
+
+CHECK = Limits(cpu_seconds=5.0, wall_seconds=20.0, give_up_after_timeouts=1)
+"""A check holds all of a task's assertions; the fast programs among them need seconds."""
+QUICK = Limits(cpu_seconds=0.5, wall_seconds=5.0)
+SHORT = Limits(cpu_seconds=0.1, wall_seconds=2.0, give_up_after_timeouts=1)
+"""For the soak, whose verdicts nobody reads."""
+AT_ONCE = 4
+LOOKS = 20
+"""How often memory is looked at in a soak."""
+
+
+@dataclass(frozen=True, slots=True)
+class Truth:
+    """Programs judged by their task's check, and those on which the sandbox and the file disagree."""
+
+    programs: int
+    seconds: float
+    disagree: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Sharing:
+    """Programs on all tests, and those whose row is another when they share no fork."""
+
+    programs: int
+    cells_of_the_matrix: int
+    seconds: tuple[float, float]
+    differ: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Soak:
+    """Memory of this process and of its cells in MB as programs passed, and what was there before and after."""
+
+    programs: int
+    seconds: float
+    memory_mb: tuple[tuple[int, float, float], ...]
+    """(programs so far, this process, a cell on average)."""
+    processes: tuple[int, int]
+    descriptors: tuple[int, int]
+    folder_left: bool
+    """Whether anything of the cells' files is still there."""
+    outcomes: dict[str, int]
+
+
+async def truth(records: list[dict[str, Any]], isolation: str, cells: int | None) -> Truth:
+    """Every program on its check."""
+    started, count, disagree = time.perf_counter(), 0, []
+    async with Sandbox.open(isolation=isolation, cells=cells, cache=0) as sandbox:
+        async for record, rows in _executed(sandbox, records, lambda record: (TestCase(record["check"]),), CHECK):
+            count += len(rows)
+            for row, right in zip(rows, record["correct"], strict=True):
+                if (row.outcomes[0] is Outcome.PASSED) is not bool(right):
+                    disagree.append(f"{record['id']}[{row.program}]: {row.outcomes[0]}, correct is {right}")
+    return Truth(count, time.perf_counter() - started, tuple(disagree))
+
+
+async def sharing(records: list[dict[str, Any]], isolation: str, cells: int | None) -> Sharing:
+    """Every program on every test, both ways."""
+    seconds, seen = [], []
+    for shared in (True, False):
+        started = time.perf_counter()
+        found: dict[str, list[Row]] = {}
+        async with Sandbox.open(isolation=isolation, cells=cells, cache=0, share_forks=shared) as sandbox:
+            async for record, rows in _executed(sandbox, records, _tests, QUICK):
+                found[record["id"]] = rows
+        seconds.append(time.perf_counter() - started)
+        seen.append(found)
+    differ = []
+    for name, rows in seen[0].items():
+        for one, other in zip(rows, seen[1][name], strict=True):
+            if (one.outcomes, one.outputs) != (other.outcomes, other.outputs):
+                at = next(n for n in range(len(one.outcomes)) if _cell(one, n) != _cell(other, n))
+                differ.append(f"{name}[{one.program}] test {at}: {_cell(one, at)} shared, {_cell(other, at)} alone")
+    rows_ = [row for rows in seen[0].values() for row in rows]
+    size = sum(len(row.outcomes) for row in rows_)
+    return Sharing(len(rows_), size, (seconds[0], seconds[1]), tuple(differ))
+
+
+async def soak(records: list[dict[str, Any]], programs: int, isolation: str, cells: int | None) -> Soak:
+    """`programs` distinct programs, each on three tests of its task; the file's are taken again and again."""
+    before, started = _left(), time.perf_counter()
+    memory: list[tuple[int, float, float]] = []
+    outcomes: Counter[str] = Counter()
+    async with Sandbox.open(isolation=isolation, cells=cells) as sandbox:
+        done, looked, folder = 0, 0, sandbox.pool.folder
+        for turn in itertools.count():
+            if done >= programs:
+                break
+            again = [_renamed(record, turn) for record in records]
+            async for _, rows in _executed(sandbox, again, lambda record: _tests(record)[:3], SHORT):
+                done += len(rows)
+                outcomes.update(str(outcome) for row in rows for outcome in row.outcomes)
+                if done // (programs // LOOKS) > looked:
+                    looked = done // (programs // LOOKS)
+                    memory.append((done, round(resident_mb(os.getpid()), 1), round(sandbox.pool.memory_mb(), 1)))
+                if done >= programs:
+                    break
+    after = _left()
+    return Soak(
+        done, time.perf_counter() - started, tuple(memory), (before[0], after[0]), (before[1], after[1]),
+        folder.exists(), dict(outcomes),
+    )  # fmt: skip
+
+
+async def _executed(
+    sandbox: Sandbox, records: list[dict[str, Any]], tests: Any, limits: Limits
+) -> AsyncIterator[tuple[dict[str, Any], list[Row]]]:
+    """Records with their rows in the order of their programs, a few records at once."""
+
+    async def one(record: dict[str, Any]) -> tuple[dict[str, Any], list[Row]]:
+        async with gate:
+            programs = tuple(candidate["code"] for candidate in record["candidates"])
+            job = Job(programs, tests(record), record["entry_point"], limits=limits)
+            rows = [row async for row in sandbox.execute(job)]
+            return record, sorted(rows, key=lambda row: row.program)
+
+    gate, console = asyncio.Semaphore(AT_ONCE), Console(stderr=True)
+    waiting = [asyncio.create_task(one(record)) for record in records]
+    try:
+        for task in track(waiting, "executing", console=console, disable=not console.is_terminal):
+            yield await task
+    finally:
+        for task in waiting:
+            task.cancel()
+        await asyncio.gather(*waiting, return_exceptions=True)
+
+
+def _tests(record: dict[str, Any]) -> tuple[TestCase, ...]:
+    return tuple(TestCase(test["code"], test.get("count", 1)) for test in record["tests"])
+
+
+def _cell(row: Row, number: int) -> tuple[str, str | None]:
+    return str(row.outcomes[number]), row.outputs[number]
+
+
+def _renamed(record: dict[str, Any], turn: int) -> dict[str, Any]:
+    """The same with programs that are other texts."""
+    return {**record, "candidates": [{"code": f"{one['code']}\n# {turn}"} for one in record["candidates"]]}
+
+
+def _left() -> tuple[int, int]:
+    """Processes below this one, and its open descriptors."""
+    return len(family(os.getpid())) - 1, len(os.listdir("/proc/self/fd"))
+
+
+def load(data: Path, tasks: int | None) -> list[dict[str, Any]]:
+    """Records of a file in the form of the dev file."""
+    raw = data.read_bytes()
+    text = gzip.decompress(raw).decode() if data.suffix == ".gz" else raw.decode()
+    return [json.loads(line) for line in text.splitlines()[:tasks]]
+
+
+async def main(
+    data: Path, *, tasks: int | None, parts: list[str], programs: int, isolation: str, cells: int | None, as_json: bool
+) -> None:
+    """Prints what each part found; `as_json`: as one object."""
+    records = load(data, tasks)
+    found: dict[str, Any] = {}
+    if "truth" in parts:
+        found["truth"] = await truth(records, isolation, cells)
+    if "sharing" in parts:
+        found["sharing"] = await sharing(records, isolation, cells)
+    if "soak" in parts:
+        found["soak"] = await soak(records, programs, isolation, cells)
+    if as_json:
+        print(json.dumps({name: asdict(part) for name, part in found.items()}, indent=2))
+        return
+    for name, part in found.items():
+        print(f"{name} ({isolation}):")
+        for field, value in asdict(part).items():
+            lines = value if isinstance(value, list | tuple) and value and not isinstance(value[0], int | float) else []
+            print(f"  {field}: {value if not lines else len(lines)}")
+            for line in lines[:40]:
+                print(f"    {line}")
+    print(f"peak memory of this process: {resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024:.0f} MB")
