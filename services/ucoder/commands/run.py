@@ -16,6 +16,7 @@ from ucoder.commands.progress import Progress
 from ucoder.core.selection import STRATEGIES
 from ucoder.evaluator.benchmarks import load
 from ucoder.flow import SERVICES
+from ucoder.generator.known_tasks import known_tasks
 from ucoder.models.prompts import Prompts
 from ucoder.runs import config as run_config
 from ucoder.runs.report import write_report
@@ -150,6 +151,8 @@ def _check(config: config_pb2.RunConfig) -> None:
     Prompts.load(config.model.profile)
     if config.problems.scripts:
         Prompts.load(config.model.profile, script=True)
+    for _ in known_tasks(config.problems.decontaminate):
+        pass  # read to its end: a file that cannot be read is known now, not brief by brief
     load(config.evaluation.benchmark)
     load(config.evaluation.dev, dev=True)
     if config.selection.strategy not in {"default", *STRATEGIES}:
