@@ -183,3 +183,23 @@ async def test_a_finished_matrix_needs_no_execution(stub) -> None:
     assert (code, words) == (
         grpc.StatusCode.INVALID_ARGUMENT, "rows: need exactly one for each program, numbered from 0."
     )  # fmt: skip
+
+
+async def test_a_caller_that_samples_in_rounds_learns_whether_more_are_needed(stub) -> None:
+    def asked(clusters: list[int], total: int) -> consensus_pb2.ClusterRequest:
+        kinds = [kind for kind, size in enumerate(clusters) for _ in range(size)]
+        rows = [
+            pb.Row(program=i, outcomes=[pb.OUTCOME_RETURNED] * 2, outputs=[str(kind), str(-kind)])
+            for i, kind in enumerate(kinds)
+        ]
+        calls = [pb.TestCase(code="f(1)"), pb.TestCase(code="f(2)")]
+        return consensus_pb2.ClusterRequest(rows=rows, tests=calls, total=total)
+
+    clear, close = (await stub.Cluster(asked([15, 1], 32)), await stub.Cluster(asked([6, 5, 5], 32)))
+    assert clear.change < 0.05 < 0.3 < close.change
+    assert (await stub.Cluster(asked([6, 5, 5], 0))).change == 0.0, "these are all"
+    other = asked([15, 1], 32)
+    other.selection.strategy = "codet"
+    assert (await stub.Cluster(other)).change == 1.0, "of another rule nobody knows"
+    code, words = await refusal(stub.Cluster(asked([3, 1], 2)))
+    assert (code, words) == (grpc.StatusCode.INVALID_ARGUMENT, "total: 2 for 4 rows.")
