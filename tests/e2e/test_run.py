@@ -57,7 +57,8 @@ def config(tmp_path: Path) -> Path:
     file = tmp_path / "small.yaml"
     small = {
         "loop": {"briefs": BRIEFS, "iterations": 1, "control": False, "pairs": PAIRS},
-        "candidates": {"n": 12},
+        "candidates": {"n": 12, "adaptive": True},
+        "tests": {"fill": True},
         "evaluation": {"benchmark": str(few), "dev": str(few), "samples": 2, "dev_samples": 2, "cool_samples": 1},
         "selection": {"min_confidence": 0.0},
     }
