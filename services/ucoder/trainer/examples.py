@@ -9,7 +9,7 @@ import pyarrow.parquet as pq
 from ucoder.models.prompts import Prompts
 from ucoder.runtime.artifacts import Artifacts
 from ucoder.runtime.errors import Reject
-from ucoder.trainer.process import Example
+from ucoder.trainer.job import Example
 from ucoder.v1 import artifacts_pb2 as pb
 
 

@@ -2,12 +2,35 @@
 
 import hashlib
 import json
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 from ucoder.models.probe import RESULT
-from ucoder.runtime.errors import Conflict
+from ucoder.runtime import errors
+from ucoder.runtime.errors import Conflict, NotFound, Reject, Retry, UcoderError
+from ucoder.v1 import config_pb2
+
+
+@dataclass(frozen=True, slots=True)
+class Example:
+    """What the model is asked, and what it should answer; the end-of-text token is the trainer's to add."""
+
+    prompt: str
+    completion: str
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """One moment of a training. `loss` is per target token; `memory_mb` the most so far, of the GPU if there is one."""
+
+    step: int
+    steps: int
+    loss: float
+    tokens_per_second: float
+    seconds_left: float
+    memory_mb: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,3 +89,29 @@ class Job:
         if found.pop("training", None) != self.fingerprint:
             raise Conflict(f"{out} exists and was made by another training: remove it or choose another folder.")
         return found
+
+
+def job_of(
+    examples: Sequence[Example], *, base: Path, out: Path, config: config_pb2.TrainingConfig, seed: int,
+    probe_text: str, save_seconds: float,
+) -> Job:  # fmt: skip
+    """The job of a configuration; what it resumes from lies beside `out`. Raises NotFound (no base), Reject."""
+    if not (base / "config.json").is_file():
+        raise NotFound(f"base model {base}: no Hugging Face model folder, it has no config.json.")
+    if not examples:
+        raise Reject("there is no training example.")
+    recipe = Recipe(
+        config.learning_rate, config.epochs, config.batch, config.micro_batch, config.warmup, config.weight_decay,
+        config.max_grad_norm, seed,
+    )  # fmt: skip
+    return Job(
+        base=str(base), out=str(out), work=str(out.with_name(out.name + ".work")),
+        examples=[(one.prompt, one.completion) for one in examples], recipe=recipe, max_tokens=config.max_tokens,
+        probe_text=probe_text, save_seconds=save_seconds,
+    )  # fmt: skip
+
+
+def fault(said: dict[str, Any]) -> UcoderError:
+    """The error that a worker's last line names."""
+    kind = getattr(errors, str(said["error"]), Retry)
+    return kind(str(said["text"])) if issubclass(kind, UcoderError) else Retry(str(said["text"]))

@@ -8,38 +8,16 @@ import shutil
 import signal
 import sys
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ucoder.runtime import errors
-from ucoder.runtime.errors import NotFound, Reject, Retry
-from ucoder.trainer.job import Job, Recipe
+from ucoder.runtime.errors import Retry
+from ucoder.trainer.job import Example, Job, Progress, fault, job_of
 from ucoder.v1 import artifacts_pb2, config_pb2
 
 SAVE_SECONDS = 30.0
 SILENCE_SECONDS = 1800.0
 """A training that says nothing for so long is taken for hung. A step of a large model takes minutes, not this."""
-
-
-@dataclass(frozen=True, slots=True)
-class Example:
-    """What the model is asked, and what it should answer; the end-of-text token is the trainer's to add."""
-
-    prompt: str
-    completion: str
-
-
-@dataclass(frozen=True, slots=True)
-class Progress:
-    """One moment of a training. `loss` is per target token; `memory_mb` the most so far, of the GPU if there is one."""
-
-    step: int
-    steps: int
-    loss: float
-    tokens_per_second: float
-    seconds_left: float
-    memory_mb: float
 
 
 async def train(
@@ -53,19 +31,10 @@ async def train(
     Raises NotFound (no base), Reject (no example fits, the loss is not finite, too little GPU memory), Conflict
     (`out` is another training's), Retry (disk full, killed, silent for half an hour).
     """
-    if not (base / "config.json").is_file():
-        raise NotFound(f"base model {base}: no Hugging Face model folder, it has no config.json.")
-    if not examples:
-        raise Reject("there is no training example.")
-    work = out.with_name(out.name + ".work")
-    recipe = Recipe(
-        config.learning_rate, config.epochs, config.batch, config.micro_batch, config.warmup, config.weight_decay,
-        config.max_grad_norm, seed,
-    )  # fmt: skip
-    told = Job(
-        base=str(base), out=str(out), work=str(work), examples=[(one.prompt, one.completion) for one in examples],
-        recipe=recipe, max_tokens=config.max_tokens, probe_text=probe_text, save_seconds=save_seconds,
-    )  # fmt: skip
+    told = job_of(
+        examples, base=base, out=out, config=config, seed=seed, probe_text=probe_text, save_seconds=save_seconds
+    )
+    work = Path(told.work)
     try:
         await asyncio.to_thread(_write_job, work, told)
     except OSError as error:
@@ -96,7 +65,7 @@ async def _watch(work: Path, on_progress: Callable[[Progress], None], processes:
             if "progress" in message:
                 on_progress(Progress(**message["progress"]))
             elif "error" in message:
-                raise getattr(errors, message["error"])(message["text"])
+                raise fault(message)
             else:
                 return message["done"]  # type: ignore[no-any-return]
         code = await process.wait()

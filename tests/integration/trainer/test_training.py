@@ -14,7 +14,8 @@ import pytest
 
 from ucoder.models.probe import RESULT
 from ucoder.runtime.errors import Conflict, Misconfigured, NotFound, Reject, Retry
-from ucoder.trainer.process import Example, Progress, train
+from ucoder.trainer.job import Example, Progress
+from ucoder.trainer.process import train
 from ucoder.v1 import artifacts_pb2, config_pb2
 
 SEED = Path(str(resources.files("ucoder.seed") / "model"))
