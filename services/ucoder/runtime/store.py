@@ -52,6 +52,11 @@ class Store:
         except (BaseError, ValueError) as error:
             raise Misconfigured(f"UCODER_STORE_URL={self.url}: {_line(error)}") from None
 
+    @property
+    def remote(self) -> bool:
+        """Whether folders arrive file by file, `DONE` last, instead of by one rename."""
+        return self._root is None
+
     async def create(self, key: str, data: bytes) -> bool:
         """Writes `data` at `key` unless something is there; says whether it wrote."""
         try:
@@ -94,6 +99,28 @@ class Store:
             raise NotFound(f"store {self.url}: no {key}.") from None
         except (BaseError, OSError) as error:
             raise Retry(f"store {self.url}: cannot read {key}: {_line(error)}") from error
+
+    async def put_file(self, path: Path, key: str) -> None:
+        """Writes a file at a key, in place of what was there: for what only its writer reads again."""
+        try:
+            await obstore.put_async(self._store, key, path)
+        except (BaseError, OSError) as error:
+            raise Retry(f"store {self.url}: cannot write {key}: {_line(error)}") from error
+
+    async def get_file(self, key: str, path: Path) -> bool:
+        """Copies what is at a key into a file, whole or not at all; False where there is nothing."""
+        aside = path.with_name(path.name + ".partial")
+        try:
+            result = await obstore.get_async(self._store, key)
+            with aside.open("wb") as file:
+                async for chunk in result.stream():
+                    file.write(chunk)
+            aside.rename(path)
+        except (NotFoundError, FileNotFoundError):
+            return False
+        except (BaseError, OSError) as error:
+            raise Retry(f"store {self.url}: cannot read {key}: {_line(error)}") from error
+        return True
 
     async def put_folder(self, folder: Path, prefix: str) -> None:
         """Moves a finished folder into the store; with a file store one rename, elsewhere `DONE` is written last."""

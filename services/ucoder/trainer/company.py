@@ -50,6 +50,11 @@ class Company:
         """This process' part of a micro-batch; empty where there are fewer examples than processes."""
         return batch[self.rank :: self.size]
 
+    def wait(self) -> None:
+        """Returns when all processes have come here."""
+        if self.size > 1:
+            distributed.barrier()
+
     def total(self, value: float, device: torch.device) -> float:
         """The sum over all processes."""
         if self.size == 1:

@@ -12,6 +12,8 @@ from ucoder.runtime import errors
 from ucoder.runtime.errors import Conflict, NotFound, Reject, Retry, UcoderError
 from ucoder.v1 import config_pb2
 
+SAVE_SECONDS = 30.0
+
 
 @dataclass(frozen=True, slots=True)
 class Example:
@@ -93,7 +95,7 @@ class Job:
 
 def job_of(
     examples: Sequence[Example], *, base: Path, out: Path, config: config_pb2.TrainingConfig, seed: int,
-    probe_text: str, save_seconds: float,
+    probe_text: str, save_seconds: float = SAVE_SECONDS,
 ) -> Job:  # fmt: skip
     """The job of a configuration; what it resumes from lies beside `out`. Raises NotFound (no base), Reject."""
     if not (base / "config.json").is_file():

@@ -7,39 +7,35 @@ import os
 import shutil
 import signal
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from ucoder.runtime.errors import Retry
-from ucoder.trainer.job import Example, Job, Progress, fault, job_of
-from ucoder.v1 import artifacts_pb2, config_pb2
+from ucoder.trainer.job import Job, Progress, fault
+from ucoder.v1 import artifacts_pb2
 
-SAVE_SECONDS = 30.0
 SILENCE_SECONDS = 1800.0
 """A training that says nothing for so long is taken for hung. A step of a large model takes minutes, not this."""
 
 
 async def train(
-    examples: Sequence[Example], *, base: Path, out: Path, config: config_pb2.TrainingConfig, seed: int,
-    probe_text: str, on_progress: Callable[[Progress], None], save_seconds: float = SAVE_SECONDS,
-) -> tuple[artifacts_pb2.TrainingSummary, float]:  # fmt: skip
-    """Makes the Hugging Face folder `out`, whole or not at all; returns the summary and the probe's log-probability.
+    job: Job, on_progress: Callable[[Progress], None], processes: int = 1
+) -> tuple[artifacts_pb2.TrainingSummary, float]:
+    """Makes the Hugging Face folder of the job, whole or not at all; returns the summary and the probe's
+    log-probability.
 
-    The same arguments give the same weights on the same machine, killed and called again or not; when `out` is there
-    already, made by the same arguments, nothing is done again. What resuming needs lies beside it in `out.work`.
-    Raises NotFound (no base), Reject (no example fits, the loss is not finite, too little GPU memory), Conflict
-    (`out` is another training's), Retry (disk full, killed, silent for half an hour).
+    The same job gives the same weights on the same machine, killed and called again or not; when its folder is there
+    already, made by the same job, nothing is done again. What resuming needs lies beside it in `out.work`. Raises
+    Reject (no example fits, the loss is not finite, too little GPU memory), Conflict (the folder is another
+    training's), Retry (disk full, killed, silent for half an hour).
     """
-    told = job_of(
-        examples, base=base, out=out, config=config, seed=seed, probe_text=probe_text, save_seconds=save_seconds
-    )
-    work = Path(told.work)
+    work = Path(job.work)
     try:
-        await asyncio.to_thread(_write_job, work, told)
+        await asyncio.to_thread(_write_job, work, job)
     except OSError as error:
         raise Retry(f"cannot write {work}: {error.strerror}.") from None
-    done = told.finished() or await _watch(work, on_progress, config.processes)
+    done = job.finished() or await _watch(work, on_progress, processes)
     await asyncio.to_thread(shutil.rmtree, work, ignore_errors=True)
     probe = done.pop("probe_log_prob")
     return artifacts_pb2.TrainingSummary(**done), probe

@@ -6,24 +6,26 @@ import shutil
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 
-from ucoder.models.probe import PROBE
 from ucoder.runtime.artifacts import name_of
 from ucoder.runtime.errors import NotFound
 from ucoder.runtime.world import World
-from ucoder.trainer.examples import examples_of
-from ucoder.trainer.process import Progress, train
+from ucoder.trainer import cluster_job
+from ucoder.trainer.job import Progress
+from ucoder.trainer.preparing import prepared, weights_of
+from ucoder.trainer.process import train
 from ucoder.v1 import artifacts_pb2 as pb
-from ucoder.v1 import config_pb2, trainer_pb2, trainer_pb2_grpc
+from ucoder.v1 import trainer_pb2, trainer_pb2_grpc
 
 NAME = trainer_pb2.DESCRIPTOR.services_by_name["TrainerService"].full_name
 REGISTER = trainer_pb2_grpc.add_TrainerServiceServicer_to_server
 
 
 class Service(trainer_pb2_grpc.TrainerServiceServicer):
-    """Fine-tuning in a process of its own."""
+    """Fine-tuning in a process of its own, or in a Job of the cluster where `UCODER_TRAINING_TEMPLATE` gives one."""
 
     def __init__(self, world: World) -> None:
         self.artifacts = world.artifacts
+        self._settings = world.settings
         self._work = world.settings.cache_dir.expanduser() / "training"
         self._progress: dict[tuple[str, str], trainer_pb2.TrainingProgress] = {}
         self._finished: set[tuple[str, str]] = set()
@@ -39,8 +41,7 @@ class Service(trainer_pb2_grpc.TrainerServiceServicer):
     ) -> pb.Checkpoint:
         """Trains on a sealed dataset and puts the checkpoint into the store, whole or not at all."""
         name = name_of(dataset)
-        prefix = f"{run.id}/weights/{name}"
-        out = self._work / run.id / name
+        prefix = weights_of(dataset)
 
         def on_progress(moment: Progress) -> None:
             message = trainer_pb2.TrainingProgress(
@@ -55,18 +56,14 @@ class Service(trainer_pb2_grpc.TrainerServiceServicer):
             if report:
                 report(message)
 
-        summary, probe = await train(
-            await examples_of(self.artifacts, dataset, run),
-            base=await self._start(dataset, run),
-            out=out,
-            config=run.config.training,
-            seed=run.config.seed * 1000 + dataset.iteration,
-            probe_text=PROBE,
-            on_progress=on_progress,
-        )
+        if self._settings.training_template:
+            summary, probe = await cluster_job.train(self._settings, self.artifacts.store, dataset, on_progress)
+        else:
+            job = await prepared(self.artifacts, dataset, run, self._work)
+            summary, probe = await train(job, on_progress, run.config.training.processes)
+            await self.artifacts.store.put_folder(Path(job.out), prefix)
+            await asyncio.to_thread(shutil.rmtree, job.out, ignore_errors=True)
         summary.dataset_sha256 = dataset.sha256
-        await self.artifacts.store.put_folder(out, prefix)
-        await asyncio.to_thread(shutil.rmtree, out, ignore_errors=True)
         self._finished.add((run.id, name))
         return pb.Checkpoint(
             run=run.id,
@@ -76,14 +73,6 @@ class Service(trainer_pb2_grpc.TrainerServiceServicer):
             probe_log_prob=probe,
             training=summary,
         )
-
-    async def _start(self, dataset: pb.Dataset, run: pb.Run) -> Path:
-        """The weights that this training begins with."""
-        last = run.config.training.start == config_pb2.TrainingConfig.START_LAST and dataset.iteration > 1
-        start = await self.artifacts.get(pb.Checkpoint, run.id, f"{dataset.iteration - 1:03d}" if last else "000")
-        if start.path.startswith("store:"):
-            return await self.artifacts.store.folder(start.path.removeprefix("store:"))
-        return Path(start.path)
 
     async def Train(  # noqa: N802
         self, request: trainer_pb2.TrainRequest, context: object

@@ -14,6 +14,7 @@ import resource
 import shutil
 import sys
 import time
+from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
 from typing import IO, Any
@@ -39,8 +40,8 @@ UNWRITABLE = (errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.EROFS)
 class Training:
     """One job."""
 
-    def __init__(self, job: Job, out: IO[str], company: Company) -> None:
-        self._job, self._out, self._company = job, out, company
+    def __init__(self, job: Job, out: IO[str], company: Company, kept: Callable[[Path], None]) -> None:
+        self._job, self._out, self._company, self._kept = job, out, company, kept
         self._state_file = Path(job.work) / "state.pt"
 
     def run(self) -> dict[str, Any]:
@@ -113,6 +114,7 @@ class Training:
         content = {"job": self._key, "state": asdict(state), **self._company.state(model, optimizer)}
         if self._company.first:
             place_file(self._state_file, lambda path: torch.save(content, path))
+            self._kept(self._state_file)
 
     def _resume(self, model: Any, optimizer: torch.optim.AdamW) -> sft.State:
         """The saved state, put back; a fresh one when there is none for this very job."""
@@ -181,8 +183,20 @@ def _take(lock: IO[str], job: Job) -> None:
 
 
 def main() -> int:
-    """Runs the job; what goes wrong in the world or in the job is one line, anything else a traceback."""
+    """Runs the job of a file, tied to whoever started it."""
     tie_to_parent(int(sys.argv[2]) if len(sys.argv) > 2 else os.getppid())
+    return perform(lambda company: Job.read(Path(sys.argv[1])))
+
+
+def perform(
+    prepare: Callable[[Company], Job],
+    kept: Callable[[Path], None] = lambda state: None,
+    made: Callable[[Path], None] = lambda folder: None,
+) -> int:
+    """Runs the job; what goes wrong in the world or in the job is one line, anything else a traceback.
+
+    The first process tells `kept` of each saved state and `made` of the finished folder.
+    """
     out = os.fdopen(os.dup(1), "w")
     os.dup2(2, 1)  # what a library prints must not land between lines
     torch.set_num_threads(max(1, int(os.environ.get("OMP_NUM_THREADS", "1"))))
@@ -190,14 +204,18 @@ def main() -> int:
     setattr(torch.utils.deterministic, "fill_uninitialized_memory", False)  # noqa: B010 - untyped; it costs time
     logging.disable_progress_bar()  # type: ignore[no-untyped-call]
     logging.set_verbosity_error()  # type: ignore[no-untyped-call]
-    job = Job.read(Path(sys.argv[1]))
+    place = Path.cwd()
     try:
-        with joined() as company, open(Path(job.work) / "lock", "w") as lock:
-            if company.first:
-                _take(lock, job)
-            done = job.finished() or Training(job, out, company).run()
-            if company.first:
-                say(out, {"done": done})
+        with joined() as company:
+            job = prepare(company)
+            place = Path(job.work)
+            with open(place / "lock", "w") as lock:
+                if company.first:
+                    _take(lock, job)
+                done = job.finished() or Training(job, out, company, kept).run()
+                if company.first:
+                    made(Path(job.out))
+                    say(out, {"done": done})
         return 0
     except UcoderError as error:
         wrong = error
@@ -211,10 +229,10 @@ def main() -> int:
         RuntimeError,
         SafetensorError,
     ) as error:  # torch and safetensors have their own words for a full disk
-        free = shutil.disk_usage(job.work).free >> 20
+        free = shutil.disk_usage(place).free >> 20
         if getattr(error, "errno", None) not in UNWRITABLE and free > 0:
             raise
-        wrong = Retry(f"cannot write {job.out}, {free} MB free there: {error}")
+        wrong = Retry(f"cannot write {place}, {free} MB free there: {error}")
     say(out, {"error": type(wrong).__name__, "text": str(wrong)})
     return 1
 

@@ -14,7 +14,7 @@ import pytest
 
 from ucoder.models.probe import RESULT
 from ucoder.runtime.errors import Conflict, Misconfigured, NotFound, Reject, Retry
-from ucoder.trainer.job import Example, Progress
+from ucoder.trainer.job import Example, Progress, job_of
 from ucoder.trainer.process import train
 from ucoder.v1 import artifacts_pb2, config_pb2
 
@@ -40,10 +40,10 @@ async def trained(
     out: Path, *, base: Path = SEED, on_progress: Callable[[Progress], None] = lambda _: None, save_seconds: float = 60,
     examples: list[Example] = EXAMPLES, **changed: float,
 ) -> tuple[artifacts_pb2.TrainingSummary, float]:  # fmt: skip
-    return await train(
-        examples, base=base, out=out, config=config(**changed), seed=5, probe_text=PROBE, on_progress=on_progress,
-        save_seconds=save_seconds,
-    )  # fmt: skip
+    job = job_of(
+        examples, base=base, out=out, config=config(**changed), seed=5, probe_text=PROBE, save_seconds=save_seconds
+    )
+    return await train(job, on_progress, config(**changed).processes)
 
 
 def workers() -> list[int]:

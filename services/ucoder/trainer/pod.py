@@ -1,0 +1,66 @@
+"""A training in a pod of its own, under torchrun: `--module ucoder.trainer.pod RUN/DATASET`.
+
+Everything comes from the store and goes there: examples and base weights, the state that a pod on another node goes on
+from, the finished folder. Progress and errors are lines on stdout, which the trainer reads as the pod's log.
+"""
+
+import asyncio
+import os
+import shutil
+import sys
+from pathlib import Path
+
+from ucoder.runtime import settings
+from ucoder.runtime.artifacts import Artifacts
+from ucoder.runtime.store import Store
+from ucoder.trainer.company import Company
+from ucoder.trainer.job import Job
+from ucoder.trainer.preparing import prepared, weights_of
+from ucoder.trainer.worker import perform
+from ucoder.v1 import artifacts_pb2 as pb
+
+
+class Pod:
+    """One pod's training."""
+
+    def __init__(self, name: str) -> None:
+        self._run, _, self._name = name.partition("/")
+        chosen = settings.load()
+        self._store = Store(chosen)
+        self._folder = chosen.cache_dir.expanduser() / "training"
+        self._state = f"{self._run}/training/{self._name}.state"
+        self._dataset = pb.Dataset()
+
+    def prepare(self, company: Company) -> Job:
+        """The job, once its files are here: the first process of each node fetches them, the others find them."""
+        if os.environ.get("LOCAL_RANK", "0") != "0":
+            company.wait()
+        job = asyncio.run(self._fetched())
+        if os.environ.get("LOCAL_RANK", "0") == "0":
+            company.wait()
+        return job
+
+    async def _fetched(self) -> Job:
+        artifacts = Artifacts(self._store)
+        run = await artifacts.get(pb.Run, self._run, "000")
+        self._dataset = await artifacts.get(pb.Dataset, self._run, self._name)
+        job = await prepared(artifacts, self._dataset, run, self._folder)
+        work = Path(job.work)
+        work.mkdir(parents=True, exist_ok=True)
+        if not (work / "state.pt").exists():
+            await self._store.get_file(self._state, work / "state.pt")
+        return job
+
+    def kept(self, state: Path) -> None:
+        """Copies a saved state to where another node finds it."""
+        asyncio.run(self._store.put_file(state, self._state))
+
+    def made(self, folder: Path) -> None:
+        """Moves the finished folder into the store, whole or not at all."""
+        asyncio.run(self._store.put_folder(folder, weights_of(self._dataset)))
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+if __name__ == "__main__":
+    pod = Pod(sys.argv[1])
+    sys.exit(perform(pod.prepare, pod.kept, pod.made))
