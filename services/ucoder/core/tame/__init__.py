@@ -54,12 +54,13 @@ def nature(program: str, absent: Callable[[str], bool] = lambda module: False) -
         return Nature(tame=True, stateless=True)
     except (RecursionError, MemoryError):
         return Nature(tame=False, stateless=False, why="nested too deep to read")
+    nodes = list(ast.walk(tree))
     try:
-        _Check(tree, absent)
-        instances.check(tree)
+        _Check(nodes, absent).visit(tree)
+        instances.check(tree, nodes)
     except (NotTame, RecursionError) as error:
         return Nature(tame=False, stateless=False, why=str(error))
-    return Nature(tame=True, stateless=_stateless(tree))
+    return Nature(tame=True, stateless=_stateless(tree, nodes))
 
 
 def harmless(call: str) -> bool:
@@ -70,11 +71,11 @@ def harmless(call: str) -> bool:
 class _Check(ast.NodeVisitor):
     """Walks a tree and raises `NotTame` at the first thing that is not on the whitelist."""
 
-    def __init__(self, tree: ast.Module, absent: Callable[[str], bool]) -> None:
+    def __init__(self, nodes: list[ast.AST], absent: Callable[[str], bool]) -> None:
         self.modules: dict[str, str] = {}
         self.absent = absent
         self.classes = self.yields = self.cleans_up = False
-        for node in ast.walk(tree):
+        for node in nodes:
             if not isinstance(node, ALLOWED_NODES) or isinstance(node, ast.Await):
                 raise NotTame(f"{type(node).__name__} is not tame")
             if isinstance(node, ast.Import):
@@ -87,7 +88,6 @@ class _Check(ast.NodeVisitor):
             self.cleans_up |= isinstance(node, ast.Try) and bool(node.finalbody)
         if self.yields and self.cleans_up:
             raise NotTame("a generator that could clean up in the time of the next program")
-        self.visit(tree)
 
     def imported(self, node: ast.Import) -> None:
         for alias in node.names:
@@ -183,10 +183,10 @@ def _is_type(node: ast.expr) -> TypeGuard[ast.Call]:
     )
 
 
-def _stateless(tree: ast.Module) -> bool:
+def _stateless(tree: ast.Module, nodes: list[ast.AST]) -> bool:
     """No call can change what the next one sees: no mutable value at module or class level, no mutable default, no
     global."""
-    for node in ast.walk(tree):
+    for node in nodes:
         if isinstance(node, ast.Global | ast.ClassDef | ast.Nonlocal):
             return False
         if isinstance(node, ast.FunctionDef | ast.Lambda):

@@ -16,18 +16,18 @@ _QUESTIONS = frozenset({"isinstance", "issubclass"})
 _FIXED = _QUESTIONS | {"property"}
 
 
-def check(tree: ast.Module) -> None:
-    """Raises `NotTame` unless every attribute that is set is one of the program's own instances'."""
-    methods = {method for node in ast.walk(tree) if isinstance(node, ast.ClassDef) for method in _methods(node)}
+def check(tree: ast.Module, nodes: list[ast.AST]) -> None:
+    """Raises `NotTame` unless every attribute that is set is one of the own instances'. `nodes`: all of the tree."""
+    methods = {method for node in nodes if isinstance(node, ast.ClassDef) for method in _methods(node)}
     writers = {method.name for method in methods if _writes(method)}
-    if not writers and not any(map(_is_write, ast.walk(tree))):
+    if not writers and not any(map(_is_write, nodes)):
         return
     inside = {id(inner) for method in methods for inner in _own(method)}
-    if any(_is_write(node) and id(node) not in inside for node in ast.walk(tree)):
+    if any(_is_write(node) and id(node) not in inside for node in nodes):
         raise NotTame("sets an attribute outside a method of its own")
     setters = {id(inner) for method in methods for one in method.decorator_list for inner in ast.walk(one)}
-    classes = {node.name for node in ast.walk(tree) if isinstance(node, ast.ClassDef)}
-    for node in ast.walk(tree):
+    classes = {node.name for node in nodes if isinstance(node, ast.ClassDef)}
+    for node in nodes:
         for name in bound_names(node):
             renamed = (
                 name in _FIXED
