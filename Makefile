@@ -7,7 +7,7 @@ FAULTS ?= 50
 STORE ?= file
 BIN := .venv/bin
 
-.PHONY: help demo test test-unit fuzz chaos test-images image-tools test-vllm lint setup setup-dev sandbox browser protos protos-released seed-model clean
+.PHONY: help demo test test-unit fuzz chaos test-images image-tools test-vllm peers lint setup setup-dev sandbox browser protos protos-released seed-model clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 16
@@ -43,6 +43,12 @@ test-vllm: setup-dev .venv-vllm/.installed ## go through every call of a real vL
 
 .venv-vllm/.installed: deploy/vllm.sh
 	deploy/vllm.sh "$(PYTHON)" .venv-vllm
+	@touch $@
+
+peers: .venv-peers/.installed ## install the executors that `ucoder bench sandbox` measures itself against
+
+.venv-peers/.installed: deploy/peers.sh
+	deploy/peers.sh "$(PYTHON)" .venv-peers
 	@touch $@
 
 lint: setup-dev ## style, types, protos

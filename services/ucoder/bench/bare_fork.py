@@ -1,6 +1,7 @@
 """The yardstick: a fork per program with no isolation and no care, as fast as Python can do it.
 
-Reads `{"cpu_seconds", "give_up", "tasks": [[programs, calls], ...]}` on standard input; prints how many programs ran.
+Reads `{"cpu_seconds", "give_up", "tasks": [[entry point, programs, calls], ...]}` on standard input; prints how many
+programs ran.
 """
 
 import json
@@ -43,7 +44,7 @@ def main() -> None:
     """Runs everything on standard input, one fork after the other."""
     work = json.load(sys.stdin)
     count = 0
-    for programs, sources in work["tasks"]:
+    for _, programs, sources in work["tasks"]:
         calls = [compile(source, "<test>", "eval") for source in sources]
         for program in programs:
             child = os.fork()

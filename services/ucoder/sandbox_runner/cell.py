@@ -107,7 +107,7 @@ class Cell:
         head = {name: job[name] for name in job if name not in ("programs", "tests")} | {"size": len(body)}
         first = json.dumps(head).encode()
         silence = float(job["limits"]["wall_seconds"]) + _SLACK_SECONDS
-        used = self._processor()
+        used = self.processor_seconds if self._launch.drifts else 0.0
         self.served += len(job["programs"])
         try:
             self._process.stdin.write(len(first).to_bytes(4, "big") + first + body)
@@ -124,7 +124,8 @@ class Cell:
                     heard(report)
             elif tag == b"E":
                 said = json.loads(payload)
-                drift = stretch(float(said["processor"]), self._processor() - used) if self._launch.drifts else 1.0
+                claimed = float(said["processor"])
+                drift = stretch(claimed, self.processor_seconds - used) if self._launch.drifts else 1.0
                 return Ending(str(said["why"]), int(said["status"]), int(said["peak_kb"]) / 1024, drift)
 
     @property
@@ -132,8 +133,10 @@ class Cell:
         """Memory that the cell takes on this machine."""
         return resident_mb(self._process.pid)
 
-    def _processor(self) -> float:
-        return processor_seconds(self._process.pid) if self._launch.drifts else 0.0
+    @property
+    def processor_seconds(self) -> float:
+        """Processor time that the cell has taken on this machine so far."""
+        return processor_seconds(self._process.pid)
 
     async def _frame(self, seconds: float) -> tuple[bytes, bytes]:
         reader = self._process.stdout

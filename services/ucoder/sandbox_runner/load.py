@@ -4,7 +4,9 @@ gVisor counts a program's processor time by its own clock, which runs on while t
 loaded machine that clock is too fast; limits are stretched by this measure, so that verdicts stay the same.
 """
 
+import contextlib
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 MOST = 20.0
@@ -15,12 +17,18 @@ def processor_seconds(pid: int) -> float:
     """Processor time of a process and all its descendants, those gone and waited for among them."""
     try:
         status = Path(f"/proc/{pid}/stat").read_text()
-        threads = os.listdir(f"/proc/{pid}/task")
-        children = [Path(f"/proc/{pid}/task/{thread}/children").read_text().split() for thread in threads]
     except OSError:
         return 0.0
     own = sum(map(int, status[status.rindex(")") + 2 :].split()[11:15])) / _TICKS
-    return own + sum(processor_seconds(int(child)) for some in children for child in some)
+    return own + sum(map(processor_seconds, _children(pid)))
+
+
+def _children(pid: int) -> Iterator[int]:
+    """Of all threads of a process; a thread may end while we look."""
+    with contextlib.suppress(OSError):
+        for thread in os.listdir(f"/proc/{pid}/task"):
+            with contextlib.suppress(OSError):
+                yield from map(int, Path(f"/proc/{pid}/task/{thread}/children").read_text().split())
 
 
 def family(pid: int) -> list[int]:
@@ -42,9 +50,7 @@ def resident_mb(pid: int) -> float:
     """Memory of a process and its descendants in MB; what several share counts once."""
     try:
         rollup = Path(f"/proc/{pid}/smaps_rollup").read_text()
-        threads = os.listdir(f"/proc/{pid}/task")
-        children = [Path(f"/proc/{pid}/task/{thread}/children").read_text().split() for thread in threads]
     except OSError:
         return 0.0
     own = sum(int(line.split()[1]) for line in rollup.splitlines() if line.startswith("Pss:")) / 1024
-    return own + sum(resident_mb(int(child)) for some in children for child in some)
+    return own + sum(map(resident_mb, _children(pid)))

@@ -109,6 +109,10 @@ class Pool:
         """Mean memory of a cell on this machine, in MB."""
         return sum(cell.memory_mb for cell in self._cells) / max(1, len(self._cells))
 
+    def processor_seconds(self) -> float:
+        """Processor time of all cells so far."""
+        return sum(cell.processor_seconds for cell in self._cells)
+
     def _line_up(self, run: Run, some: list[Batch]) -> None:
         for batch in some:
             self._number += 1

@@ -24,6 +24,7 @@ from typing import Any
 
 from ucoder.sandbox_runner.guest import clock, seccomp, state, worker
 from ucoder.sandbox_runner.guest.frames import PIPE, read_exactly, send
+from ucoder.sandbox_runner.guest.ticks import REPORT
 from ucoder.sandbox_runner.guest.watch import watch
 
 HEAVY_PACKAGES = ("numpy", "pandas", "scipy", "matplotlib.pyplot")
@@ -90,12 +91,12 @@ class Cell:
         null = os.open("/dev/null", os.O_RDWR)
         for descriptor in (0, 1, 2):
             os.dup2(null, descriptor)
-        if reporting != worker.REPORT:
-            os.dup2(reporting, worker.REPORT)
+        if reporting != REPORT:
+            os.dup2(reporting, REPORT)
             os.close(reporting)
-        if null != worker.REPORT:
+        if null != REPORT:
             os.close(null)
-        os.set_inheritable(worker.REPORT, False)
+        os.set_inheritable(REPORT, False)
         signal.pthread_sigmask(signal.SIG_UNBLOCK, [signal.SIGCHLD])
         os.setsid()
         os.chdir(folder)
@@ -135,7 +136,7 @@ def become_interpreter(head: dict[str, Any], job: dict[str, Any]) -> None:
         file.seek(0)
         os.dup2(file.fileno(), 0)
     os.unlink("job")
-    os.set_inheritable(worker.REPORT, True)
+    os.set_inheritable(REPORT, True)
     guest = __file__.rsplit("/", 1)[0]
     command = [part.format(guest=guest) for part in head["interpreter"]]
     command[0] = os.environ.get("NODE") or command[0]

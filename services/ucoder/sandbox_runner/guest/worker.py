@@ -11,7 +11,6 @@ import os
 import random
 import re
 import resource
-import signal
 import sys
 import time
 import unittest
@@ -22,40 +21,14 @@ from ucoder.core.values import TooLarge, canonical
 from ucoder.sandbox_runner.guest import judge, state
 from ucoder.sandbox_runner.guest.clock import FixedTime
 from ucoder.sandbox_runner.guest.steps import Player, Refused
+from ucoder.sandbox_runner.guest.ticks import REPORT, Clock, TimeLimit
 
-TICK = 0.01
-LATE = 5
-"""Ticks beyond the limit of a test, or since the end of one, for which a fork still says that it lives."""
 LONGEST = 0.7
 """Seconds after which a shared fork takes no further program."""
 HEAVY_KB = 16 << 10
 """Memory that a program may take in a shared fork; after one that took more no other follows, for what it left would be
 collected in the time and the memory of the next."""
 _ADDRESS = re.compile(r"\b0x[0-9a-f]{6,}\b")
-
-
-class TimeLimit(BaseException):
-    """The test has used its processor time. Not an Exception, so an honest `except Exception` lets it through."""
-
-
-class Clock:
-    """Counts ticks of processor time spent in one test; costs no system call per test."""
-
-    def __init__(self, seconds: float, beat: bool) -> None:
-        self.allowed, self.beat = max(1, round(seconds / TICK)), beat
-        self.armed, self.ticks = False, 0
-        signal.signal(signal.SIGPROF, self.tick)
-        signal.setitimer(signal.ITIMER_PROF, TICK, TICK)
-
-    def tick(self, *_: object) -> None:
-        self.ticks += 1
-        if self.beat and self.ticks <= self.allowed + LATE:
-            os.write(REPORT, b"\0\0\0\0")  # else this fork is ended, whatever keeps it from going on
-        if self.armed and self.ticks > self.allowed:
-            raise TimeLimit
-
-
-REPORT = 3
 
 
 def report(message: object) -> None:
@@ -115,6 +88,7 @@ class Runner:
         timeouts = 0
         code: CodeType | str | None
         self.random = "random" in source
+        self.clock.source = source if stateless else ""
         try:
             code = source if self.judging else compile(source, "<program>", "exec", dont_inherit=True)
         except BaseException as error:
@@ -148,7 +122,7 @@ class Runner:
         self.played = []
         started, clock, text = time.perf_counter(), self.clock, ""
         try:
-            clock.ticks, clock.armed = 0, True
+            clock.start()
             if self.random:
                 random.seed(self.seed)
             try:
@@ -170,8 +144,8 @@ class Runner:
                     else:
                         status, text = self.compat(namespace, test)
             finally:
-                clock.armed = False
-            if clock.ticks > clock.allowed:  # something between swallowed it: unittest does
+                clock.stop()
+            if clock.late:  # something between swallowed it: unittest does
                 raise TimeLimit
         except TimeLimit:
             status, namespace = "timeout_cpu", None

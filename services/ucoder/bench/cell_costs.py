@@ -1,0 +1,60 @@
+"""What one cell costs: starting it, having a trivial program run on a warm one, its memory, and code that computes."""
+
+import os
+import statistics
+import subprocess
+import sys
+import time
+
+from ucoder.core.test_cases import TestCase
+from ucoder.sandbox_runner.job import Job, Limits
+from ucoder.sandbox_runner.sandbox import Sandbox
+
+CLAIMS, TIMES = 200, 5
+COMPUTING = """
+def f(count):
+    import time
+    begun, total, seen = time.perf_counter(), 0, {}
+    for number in range(count):
+        total = (total * 31 + number) % 1000003
+        seen[total % 97] = str(number)
+    return time.perf_counter() - begun
+"""
+
+
+async def measure(isolation: str) -> dict[str, float]:
+    """Milliseconds: cold start of a sandbox, and one trivial program on a warm cell, from call to row. Memory of an
+    idle cell in MB. How many times longer code that only computes takes inside than here."""
+    started = time.perf_counter()
+    async with Sandbox.open(isolation=isolation, cells=1, cache=0) as sandbox:
+        cold = time.perf_counter() - started
+        took = []
+        for number in range(CLAIMS):
+            begun = time.perf_counter()
+            await _ask(sandbox, f"def f(): return {number}", "f()")
+            took.append(1000 * (time.perf_counter() - begun))
+        memory = sandbox.pool.memory_mb()
+        inside, outside = [], []
+        for _ in range(TIMES):
+            inside.append(float(await _ask(sandbox, COMPUTING, "f(300000)")))
+            outside.append(_here())
+    cuts = statistics.quantiles(took, n=100)
+    return {
+        "cold_start_ms": 1000 * cold,
+        "warm_p50_ms": cuts[49],
+        "warm_p99_ms": cuts[98],
+        "idle_cell_mb": memory,
+        "slowdown": min(inside) / min(outside),
+        "load": os.getloadavg()[0],
+    }
+
+
+async def _ask(sandbox: Sandbox, program: str, call: str) -> str:
+    job = Job((program,), (TestCase(call),), "f", limits=Limits(cpu_seconds=10, wall_seconds=60))
+    [row] = [row async for row in sandbox.execute(job)]
+    return str(row.outputs[0])
+
+
+def _here() -> float:
+    command = [sys.executable, "-I", "-S", "-c", f"{COMPUTING}\nprint(f(300000))"]
+    return float(subprocess.run(command, capture_output=True, text=True, check=True).stdout)
