@@ -173,7 +173,7 @@ class Runner:
         except MemoryError:
             return "out_of_memory", ""
         finally:
-            self.clock.armed = False
+            self.clock.stop()
 
     def steps(self, namespace: dict[str, Any], steps: list[list[str]]) -> str:
         """The calls of a test whose judge sits elsewhere; what was played stays in `played`, also when time runs
