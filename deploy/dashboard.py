@@ -21,6 +21,10 @@ PANELS: list[Panel] = [
         "Time of a message, 99 %", "s", "{{arrow}}",
         "histogram_quantile(0.99, sum by (le, arrow) (rate(ucoder_message_seconds_bucket[$__rate_interval])))",
     ),
+    (
+        "Wait before a message is taken, 99 %", "s", "{{arrow}}",
+        "histogram_quantile(0.99, sum by (le, arrow) (rate(ucoder_message_wait_seconds_bucket[$__rate_interval])))",
+    ),
     ("Briefs ended", "short", "{{ending}} {{reason}}", "sum by (ending, reason) (ucoder_briefs_ended_total)"),
     ("Calls", "reqps", "{{method}} {{status}}", "sum by (method, status) (rate(ucoder_calls_total[$__rate_interval]))"),
     (
