@@ -13,8 +13,8 @@ from ucoder.runtime.settings import PREFIX, Settings, load
 from .chart import CHART, ROOT, VARIANTS, environment, of_kind, render, templates
 
 ELSEWHERE = {"model_command", "sandbox_packages", "kubernetes_url", "kubernetes_namespace"}
-"""Of what is outside a cluster: in one, the model server is a pod, packages are the sandbox image's, and a pod knows its
-own API server and namespace."""
+"""For outside a cluster: in one, the model server is a pod, packages are the sandbox image's, and a pod knows its API
+server and namespace."""
 KNOWN = yaml.safe_load((CHART / "files" / "flow.yaml").read_text())
 
 
