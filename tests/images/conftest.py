@@ -19,7 +19,7 @@ import pytest_asyncio
 ROOT = Path(__file__).parents[2]
 sys.path.insert(0, str(ROOT))  # the attacks of tests/security are run again, in the image
 
-from tests.security.conftest import Range  # noqa: E402
+from tests.security.conftest import MARKER, Range  # noqa: E402
 
 from ucoder.sandbox_runner import kinds  # noqa: E402
 from ucoder.sandbox_runner.cells import pod  # noqa: E402
@@ -111,7 +111,8 @@ class CellContainer:
         name = f"ucoder-cell-{os.getpid()}"
         process = await asyncio.create_subprocess_exec(
             "podman", *GVISOR, "--runtime-flag=host-uds=create", "run", "--name", name, *RESTRICTED, "--network=none",
-            "-v", f"{place}:/socket", "localhost/ucoder-sandbox:0.1.0", env=self._images.environment,
+            "-v", f"{place}:/socket", "-e", f"CANARY={MARKER}", "localhost/ucoder-sandbox:0.1.0",
+            env=self._images.environment,
         )  # fmt: skip
         try:
             yield self._folder

@@ -2,15 +2,23 @@
 as the chart starts it: without root, without a capability, joined by its socket.
 """
 
+import importlib
+import inspect
 import os
 from pathlib import Path
 
 import pytest
 from tests.helm.cells import call
-from tests.security.test_break_outs import *  # noqa: F403
-from tests.security.test_forged_verdicts import *  # noqa: F403
 
 from .conftest import CellContainer, Range
+
+pytestmark = pytest.mark.asyncio(loop_scope="session")
+
+OTHERWISE_HERE = {"test_files_of_this_machine_are_not_there", "test_root_is_read_only"}
+for path in sorted((Path(__file__).parents[1] / "security").glob("test_*.py")):
+    for name, test in vars(importlib.import_module(f"tests.security.{path.stem}")).items():
+        if name.startswith("test_") and name not in OTHERWISE_HERE and "cell" in inspect.signature(test).parameters:
+            globals()[f"{path.stem}_{name.removeprefix('test_')}"] = test
 
 
 async def test_the_image_has_the_interpreters_and_nothing_else(sandbox_root: Path) -> None:
@@ -22,7 +30,6 @@ async def test_the_image_has_the_interpreters_and_nothing_else(sandbox_root: Pat
     assert not list(sandbox_root.rglob("pip.conf"))
 
 
-@pytest.mark.asyncio(loop_scope="session")
 async def test_files_of_this_machine_are_not_there(cell: Range) -> None:
     """As in tests/security, but that an engine makes a folder /run in each container; there is nothing in it."""
     wanted = [str(Path.home()), "/root", "/home", "/etc/shadow", "/etc/ssh", "/usr/bin", "/mnt", str(Path(__file__))]
@@ -32,7 +39,6 @@ async def test_files_of_this_machine_are_not_there(cell: Range) -> None:
     )  # fmt: skip
 
 
-@pytest.mark.asyncio(loop_scope="session")
 async def test_root_is_read_only(cell: Range) -> None:
     """As in tests/security, but that a restricted container has no second user: /tmp is its programs' own, and empty
     before each.
@@ -50,7 +56,6 @@ async def test_root_is_read_only(cell: Range) -> None:
     assert await cell.says("    return [name for name in os.listdir('/tmp') if not name.isdecimal()]") == "[]"
 
 
-@pytest.mark.asyncio(loop_scope="session")
 async def test_the_cell_container_serves_one_runner_after_the_other(cell_container: CellContainer) -> None:
     source = """
 import ctypes, os
