@@ -4,6 +4,7 @@ debootstrap, buildah, podman, runc and runsc (Debian packages); not part of the 
 
 import asyncio
 import contextlib
+import itertools
 import json
 import os
 import shutil
@@ -98,24 +99,25 @@ class CellContainer:
     """The sandbox image as a cell container under gVisor."""
 
     def __init__(self, images: Images, folder: Path) -> None:
-        self._images, self._folder = images, folder
+        self._images, self._folder, self._number = images, folder, itertools.count()
 
     @contextlib.asynccontextmanager
     async def started(self) -> AsyncIterator[Path]:
         """Gives the folder that holds `cell-0`, the place of its socket."""
-        place = self._folder / "cell-0"
-        place.mkdir(exist_ok=True)
+        number = next(self._number)
+        place = self._folder / str(number) / "cell-0"
+        place.mkdir(parents=True)
         place.chmod(0o777)
-        for parent in (self._folder, *self._folder.parents[:2]):
+        for parent in (place.parent, self._folder, *self._folder.parents[:2]):
             parent.chmod(0o755)
-        name = f"ucoder-cell-{os.getpid()}"
+        name = f"ucoder-cell-{os.getpid()}-{number}"
         process = await asyncio.create_subprocess_exec(
             "podman", *GVISOR, "--runtime-flag=host-uds=create", "run", "--name", name, *RESTRICTED, "--network=none",
             "-v", f"{place}:/socket", "-e", f"CANARY={MARKER}", "localhost/ucoder-sandbox:0.1.0",
             env=self._images.environment,
         )  # fmt: skip
         try:
-            yield self._folder
+            yield place.parent
         finally:
             stop = await asyncio.create_subprocess_exec(
                 "podman", "stop", "-t", "5", name, env=self._images.environment, stdout=asyncio.subprocess.DEVNULL

@@ -14,7 +14,9 @@ from .conftest import CellContainer, Range
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
-OTHERWISE_HERE = {"test_files_of_this_machine_are_not_there", "test_root_is_read_only"}
+OTHERWISE_HERE = {
+    "test_files_of_this_machine_are_not_there", "test_root_is_read_only", "test_user_has_no_rights",
+}  # fmt: skip
 for path in sorted((Path(__file__).parents[1] / "security").glob("test_*.py")):
     for name, test in vars(importlib.import_module(f"tests.security.{path.stem}")).items():
         if name.startswith("test_") and name not in OTHERWISE_HERE and "cell" in inspect.signature(test).parameters:
@@ -37,6 +39,12 @@ async def test_files_of_this_machine_are_not_there(cell: Range) -> None:
     assert await cell.says("    return [os.listdir(path) for path in ('/run', '/var') if os.path.exists(path)]") in (
         "[[]]", "[[], []]", "[]"
     )  # fmt: skip
+
+
+async def test_user_has_no_rights(cell: Range) -> None:
+    """As in tests/security, but that the container's own group is the only one."""
+    said = await cell.says("    return [os.getuid(), os.geteuid(), os.getgid(), os.getgroups()]")
+    assert said in ("[20000, 20000, 20000, [20000]]", "[20000, 20000, 20000, []]")
 
 
 async def test_root_is_read_only(cell: Range) -> None:

@@ -193,7 +193,12 @@ def clear(folder: str) -> None:
             unlock(entry.path)
             for name in os.listdir(entry.path):
                 number += 1
-                os.rename(f"{entry.path}/{name}", f"{folder}/.moved-{number}")
+                moved = f"{folder}/.moved-{number}"
+                try:
+                    os.rename(f"{entry.path}/{name}", moved)
+                except PermissionError:  # a locked folder, whose way up is written in itself
+                    unlock(f"{entry.path}/{name}")
+                    os.rename(f"{entry.path}/{name}", moved)
             os.rmdir(entry.path)
 
 
