@@ -9,7 +9,7 @@ from rich.console import Console
 from rich.table import Table
 
 from ucoder.commands.contestants import Benchmark, of_model, of_samples, profile_of, samples_of
-from ucoder.commands.evaluate import asking, fractions, judge_of, metric
+from ucoder.commands.evaluate import asking, fractions, judge_of, metric, warn
 from ucoder.commands.execute import note, settings_of
 from ucoder.core.pass_at_k import RESAMPLES, paired_bootstrap, significance
 from ucoder.evaluator.answers import scores
@@ -75,6 +75,7 @@ async def main(
                     continue
                 found[name, benchmark.format] = scores(benchmark.format, answers)
         held = sandbox.isolation
+    warn(judge)
     formats = [one.format for one in chosen]
     differences = [
         difference

@@ -1,6 +1,7 @@
 """`ucoder evaluate`: pass@k of samples, or of a model, on a benchmark in its own public format."""
 
 import json
+import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -53,6 +54,7 @@ async def main(
             answers = await of_samples(judge, chosen, samples, lines, sanitize=sanitize)
         else:
             answers = await of_model(settings, judge, chosen, str(model), asking(str(model), profile, n, temperature))
+    warn(judge)
     values = [line.value for line in lines] or list(written(benchmark, answers))
     for path, content in ((out, values), (results_file, results(values, answers))):
         if path:
@@ -70,6 +72,18 @@ def judge_of(sandbox: Sandbox) -> Judge:
     """The judge before a sandbox of this process."""
     service = Service(sandbox)
     return Judge(lambda request: service.Execute(request, None))
+
+
+def warn(judge: Judge) -> None:
+    """Says on stderr which tasks cannot be judged here: their own reference fails."""
+    if judge.broken:
+        first = min(judge.broken)
+        why = " ".join(judge.broken[first].split())[-200:]
+        print(
+            f"ucoder: warning: the references of {len(judge.broken)} tasks fail their own tests here, {first} for one "
+            f"({why}): missing packages (--packages), or tests that need a network, which cells have not.",
+            file=sys.stderr,
+        )
 
 
 def asking(model: str, profile: str | None, n: int, temperature: float | None) -> Asking:

@@ -37,6 +37,8 @@ class Judge:
 
     def __init__(self, execute: Execute, limits: config_pb2.ExecutionConfig | None = None) -> None:
         self._execute, self._limits = execute, limits or LIMITS
+        self.broken: dict[str, str] = {}
+        """Tasks whose reference does not pass the file that runs beside it, and why: their score means nothing here."""
 
     async def judge(self, task: Task, programs: Sequence[str]) -> list[Judged]:
         """Judges programs by the task's own tests, in the order given. Equal programs cost one execution.
@@ -55,7 +57,10 @@ class Judge:
             for test in task.tests
         ]
         limits = self._limits_of(task)
-        beside = set(range(len(tests))) if task.compat else await self._beside(task, tests, limits)
+        refused = await self._refused(task, tests, limits)
+        if task.compat and refused:
+            self.broken[task.task_id] = refused[min(refused)]
+        beside = range(len(tests)) if task.compat else refused
         outside = [at for at in range(len(tests)) if at not in beside]
         rows = [pb.Row(outcomes=[pb.OUTCOME_UNSPECIFIED] * len(tests), outputs=[""] * len(tests)) for _ in programs]
         await self._fill(rows, programs, tests, outside, task.entry_point, limits)
@@ -96,13 +101,16 @@ class Judge:
             for place, outcome, output in zip(places, answer.outcomes, answer.outputs, strict=True):
                 rows[at].outcomes[place], rows[at].outputs[place] = outcome, output
 
-    async def _beside(self, task: Task, tests: Sequence[pb.TestCase], limits: config_pb2.ExecutionConfig) -> set[int]:
-        """The tests that the reference does not pass from outside; none where the file has no reference."""
+    async def _refused(
+        self, task: Task, tests: Sequence[pb.TestCase], limits: config_pb2.ExecutionConfig
+    ) -> dict[int, str]:
+        """The tests that the reference does not pass, and why; none where the file has no reference."""
         if not task.canonical_solution:
-            return set()
+            return {}
         reference = program(task, task.canonical_solution)
-        [row] = await self.execute([reference], tests, task.entry_point, limits=limits)
-        return {at for at, outcome in enumerate(row.outcomes) if outcome != pb.OUTCOME_PASSED}
+        [row] = await self.execute([reference], tests, task.entry_point, compat=task.compat, limits=limits)
+        wrong = [at for at, outcome in enumerate(row.outcomes) if outcome != pb.OUTCOME_PASSED]
+        return {at: _result(row, at) for at in wrong}
 
     async def execute(
         self,

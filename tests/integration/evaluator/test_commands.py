@@ -101,6 +101,24 @@ def test_broken_samples_are_named(data: Path, tmp_path: Path, content: str, mess
     assert not (tmp_path / "out.jsonl").exists()
 
 
+def test_a_benchmark_whose_references_fail_here_is_said_to(tmp_path: Path) -> None:
+    big = {
+        "task_id": "Big/0", "complete_prompt": "import absent\ndef task_func():\n", "entry_point": "task_func",
+        "canonical_solution": "    return 1\n",
+        "test": "import unittest\nclass T(unittest.TestCase):\n    def test(self): self.assertEqual(task_func(), 1)\n",
+    }  # fmt: skip
+    fine = {**big, "task_id": "Big/1", "complete_prompt": "def task_func():\n"}
+    data = lines(tmp_path / "big.jsonl", [big, fine])
+    samples = lines(
+        tmp_path / "s.jsonl", [{"task_id": name, "completion": "    return 1"} for name in ("Big/0", "Big/1")]
+    )
+    flags = ("--benchmark", "bigcodebench", "--data", data, "--samples", samples, "--cells", "1", "--json")
+    done = ucoder("evaluate", *flags)
+    assert json.loads(done.stdout) == {"pass@1": 0.5}
+    assert "references of 1 tasks fail their own tests here, Big/0" in done.stderr
+    assert "absent" in done.stderr
+
+
 class Completions(BaseHTTPRequestHandler):
     """Knows the answer when it is sampled, not when it is greedy; remembers what it was asked."""
 
