@@ -63,11 +63,11 @@ async def test_references_are_what_most_agree_on_and_doubt_is_left_out(tmp_path:
 
     source = written(
         tmp_path / "s.jsonl",
-        question("agreed", *[PROMPT + RIGHT] * 6, PROMPT + WRONG),
-        question("restated", *[RESTATED] * 6),
+        question("agreed", *[PROMPT + RIGHT] * 24, PROMPT + WRONG),
+        question("restated", *[RESTATED] * 24),
         question("doubtful", *(f"{PROMPT}    return a + {i} * b\n" for i in range(9))),
-        question("flaky", *["import random\n\n\n" + PROMPT + "    return random.random()\n"] * 6),
-        question("other", *["def add(x: int, y: int) -> int:\n    return x + y\n"] * 6),
+        question("flaky", *["import random\n\n\n" + PROMPT + "    return random.random()\n"] * 24),
+        question("other", *["def add(x: int, y: int) -> int:\n    return x + y\n"] * 24),
     )
     out, references = tmp_path / "b.jsonl", tmp_path / "r.jsonl"
     await benchmark.main(
