@@ -115,10 +115,10 @@ class Batch:
         for report in self.reports:
             known[report.program].results = list(report.results)
         again = []
-        if starved:
+        if not ending.exact:  # a fork of many feels a starved moment late: time-outs are confirmed alone
             for one in (one for one in self.programs if one.done and one.timed_out):
                 one.restart()
-                again.append(self._slower([one], ending))
+                again.append(self._slower([one], ending) if starved else Batch([one], False, self.stretch, self.tries))
         left = [one for one in self.programs if not one.done and all(one not in batch.programs for batch in again)]
         if left and not (ending.why == "exit" and ending.status == 0):
             again.append(Batch([left.pop(0)], shared=False))

@@ -63,6 +63,8 @@ class Ending:
     peak_mb: float
     stretch: float = 1.0
     """How much too fast the clock inside was meanwhile (`load.py`)."""
+    exact: bool = False
+    """The clock inside counts nothing but processor time that the program got."""
 
 
 class Cell:
@@ -126,7 +128,8 @@ class Cell:
                 said = json.loads(payload)
                 claimed = float(said["processor"])
                 drift = stretch(claimed, self.processor_seconds - used) if self._launch.drifts else 1.0
-                return Ending(str(said["why"]), int(said["status"]), int(said["peak_kb"]) / 1024, drift)
+                peak_mb, exact = int(said["peak_kb"]) / 1024, not self._launch.drifts
+                return Ending(str(said["why"]), int(said["status"]), peak_mb, drift, exact)
 
     @property
     def memory_mb(self) -> float:

@@ -74,6 +74,19 @@ def test_time_out_on_a_starved_cell_is_not_believed() -> None:
     assert batch.programs[1].done
 
 
+def test_time_out_in_a_shared_fork_is_confirmed_alone_unless_the_clock_is_exact() -> None:
+    batch = Batch(programs(2), shared=True)
+    batch.reports = [Report(0, 0, (OK, SLOW)), Report(1, 0, (OK, OK))]
+    [again] = batch.settle(Ending("exit", 0, 20.0), LIMITS)
+    assert (again.programs, again.shared) == ([batch.programs[0]], False)
+    again.reports = [Report(0, 0, (OK, OK))]
+    assert again.settle(Ending("exit", 0, 20.0), LIMITS) == []
+    assert [result.status for result in batch.programs[0].results if result] == ["ok", "ok"]
+    batch = Batch(programs(1), shared=True)
+    batch.reports = [Report(0, 0, (OK, SLOW))]
+    assert batch.settle(Ending("exit", 0, 20.0, exact=True), LIMITS) == []
+
+
 def test_starved_cell_is_asked_a_few_times_only() -> None:
     batch = Batch(programs(1), shared=True)
     for _ in range(9):
