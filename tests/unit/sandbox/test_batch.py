@@ -51,7 +51,8 @@ def test_death_of_a_shared_fork_runs_the_culprit_alone() -> None:
 def test_slow_shared_fork_that_ended_early_shares_again() -> None:
     batch = Batch(programs(3), shared=True)
     batch.reports = [Report(0, 0, (SLOW, SLOW))]
-    assert [(len(each.programs), each.shared) for each in batch.settle(CLEAN, LIMITS)] == [(2, True)]
+    again = batch.settle(CLEAN, LIMITS)
+    assert [([one.key for one in each.programs], each.shared) for each in again] == [([0], False), ([1, 2], True)]
 
 
 def test_crash_costs_one_test_and_three_abandon() -> None:
