@@ -16,6 +16,7 @@ from grpc_health.v1 import health_pb2, health_pb2_grpc
 
 from ucoder.flow import SERVICES
 from ucoder.runtime.errors import Retry
+from ucoder.runtime.tied import tied
 from ucoder.sandbox_runner.load import resident_mb
 
 READY_SECONDS = 120.0
@@ -78,7 +79,7 @@ class Fleet:
         environment |= {f"UCODER_{key}": value for key, value in self.variables.items()} | {"OMP_NUM_THREADS": "1"}
         with (self.folder / f"{name}.log").open("ab") as log:
             member.process = await asyncio.create_subprocess_exec(
-                *command, env=environment, stdin=asyncio.subprocess.DEVNULL, stdout=log, stderr=log
+                *tied(*command), env=environment, stdin=asyncio.subprocess.DEVNULL, stdout=log, stderr=log
             )
 
     async def ready(self, name: str) -> None:

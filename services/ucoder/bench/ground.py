@@ -16,10 +16,11 @@ from pathlib import Path
 from ucoder.runs import config
 from ucoder.runtime.artifacts import Artifacts
 from ucoder.runtime.bus import Bus
-from ucoder.runtime.nats_server import TIED, nats_server
+from ucoder.runtime.nats_server import nats_server
 from ucoder.runtime.run_states import RunStates
 from ucoder.runtime.settings import Settings
 from ucoder.runtime.store import Store
+from ucoder.runtime.tied import tied
 from ucoder.sandbox_runner.load import processor_seconds
 from ucoder.v1 import artifacts_pb2 as pb
 
@@ -113,8 +114,7 @@ class Ground:
         environment = {key: value for key, value in os.environ.items() if not key.startswith("UCODER_")}
         environment |= {f"UCODER_{key}": value for key, value in variables.items()} | {"OMP_NUM_THREADS": "1"}
         process = await asyncio.create_subprocess_exec(
-            sys.executable, "-I", "-S", "-c", TIED, str(os.getpid()),  # it dies when we do
-            sys.executable, "-m", "ucoder", "serve", "sandbox-runner", env=environment,
+            *tied(sys.executable, "-m", "ucoder", "serve", "sandbox-runner"), env=environment,
             stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT,
         )  # fmt: skip
         core = self.cores[number % len(self.cores)]
