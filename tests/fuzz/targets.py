@@ -13,6 +13,7 @@ from ucoder.consensus.matrices import matrix_of, whole
 from ucoder.core import extraction, problems, tame
 from ucoder.core.generated_tests import read_tests
 from ucoder.core.input_synthesis import Unclear, read_signature
+from ucoder.core.ratings import read_rating
 from ucoder.core.selection import select
 from ucoder.core.test_cases import CallPlan, TestCase, read
 from ucoder.core.values import Unreadable, parse
@@ -155,7 +156,7 @@ TARGETS = (
     Target("completion", _text(PROGRAMS), lambda text: extraction.extract_program(text, "def f(x):\n", "f")),
     Target("normal form", _text(PROGRAMS), extraction.normal_form),
     Target("statement", _text(STATEMENTS), problems.read_statement, (problems.Unusable,)),
-    Target("rating", _text([b"4", b"Rating: 3/5"]), problems.read_rating),
+    Target("rating", _text([b"4", b"Rating: 3/5"]), read_rating),
     Target("skeleton", _text(PROGRAMS), lambda text: problems.read_skeleton("def f(x):\n", text)),
     Target("written tests", _text(TESTS), lambda text: read_tests([text], "f", 10)),
     Target("signature", _text(PROGRAMS), lambda text: read_signature("", [text], ""), (Unclear,)),
