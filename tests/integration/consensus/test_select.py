@@ -127,7 +127,7 @@ async def test_a_threshold_makes_it_abstain_with_its_evidence(stub) -> None:
 
 
 async def test_a_stream_ends_when_the_rest_cannot_change_the_answer(stub) -> None:
-    loops = [LOOPS.replace("pass", f"x = {n}") for n in range(12)]
+    loops = [LOOPS.replace("pass", f"x += {n + 1}") for n in range(12)]
     agreeing = [RIGHT.replace("x * 2", f"x * 2 + {n} - {n}") for n in range(80)]
     request = consensus_pb2.SelectStreamRequest(select=asked([*agreeing, *loops], max_change=0.02))
     started = time.perf_counter()
@@ -144,7 +144,7 @@ async def test_a_stream_ends_when_the_rest_cannot_change_the_answer(stub) -> Non
 
 async def test_a_partial_answer_comes_before_the_deadline_and_says_so(stub) -> None:
     agreeing = [RIGHT.replace("x * 2", f"x * 2 + {n} - {n}") for n in range(100)]
-    programs = [*agreeing, *(LOOPS.replace("pass", f"x = {n}") for n in range(60))]
+    programs = [*agreeing, *(LOOPS.replace("pass", f"x += {n + 1}") for n in range(60))]
     await stub.Select(asked([RIGHT]))  # a cell that was cancelled starts anew
     answer = await stub.Select(asked(programs, partial_seconds=60), timeout=6)
     assert answer.stopped == "partial"
@@ -158,7 +158,7 @@ async def test_a_partial_answer_comes_before_the_deadline_and_says_so(stub) -> N
 
 
 async def test_a_caller_who_goes_away_stops_the_work(stub) -> None:
-    loops = [LOOPS.replace("pass", f"x = {n}") for n in range(40)]
+    loops = [LOOPS.replace("pass", f"x += {n + 1}") for n in range(40)]
     call = stub.Select(asked(loops))
     await asyncio.sleep(1.0)
     call.cancel()
