@@ -18,6 +18,14 @@ class Books:
 
     endings: dict[str, tuple[int, str, str]]
     rows: dict[str, str]
+    collided: frozenset[str]
+    """Briefs whose first invention another had made already: who comes first is a matter of time."""
+
+    def differing(self, other: "Books") -> dict[str, object]:
+        """What ended otherwise, of the briefs whose ending is no matter of time."""
+        timeless = self.endings.keys() - self.collided - other.collided
+        return {name: (self.endings[name], other.endings[name]) for name in timeless
+                if self.endings[name] != other.endings[name]}  # fmt: skip
 
 
 async def balance(ground: Ground, briefs: int) -> Books:
@@ -28,10 +36,12 @@ async def balance(ground: Ground, briefs: int) -> Books:
     assert len(names) == briefs
     assert await ground.artifacts.names(RUN, "consensus") == names, "a brief did not end, or something else did"
     assert await ground.bus.count("consensus", RUN) == briefs, "an ending was announced twice, or never"
-    endings = {}
+    endings, collided = {}, set()
     for name in names:
         one = await ground.artifacts.get(pb.Consensus, RUN, name)
         assert one.reason != "dead_letter" or name in ground.corrupted, (name, one.detail)
+        if one.problem.attempts != 1:
+            collided.add(name)
         endings[name] = one.ending, f"{one.stage}.{one.reason}", one.selected.program
     [dataset] = await ground.artifacts.names(RUN, "dataset")
     sealed = await ground.artifacts.get(pb.Dataset, RUN, dataset)
@@ -41,7 +51,7 @@ async def balance(ground: Ground, briefs: int) -> Books:
     assert rows == {name: program for name, (ending, _, program) in endings.items() if ending == pb.ENDING_SELECTED}
     assert {letter.name for letter in await ground.dead.all()} <= ground.corrupted
     await _acknowledged(ground)
-    return Books(endings, rows)
+    return Books(endings, rows, frozenset(collided))
 
 
 async def _acknowledged(ground: Ground) -> None:

@@ -87,10 +87,9 @@ async def deliver_again(ground: Ground) -> None:
 async def fill_the_disk(ground: Ground) -> None:
     """Not a byte left for the store, for a while."""
     ballast = ground.disk / "ballast"
-    with ballast.open("wb") as file, contextlib.suppress(OSError):
+    with ballast.open("wb", buffering=0) as file, contextlib.suppress(OSError):
         while True:
-            file.write(b"\0" * (1 << 16))
-            file.flush()
+            file.write(b"\0" * (1 << 12))
     await asyncio.sleep(3)
     ballast.unlink()
 

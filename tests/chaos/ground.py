@@ -27,7 +27,7 @@ from ucoder.runtime.store import Store
 from ucoder.v1 import config_pb2, runs_pb2, runs_pb2_grpc
 
 RUN = "r"
-DISK_MB = 64
+DISK_MB = 256
 ACK_WAIT = 4.0
 
 
@@ -135,6 +135,7 @@ def small_config(briefs: int, seed: int, folder: Path) -> config_pb2.RunConfig:
     changes = {
         "seed": seed,
         "loop": {"briefs": briefs, "iterations": 1, "control": False},
+        "problems": {"near_duplicate": 1.0},
         "candidates": {"n": 6, "adaptive": False},
         "tests": {"samples": 2, "keep": 8},
         "evaluation": {

@@ -21,7 +21,6 @@ async def test_a_run_survives_everything_that_can_break(tmp_path: Path) -> None:
         tmp_path / "whole", briefs=BRIEFS, seed=3, kind="s3", faults=0, pause=0, model_seconds=0
     )
     assert sum(ending == pb.ENDING_SELECTED for ending, _, _ in whole.endings.values()) > BRIEFS / 2
-    assert not any("duplicate" in reason for _, reason, _ in whole.endings.values()), "choose another seed"
     for kind in ("file", "s3"):
         folder = tmp_path / kind
         folder.mkdir()
@@ -29,5 +28,5 @@ async def test_a_run_survives_everything_that_can_break(tmp_path: Path) -> None:
             folder, briefs=BRIEFS, seed=3, kind=kind, faults=len(FAULTS[kind]), pause=1, model_seconds=1.0
         )
         assert len(recoveries) > len(FAULTS[kind]) / 2, "the run was over before much was broken"
-        for name, ending in books.endings.items():
-            assert name in corrupted or ending == whole.endings[name]
+        assert books.differing(whole).keys() <= corrupted
+        assert len(books.collided) < BRIEFS / 3
