@@ -12,6 +12,7 @@ from ucoder.consensus.service import Service
 from ucoder.consensus.tables import Row, table
 from ucoder.core import diversity
 from ucoder.core.ratings import calibrated, correlation, ranks
+from ucoder.core.splits import VALIDATION, split_of
 from ucoder.runtime.artifacts import name_of
 from ucoder.runtime.errors import NotFound
 from ucoder.v1 import artifacts_pb2 as pb
@@ -39,8 +40,14 @@ async def _seal(
     selected = [one for one in endings if one.ending == pb.ENDING_SELECTED]
     control = variant == pb.VARIANT_CONTROL
     places = _places(endings)
+    share = run.config.dataset.validation
     rows = [
-        Row.of(one, one.random if control else one.selected, *places.get(name_of(one), (0.5, _share(one))))
+        Row.of(
+            one,
+            one.random if control else one.selected,
+            *places.get(name_of(one), (0.5, _share(one))),
+            split_of(one.problem.prompt, share),
+        )
         for one in selected
     ]
     data = table(rows)
@@ -58,6 +65,7 @@ async def _seal(
         key=key,
         sha256=hashlib.sha256(data).hexdigest(),
         rows=len(rows),
+        validation=sum(row.split == VALIDATION for row in rows),
         briefs=len(endings),
         selected=counted[pb.ENDING_SELECTED],
         abstained=counted[pb.ENDING_ABSTAINED],

@@ -6,6 +6,7 @@ from dataclasses import asdict, dataclass, fields
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from ucoder.core.splits import TRAIN
 from ucoder.runtime.artifacts import name_of
 from ucoder.v1 import artifacts_pb2 as pb
 
@@ -16,7 +17,11 @@ TYPES = {str: pa.string(), int: pa.int64(), float: pa.float64()}
 class Row:
     """One example. `brief` names the brief it came from; `ucoder trace` tells the rest."""
 
+    run: str
+    iteration: int
     brief: str
+    split: str
+    """`train`, or `validation`: never trained on."""
     prompt: str
     solution: str
     """What the model wrote after the prompt: what is trained on."""
@@ -37,13 +42,18 @@ class Row:
     mean_log_prob: float
     tests: int
     candidates: int
+    model: str
+    """The served model that invented and solved it."""
 
     @classmethod
-    def of(cls, ending: pb.Consensus, chosen: pb.Candidate, rank: float, expected: float) -> "Row":
+    def of(cls, ending: pb.Consensus, chosen: pb.Candidate, rank: float, expected: float, split: str = TRAIN) -> "Row":
         """The row of a selected brief with the program chosen for it."""
         problem = ending.problem
         return cls(
+            run=problem.brief.run,
+            iteration=problem.brief.iteration,
             brief=name_of(ending),
+            split=split,
             prompt=problem.prompt,
             solution=chosen.completion,
             program=chosen.program,
@@ -60,6 +70,7 @@ class Row:
             mean_log_prob=chosen.mean_log_prob,
             tests=ending.test_count,
             candidates=ending.candidate_count,
+            model=problem.brief.model,
         )
 
 

@@ -52,6 +52,7 @@ async def _iteration(artifacts: Artifacts, run: pb.Run, name: str, base: pb.Eval
         "abstained": dataset.abstained,
         "dropped": dict(sorted(dataset.dropped.items())),
         "rows": dataset.rows,
+        "validation_rows": dataset.validation,
         "selection_precision": evaluation.selection_precision if evaluation.HasField("selection_precision") else None,
         "labelled": evaluation.labelled,
         "cluster_shares": [round(share, 4) for share in dataset.cluster_shares],

@@ -1,0 +1,17 @@
+"""Which problems are trained on and which are kept for validation: a matter of the problem alone."""
+
+import hashlib
+import re
+
+TRAIN, VALIDATION = "train", "validation"
+
+
+def split_of(problem: str, share: float) -> str:
+    """The side of a problem when `share` of all problems (0 to 1) is kept for validation.
+
+    A hash of its words decides, case, layout and punctuation aside, so a problem stays on its side in every iteration,
+    in a pool of them, and beside whatever other problems; a larger share only adds to the validation side.
+    """
+    words = " ".join(re.findall(r"\w+", problem.lower()))
+    place = int.from_bytes(hashlib.sha256(words.encode("utf-8", "surrogatepass")).digest()[:8]) / 2**64
+    return VALIDATION if place < share else TRAIN
