@@ -8,6 +8,7 @@ import contextlib
 import hashlib
 from collections import Counter
 
+from ucoder.consensus.curating import curated
 from ucoder.consensus.service import Service
 from ucoder.consensus.tables import Row, table
 from ucoder.core import diversity
@@ -36,8 +37,9 @@ async def run(service: Service, ended: pb.Consensus, run: pb.Run) -> list[pb.Dat
 async def _seal(
     service: Service, run: pb.Run, iteration: int, endings: list[pb.Consensus], variant: pb.Variant.ValueType
 ) -> pb.Dataset:
-    """Both variants hold the same problems: those selected. The control's rows hold a random candidate instead."""
+    """Both variants hold the same problems: those selected and kept. The control's rows hold a random candidate."""
     selected = [one for one in endings if one.ending == pb.ENDING_SELECTED]
+    judged = await curated(service.artifacts, run, iteration, selected)
     control = variant == pb.VARIANT_CONTROL
     places = _places(endings)
     share = run.config.dataset.validation
@@ -48,7 +50,8 @@ async def _seal(
             *places.get(name_of(one), (0.5, _share(one))),
             split_of(one.problem.prompt, share),
         )
-        for one in selected
+        for one, reason in judged
+        if not reason
     ]
     data = table(rows)
     key = f"{run.id}/data/{_name(iteration, variant)}.parquet"
@@ -65,6 +68,9 @@ async def _seal(
         key=key,
         sha256=hashlib.sha256(data).hexdigest(),
         rows=len(rows),
+        left_out=Counter(reason for _, reason in judged if reason),
+        maintainability=sum(row.maintainability for row in rows) / max(1, len(rows)),
+        documentation=sum(row.documentation for row in rows) / max(1, len(rows)),
         validation=sum(row.split == VALIDATION for row in rows),
         briefs=len(endings),
         selected=counted[pb.ENDING_SELECTED],

@@ -6,11 +6,12 @@ from dataclasses import asdict, dataclass, fields
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from ucoder.core.quality import documentation, maintainability
 from ucoder.core.splits import TRAIN
 from ucoder.runtime.artifacts import name_of
 from ucoder.v1 import artifacts_pb2 as pb
 
-TYPES = {str: pa.string(), int: pa.int64(), float: pa.float64()}
+TYPES = {str: pa.string(), int: pa.int64(), int | None: pa.int64(), float: pa.float64()}
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +36,7 @@ class Row:
     expected_agreement: float
     """What ratings of that rank came to in this iteration: the rating, calibrated."""
     agreement: float
-    """Share of the candidates in the winning cluster: the observed solve rate, as far as agreement tells it."""
+    """Share of the candidates in the largest cluster: the observed solve rate, as far as agreement tells it."""
     confidence: float
     margin: float
     strategy: str
@@ -44,11 +45,20 @@ class Row:
     candidates: int
     model: str
     """The served model that invented and solved it."""
+    cluster: int | None
+    """The program's cluster, by its place in the brief's `consensus`; none for the control's random candidates."""
+    cluster_size: int | None
+    """Candidates in it."""
+    clusters: int
+    maintainability: float
+    documentation: float
+    """Of the program, 0 to 1 (core/quality.py)."""
 
     @classmethod
     def of(cls, ending: pb.Consensus, chosen: pb.Candidate, rank: float, expected: float, split: str = TRAIN) -> "Row":
         """The row of a selected brief with the program chosen for it."""
         problem = ending.problem
+        winning = ending.clusters[0] if ending.clusters and chosen == ending.selected else None
         return cls(
             run=problem.brief.run,
             iteration=problem.brief.iteration,
@@ -71,6 +81,11 @@ class Row:
             tests=ending.test_count,
             candidates=ending.candidate_count,
             model=problem.brief.model,
+            cluster=0 if winning else None,
+            cluster_size=len(winning.members) if winning else None,
+            clusters=len(ending.clusters),
+            maintainability=maintainability(chosen.program),
+            documentation=documentation(chosen.program),
         )
 
 

@@ -12,6 +12,10 @@ def split_of(problem: str, share: float) -> str:
     A hash of its words decides, case, layout and punctuation aside, so a problem stays on its side in every iteration,
     in a pool of them, and beside whatever other problems; a larger share only adds to the validation side.
     """
-    words = " ".join(re.findall(r"\w+", problem.lower()))
-    place = int.from_bytes(hashlib.sha256(words.encode("utf-8", "surrogatepass")).digest()[:8]) / 2**64
-    return VALIDATION if place < share else TRAIN
+    digest = hashlib.sha256(words(problem).encode("utf-8", "surrogatepass")).digest()
+    return VALIDATION if int.from_bytes(digest[:8]) / 2**64 < share else TRAIN
+
+
+def words(problem: str) -> str:
+    """A problem's words: equal for texts that differ in case, layout and punctuation alone."""
+    return " ".join(re.findall(r"\w+", problem.lower()))

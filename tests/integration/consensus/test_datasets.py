@@ -2,13 +2,17 @@
 
 import io
 from collections.abc import AsyncIterator, Callable
+from dataclasses import fields
+from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
 from ucoder.consensus.consensus_to_dataset import run as seal
 from ucoder.consensus.service import Service
+from ucoder.consensus.tables import Row
 from ucoder.core.splits import split_of
 from ucoder.runs.config import load
 from ucoder.runtime.settings import Settings
@@ -73,3 +77,53 @@ async def test_no_share_keeps_nothing_back(world: World) -> None:
     loop, _ = await sealed(world, run_of(validation=0), [ending(number) for number in range(BRIEFS)])
     assert loop.validation == 0
     assert {row["split"] for row in await rows_of(world, loop)} == {"train"}
+
+
+async def test_every_row_that_is_left_out_is_counted_by_its_reason(world: World) -> None:
+    endings = [ending(number, domain="math" if number else "lists") for number in range(6)]
+    endings[1].confidence = 0.4
+    endings[2].selected.completion = "    y = x\n    return y\n"
+    endings[4].problem.CopyFrom(endings[3].problem)
+    endings[4].problem.brief.number = 4
+    endings[4].selected.CopyFrom(endings[3].selected)
+    endings[4].confidence = 0.95  # of two equal rows the better one stays
+    loop, control = await sealed(
+        world, run_of(6, min_confidence=0.5, max_lines=1, domain_share=0.5, validation=0), endings
+    )
+    reasons = {"low_confidence": 1, "too_long": 1, "duplicate": 1}
+    assert dict(loop.left_out) == dict(control.left_out) == reasons
+    assert [row["brief"] for row in await rows_of(world, loop)] == ["001-000000", "001-000004", "001-000005"]
+    assert (loop.selected, loop.rows) == (6, 3)
+
+
+async def test_what_an_earlier_iteration_holds_is_not_sealed_again(world: World) -> None:
+    run = run_of(3)
+    await sealed(world, run, [ending(number) for number in range(3)])
+    again = [ending(number, iteration=2) for number in range(3)]
+    again[0].selected.program = again[0].selected.program.replace("x + 0", "(x+0)  # the same")
+    again[1].selected.program = again[1].selected.program.replace("x + 1", "1 + x")
+    [loop] = await sealed(world, run, again)
+    assert (dict(loop.left_out), loop.rows) == ({"duplicate": 2}, 1)
+    [row] = await rows_of(world, loop)
+    assert (row["run"], row["iteration"], row["brief"], row["model"]) == ("r", 2, "002-000001", "m")
+    assert (row["cluster"], row["cluster_size"], row["clusters"]) == (0, 3, 2)
+
+
+async def test_hugging_face_datasets_opens_the_file(world: World, tmp_path: Path) -> None:
+    datasets = pytest.importorskip("datasets", reason="Hugging Face datasets is not installed: pip install datasets")
+    loop, control = await sealed(world, run_of(validation=0.3), [ending(number) for number in range(BRIEFS)])
+    for one in (loop, control):
+        (tmp_path / "data.parquet").write_bytes(await world.artifacts.store.get(one.key))
+        opened = datasets.load_dataset("parquet", data_files=str(tmp_path / "data.parquet"), split="train",
+                                       cache_dir=str(tmp_path / one.key.replace("/", "-")))  # fmt: skip
+        assert opened.to_list() == await rows_of(world, one)
+        assert opened.filter(lambda row: row["split"] == "validation").num_rows == one.validation
+
+
+async def test_every_variant_has_the_same_schema(world: World) -> None:
+    loop, control = await sealed(world, run_of(2), [ending(number) for number in range(2)])
+    first, second = [pq.read_schema(io.BytesIO(await world.artifacts.store.get(one.key))) for one in (loop, control)]
+    assert first == second
+    assert first.names == [field.name for field in fields(Row)]
+    texts = {field.name for field in fields(Row) if field.type is str}
+    assert {name for name in first.names if first.field(name).type == pa.string()} == texts
