@@ -99,9 +99,12 @@ class Cluster:
         return _object(await self._call("PATCH", kind, name, body=change, query=query, header=header))
 
     async def delete(self, kind: Kind, name: str) -> None:
-        """Removes an object and, in the background, what it owns; one that is gone already is no error."""
+        """Removes what an object owns and then it; one that is gone already is no error.
+
+        Until its pods are gone the name stays taken, so what is made next under it never meets pods of the last one.
+        """
         with contextlib.suppress(NotFound):
-            await self._call("DELETE", kind, name, query={"propagationPolicy": "Background"})
+            await self._call("DELETE", kind, name, query={"propagationPolicy": "Foreground"})
 
     async def log(self, pod: str, lines: int) -> str:
         """The last lines that a pod's container wrote."""

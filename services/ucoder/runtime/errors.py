@@ -6,6 +6,7 @@ UcoderError            expected; its text is one line for a person: what is wron
 └── Reject             the message is unwell bus: terminate, dead letter         gRPC: INVALID_ARGUMENT
     ├── NotFound       names nothing we have                                     gRPC: NOT_FOUND
     ├── Conflict       contradicts what we have                                  gRPC: FAILED_PRECONDITION
+    │   └── Unwanted   its run has ended meanwhile bus: acknowledged             gRPC: FAILED_PRECONDITION
     └── Misconfigured  a flag, file or variable is wrong (the program ends: 2)   gRPC: FAILED_PRECONDITION
 """
 
@@ -48,6 +49,10 @@ class Conflict(Reject):
     """The request contradicts what exists already, e.g. a run folder made with another configuration."""
 
     status = grpc.StatusCode.FAILED_PRECONDITION
+
+
+class Unwanted(Conflict):
+    """The run that it is for was cancelled, or failed, while it was worked on."""
 
 
 class Misconfigured(Reject):

@@ -23,7 +23,7 @@ from ucoder.flow import BRIEF_KINDS, Arrow
 from ucoder.runtime.artifacts import Artifacts, brief_named, brief_of
 from ucoder.runtime.bus import Bus, parse
 from ucoder.runtime.dead_letters import DeadLetters
-from ucoder.runtime.errors import NotFound, Overloaded, Reject, Retry, UcoderError, of_call
+from ucoder.runtime.errors import NotFound, Overloaded, Reject, Retry, UcoderError, Unwanted, of_call
 from ucoder.runtime.pull import Pull
 from ucoder.runtime.run_states import RunStates
 from ucoder.runtime.settings import Settings
@@ -150,6 +150,9 @@ class Worker:
             log.warning("message.retry", attempt=delivered, error=str(error))
             await message.nak(delay=min(60.0, 0.25 * 2**delivered))
             return "retry"
+        except Unwanted:
+            await message.ack()
+            return "unwanted"
         except Reject as error:
             await self._bury(message, ref, error)
             return "dead"

@@ -13,6 +13,8 @@ from ucoder.runtime.errors import Conflict, NotFound, Reject, Retry, UcoderError
 from ucoder.v1 import config_pb2
 
 SAVE_SECONDS = 30.0
+REJECTED = 65
+"""Exit code of a training that no other attempt can mend (EX_DATAERR); the chart's podFailurePolicy names it too."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,14 +27,18 @@ class Example:
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """One moment of a training. `loss` is per target token; `memory_mb` the most so far, of the GPU if there is one."""
+    """One moment of a training. `loss` is per target token; `memory_mb` the most so far, of the GPU if there is one.
 
-    step: int
-    steps: int
-    loss: float
-    tokens_per_second: float
-    seconds_left: float
-    memory_mb: float
+    `waiting` says what keeps it from going on; without a first step everything else is 0.
+    """
+
+    step: int = 0
+    steps: int = 0
+    loss: float = 0.0
+    tokens_per_second: float = 0.0
+    seconds_left: float = 0.0
+    memory_mb: float = 0.0
+    waiting: str = ""
 
 
 @dataclass(frozen=True, slots=True)

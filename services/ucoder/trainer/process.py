@@ -15,12 +15,9 @@ from ucoder.runtime.errors import Retry
 from ucoder.trainer.job import Job, Progress, fault
 from ucoder.v1 import artifacts_pb2
 
-SILENCE_SECONDS = 1800.0
-"""A training that says nothing for so long is taken for hung. A step of a large model takes minutes, not this."""
-
 
 async def train(
-    job: Job, on_progress: Callable[[Progress], None], processes: int = 1
+    job: Job, on_progress: Callable[[Progress], None], processes: int = 1, silence: float = 1800.0
 ) -> tuple[artifacts_pb2.TrainingSummary, float]:
     """Makes the Hugging Face folder of the job, whole or not at all; returns the summary and the probe's
     log-probability.
@@ -28,14 +25,14 @@ async def train(
     The same job gives the same weights on the same machine, killed and called again or not; when its folder is there
     already, made by the same job, nothing is done again. What resuming needs lies beside it in `out.work`. Raises
     Reject (no example fits, the loss is not finite, too little GPU memory), Conflict (the folder is another
-    training's), Retry (disk full, killed, silent for half an hour).
+    training's), Retry (disk full, killed, `silence` seconds without a word).
     """
     work = Path(job.work)
     try:
         await asyncio.to_thread(_write_job, work, job)
     except OSError as error:
         raise Retry(f"cannot write {work}: {error.strerror}.") from None
-    done = job.finished() or await _watch(work, on_progress, processes)
+    done = job.finished() or await _watch(work, on_progress, processes, silence)
     await asyncio.to_thread(shutil.rmtree, work, ignore_errors=True)
     probe = done.pop("probe_log_prob")
     return artifacts_pb2.TrainingSummary(**done), probe
@@ -46,7 +43,7 @@ def _write_job(work: Path, job: Job) -> None:
     job.write(work / "job.json")
 
 
-async def _watch(work: Path, on_progress: Callable[[Progress], None], processes: int) -> dict[str, Any]:
+async def _watch(work: Path, on_progress: Callable[[Progress], None], processes: int, silence: float) -> dict[str, Any]:
     """Runs the child to its end. It is gone when this returns or raises, cancellation included."""
     start = ("ucoder.trainer.worker",) if processes <= 1 else ("ucoder.trainer.together", str(processes))
     process = await asyncio.create_subprocess_exec(
@@ -56,7 +53,7 @@ async def _watch(work: Path, on_progress: Callable[[Progress], None], processes:
     )  # fmt: skip
     assert process.stdout is not None
     try:
-        while line := await asyncio.wait_for(process.stdout.readline(), SILENCE_SECONDS):
+        while line := await asyncio.wait_for(process.stdout.readline(), silence):
             message = json.loads(line)
             if "progress" in message:
                 on_progress(Progress(**message["progress"]))
@@ -66,7 +63,7 @@ async def _watch(work: Path, on_progress: Callable[[Progress], None], processes:
                 return message["done"]  # type: ignore[no-any-return]
         code = await process.wait()
     except TimeoutError:
-        raise Retry(f"the training in {work} said nothing for {SILENCE_SECONDS:.0f} s and was killed.") from None
+        raise Retry(f"the training in {work} said nothing for {silence:g} s and was killed.") from None
     finally:
         with contextlib.suppress(ProcessLookupError):
             process.kill()

@@ -3,17 +3,16 @@ which dies with its parent as a single worker does."""
 
 import sys
 
-from torch.distributed import run
-
 from ucoder.models.lifeline import tie_to_parent
+from ucoder.trainer.launch import launch
 
 
-def main() -> None:
+def main() -> int:
     """Returns when all processes have ended; the exit code is theirs."""
     processes, job, parent = sys.argv[1:]
     tie_to_parent(int(parent))
-    run.main(["--standalone", f"--nproc-per-node={processes}", "-m", "ucoder.trainer.worker", job])
+    return launch(["--standalone", f"--nproc-per-node={processes}", "-m", "ucoder.trainer.worker", job])
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

@@ -32,7 +32,7 @@ from ucoder.trainer import sft
 from ucoder.trainer.card import model_card
 from ucoder.trainer.company import Company, joined
 from ucoder.trainer.files import place_file, place_folder
-from ucoder.trainer.job import Job
+from ucoder.trainer.job import REJECTED, Job
 
 UNWRITABLE = (errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.EROFS)
 
@@ -234,7 +234,7 @@ def perform(
             raise
         wrong = Retry(f"cannot write {place}, {free} MB free there: {error}")
     say(out, {"error": type(wrong).__name__, "text": str(wrong)})
-    return 1
+    return REJECTED if isinstance(wrong, Reject) else 1
 
 
 if __name__ == "__main__":

@@ -1,29 +1,25 @@
 """Trainings as Jobs of a scripted cluster, made from the chart's own template; where a pod has to work, it is real."""
 
 import asyncio
-import hashlib
 import json
 import os
 import sys
 from collections.abc import AsyncIterator, Callable
-from importlib import resources
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
-from tests.helm.chart import of_kind, render
 from tests.integration.api_server import ApiServer
+from tests.integration.trainer.ground import Ground, template_of
 
-from ucoder.consensus.tables import Row, table
-from ucoder.runs.config import load
 from ucoder.runtime.artifacts import Artifacts
 from ucoder.runtime.cluster import Kind, Object
 from ucoder.runtime.errors import Misconfigured, Reject, Retry
 from ucoder.runtime.settings import Settings
 from ucoder.runtime.store import Store
-from ucoder.trainer.cluster_job import DATASET, train
-from ucoder.trainer.job import Progress
+from ucoder.trainer.cluster_job import DATASET, remove, sweep, train
+from ucoder.trainer.job import REJECTED, Progress
 from ucoder.v1 import artifacts_pb2 as pb
 
 JOBS = Kind("batch/v1", "jobs")
@@ -55,6 +51,14 @@ class Training:
         condition = {"type": "Failed", "status": "True", "reason": reason, "message": ""}
         self.server.put({**self.job(), "status": {"conditions": [condition]}})
 
+    async def unsuspended(self) -> tuple[pb.TrainingSummary, float]:
+        """Trains in a cluster without a queue."""
+        self.server.react = lambda one: one["spec"].update(suspend=False)
+        return await self.train()
+
+    def patience(self, seconds: float) -> None:
+        self.settings = self.settings.model_copy(update={"training_silence_seconds": seconds})
+
     async def until_submitted(self, times: int = 1) -> None:
         async with asyncio.timeout(30):
             while self.server.calls.count(("create", "jobs", "")) < times:
@@ -64,37 +68,15 @@ class Training:
 @pytest.fixture(scope="module")
 def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The Job as the chart's ConfigMap gives it to the trainer."""
-    [made] = [one for one in of_kind(render("training job"), "ConfigMap").values() if "job.yaml" in one["data"]]
-    path = tmp_path_factory.mktemp("template") / "job.yaml"
-    path.write_text(made["data"]["job.yaml"])
-    return path
+    return template_of("training job", tmp_path_factory.mktemp("template"))
 
 
 @pytest.fixture
 async def training(make_settings: Callable[..., Settings], template: Path) -> AsyncIterator[Training]:
     async with ApiServer.running() as server:
         settings = make_settings(training_template=template, kubernetes_url=server.url, kubernetes_namespace="space")
-        artifacts = Artifacts(Store(settings))
-        run = pb.Run(id="r", format=1, config=load(None, "demo", {"training": {"epochs": 1, "batch": 4}}))
-        await artifacts.save("r", run)
-        base = str(resources.files("ucoder.seed") / "model")
-        await artifacts.save("r", pb.Checkpoint(run="r", variant=pb.VARIANT_LOOP, path=base))
-        problem = pb.Problem(prompt='def f(x: int) -> int:\n    """Adds."""\n', entry_point="f")
-        endings = [
-            pb.Consensus(brief=pb.Brief(run="r", iteration=1, number=n), problem=problem, ending=pb.ENDING_SELECTED)
-            for n in range(8)
-        ]
-        for number, one in enumerate(endings):
-            one.problem.prompt = problem.prompt.replace("Adds", f"Adds {number}")
-        rows = [
-            Row.of(one, pb.Candidate(completion=f"    return x + {n}\n"), 0.5, 0.5) for n, one in enumerate(endings)
-        ]
-        data = table(rows)
-        await artifacts.store.create("r/data/001.parquet", data)
-        dataset = pb.Dataset(run="r", iteration=1, variant=pb.VARIANT_LOOP, key="r/data/001.parquet", rows=8,
-                             sha256=hashlib.sha256(data).hexdigest())  # fmt: skip
-        await artifacts.save("r", dataset)
-        yield Training(server, settings, dataset)
+        ground = await Ground.laid(Artifacts(Store(settings)))
+        yield Training(server, settings, ground.dataset)
 
 
 async def test_a_pod_trains_and_its_weights_reach_the_store(training: Training) -> None:
@@ -127,6 +109,34 @@ async def test_a_pod_trains_and_its_weights_reach_the_store(training: Training) 
     assert [call for call in training.server.calls if call[0] == "create"] == [("create", "jobs", "")]
 
 
+async def test_what_no_retry_can_mend_ends_the_training_before_its_job_has_failed(
+    make_settings: Callable[..., Settings], template: Path, tmp_path: Path
+) -> None:
+    """The pod's command is the chart's own, its exit code what the chart's podFailurePolicy goes by."""
+    async with ApiServer.running() as server:
+        settings = make_settings(training_template=template, kubernetes_url=server.url, kubernetes_namespace="space")
+        store = Store(settings)
+        ground = await Ground.laid(Artifacts(store), max_tokens=8)
+        training = Training(server, settings, ground.dataset)
+        task = asyncio.create_task(training.train())
+        await training.until_submitted()
+        spec = training.job()["spec"]
+        [container] = spec["template"]["spec"]["containers"]
+        words = [*container["command"][1:], *container["args"]]
+        variables = {"UCODER_STORE_URL": settings.store_url, "UCODER_CACHE_DIR": str(settings.cache_dir)}
+        process = await asyncio.create_subprocess_exec(
+            sys.executable, *[word.replace("$(DATASET)", "r/001") for word in words],
+            env={**os.environ, **variables, "OMP_NUM_THREADS": "1"}, stdout=asyncio.subprocess.PIPE,
+        )  # fmt: skip
+        said, _ = await process.communicate()
+        refused = [rule for rule in spec["podFailurePolicy"]["rules"] if rule["action"] == "FailJob"]
+        assert refused[0]["onExitCodes"]["values"] == [process.returncode] == [REJECTED]
+        training.server.logs[training.pod()] = said.decode()
+        with pytest.raises(Reject, match="none of 8 training examples fits into 8 tokens"):
+            await task
+        assert "status" not in training.job()
+
+
 async def test_a_job_that_is_there_is_followed_and_a_failed_one_made_anew(training: Training) -> None:
     first = asyncio.create_task(training.train())
     await training.until_submitted()
@@ -141,10 +151,13 @@ async def test_a_job_that_is_there_is_followed_and_a_failed_one_made_anew(traini
     await training.until_submitted(4)  # refused, for the failed one is there; then anew
     await asyncio.sleep(0.2)
     assert "status" not in training.job()
+    there = training.job()
     third.cancel()
     with pytest.raises(asyncio.CancelledError):
         await third
-    assert not any(kind == JOBS for kind, _ in training.server.objects), "a cancelled training leaves its Job behind"
+    assert training.job() == there, "a trainer that restarts must find the Job that it left"
+    await remove(training.settings, training.dataset)
+    assert not any(kind == JOBS for kind, _ in training.server.objects)
 
 
 @pytest.mark.parametrize(
@@ -161,7 +174,8 @@ async def test_what_became_of_a_pod_is_named(
     task = asyncio.create_task(training.train())
     await training.until_submitted()
     training.server.logs[training.pod(**status)] = json.dumps(said)
-    training.fail()
+    if error is not Reject:  # for which the Job's failure is not waited for
+        training.fail()
     with pytest.raises(error, match=words):
         await task
 
@@ -173,6 +187,126 @@ async def test_a_pod_that_can_never_start_is_named(training: Training) -> None:
     training.pod(phase="Pending", containerStatuses=[waiting])
     with pytest.raises(Misconfigured, match="InvalidImageName a b"):
         await task
+
+
+BACK_OFF = {"name": "training", "state": {"waiting": {"reason": "ImagePullBackOff", "message": "no such tag"}}}
+NO_ROOM = {"type": "PodScheduled", "status": "False", "reason": "Unschedulable", "message": "0/3 nodes have a GPU"}
+
+
+@pytest.mark.parametrize(
+    ("status", "words"),
+    [
+        ({"phase": "Pending", "containerStatuses": [BACK_OFF]}, "ImagePullBackOff no such tag"),
+        ({"phase": "Pending", "conditions": [NO_ROOM]}, "Unschedulable 0/3 nodes have a GPU"),
+    ],
+)
+async def test_a_pod_that_does_not_start_is_named_at_once_and_given_up_in_the_end(
+    training: Training, status: Object, words: str
+) -> None:
+    training.patience(1.0)
+    task = asyncio.create_task(training.unsuspended())
+    await training.until_submitted()
+    training.pod(**status)
+    with pytest.raises(Misconfigured, match=f"could not start for 1 s: {words}"):
+        await task
+    assert training.moments[-1].waiting == words
+    assert not any(kind == JOBS for kind, _ in training.server.objects)
+
+
+async def test_a_job_without_pods_is_named(training: Training) -> None:
+    training.patience(0.5)
+    with pytest.raises(Misconfigured, match="has made no pod"):
+        await training.unsuspended()
+
+
+async def test_a_job_in_a_queue_waits_its_turn(training: Training) -> None:
+    training.patience(0.2)
+    task = asyncio.create_task(training.train())
+    await training.until_submitted()
+    await asyncio.sleep(1)
+    assert not task.done()
+    assert training.moments[-1].waiting == "queued: the Job is suspended"
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
+
+
+async def test_a_pod_that_says_nothing_more_is_removed_and_tried_again(training: Training) -> None:
+    training.patience(1.0)
+    task = asyncio.create_task(training.unsuspended())
+    await training.until_submitted()
+    name = training.pod()
+    for step in range(1, 5):  # each word counts as life
+        await asyncio.sleep(0.5)
+        training.server.logs[name] = json.dumps({"progress": {"step": step, "steps": 9}})
+    assert not task.done()
+    with pytest.raises(Retry, match="said nothing for 1 s"):
+        await task
+    assert training.moments[-1].step == 4
+    assert not any(kind == JOBS for kind, _ in training.server.objects)
+
+
+async def test_an_api_server_that_stays_away_is_not_waited_for_for_ever(training: Training) -> None:
+    training.patience(0.5)
+    await training.server.down()
+    with pytest.raises(Retry, match=r"given up waiting for the cluster after 0\.5 s: the Kubernetes API at"):
+        await training.train()
+    await training.server.up()
+    task = asyncio.create_task(training.train())
+    await training.until_submitted()
+    training.server.refuse["get"] = 503
+    with pytest.raises(Retry, match="given up waiting for the cluster"):
+        await task
+    assert "does not answer" in training.moments[-1].waiting or "503" in training.moments[-1].waiting
+
+
+async def test_a_job_that_vanishes_while_it_is_in_the_way_is_made_anew(training: Training) -> None:
+    training.server.refuse["create"] = 409
+    task = asyncio.create_task(training.train())
+    await asyncio.sleep(0.3)
+    assert not task.done()
+    training.server.refuse.clear()
+    await training.until_submitted(training.server.calls.count(("create", "jobs", "")) + 1)
+    assert training.job()
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
+
+
+async def test_a_job_that_is_being_removed_is_not_followed(training: Training) -> None:
+    first = asyncio.create_task(training.train())
+    await training.until_submitted()
+    first.cancel()
+    await asyncio.gather(first, return_exceptions=True)
+    leaving = training.job()
+    leaving["metadata"]["deletionTimestamp"] = "2026-01-01T00:00:00Z"
+    second = asyncio.create_task(training.train())
+    await training.until_submitted(3)
+    del training.server.objects[JOBS, leaving["metadata"]["name"]]
+    async with asyncio.timeout(30):
+        while not any(kind == JOBS for kind, _ in training.server.objects):
+            await asyncio.sleep(0.02)
+    assert not second.done()
+    second.cancel()
+    await asyncio.gather(second, return_exceptions=True)
+
+
+async def test_a_sweep_ends_the_jobs_of_runs_that_nobody_wants(training: Training) -> None:
+    task = asyncio.create_task(training.train())
+    await training.until_submitted()
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
+    foreign = {"apiVersion": "batch/v1", "kind": "Job", "metadata": {"name": "another"}}
+    training.server.put(foreign)
+
+    async def ended(run: str) -> bool:
+        return run in runs
+
+    runs: set[str] = set()
+    await sweep(training.settings, ended)
+    assert training.server.calls.count(("list", "jobs", "")) == 1
+    assert len([1 for kind, _ in training.server.objects if kind == JOBS]) == 2
+    runs.add("r")
+    await sweep(training.settings, ended)
+    assert [name for kind, name in training.server.objects if kind == JOBS] == ["another"]
 
 
 async def test_an_api_server_that_is_away_is_waited_for_and_a_deleted_job_named(training: Training) -> None:
@@ -199,9 +333,7 @@ async def test_a_template_that_is_none_is_named(training: Training, tmp_path: Pa
 
 
 async def test_several_nodes_make_a_jobset(training: Training, tmp_path: Path) -> None:
-    [made] = [one for one in of_kind(render("training on nodes"), "ConfigMap").values() if "job.yaml" in one["data"]]
-    template = tmp_path / "jobset.yaml"
-    template.write_text(made["data"]["job.yaml"])
+    template = template_of("training on nodes", tmp_path)
     training.settings = training.settings.model_copy(update={"training_template": template})
     task = asyncio.create_task(training.train())
     async with asyncio.timeout(30):

@@ -1,0 +1,49 @@
+"""A sealed dataset of a run in a store, and the chart's template of a training."""
+
+import hashlib
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+from tests.helm.chart import of_kind, render
+
+from ucoder.consensus.tables import Row, table
+from ucoder.runs.config import load
+from ucoder.runtime.artifacts import Artifacts
+from ucoder.v1 import artifacts_pb2 as pb
+
+BASE = str(resources.files("ucoder.seed") / "model")
+
+
+class Ground:
+    """Run `r` on the shipped model, with a dataset of eight rows."""
+
+    def __init__(self, dataset: pb.Dataset, ref: pb.Ref) -> None:
+        self.dataset, self.ref = dataset, ref
+
+    @classmethod
+    async def laid(cls, artifacts: Artifacts, base: str = BASE, **training: Any) -> "Ground":
+        """Puts everything there that a training reads."""
+        config = load(None, "demo", {"training": {"epochs": 1, "batch": 4, **training}})
+        await artifacts.save("r", pb.Run(id="r", format=1, config=config))
+        await artifacts.save("r", pb.Checkpoint(run="r", variant=pb.VARIANT_LOOP, path=base))
+        data = table([_row(number) for number in range(8)])
+        await artifacts.store.create("r/data/001.parquet", data)
+        dataset = pb.Dataset(run="r", iteration=1, variant=pb.VARIANT_LOOP, key="r/data/001.parquet", rows=8,
+                             sha256=hashlib.sha256(data).hexdigest())  # fmt: skip
+        return cls(dataset, await artifacts.save("r", dataset))
+
+
+def _row(number: int) -> Row:
+    problem = pb.Problem(prompt=f'def f(x: int) -> int:\n    """Adds {number}."""\n', entry_point="f")
+    brief = pb.Brief(run="r", iteration=1, number=number)
+    ended = pb.Consensus(brief=brief, problem=problem, ending=pb.ENDING_SELECTED)
+    return Row.of(ended, pb.Candidate(completion=f"    return x + {number}\n"), 0.5, 0.5)
+
+
+def template_of(variant: str, folder: Path) -> Path:
+    """The Job or JobSet as the chart's ConfigMap gives it to the trainer."""
+    [made] = [one for one in of_kind(render(variant), "ConfigMap").values() if "job.yaml" in one["data"]]
+    path = folder / "job.yaml"
+    path.write_text(made["data"]["job.yaml"])
+    return path

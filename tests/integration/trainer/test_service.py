@@ -1,0 +1,114 @@
+"""The trainer behind its bus: a cancelled run ends its training within seconds, a restart ends nothing."""
+
+import asyncio
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import grpc
+import pytest
+from tests.integration.api_server import ApiServer
+from tests.integration.trainer.ground import Ground, template_of
+from tests.integration.trainer.test_training import workers
+
+from ucoder.runtime.app import serving
+from ucoder.runtime.settings import Settings
+from ucoder.runtime.world import World
+from ucoder.v1 import trainer_pb2, trainer_pb2_grpc
+
+Make = Callable[..., Settings]
+
+
+async def until(true: Callable[[], Any]) -> None:
+    async with asyncio.timeout(30):
+        while not true():
+            await asyncio.sleep(0.05)
+
+
+async def acknowledged(world: World) -> bool:
+    info = await world.bus.jetstream.consumer_info("UCODER", "dataset_to_checkpoint")
+    return info.num_ack_pending == 0 and info.num_pending == 0
+
+
+async def until_acknowledged(world: World) -> None:
+    async with asyncio.timeout(30):
+        while not await acknowledged(world):
+            await asyncio.sleep(0.1)
+
+
+async def test_a_cancelled_run_ends_the_process_that_trains_for_it(make_settings: Make, nats_url: str) -> None:
+    settings = make_settings(nats_url=nats_url)
+    async with serving(settings, ("trainer",)) as world:
+        ground = await Ground.laid(world.artifacts, epochs=1000)
+        await world.states.begin("r")
+        await world.bus.publish(ground.ref)
+        await until(workers)
+        async with grpc.aio.insecure_channel(world.address) as channel:
+            stub = trainer_pb2_grpc.TrainerServiceStub(channel)
+            request = trainer_pb2.GetTrainingRequest(run="r", dataset="001")
+            async with asyncio.timeout(60):
+                while True:
+                    try:
+                        progress = (await stub.GetTraining(request)).progress
+                        break
+                    except grpc.aio.AioRpcError as error:
+                        assert error.code() == grpc.StatusCode.NOT_FOUND  # noqa: PT017 - asked again
+                        await asyncio.sleep(0.1)
+            assert progress.steps == 2000
+            await world.states.end("r", "cancelled", "enough")
+            await until(lambda: not workers())
+            await until_acknowledged(world)
+            with pytest.raises(grpc.aio.AioRpcError, match="run r was cancelled: its training was stopped") as caught:
+                async for _ in stub.Train(trainer_pb2.TrainRequest(run="r", dataset="001")):
+                    pass
+            assert caught.value.code() == grpc.StatusCode.FAILED_PRECONDITION
+        assert await world.artifacts.find("r", "checkpoint", "001") is None
+        assert (await world.bus.jetstream.stream_info("UCODER_DEAD")).state.messages == 0
+
+
+async def test_a_trainer_that_restarts_finds_its_job_and_a_cancelled_run_ends_it(
+    make_settings: Make, nats_url: str, tmp_path: Path
+) -> None:
+    async with ApiServer.running() as cluster:
+        settings = make_settings(
+            nats_url=nats_url, training_template=template_of("training job", tmp_path), kubernetes_url=cluster.url,
+            kubernetes_namespace="space", drain_seconds=0.1,
+        )  # fmt: skip
+
+        def jobs() -> list[str]:
+            return [name for kind, name in cluster.objects if kind.plural == "jobs"]
+
+        async with serving(settings, ("trainer",)) as world:
+            ground = await Ground.laid(world.artifacts)
+            await world.states.begin("r")
+            await world.bus.publish(ground.ref)
+            await until(jobs)
+        [left] = jobs()
+        uid = next(iter(cluster.objects.values()))["metadata"]["uid"]
+        async with serving(settings, ("trainer",)) as world:
+            await until(lambda: cluster.calls.count(("create", "jobs", "")) == 2)  # delivered again, and refused
+            assert jobs() == [left]
+            assert next(iter(cluster.objects.values()))["metadata"]["uid"] == uid
+            await world.states.end("r", "cancelled", "enough")
+            await until(lambda: not jobs())
+            await until_acknowledged(world)
+
+
+async def test_a_run_cancelled_while_no_trainer_was_there_leaves_no_job(
+    make_settings: Make, nats_url: str, tmp_path: Path
+) -> None:
+    async with ApiServer.running() as cluster:
+        settings = make_settings(
+            nats_url=nats_url, training_template=template_of("training job", tmp_path), kubernetes_url=cluster.url,
+            kubernetes_namespace="space", drain_seconds=0.1,
+        )  # fmt: skip
+        async with serving(settings, ("trainer",)) as world:
+            ground = await Ground.laid(world.artifacts)
+            await world.states.begin("r")
+            await world.bus.publish(ground.ref)
+            await until(lambda: cluster.objects)
+        async with serving(settings, ("runs",)) as world:
+            await world.states.end("r", "cancelled", "enough")
+        assert cluster.objects
+        async with serving(settings, ("trainer",)):
+            await until(lambda: not cluster.objects)
