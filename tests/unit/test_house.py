@@ -16,7 +16,7 @@ PACKAGE = ROOT / "services" / "ucoder"
 TORCH_FILES = {
     f"models/{name}.py" for name in ("checkpoint", "decoding", "drawing", "kv_cache", "plain_generate", "worker")
 }
-TORCH_FILES |= {f"trainer/{name}.py" for name in ("company", "launch", "sft", "worker")}
+TORCH_FILES |= {f"trainer/{name}.py" for name in ("company", "launch", "sft", "training", "worker")}
 
 
 def imports(path: Path) -> set[str]:

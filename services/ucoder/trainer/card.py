@@ -28,6 +28,14 @@ No human solution and no reference answer was used.
 | steps | {summary["steps"]}, batches of {recipe.batch} |
 | recipe | AdamW, learning rate {recipe.learning_rate:g}, cosine, warm-up {recipe.warmup:g}, {recipe.epochs} epochs |
 | loss per token | {summary["first_loss"]:.4f} in the first epoch, {summary["last_loss"]:.4f} in the last |
+{_validation(summary)}| ended | {summary["ended"]} |
 | seed | {recipe.seed} |
 | training | `{job.fingerprint}` (SHA-256 of base path, examples, recipe) |
 """
+
+
+def _validation(summary: dict[str, Any]) -> str:
+    if not summary["validation"]:
+        return ""
+    losses = ", ".join(f"{one['loss']:.4f} (step {one['step']})" for one in summary["validation"])
+    return f"| validation loss per token | {losses}; {summary['validation_examples']} examples, never trained on |\n"

@@ -70,11 +70,15 @@ class Company:
     def state(self, model: Any, optimizer: torch.optim.Optimizer) -> dict[str, Any]:
         """Weights and optimiser, whole, in the first process; the others have to take part."""
         if self.size == 1:
-            return {"model": model.state_dict(), "optimizer": optimizer.state_dict()}
+            return {"model": self.weights(model), "optimizer": optimizer.state_dict()}
         return {
-            "model": get_model_state_dict(model, options=_WHOLE),
+            "model": self.weights(model),
             "optimizer": get_optimizer_state_dict(model, optimizer, options=_WHOLE),
         }
+
+    def weights(self, model: Any) -> dict[str, Any]:
+        """The weights, whole, in the first process; the others have to take part."""
+        return model.state_dict() if self.size == 1 else get_model_state_dict(model, options=_WHOLE)
 
     def restore(self, model: Any, optimizer: torch.optim.Optimizer, state: dict[str, Any]) -> None:
         """Puts back what `state` gave, spread anew."""
@@ -87,7 +91,7 @@ class Company:
 
     def gather(self, model: Any, plain: Any) -> None:
         """Copies the sharded weights into `plain`, a model of the first process that is not sharded."""
-        weights = get_model_state_dict(model, options=_WHOLE)
+        weights = self.weights(model)
         if self.first:
             plain.load_state_dict(weights)
 

@@ -6,28 +6,37 @@ import io
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from ucoder.core.splits import TRAIN, VALIDATION
 from ucoder.models.prompts import Prompts
 from ucoder.runtime.artifacts import Artifacts
 from ucoder.runtime.errors import Reject
 from ucoder.trainer.job import Example
 from ucoder.v1 import artifacts_pb2 as pb
 
+COLUMNS = ("prompt", "solution", "entry_point", "split")
+"""That a training reads. Datasets sealed before there was a validation side have no `split`: all is trained on."""
 
-async def examples_of(artifacts: Artifacts, dataset: pb.Dataset, config: pb.Run) -> list[Example]:
-    """The examples of a dataset, and of the loop's earlier ones where the run pools them; a problem counts once."""
+
+async def examples_of(artifacts: Artifacts, dataset: pb.Dataset, config: pb.Run) -> tuple[list[Example], list[Example]]:
+    """What is trained on and what is kept for validation, of a dataset, and of the loop's earlier ones where the run
+    pools them. A problem counts once; one that any dataset keeps for validation is never trained on."""
     datasets = [dataset]
     if config.config.training.pool and dataset.variant == pb.VARIANT_LOOP:
         earlier = range(1, dataset.iteration)
         datasets = [await artifacts.get(pb.Dataset, dataset.run, f"{i:03d}") for i in earlier] + datasets
-    found: dict[str, Example] = {}
+    sides: dict[str, dict[str, Example]] = {TRAIN: {}, VALIDATION: {}}
     for one in datasets:
         for row in await _rows(artifacts, one):
             prompts = Prompts.load(config.config.model.profile, script=not row["entry_point"])
             prompt = prompts.render("solution", problem=row["prompt"])
-            found[row["prompt"]] = Example(prompt=prompt, completion=row["solution"])
-    if not found:
-        raise Reject(f"dataset {dataset.key}: no brief was selected, so there is nothing to learn from.")
-    return list(found.values())
+            side = row.get("split", TRAIN)
+            if side not in sides:
+                raise Reject(f"{one.key}: split {side!r} is neither {TRAIN} nor {VALIDATION}.")
+            sides[side][row["prompt"]] = Example(prompt=prompt, completion=row["solution"])
+    train = [one for problem, one in sides[TRAIN].items() if problem not in sides[VALIDATION]]
+    if not train:
+        raise Reject(f"dataset {dataset.key}: no brief was selected for training, so there is nothing to learn from.")
+    return train, list(sides[VALIDATION].values())
 
 
 async def _rows(artifacts: Artifacts, dataset: pb.Dataset) -> list[dict[str, str]]:
@@ -35,6 +44,8 @@ async def _rows(artifacts: Artifacts, dataset: pb.Dataset) -> list[dict[str, str
     if hashlib.sha256(data).hexdigest() != dataset.sha256:
         raise Reject(f"{dataset.key} is corrupt: its sha256 is not the sealed one.")
     try:
-        return pq.read_table(io.BytesIO(data), columns=["prompt", "solution", "entry_point"]).to_pylist()  # type: ignore[no-any-return]
+        file = pq.ParquetFile(io.BytesIO(data))
+        columns = [name for name in COLUMNS if name != "split" or name in file.schema_arrow.names]
+        return file.read(columns=columns).to_pylist()  # type: ignore[no-any-return]
     except (pa.ArrowInvalid, OSError) as error:
         raise Reject(f"{dataset.key}: not Parquet: {error}.") from None

@@ -29,7 +29,8 @@ class Example:
 class Progress:
     """One moment of a training. `loss` is per target token; `memory_mb` the most so far, of the GPU if there is one.
 
-    `waiting` says what keeps it from going on; without a first step everything else is 0.
+    `validation_loss` is the last that was measured; `waiting` says what keeps the training from going on. Before the
+    first step everything else is 0.
     """
 
     step: int = 0
@@ -38,6 +39,7 @@ class Progress:
     tokens_per_second: float = 0.0
     seconds_left: float = 0.0
     memory_mb: float = 0.0
+    validation_loss: float | None = None
     waiting: str = ""
 
 
@@ -53,6 +55,8 @@ class Recipe:
     weight_decay: float
     max_grad_norm: float
     seed: int
+    validation_steps: int = 0
+    patience: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +68,8 @@ class Job:
     work: str
     examples: list[tuple[str, str]]
     """(prompt, completion) texts."""
+    validation: list[tuple[str, str]]
+    """Such texts that are never trained on."""
     recipe: Recipe
     max_tokens: int
     probe_text: str
@@ -84,8 +90,9 @@ class Job:
     def read(cls, path: Path) -> "Job":
         """What `write` wrote."""
         told = json.loads(path.read_text())
-        examples = [(prompt, completion) for prompt, completion in told.pop("examples")]
-        return cls(recipe=Recipe(**told.pop("recipe")), examples=examples, **told)
+        sides = {side: [(given, wanted) for given, wanted in told.pop(side)] for side in ("examples", "validation")}
+        told |= {"recipe": Recipe(**told.pop("recipe")), **sides}
+        return cls(**told)
 
     def finished(self) -> dict[str, Any] | None:
         """The summary of this very training when its checkpoint is there. Raises Conflict when another one is."""
@@ -101,7 +108,7 @@ class Job:
 
 def job_of(
     examples: Sequence[Example], *, base: Path, out: Path, config: config_pb2.TrainingConfig, seed: int,
-    probe_text: str, save_seconds: float = SAVE_SECONDS,
+    probe_text: str, save_seconds: float = SAVE_SECONDS, validation: Sequence[Example] = (),
 ) -> Job:  # fmt: skip
     """The job of a configuration; what it resumes from lies beside `out`. Raises NotFound (no base), Reject."""
     if not (base / "config.json").is_file():
@@ -110,11 +117,12 @@ def job_of(
         raise Reject("there is no training example.")
     recipe = Recipe(
         config.learning_rate, config.epochs, config.batch, config.micro_batch, config.warmup, config.weight_decay,
-        config.max_grad_norm, seed,
+        config.max_grad_norm, seed, config.validation_steps, config.patience,
     )  # fmt: skip
     return Job(
         base=str(base), out=str(out), work=str(out.with_name(out.name + ".work")),
-        examples=[(one.prompt, one.completion) for one in examples], recipe=recipe, max_tokens=config.max_tokens,
+        examples=[(one.prompt, one.completion) for one in examples],
+        validation=[(one.prompt, one.completion) for one in validation], recipe=recipe, max_tokens=config.max_tokens,
         probe_text=probe_text, save_seconds=save_seconds,
     )  # fmt: skip
 

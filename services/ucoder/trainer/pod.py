@@ -28,7 +28,6 @@ class Pod:
         chosen = settings.load()
         self._store = Store(chosen)
         self._folder = chosen.cache_dir.expanduser() / "training"
-        self._state = f"{self._run}/training/{self._name}.state"
         self._dataset = pb.Dataset()
 
     def prepare(self, company: Company) -> Job:
@@ -47,13 +46,17 @@ class Pod:
         job = await prepared(artifacts, self._dataset, run, self._folder)
         work = Path(job.work)
         work.mkdir(parents=True, exist_ok=True)
-        if not (work / "state.pt").exists():
-            await self._store.get_file(self._state, work / "state.pt")
+        for name in ("best.pt", "state.pt"):
+            if not (work / "state.pt").exists():
+                await self._store.get_file(self._key(work / name), work / name)
         return job
 
-    def kept(self, state: Path) -> None:
-        """Copies a saved state to where another node finds it."""
-        asyncio.run(self._store.put_file(state, self._state))
+    def kept(self, file: Path) -> None:
+        """Copies a saved state, or the best weights so far, to where another node finds it."""
+        asyncio.run(self._store.put_file(file, self._key(file)))
+
+    def _key(self, file: Path) -> str:
+        return f"{self._run}/training/{self._name}.{file.stem}"
 
     def made(self, folder: Path) -> None:
         """Moves the finished folder into the store, whole or not at all."""

@@ -17,8 +17,10 @@ def weights_of(dataset: pb.Dataset) -> str:
 
 async def prepared(artifacts: Artifacts, dataset: pb.Dataset, run: pb.Run, folder: Path) -> Job:
     """The training on a sealed dataset, in a folder of this machine. Raises NotFound, Reject."""
+    examples, validation = await examples_of(artifacts, dataset, run)
     return job_of(
-        await examples_of(artifacts, dataset, run),
+        examples,
+        validation=validation,
         base=await _start(artifacts, dataset, run),
         out=folder / run.id / name_of(dataset),
         config=run.config.training,

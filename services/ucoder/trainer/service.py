@@ -61,6 +61,7 @@ class Service(trainer_pb2_grpc.TrainerServiceServicer):
                 seconds_left=moment.seconds_left,
                 memory_mb=moment.memory_mb,
                 waiting=moment.waiting,
+                validation_loss=moment.validation_loss,
             )
             self._progress[run.id, name] = message
             if report:

@@ -43,6 +43,8 @@ class State:
     tokens: int = 0
     """All tokens that passed through the model."""
     seconds: float = 0.0
+    validation: list[tuple[int, float]] = field(default_factory=list)
+    """Each step that was measured, and its validation loss per target token."""
 
 
 def tokenize(
@@ -52,14 +54,20 @@ def tokenize(
 
     Prompt and completion are tokenised apart, as the model meets them when it samples. Raises Reject when none fits.
     """
+    found, too_long = fitting(tokenizer, examples, end, max_tokens)
+    if not found:
+        raise Reject(f"none of {len(examples)} training examples fits into {max_tokens} tokens.")
+    return found, too_long
+
+
+def fitting(tokenizer: Any, examples: Sequence[tuple[str, str]], end: int, max_tokens: int) -> tuple[list[Tokens], int]:
+    """The same, where none need be."""
     found = []
     for prompt, completion in examples:
         given = tokenizer(prompt)["input_ids"]
         written = tokenizer(completion, add_special_tokens=False)["input_ids"]
         if len(given) + len(written) < max_tokens:
             found.append(Tokens((*given, *written, end), len(given)))
-    if not found:
-        raise Reject(f"none of {len(examples)} training examples fits into {max_tokens} tokens.")
     return found, len(examples) - len(found)
 
 
@@ -150,3 +158,20 @@ def take_step(
         raise Reject(f"the gradient became {norm.item()}: lower training.learning_rate ({recipe.learning_rate:g}).")
     optimizer.step()
     return total
+
+
+@torch.no_grad()
+def measure(model: Any, examples: Sequence[Tokens], recipe: Recipe, device: torch.device, company: Company) -> float:
+    """The loss per target token of examples that are not trained on. Raises Reject when it is not a finite number."""
+    model.eval()
+    near = sorted(examples, key=lambda one: len(one.ids))
+    total = 0.0
+    for start in range(0, len(near), recipe.micro_batch):
+        part = near[start : start + recipe.micro_batch]
+        mine = company.share(part)
+        total += loss_of(model, mine or part[:1], device).item() * bool(mine)
+    model.train()
+    loss = company.total(total, device) / targets(near)
+    if not math.isfinite(loss):
+        raise Reject(f"the validation loss became {loss}: lower training.learning_rate ({recipe.learning_rate:g}).")
+    return loss

@@ -8,6 +8,7 @@ from typing import Any
 from tests.helm.chart import of_kind, render
 
 from ucoder.consensus.tables import Row, table
+from ucoder.core.splits import TRAIN
 from ucoder.runs.config import load
 from ucoder.runtime.artifacts import Artifacts
 from ucoder.v1 import artifacts_pb2 as pb
@@ -27,18 +28,19 @@ class Ground:
         config = load(None, "demo", {"training": {"epochs": 1, "batch": 4, **training}})
         await artifacts.save("r", pb.Run(id="r", format=1, config=config))
         await artifacts.save("r", pb.Checkpoint(run="r", variant=pb.VARIANT_LOOP, path=base))
-        data = table([_row(number) for number in range(8)])
+        data = table([row(number) for number in range(8)])
         await artifacts.store.create("r/data/001.parquet", data)
         dataset = pb.Dataset(run="r", iteration=1, variant=pb.VARIANT_LOOP, key="r/data/001.parquet", rows=8,
                              sha256=hashlib.sha256(data).hexdigest())  # fmt: skip
         return cls(dataset, await artifacts.save("r", dataset))
 
 
-def _row(number: int) -> Row:
+def row(number: int, split: str = TRAIN) -> Row:
+    """A selected program that adds a number."""
     problem = pb.Problem(prompt=f'def f(x: int) -> int:\n    """Adds {number}."""\n', entry_point="f")
     brief = pb.Brief(run="r", iteration=1, number=number)
     ended = pb.Consensus(brief=brief, problem=problem, ending=pb.ENDING_SELECTED)
-    return Row.of(ended, pb.Candidate(completion=f"    return x + {number}\n"), 0.5, 0.5)
+    return Row.of(ended, pb.Candidate(completion=f"    return x + {number}\n"), 0.5, 0.5, split)
 
 
 def template_of(variant: str, folder: Path) -> Path:

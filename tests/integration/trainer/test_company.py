@@ -5,25 +5,29 @@ import signal
 from pathlib import Path
 
 import pytest
-from tests.integration.trainer.test_training import Progress, trained
+from tests.integration.trainer.test_training import OPPOSITE, Progress, trained
 
 from ucoder.runtime.errors import Retry
 
 
 async def test_two_processes_killed_and_resumed_learn_what_one_learns(tmp_path: Path) -> None:
-    alone, probe = await trained(tmp_path / "alone", epochs=2, micro_batch=3)
+    told = {"epochs": 8, "micro_batch": 3, "validation": OPPOSITE, "learning_rate": 3e-3, "patience": 1}
+    alone, probe = await trained(tmp_path / "alone", **told)
+    assert alone.kept_step < alone.steps < 24, "the validation side was to end it early"
 
     def kill(moment: Progress) -> None:
         if moment.step == 4:
             os.kill(launcher(), signal.SIGKILL)
 
     with pytest.raises(Retry, match="SIGKILL"):
-        await trained(tmp_path / "out", epochs=2, micro_batch=3, processes=2, on_progress=kill, save_seconds=0)
+        await trained(tmp_path / "out", processes=2, on_progress=kill, save_seconds=0, **told)
     assert not (tmp_path / "out").exists()
     moments: list[Progress] = []
-    resumed, end = await trained(tmp_path / "out", epochs=2, micro_batch=3, processes=2, on_progress=moments.append)
+    resumed, end = await trained(tmp_path / "out", processes=2, on_progress=moments.append, **told)
     assert moments[0].step > 1
     assert list(resumed.losses) == pytest.approx(list(alone.losses), rel=1e-4)
+    assert [one.loss for one in resumed.validation] == pytest.approx([one.loss for one in alone.validation], rel=1e-3)
+    assert (resumed.steps, resumed.kept_step, resumed.ended) == (alone.steps, alone.kept_step, alone.ended)
     assert end == pytest.approx(probe, abs=1e-3)
     assert {file.name for file in (tmp_path / "out").iterdir()} == {
         file.name for file in (tmp_path / "alone").iterdir()

@@ -7,13 +7,18 @@ import shutil
 import signal
 import subprocess
 from collections.abc import Callable
+from dataclasses import replace
 from importlib import resources
 from pathlib import Path
 
 import pytest
 
+from ucoder.models.checkpoint import load
+from ucoder.models.decoding import Decoder
 from ucoder.models.probe import RESULT
 from ucoder.runtime.errors import Conflict, Misconfigured, NotFound, Reject, Retry
+from ucoder.trainer import sft
+from ucoder.trainer.company import Company
 from ucoder.trainer.job import Example, Progress, job_of
 from ucoder.trainer.process import train
 from ucoder.v1 import artifacts_pb2, config_pb2
@@ -38,10 +43,17 @@ def config(**changed: float) -> config_pb2.TrainingConfig:
 
 async def trained(
     out: Path, *, base: Path = SEED, on_progress: Callable[[Progress], None] = lambda _: None, save_seconds: float = 60,
-    examples: list[Example] = EXAMPLES, **changed: float,
+    examples: list[Example] = EXAMPLES, validation: list[Example] = [], **changed: float,  # noqa: B006 - read only
 ) -> tuple[artifacts_pb2.TrainingSummary, float]:  # fmt: skip
     job = job_of(
-        examples, base=base, out=out, config=config(**changed), seed=5, probe_text=PROBE, save_seconds=save_seconds
+        examples,
+        base=base,
+        out=out,
+        config=config(**changed),
+        seed=5,
+        probe_text=PROBE,
+        save_seconds=save_seconds,
+        validation=validation,
     )
     return await train(job, on_progress, config(**changed).processes)
 
@@ -81,9 +93,6 @@ async def test_it_learns_and_leaves_a_whole_checkpoint(tmp_path: Path) -> None:
     assert [file.name for file in tmp_path.iterdir()] == ["out"]
     assert weights(out) != weights(SEED)
 
-    from ucoder.models.checkpoint import load
-    from ucoder.models.decoding import Decoder
-
     assert Decoder(load(str(out))).score(PROBE).mean_log_prob == pytest.approx(probe, abs=1e-6)
     again, same = await trained(out)
     assert (same, again.losses) == (probe, summary.losses)
@@ -114,6 +123,47 @@ async def test_killed_and_called_again_it_ends_as_if_nothing_had_happened(tmp_pa
     assert list(resumed.losses) == pytest.approx(list(straight.losses), rel=1e-6)
     assert same == probe
     assert weights(out) == weights(tmp_path / "straight")
+
+
+OPPOSITE = [
+    Example(one.prompt, f"    return {i * 7919 % 97} * len(xs)\n") for i, one in enumerate(EXAMPLES[:6])
+]  # the more of EXAMPLES is learnt, the less likely
+FLAT = {"learning_rate": 3e-3, "epochs": 12, "patience": 2}
+
+
+async def test_it_ends_when_the_validation_loss_no_longer_falls_and_keeps_the_best_weights(tmp_path: Path) -> None:
+    early, probe = await trained(tmp_path / "early", validation=OPPOSITE, **FLAT)
+    losses = [one.loss for one in early.validation]
+    lowest = losses.index(min(losses))
+    assert len(losses) == lowest + 3 < 12
+    assert [one.step for one in early.validation] == [3 * (n + 1) for n in range(len(losses))]
+    assert (early.steps, early.kept_step) == (3 * len(losses), 3 * (lowest + 1))
+    assert early.ended == f"the validation loss did not fall 2 times in a row; weights of step {early.kept_step} kept"
+    card = (tmp_path / "early" / "README.md").read_text()
+    assert early.ended in card
+    assert f"{losses[lowest]:.4f} (step {early.kept_step})" in card
+    job = job_of(EXAMPLES, base=SEED, out=tmp_path / "x", config=config(**FLAT), seed=5, probe_text=PROBE)
+    kept = load(str(tmp_path / "early"))
+    tokens, _ = sft.fitting(kept.tokenizer, [(one.prompt, one.completion) for one in OPPOSITE], 0, 128)
+    tokens = [replace(one, ids=(*one.ids[:-1], kept.tokenizer.eos_token_id)) for one in tokens]
+    again = sft.measure(kept.model.float(), tokens, job.recipe, kept.model.device, Company(0, 1))
+    assert again == pytest.approx(losses[lowest], rel=0.01)  # stored in bfloat16
+
+    def kill(moment: Progress) -> None:
+        if moment.step == early.kept_step + 2:
+            os.kill(workers()[0], signal.SIGKILL)
+
+    with pytest.raises(Retry, match="SIGKILL"):
+        await trained(tmp_path / "out", validation=OPPOSITE, on_progress=kill, save_seconds=0, **FLAT)
+    resumed, same = await trained(tmp_path / "out", validation=OPPOSITE, **FLAT)
+    assert same == probe
+    assert weights(tmp_path / "out") == weights(tmp_path / "early")
+    assert resumed.validation == early.validation
+
+    flat, _ = await trained(tmp_path / "flat", validation=OPPOSITE, **{**FLAT, "patience": 0, "validation_steps": 5})
+    assert (flat.steps, flat.kept_step, flat.ended) == (36, 36, "all 12 epochs trained")
+    assert {one.step for one in flat.validation} == {*range(3, 37, 3), *range(5, 37, 5)}
+    assert list(flat.losses[: early.steps]) == list(early.losses), "what is measured must not change what is learnt"
 
 
 async def test_a_cancelled_training_is_gone_and_leaves_nothing_to_be_read(tmp_path: Path) -> None:
