@@ -15,7 +15,7 @@ from pathlib import Path
 
 import nkeys
 
-from ucoder.flow import BRIEF_KINDS, SERVICES, arrows_of
+from ucoder.flow import BRIEF_KINDS, NEWS, SERVICES, TOLD, arrows_of
 from ucoder.runtime.bus import DEAD, STREAM
 from ucoder.runtime.run_states import BUCKET
 
@@ -37,7 +37,13 @@ def rights(service: str) -> list[str]:
         allowed += [f"$JS.API.STREAM.UPDATE.{stream}" for stream in (STREAM, DEAD, f"KV_{BUCKET}")]
         allowed += ["ucoder.run.>", f"$JS.API.STREAM.MSG.*.{DEAD}", f"$JS.API.STREAM.PURGE.{STREAM}"]
         allowed += [f"$JS.API.CONSUMER.CREATE.KV_{BUCKET}.>", f"$JS.API.CONSUMER.DELETE.KV_{BUCKET}.>"]
+    allowed += [f"{NEWS}.{what}.>" for who, what, _ in TOLD if who == service]
     return sorted(set(allowed))
+
+
+def heard(service: str) -> list[str]:
+    """Subjects that a service may listen to: its own inbox, as the chart's UCODER_NATS_INBOX_PREFIX says, and news."""
+    return [f"_INBOX_{service}.>", *(f"{NEWS}.{what}.>" for _, what, who in TOLD if who == service)]
 
 
 def write(folder: Path) -> str:
@@ -47,8 +53,7 @@ def write(folder: Path) -> str:
     for service in SERVICES:
         seed = nkeys.encode_seed(secrets.token_bytes(32), nkeys.PREFIX_BYTE_USER)
         public = nkeys.from_seed(bytearray(seed)).public_key.decode()
-        inbox = f"_INBOX_{service}.>"  # its own, as the chart's UCODER_NATS_INBOX_PREFIX says
-        permissions = {"publish": {"allow": rights(service)}, "subscribe": {"allow": [inbox]}}
+        permissions = {"publish": {"allow": rights(service)}, "subscribe": {"allow": heard(service)}}
         users.append({"nkey": public, "permissions": permissions})
         _private(folder / f"{service.replace('_', '-')}.creds", seed.decode() + "\n")
     accounts = {ACCOUNT: {"jetstream": "enabled", "users": users}, "SYS": {"users": []}}

@@ -53,6 +53,11 @@ FLOW: tuple[Arrow, ...] = (
     Arrow("trainer", "dataset", "checkpoint", "map", "single", "6: fine-tuning; the loop closes"),
 )
 
+# What services tell each other beside the arrows: news that no stream keeps, `ucoder-news.<what>.<run>.<name>`.
+NEWS = "ucoder-news"
+TOLD: tuple[tuple[str, str, str], ...] = (("trainer", "training", "runs"),)
+"""Who tells, what, and who listens: how far a training is, once a second."""
+
 # A brief is any of these until it ends as a `consensus`: selected, abstained, or dropped at a stage for a named reason.
 BRIEF_KINDS = frozenset({"brief", "problem", "tests", "candidates", "matrix"})
 SERVICES: tuple[str, ...] = (

@@ -9,7 +9,7 @@ from nats.errors import TimeoutError as NatsTimeout
 from nats.js import JetStreamContext
 from nats.js.api import StreamConfig
 
-from ucoder.flow import SERVICES, arrows_of
+from ucoder.flow import NEWS, SERVICES, TOLD, arrows_of
 from ucoder.runtime.bus import Bus
 from ucoder.runtime.run_states import RunStates
 from ucoder.runtime.settings import Settings
@@ -55,6 +55,12 @@ async def test_each_service_can_do_its_work_and_nothing_else(tmp_path: Path) -> 
                 )
                 await bus.jetstream.pull_subscribe_bind(arrow.name, "UCODER")
                 await bus.client.flush()
+            for _, what, _ in [one for one in TOLD if one[0] == service]:
+                await bus.client.publish(f"{NEWS}.{what}.r.001", b"")
+            for _, what, _ in [one for one in TOLD if one[2] == service]:
+                await bus.client.subscribe(f"{NEWS}.{what}.>")
+            await bus.client.flush()
+            assert bus.client.last_error is None, service
             if service == "sandbox_runner":
                 forged = JetStreamContext(bus.client, timeout=1)
                 with pytest.raises(NatsTimeout):  # what NATS does to a denied request is leave it unanswered
@@ -65,6 +71,10 @@ async def test_each_service_can_do_its_work_and_nothing_else(tmp_path: Path) -> 
                     await forged.delete_consumer("UCODER", "brief_to_problem")
                 with pytest.raises(NatsTimeout):
                     await forged.update_stream(StreamConfig(name="UCODER", subjects=["ucoder.>"], max_msgs=1))
+                await bus.client.publish(f"{NEWS}.training.r.001", b"")
+                await bus.client.flush()
+                assert "permissions violation" in str(bus.client.last_error).lower()
+                bus.client._err = None
                 await bus.client.subscribe("_INBOX_runs.>")  # what others are answered
                 await bus.client.flush()
                 assert "permissions violation" in str(bus.client.last_error).lower()

@@ -10,10 +10,22 @@ from rich.table import Table
 
 from ucoder.runs.status import PER_BRIEF
 from ucoder.v1 import artifacts_pb2 as pb
-from ucoder.v1 import config_pb2, runs_pb2
+from ucoder.v1 import config_pb2, runs_pb2, trainer_pb2
 
 PLAIN_SECONDS = 5.0  # between plain lines, which end up in somebody's log
 NAMES = {"brief": "briefs", "problem": "problems", "tests": "tests", "candidates": "candidates", "matrix": "executed"}
+
+
+def training(moment: trainer_pb2.TrainingProgress) -> str:
+    """A training under way in a few words."""
+    told = [f"training {moment.dataset}:"]
+    if moment.step:
+        checked = f" (validation {moment.validation_loss:.3f})" if moment.HasField("validation_loss") else ""
+        told += [f"step {moment.step}/{moment.steps}, loss {moment.loss:.3f}{checked},"]
+        told += [
+            f"{moment.tokens_per_second:.0f} tokens/s, {moment.memory_mb:.0f} MB, {moment.seconds_left:.0f} s left"
+        ]
+    return " ".join([*told, moment.waiting]).strip()
 
 
 class Progress:
@@ -99,6 +111,8 @@ class Progress:
         ended, total = status.made["consensus"], self._config.loop.briefs
         if not ended:
             return ""
+        if status.trainings:
+            return "".join(f" | {training(one)}" for one in status.trainings)
         if ended >= total:
             return " | training and evaluating"
         left = (time.monotonic() - self._iteration_begun) / ended * (total - ended)

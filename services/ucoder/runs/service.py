@@ -11,6 +11,7 @@ from ucoder.runs.requeueing import requeue
 from ucoder.runs.status import Endings, status_of
 from ucoder.runtime.artifacts import FORMAT
 from ucoder.runtime.errors import Conflict, NotFound
+from ucoder.runtime.news import Trainings
 from ucoder.runtime.tokens import CALLER
 from ucoder.runtime.world import World
 from ucoder.v1 import artifacts_pb2 as pb
@@ -24,10 +25,11 @@ WATCH_SECONDS = 0.5
 class Service(runs_pb2_grpc.RunServiceServicer):
     """Runs."""
 
-    def __init__(self, world: World) -> None:
+    def __init__(self, world: World, trainings: Trainings) -> None:
         self.artifacts = world.artifacts
         self.states = world.states
         self._bus = world.bus
+        self._trainings = trainings
         self._endings = Endings(world.artifacts)
         self._known: dict[str, pb.Run] = {}
 
@@ -35,7 +37,7 @@ class Service(runs_pb2_grpc.RunServiceServicer):
     @contextlib.asynccontextmanager
     async def open(cls, world: World) -> AsyncIterator["Service"]:
         """The service and its dashboard for as long as the block runs."""
-        service = cls(world)
+        service = cls(world, await Trainings.listen(world.bus))
         async with page(world.settings, Sight(world.artifacts, service.status, service.statuses)) as world.web:
             yield service
 
@@ -112,7 +114,10 @@ class Service(runs_pb2_grpc.RunServiceServicer):
         """How far a run is; NotFound for one nobody began, or that is another caller's."""
         state = await self.states.get(run)
         stored = await self._stored(run)
-        return await status_of(run, state, stored.created, self.artifacts, self._bus, self._endings)
+        status = await status_of(run, state, stored.created, self.artifacts, self._bus, self._endings)
+        if status.state == runs_pb2.RUN_STATE_RUNNING:
+            status.trainings.extend(self._trainings.of(run))
+        return status
 
     async def _stored(self, run: str) -> pb.Run:
         """The run as it was created. To others than its owner it does not exist."""

@@ -10,6 +10,7 @@ import structlog
 
 from ucoder.runtime.artifacts import name_of
 from ucoder.runtime.errors import NotFound, UcoderError, Unwanted
+from ucoder.runtime.news import tell
 from ucoder.runtime.world import World
 from ucoder.trainer import cluster_job
 from ucoder.trainer.job import Progress
@@ -29,7 +30,7 @@ class Service(trainer_pb2_grpc.TrainerServiceServicer):
 
     def __init__(self, world: World) -> None:
         self.artifacts = world.artifacts
-        self._settings, self._states = world.settings, world.states
+        self._settings, self._states, self._bus = world.settings, world.states, world.bus
         self._work = world.settings.cache_dir.expanduser() / "training"
         self._progress: dict[tuple[str, str], trainer_pb2.TrainingProgress] = {}
         self._finished: set[tuple[str, str]] = set()
@@ -54,6 +55,7 @@ class Service(trainer_pb2_grpc.TrainerServiceServicer):
 
         def on_progress(moment: Progress) -> None:
             message = trainer_pb2.TrainingProgress(
+                dataset=name,
                 step=moment.step,
                 steps=moment.steps,
                 loss=moment.loss,
@@ -69,11 +71,15 @@ class Service(trainer_pb2_grpc.TrainerServiceServicer):
 
         work = self._in_the_cluster if self._settings.training_template else self._here
         try:
-            summary, probe = await tended(work(dataset, run, on_progress), self._states, run.id)
+            summary, probe = await tended(
+                work(dataset, run, on_progress), self._states, run.id, lambda: self._tell(run.id, name)
+            )
         except Unwanted:
             if self._settings.training_template:
                 await cluster_job.remove(self._settings, dataset)
             raise
+        finally:
+            await tell(self._bus, run.id, name, None)
         summary.dataset_sha256 = dataset.sha256
         self._finished.add((run.id, name))
         return pb.Checkpoint(
@@ -98,6 +104,10 @@ class Service(trainer_pb2_grpc.TrainerServiceServicer):
         await self.artifacts.store.put_folder(Path(job.out), weights_of(dataset))
         await asyncio.to_thread(shutil.rmtree, job.out, ignore_errors=True)
         return done
+
+    async def _tell(self, run: str, name: str) -> None:
+        if moment := self._progress.get((run, name)):
+            await tell(self._bus, run, name, moment)
 
     async def _sweep(self) -> None:
         """Ends what runs left in the cluster that were cancelled while no trainer was there."""

@@ -2,7 +2,7 @@
 
 import asyncio
 import contextlib
-from collections.abc import Coroutine
+from collections.abc import Awaitable, Callable, Coroutine
 from typing import Any, TypeVar
 
 import structlog
@@ -28,10 +28,10 @@ async def unwanted(states: RunStates, run: str) -> str:
     return ""
 
 
-async def tended(work: Coroutine[Any, Any, T], states: RunStates, run: str) -> T:
+async def tended(work: Coroutine[Any, Any, T], states: RunStates, run: str, tell: Callable[[], Awaitable[None]]) -> T:
     """What the work makes. It is cancelled, and Unwanted raised, within seconds once the run has ended without it.
 
-    The work is gone when this returns or raises, cancellation included.
+    While it goes on, `tell` is called each second. The work is gone when this returns or raises, cancellation included.
     """
     task = asyncio.create_task(work)
     try:
@@ -42,6 +42,7 @@ async def tended(work: Coroutine[Any, Any, T], states: RunStates, run: str) -> T
             if why := await unwanted(states, run):
                 log.info("training.stopped", run=run, reason=why)
                 raise Unwanted(f"{why}: its training was stopped.")
+            await tell()
     finally:
         task.cancel()
         await asyncio.gather(task, return_exceptions=True)

@@ -6,15 +6,20 @@ from pathlib import Path
 from typing import Any
 
 import grpc
+import httpx
 import pytest
 from tests.integration.api_server import ApiServer
 from tests.integration.trainer.ground import Ground, template_of
 from tests.integration.trainer.test_training import workers
 
+from ucoder.commands.progress import training
+from ucoder.flow import NEWS
 from ucoder.runtime.app import serving
+from ucoder.runtime.bus import Bus
+from ucoder.runtime.news import Trainings, tell
 from ucoder.runtime.settings import Settings
 from ucoder.runtime.world import World
-from ucoder.v1 import trainer_pb2, trainer_pb2_grpc
+from ucoder.v1 import runs_pb2, runs_pb2_grpc, trainer_pb2, trainer_pb2_grpc
 
 Make = Callable[..., Settings]
 
@@ -36,34 +41,55 @@ async def until_acknowledged(world: World) -> None:
             await asyncio.sleep(0.1)
 
 
-async def test_a_cancelled_run_ends_the_process_that_trains_for_it(make_settings: Make, nats_url: str) -> None:
-    settings = make_settings(nats_url=nats_url)
-    async with serving(settings, ("trainer",)) as world:
+async def test_a_training_is_shown_while_it_goes_on_and_ends_when_its_run_is_cancelled(
+    make_settings: Make, nats_url: str
+) -> None:
+    settings = make_settings(nats_url=nats_url, web_listen="127.0.0.1:0")
+    async with serving(settings, ("runs", "trainer")) as world, grpc.aio.insecure_channel(world.address) as channel:
+        trainer, runs = trainer_pb2_grpc.TrainerServiceStub(channel), runs_pb2_grpc.RunServiceStub(channel)
         ground = await Ground.laid(world.artifacts, epochs=1000)
         await world.states.begin("r")
         await world.bus.publish(ground.ref)
-        await until(workers)
-        async with grpc.aio.insecure_channel(world.address) as channel:
-            stub = trainer_pb2_grpc.TrainerServiceStub(channel)
-            request = trainer_pb2.GetTrainingRequest(run="r", dataset="001")
-            async with asyncio.timeout(60):
-                while True:
-                    try:
-                        progress = (await stub.GetTraining(request)).progress
-                        break
-                    except grpc.aio.AioRpcError as error:
-                        assert error.code() == grpc.StatusCode.NOT_FOUND  # noqa: PT017 - asked again
-                        await asyncio.sleep(0.1)
-            assert progress.steps == 2000
-            await world.states.end("r", "cancelled", "enough")
-            await until(lambda: not workers())
-            await until_acknowledged(world)
-            with pytest.raises(grpc.aio.AioRpcError, match="run r was cancelled: its training was stopped") as caught:
-                async for _ in stub.Train(trainer_pb2.TrainRequest(run="r", dataset="001")):
-                    pass
-            assert caught.value.code() == grpc.StatusCode.FAILED_PRECONDITION
+        async with asyncio.timeout(60):
+            async for said in runs.WatchRun(runs_pb2.WatchRunRequest(id="r")):
+                if moments := said.status.trainings:
+                    break
+        assert (moments[0].dataset, moments[0].steps) == ("001", 2000)
+        assert moments[0].step > 0
+        assert moments[0].memory_mb > 0
+        assert training(moments[0]).startswith(f"training 001: step {moments[0].step}/2000, loss ")
+        async with httpx.AsyncClient() as client:
+            assert "of 2000</span>" in (await client.get(f"{world.web}/runs/r")).text
+        own = await trainer.GetTraining(trainer_pb2.GetTrainingRequest(run="r", dataset="001"))
+        assert own.progress.step >= moments[0].step
+        await runs.CancelRun(runs_pb2.CancelRunRequest(id="r", reason="enough"))
+        await until(lambda: not workers())
+        await until_acknowledged(world)
+        assert not (await runs.GetRun(runs_pb2.GetRunRequest(id="r"))).status.trainings
+        with pytest.raises(grpc.aio.AioRpcError, match="run r was cancelled: its training was stopped") as caught:
+            async for _ in trainer.Train(trainer_pb2.TrainRequest(run="r", dataset="001")):
+                pass
+        assert caught.value.code() == grpc.StatusCode.FAILED_PRECONDITION
         assert await world.artifacts.find("r", "checkpoint", "001") is None
         assert (await world.bus.jetstream.stream_info("UCODER_DEAD")).state.messages == 0
+
+
+async def test_news_that_nobody_repeats_or_can_read_are_forgotten(make_settings: Make, nats_url: str) -> None:
+    bus = await Bus.connect(make_settings(nats_url=nats_url))
+    try:
+        heard = await Trainings.listen(bus)
+        moment = trainer_pb2.TrainingProgress(step=1, steps=2, dataset="001")
+        await tell(bus, "r", "001", moment)
+        await tell(bus, "r", "001-control", moment)
+        await until(lambda: heard.of("r") == [moment, moment])
+        assert heard.of("another") == []
+        await tell(bus, "r", "001", None)
+        await until(lambda: heard.of("r") == [moment])
+        await bus.client.publish(f"{NEWS}.training.r.001-control", b"\xff")
+        await until(lambda: heard.of("r") == [])
+    finally:
+        await bus.close()
+    await tell(bus, "r", "001", moment)  # away: the next one may be heard
 
 
 async def test_a_trainer_that_restarts_finds_its_job_and_a_cancelled_run_ends_it(
