@@ -8,6 +8,7 @@ import torch
 from safetensors import SafetensorError
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
+from ucoder.models.serving.adapters import base_of
 from ucoder.runtime.errors import Misconfigured, NotFound, Reject
 
 
@@ -38,18 +39,24 @@ def device() -> torch.device:
 def load(folder: str) -> Checkpoint:
     """Reads a checkpoint; on a CPU everything is computed in float32, whatever the weights are stored as.
 
-    Raises NotFound when there is no such folder, Misconfigured when it holds no whole model.
+    An adapter's folder is read with its base, and merged into it. Raises NotFound when there is no such folder,
+    Misconfigured when it holds no whole model.
     """
-    if not (Path(folder) / "config.json").is_file():
-        raise NotFound(f"model {folder}: no Hugging Face model folder, it has no config.json.")
+    base = base_of(folder)
+    if not (Path(base) / "config.json").is_file():
+        raise NotFound(f"model {base}: no Hugging Face model folder, it has no config.json.")
     where = device()
     try:
         model: Any = AutoModelForCausalLM.from_pretrained(
-            folder, dtype=torch.float32 if where.type == "cpu" else "auto", attn_implementation="sdpa",
+            base, dtype=torch.float32 if where.type == "cpu" else "auto", attn_implementation="sdpa",
             local_files_only=True,
         )  # fmt: skip
+        if base != folder:
+            from peft import PeftModel
+
+            model = PeftModel.from_pretrained(model, folder, local_files_only=True).merge_and_unload()
         tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True)
-    except (OSError, ValueError, KeyError, RuntimeError, SafetensorError) as error:
+    except (OSError, ValueError, KeyError, RuntimeError, SafetensorError, ImportError) as error:
         raise Misconfigured(f"model {folder}: {type(error).__name__}: {str(error).splitlines()[0]}") from None
     given = (getattr(model.generation_config, "eos_token_id", None), model.config.eos_token_id, tokenizer.eos_token_id)
     found: int | list[int] = next((ends for ends in given if ends is not None), [])

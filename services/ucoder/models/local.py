@@ -19,6 +19,7 @@ from typing import Any
 
 from ucoder.models import wire
 from ucoder.models.protocol import Completion, Draw, Scored
+from ucoder.models.serving.adapters import base_of
 from ucoder.runtime import errors
 from ucoder.runtime.errors import Misconfigured, NotFound, Retry
 
@@ -89,7 +90,7 @@ class LocalModel:
 
     async def serve(self, model: str) -> None:
         """Loads the checkpoint in every worker. Raises NotFound (no model there), Misconfigured (a broken one)."""
-        if not (Path(model) / "config.json").is_file():
+        if not (Path(base_of(model)) / "config.json").is_file():
             raise NotFound(f"model {model}: no Hugging Face model folder, it has no config.json.")
         await self._start()
         jobs = [self._job({"do": "load", "model": model}, 0) for _ in self._workers]

@@ -55,6 +55,12 @@ def parse(values: dict[str, Any], source: str) -> config_pb2.RunConfig:
         raise Misconfigured(f"{source}: {error}") from None
     if config.problems.min_difficulty > config.problems.max_difficulty:
         raise Misconfigured(f"{source}: problems.min_difficulty is above problems.max_difficulty.")
+    training = config.training
+    if training.lora.rank and training.lora.adapter and training.start == config_pb2.TrainingConfig.START_LAST:
+        raise Misconfigured(
+            f"{source}: training.lora.adapter needs training.start: START_BASE, for an adapter"
+            " cannot be the base of the next; or merge it, with training.lora.adapter: false."
+        )
     return config
 
 

@@ -4,14 +4,15 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from ucoder.trainer.job import Job
+from ucoder.trainer.job import Job, Lora
 
 
 def model_card(job: Job, summary: dict[str, Any]) -> str:
     """README.md of a checkpoint folder."""
     recipe = job.recipe
+    how = f"AdamW, learning rate {recipe.learning_rate:g}, cosine, warm-up {recipe.warmup:g}, {recipe.epochs} epochs"
     return f"""---
-library_name: transformers
+library_name: {"peft" if job.lora and job.lora.adapter else "transformers"}
 base_model: {Path(job.base).name}
 pipeline_tag: text-generation
 tags: [ucoder, code]
@@ -26,7 +27,7 @@ No human solution and no reference answer was used.
 | base | `{job.base}` |
 | examples | {summary["examples"]} ({summary["too_long"]} left out as too long) |
 | steps | {summary["steps"]}, batches of {recipe.batch} |
-| recipe | AdamW, learning rate {recipe.learning_rate:g}, cosine, warm-up {recipe.warmup:g}, {recipe.epochs} epochs |
+{_lora(job.lora)}| recipe | {how} |
 | loss per token | {summary["first_loss"]:.4f} in the first epoch, {summary["last_loss"]:.4f} in the last |
 {_validation(summary)}| ended | {summary["ended"]} |
 | seed | {recipe.seed} |
@@ -39,3 +40,12 @@ def _validation(summary: dict[str, Any]) -> str:
         return ""
     losses = ", ".join(f"{one['loss']:.4f} (step {one['step']})" for one in summary["validation"])
     return f"| validation loss per token | {losses}; {summary['validation_examples']} examples, never trained on |\n"
+
+
+def _lora(one: Lora | None) -> str:
+    if one is None:
+        return ""
+    held = "this folder is the adapter alone" if one.adapter else "merged into the weights"
+    return (
+        f"| LoRA | rank {one.rank}, alpha {one.alpha:g}, dropout {one.dropout:g}, {', '.join(one.targets)}; {held} |\n"
+    )

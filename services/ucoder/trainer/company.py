@@ -22,8 +22,6 @@ from torch.distributed.fsdp import fully_shard
 from torch.distributed.tensor import DTensor
 
 T = TypeVar("T")
-_WHOLE = StateDictOptions(full_state_dict=True, cpu_offload=True)
-_SHARED = StateDictOptions(full_state_dict=True, broadcast_from_rank0=True)
 
 
 class Company:
@@ -42,7 +40,8 @@ class Company:
         if self.size == 1:
             return
         mesh = distributed.device_mesh.init_device_mesh(device.type, (self.size,))
-        for layer in getattr(model.base_model, "layers", []):
+        plain = model.get_base_model() if hasattr(model, "get_base_model") else model  # what lies inside LoRA's
+        for layer in getattr(plain.base_model, "layers", []):
             fully_shard(layer, mesh=mesh)
         fully_shard(model, mesh=mesh)
 
@@ -73,27 +72,42 @@ class Company:
             return {"model": self.weights(model), "optimizer": optimizer.state_dict()}
         return {
             "model": self.weights(model),
-            "optimizer": get_optimizer_state_dict(model, optimizer, options=_WHOLE),
+            "optimizer": get_optimizer_state_dict(model, optimizer, options=_whole(model)),
         }
 
     def weights(self, model: Any) -> dict[str, Any]:
-        """The weights, whole, in the first process; the others have to take part."""
-        return model.state_dict() if self.size == 1 else get_model_state_dict(model, options=_WHOLE)
+        """The weights that are trained, whole, in the first process; the others have to take part."""
+        if self.size > 1:
+            return get_model_state_dict(model, options=_whole(model))
+        if not _some_frozen(model):
+            return model.state_dict()  # type: ignore[no-any-return]
+        return {name: weight for name, weight in model.named_parameters() if weight.requires_grad}
 
     def restore(self, model: Any, optimizer: torch.optim.Optimizer, state: dict[str, Any]) -> None:
         """Puts back what `state` gave, spread anew."""
         if self.size == 1:
-            model.load_state_dict(state["model"])
+            model.load_state_dict(state["model"], strict=not _some_frozen(model))
             optimizer.load_state_dict(state["optimizer"])
             return
-        set_model_state_dict(model, state["model"], options=_SHARED)
-        set_optimizer_state_dict(model, optimizer, state["optimizer"], options=_SHARED)
+        told = StateDictOptions(
+            full_state_dict=True, broadcast_from_rank0=True, ignore_frozen_params=True, strict=not _some_frozen(model)
+        )
+        set_model_state_dict(model, state["model"], options=told)
+        set_optimizer_state_dict(model, optimizer, state["optimizer"], options=told)
 
     def gather(self, model: Any, plain: Any) -> None:
         """Copies the sharded weights into `plain`, a model of the first process that is not sharded."""
         weights = self.weights(model)
         if self.first:
-            plain.load_state_dict(weights)
+            plain.load_state_dict(weights, strict=not _some_frozen(plain))
+
+
+def _some_frozen(model: Any) -> bool:
+    return not all(weight.requires_grad for weight in model.parameters())
+
+
+def _whole(model: Any) -> StateDictOptions:
+    return StateDictOptions(full_state_dict=True, cpu_offload=True, ignore_frozen_params=_some_frozen(model))
 
 
 def whole(norm: torch.Tensor) -> torch.Tensor:

@@ -60,6 +60,17 @@ class Recipe:
 
 
 @dataclass(frozen=True, slots=True)
+class Lora:
+    """See config.proto, LoraConfig."""
+
+    rank: int
+    alpha: float
+    dropout: float
+    targets: list[str]
+    adapter: bool
+
+
+@dataclass(frozen=True, slots=True)
 class Job:
     """One training. `work` holds what a killed one resumes from; `out` appears whole or not at all."""
 
@@ -71,6 +82,8 @@ class Job:
     validation: list[tuple[str, str]]
     """Such texts that are never trained on."""
     recipe: Recipe
+    lora: Lora | None
+    """None: all weights are trained."""
     max_tokens: int
     probe_text: str
     save_seconds: float
@@ -91,7 +104,8 @@ class Job:
         """What `write` wrote."""
         told = json.loads(path.read_text())
         sides = {side: [(given, wanted) for given, wanted in told.pop(side)] for side in ("examples", "validation")}
-        told |= {"recipe": Recipe(**told.pop("recipe")), **sides}
+        lora = told.pop("lora")
+        told |= {"recipe": Recipe(**told.pop("recipe")), "lora": Lora(**lora) if lora else None, **sides}
         return cls(**told)
 
     def finished(self) -> dict[str, Any] | None:
@@ -119,11 +133,13 @@ def job_of(
         config.learning_rate, config.epochs, config.batch, config.micro_batch, config.warmup, config.weight_decay,
         config.max_grad_norm, seed, config.validation_steps, config.patience,
     )  # fmt: skip
+    asked = config.lora
+    lora = Lora(asked.rank, asked.alpha, asked.dropout, list(asked.targets), asked.adapter) if asked.rank else None
     return Job(
         base=str(base), out=str(out), work=str(out.with_name(out.name + ".work")),
         examples=[(one.prompt, one.completion) for one in examples],
-        validation=[(one.prompt, one.completion) for one in validation], recipe=recipe, max_tokens=config.max_tokens,
-        probe_text=probe_text, save_seconds=save_seconds,
+        validation=[(one.prompt, one.completion) for one in validation], recipe=recipe, lora=lora,
+        max_tokens=config.max_tokens, probe_text=probe_text, save_seconds=save_seconds,
     )  # fmt: skip
 
 

@@ -5,7 +5,7 @@ import math
 import resource
 import time
 from collections.abc import Callable
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +14,7 @@ import torch
 from ucoder.models.checkpoint import Checkpoint, load
 from ucoder.models.decoding import Decoder
 from ucoder.models.probe import RESULT
-from ucoder.trainer import sft, stopping
+from ucoder.trainer import lora, sft, stopping
 from ucoder.trainer.card import model_card
 from ucoder.trainer.company import Company
 from ucoder.trainer.files import place_file, place_folder
@@ -39,31 +39,37 @@ class Training:
         limit = min(self._job.max_tokens, checkpoint.context)
         examples, too_long = sft.tokenize(checkpoint.tokenizer, self._job.examples, end, limit)
         self._validation, _ = sft.fitting(checkpoint.tokenizer, self._job.validation, end, limit)
-        state = self._train(checkpoint, examples)
+        model = self._prepared(checkpoint)
+        state = self._train(model, examples)
         best = stopping.best(state.validation) if self._stopped(state) else None
         if self._company.size > 1:
-            trained, checkpoint = checkpoint.model, load(self._job.base)
-            self._company.gather(trained, checkpoint.model.float())
+            trained, model = model, self._prepared(load(self._job.base))
+            self._company.gather(trained, model)
             if not self._company.first:
                 return {}
-        kept_step = self._put_back(checkpoint.model) if best and best.step < state.step else state.step
-        _cast(checkpoint.model, dtype)
-        _cast(checkpoint.model, torch.float32)  # what is measured are the weights as they are stored
-        probe = Decoder(checkpoint).score(self._job.probe_text).mean_log_prob
+        kept_step = self._put_back(model) if best and best.step < state.step else state.step
+        model = lora.finished(model, self._job.lora)
+        _cast(model, dtype)
+        _cast(model, torch.float32)  # what is measured are the weights as they are stored
+        probe = Decoder(replace(checkpoint, model=model.eval())).score(self._job.probe_text).mean_log_prob
         summary = {
             **_summary(state, sft.steps_per_epoch(len(examples), self._job.recipe)),
             "examples": len(examples), "too_long": too_long, "device": _device_name(checkpoint.model.device),
             "validation_examples": len(self._validation), "kept_step": kept_step,
             "ended": stopping.ended(state.validation, self._job.recipe, kept_step), "probe_log_prob": probe,
         }  # fmt: skip
-        place_folder(Path(self._job.out), lambda folder: self._write(folder, checkpoint, dtype, summary))
+        place_folder(Path(self._job.out), lambda folder: self._write(folder, checkpoint, model, dtype, summary))
         return summary
 
-    def _train(self, checkpoint: Checkpoint, examples: list[sft.Tokens]) -> sft.State:
-        model, recipe = checkpoint.model.float().train(), self._job.recipe
-        if model.device.type == "cuda":
-            model.gradient_checkpointing_enable()
-        torch.manual_seed(recipe.seed)
+    def _prepared(self, checkpoint: Checkpoint) -> Any:
+        """The model to train, the same in every process: in float32, with adapters where LoRA is asked for."""
+        torch.manual_seed(self._job.recipe.seed)
+        return lora.adapted(checkpoint.model.float(), self._job.lora).train()
+
+    def _train(self, model: Any, examples: list[sft.Tokens]) -> sft.State:
+        recipe = self._job.recipe
+        if model.device.type == "cuda":  # not re-entrant: that way needs inputs with gradients, and adapters have none
+            model.gradient_checkpointing_enable(gradient_checkpointing_kwargs={"use_reentrant": False})
         self._company.shard(model, model.device)
         optimizer = sft.optimiser(model, recipe)
         state = self._resume(model, optimizer)
@@ -76,6 +82,7 @@ class Training:
                 continue
             if self._stopped(state):
                 break
+            torch.manual_seed((recipe.seed << 24) + step * self._company.size + self._company.rank)  # for dropout
             with torch.autocast("cuda", torch.bfloat16, enabled=model.device.type == "cuda"):
                 loss = sft.take_step(
                     model, optimizer, batch, sft.rate(step, steps, recipe), recipe, model.device, self._company
@@ -114,7 +121,7 @@ class Training:
     def _put_back(self, model: Any) -> int:
         """Gives a model that is not sharded the weights of the best measurement; returns their step."""
         content = torch.load(self._best_file, map_location=model.device, weights_only=True)
-        model.load_state_dict(content["model"])
+        model.load_state_dict(content["model"], strict=self._job.lora is None)
         return int(content["step"])
 
     def _report(self, state: sft.State, steps: int) -> None:
@@ -148,9 +155,11 @@ class Training:
         """A state is of one job, and of one way to lay it out: alone, or by name."""
         return [self._job.fingerprint, self._company.size > 1]
 
-    def _write(self, folder: Path, checkpoint: Checkpoint, dtype: torch.dtype, summary: dict[str, Any]) -> None:
-        _cast(checkpoint.model, dtype)
-        checkpoint.model.save_pretrained(folder)
+    def _write(
+        self, folder: Path, checkpoint: Checkpoint, model: Any, dtype: torch.dtype, summary: dict[str, Any]
+    ) -> None:
+        _cast(model, dtype)
+        lora.write(model, folder, self._job.lora)
         checkpoint.tokenizer.save_pretrained(folder)
         (folder / "README.md").write_text(model_card(self._job, summary))
         (folder / RESULT).write_text(json.dumps({"training": self._job.fingerprint, **summary}, indent=2) + "\n")

@@ -3,15 +3,20 @@
 import os
 import signal
 from pathlib import Path
+from typing import Any
 
 import pytest
-from tests.integration.trainer.test_training import OPPOSITE, Progress, trained
+from tests.integration.trainer.test_training import OPPOSITE, Progress, lora, trained
 
 from ucoder.runtime.errors import Retry
 
+FULL = {"learning_rate": 3e-3}
+ADAPTER = {"learning_rate": 1e-2, "lora": lora(dropout=0.0, adapter=True)}
 
-async def test_two_processes_killed_and_resumed_learn_what_one_learns(tmp_path: Path) -> None:
-    told = {"epochs": 8, "micro_batch": 3, "validation": OPPOSITE, "learning_rate": 3e-3, "patience": 1}
+
+@pytest.mark.parametrize("weights", [FULL, ADAPTER], ids=["full", "lora"])
+async def test_two_processes_killed_and_resumed_learn_what_one_learns(tmp_path: Path, weights: dict[str, Any]) -> None:
+    told = {"epochs": 8, "micro_batch": 3, "validation": OPPOSITE, "patience": 1, **weights}
     alone, probe = await trained(tmp_path / "alone", **told)
     assert alone.kept_step < alone.steps < 24, "the validation side was to end it early"
 

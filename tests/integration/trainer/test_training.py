@@ -10,12 +10,16 @@ from collections.abc import Callable
 from dataclasses import replace
 from importlib import resources
 from pathlib import Path
+from typing import Any
 
 import pytest
+import safetensors.torch
+import torch
 
 from ucoder.models.checkpoint import load
 from ucoder.models.decoding import Decoder
 from ucoder.models.probe import RESULT
+from ucoder.models.serving.adapters import base_of
 from ucoder.runtime.errors import Conflict, Misconfigured, NotFound, Reject, Retry
 from ucoder.trainer import sft
 from ucoder.trainer.company import Company
@@ -33,7 +37,7 @@ EXAMPLES = [
 ]
 
 
-def config(**changed: float) -> config_pb2.TrainingConfig:
+def config(**changed: Any) -> config_pb2.TrainingConfig:
     values = {
         "learning_rate": 1e-3, "epochs": 4, "batch": 8, "micro_batch": 4, "warmup": 0.1, "max_grad_norm": 1.0,
         "max_tokens": 128,
@@ -43,7 +47,7 @@ def config(**changed: float) -> config_pb2.TrainingConfig:
 
 async def trained(
     out: Path, *, base: Path = SEED, on_progress: Callable[[Progress], None] = lambda _: None, save_seconds: float = 60,
-    examples: list[Example] = EXAMPLES, validation: list[Example] = [], **changed: float,  # noqa: B006 - read only
+    examples: list[Example] = EXAMPLES, validation: list[Example] = [], **changed: Any,  # noqa: B006 - read only
 ) -> tuple[artifacts_pb2.TrainingSummary, float]:  # fmt: skip
     job = job_of(
         examples,
@@ -164,6 +168,66 @@ async def test_it_ends_when_the_validation_loss_no_longer_falls_and_keeps_the_be
     assert (flat.steps, flat.kept_step, flat.ended) == (36, 36, "all 12 epochs trained")
     assert {one.step for one in flat.validation} == {*range(3, 37, 3), *range(5, 37, 5)}
     assert list(flat.losses[: early.steps]) == list(early.losses), "what is measured must not change what is learnt"
+
+
+LORA = {"rank": 8, "alpha": 16, "dropout": 0.1, "targets": ["all-linear"]}
+SMALL = {"learning_rate": 1e-2, "epochs": 4}
+
+
+def lora(**changed: Any) -> config_pb2.LoraConfig:
+    return config_pb2.LoraConfig(**{**LORA, **changed})
+
+
+def score(folder: Path) -> float:
+    return float(Decoder(load(str(folder))).score(PROBE).mean_log_prob)
+
+
+async def test_lora_learns_beside_weights_that_stay_as_they_are(tmp_path: Path) -> None:
+    before = weights(SEED)
+    merged, probe = await trained(tmp_path / "merged", lora=lora(), **SMALL)
+    assert merged.last_loss < merged.first_loss * 0.8
+    kept, trained_ = safetensors.torch.load(before), safetensors.torch.load(weights(tmp_path / "merged"))
+    assert set(kept) == set(trained_)
+    changed = {name for name in kept if not torch.equal(kept[name], trained_[name])}
+    assert changed == {name for name in kept if "_proj.weight" in name}
+    assert "LoRA | rank 8, alpha 16, dropout 0.1, all-linear; merged" in (tmp_path / "merged" / "README.md").read_text()
+
+    beside, with_base = await trained(tmp_path / "adapter", lora=lora(adapter=True), **SMALL)
+    assert list(beside.losses) == list(merged.losses)
+    assert weights(SEED) == before
+    files = {file.name for file in (tmp_path / "adapter").iterdir()}
+    assert {"adapter_config.json", "adapter_model.safetensors", "tokenizer.json", "README.md", RESULT} <= files
+    assert "model.safetensors" not in files
+    assert base_of(str(tmp_path / "adapter")) == str(SEED)
+    assert with_base == pytest.approx(probe, abs=0.01)  # merged weights are rounded to bfloat16 once more
+    assert score(tmp_path / "adapter") == pytest.approx(with_base, abs=1e-4)
+    assert score(tmp_path / "merged") == pytest.approx(probe, abs=1e-6)
+    assert abs(with_base - score(SEED)) > 0.05, "or equal log-probabilities would prove nothing"
+
+
+async def test_lora_killed_and_called_again_ends_as_if_nothing_had_happened(tmp_path: Path) -> None:
+    told = {"lora": lora(adapter=True), "validation": OPPOSITE, "patience": 2, "learning_rate": 1e-2, "epochs": 8}
+    straight, probe = await trained(tmp_path / "straight", **told)
+    assert straight.kept_step < straight.steps < 24
+
+    def kill(moment: Progress) -> None:
+        if moment.step == straight.kept_step + 2:
+            os.kill(workers()[0], signal.SIGKILL)
+
+    with pytest.raises(Retry, match="SIGKILL"):
+        await trained(tmp_path / "out", on_progress=kill, save_seconds=0, **told)
+    state = torch.load(tmp_path / "out.work" / "state.pt", weights_only=True)
+    assert all("lora_" in name for name in state["model"])
+    resumed, same = await trained(tmp_path / "out", **told)
+    assert list(resumed.losses) == pytest.approx(list(straight.losses), rel=1e-6)
+    assert same == probe
+    ours, theirs = (tmp_path / name / "adapter_model.safetensors" for name in ("out", "straight"))
+    assert ours.read_bytes() == theirs.read_bytes()
+
+
+async def test_modules_that_a_model_does_not_have_are_named(tmp_path: Path) -> None:
+    with pytest.raises(Reject, match=r"training\.lora\.targets \['nowhere'\]: Target modules"):
+        await trained(tmp_path / "out", lora=lora(targets=["nowhere"]))
 
 
 async def test_a_cancelled_training_is_gone_and_leaves_nothing_to_be_read(tmp_path: Path) -> None:

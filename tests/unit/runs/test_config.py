@@ -56,6 +56,7 @@ def test_what_is_dumped_reads_back(tmp_path: Path) -> None:
         ("- a\n- b", "expected keys and values, found a list."),
         ("loop: {briefs: 1", "not YAML"),
         ("problems: {min_difficulty: 4, max_difficulty: 2}", "min_difficulty is above"),
+        ("training: {start: START_LAST, lora: {rank: 4, adapter: true}}", "an adapter cannot be the base of the next"),
         ("training: {start: START_NOWHERE}", "START_NOWHERE"),
     ],
 )

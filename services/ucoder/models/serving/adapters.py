@@ -24,8 +24,7 @@ class Adapters:
     def base_of(self, model: str) -> str:
         """What must be served for `model` to be: its base when it is an adapter's folder, else itself."""
         if model not in self._bases:
-            file = Path(model) / CONFIG
-            self._bases[model] = _base(file) if file.is_file() else model
+            self._bases[model] = base_of(model)
         return self._bases[model]
 
     async def load(self, model: str) -> bool:
@@ -43,7 +42,11 @@ class Adapters:
         self._loaded.clear()
 
 
-def _base(file: Path) -> str:
+def base_of(model: str) -> str:
+    """The base of an adapter's folder; any other model is its own. Raises Misconfigured for a broken one."""
+    file = Path(model) / CONFIG
+    if not file.is_file():
+        return model
     try:
         return str(json.loads(file.read_text())["base_model_name_or_path"])
     except (OSError, ValueError, KeyError, TypeError):
