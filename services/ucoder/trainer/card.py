@@ -1,5 +1,7 @@
 """The model card of a checkpoint: where it comes from, in words and in front matter that the hub reads."""
 
+import json
+from dataclasses import asdict
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -25,6 +27,7 @@ No human solution and no reference answer was used.
 | | |
 |---|---|
 | base | `{job.base}` |
+| datasets | {", ".join(f"`{one}`" for one in job.datasets) or "none named"} |
 | examples | {summary["examples"]} ({summary["too_long"]} left out as too long) |
 | steps | {summary["steps"]}, batches of {recipe.batch} |
 {_lora(job.lora)}| recipe | {how} |
@@ -32,6 +35,11 @@ No human solution and no reference answer was used.
 {_validation(summary)}| ended | {summary["ended"]} |
 | seed | {recipe.seed} |
 | training | `{job.fingerprint}` (SHA-256 of base path, examples, recipe) |
+| made with | ucoder {version("ucoder")}, torch {version("torch")}, transformers {version("transformers")} |
+
+```json
+{json.dumps({**asdict(recipe), "max_tokens": job.max_tokens, "lora": job.lora and asdict(job.lora)})}
+```
 """
 
 

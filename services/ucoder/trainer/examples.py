@@ -2,6 +2,7 @@
 
 import hashlib
 import io
+from collections.abc import Sequence
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -17,17 +18,24 @@ COLUMNS = ("prompt", "solution", "entry_point", "split")
 """That a training reads. Datasets sealed before there was a validation side have no `split`: all is trained on."""
 
 
-async def examples_of(artifacts: Artifacts, dataset: pb.Dataset, config: pb.Run) -> tuple[list[Example], list[Example]]:
-    """What is trained on and what is kept for validation, of a dataset, and of the loop's earlier ones where the run
-    pools them. A problem counts once; one that any dataset keeps for validation is never trained on."""
-    datasets = [dataset]
-    if config.config.training.pool and dataset.variant == pb.VARIANT_LOOP:
-        earlier = range(1, dataset.iteration)
-        datasets = [await artifacts.get(pb.Dataset, dataset.run, f"{i:03d}") for i in earlier] + datasets
+async def datasets_of(artifacts: Artifacts, dataset: pb.Dataset, run: pb.Run) -> list[pb.Dataset]:
+    """What a training on a dataset reads: it alone, or after the loop's earlier ones where the run pools them."""
+    if not run.config.training.pool or dataset.variant != pb.VARIANT_LOOP:
+        return [dataset]
+    return [await artifacts.get(pb.Dataset, dataset.run, f"{i:03d}") for i in range(1, dataset.iteration)] + [dataset]
+
+
+async def examples_of(
+    artifacts: Artifacts, datasets: Sequence[pb.Dataset], run: pb.Run
+) -> tuple[list[Example], list[Example]]:
+    """What is trained on and what is kept for validation.
+
+    A problem counts once, as the last dataset has it; one that any keeps for validation is never trained on.
+    """
     sides: dict[str, dict[str, Example]] = {TRAIN: {}, VALIDATION: {}}
     for one in datasets:
         for row in await _rows(artifacts, one):
-            prompts = Prompts.load(config.config.model.profile, script=not row["entry_point"])
+            prompts = Prompts.load(run.config.model.profile, script=not row["entry_point"])
             prompt = prompts.render("solution", problem=row["prompt"])
             side = row.get("split", TRAIN)
             if side not in sides:
@@ -35,7 +43,9 @@ async def examples_of(artifacts: Artifacts, dataset: pb.Dataset, config: pb.Run)
             sides[side][row["prompt"]] = Example(prompt=prompt, completion=row["solution"])
     train = [one for problem, one in sides[TRAIN].items() if problem not in sides[VALIDATION]]
     if not train:
-        raise Reject(f"dataset {dataset.key}: no brief was selected for training, so there is nothing to learn from.")
+        raise Reject(
+            f"dataset {datasets[-1].key}: no brief was selected for training, so there is nothing to learn from."
+        )
     return train, list(sides[VALIDATION].values())
 
 

@@ -82,6 +82,8 @@ class Job:
     validation: list[tuple[str, str]]
     """Such texts that are never trained on."""
     recipe: Recipe
+    datasets: list[str]
+    """Where the examples come from, for the model card: `run/name sha256`."""
     lora: Lora | None
     """None: all weights are trained."""
     max_tokens: int
@@ -92,7 +94,8 @@ class Job:
     @property
     def fingerprint(self) -> str:
         """Equal for trainings that make the same checkpoint."""
-        told = {name: value for name, value in asdict(self).items() if name not in ("out", "work", "save_seconds")}
+        places = ("out", "work", "save_seconds", "datasets")
+        told = {name: value for name, value in asdict(self).items() if name not in places}
         return hashlib.sha256(json.dumps(told, sort_keys=True).encode()).hexdigest()
 
     def write(self, path: Path) -> None:
@@ -123,6 +126,7 @@ class Job:
 def job_of(
     examples: Sequence[Example], *, base: Path, out: Path, config: config_pb2.TrainingConfig, seed: int,
     probe_text: str, save_seconds: float = SAVE_SECONDS, validation: Sequence[Example] = (),
+    datasets: Sequence[str] = (),
 ) -> Job:  # fmt: skip
     """The job of a configuration; what it resumes from lies beside `out`. Raises NotFound (no base), Reject."""
     if not (base / "config.json").is_file():
@@ -139,7 +143,7 @@ def job_of(
         base=str(base), out=str(out), work=str(out.with_name(out.name + ".work")),
         examples=[(one.prompt, one.completion) for one in examples],
         validation=[(one.prompt, one.completion) for one in validation], recipe=recipe, lora=lora,
-        max_tokens=config.max_tokens, probe_text=probe_text, save_seconds=save_seconds,
+        datasets=list(datasets), max_tokens=config.max_tokens, probe_text=probe_text, save_seconds=save_seconds,
     )  # fmt: skip
 
 

@@ -4,7 +4,7 @@ from pathlib import Path
 
 from ucoder.models.probe import PROBE
 from ucoder.runtime.artifacts import Artifacts, name_of
-from ucoder.trainer.examples import examples_of
+from ucoder.trainer.examples import datasets_of, examples_of
 from ucoder.trainer.job import Job, job_of
 from ucoder.v1 import artifacts_pb2 as pb
 from ucoder.v1 import config_pb2
@@ -17,10 +17,12 @@ def weights_of(dataset: pb.Dataset) -> str:
 
 async def prepared(artifacts: Artifacts, dataset: pb.Dataset, run: pb.Run, folder: Path) -> Job:
     """The training on a sealed dataset, in a folder of this machine. Raises NotFound, Reject."""
-    examples, validation = await examples_of(artifacts, dataset, run)
+    datasets = await datasets_of(artifacts, dataset, run)
+    examples, validation = await examples_of(artifacts, datasets, run)
     return job_of(
         examples,
         validation=validation,
+        datasets=[f"{one.run}/{name_of(one)} {one.sha256}" for one in datasets],
         base=await _start(artifacts, dataset, run),
         out=folder / run.id / name_of(dataset),
         config=run.config.training,

@@ -25,6 +25,7 @@ from ucoder.trainer.company import Company, joined
 from ucoder.trainer.job import REJECTED, Job
 from ucoder.trainer.training import Training
 
+NO_MEMORY = "out of memory while training: lower training.micro_batch or training.max_tokens, or free some."
 UNWRITABLE = (errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.EROFS)
 
 
@@ -83,16 +84,19 @@ def perform(
         first = str(error).partition("\n")[0]
         wrong = Reject(f"out of GPU memory: lower training.micro_batch or training.max_tokens. {first}")
     except MemoryError:
-        wrong = Retry("out of memory while training: lower training.micro_batch, or free some.")
+        wrong = Retry(NO_MEMORY)
     except (
         OSError,
         RuntimeError,
         SafetensorError,
     ) as error:  # torch and safetensors have their own words for a full disk
         free = shutil.disk_usage(place).free >> 20
-        if getattr(error, "errno", None) not in UNWRITABLE and free > 0:
+        if "DefaultCPUAllocator" in str(error):  # torch's MemoryError
+            wrong = Retry(NO_MEMORY)
+        elif getattr(error, "errno", None) in UNWRITABLE or not free:
+            wrong = Retry(f"cannot write {place}, {free} MB free there: {error}")
+        else:
             raise
-        wrong = Retry(f"cannot write {place}, {free} MB free there: {error}")
     say(out, {"error": type(wrong).__name__, "text": str(wrong)})
     return REJECTED if isinstance(wrong, Reject) else 1
 

@@ -5,13 +5,14 @@ import json
 import os
 import sys
 from collections.abc import AsyncIterator, Callable
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
 from tests.integration.api_server import ApiServer
-from tests.integration.trainer.ground import Ground, template_of
+from tests.integration.trainer.ground import BASE, Ground, template_of
 
 from ucoder.runtime.artifacts import Artifacts
 from ucoder.runtime.cluster import Kind, Object
@@ -104,35 +105,47 @@ async def test_a_pod_trains_and_its_weights_reach_the_store(training: Training) 
     assert (summary.examples, summary.steps) == (8, 2)
     assert training.moments[-1].step in (1, 2)
     assert -20 < probe < 0
+    card = (await training.store.get("r/weights/001/README.md")).decode()
+    assert f"| datasets | `r/001 {training.dataset.sha256}` |" in card
+    assert f"| base | `{BASE}` |" in card
+    assert '"learning_rate": 0.0005, "epochs": 1, "batch": 4' in card
+    assert f"| made with | ucoder {version('ucoder')}, torch " in card
     again, same = await training.train()  # redelivered: found in the store, the cluster is not asked
     assert (again, same) == (summary, probe)
     assert [call for call in training.server.calls if call[0] == "create"] == [("create", "jobs", "")]
 
 
+@pytest.mark.parametrize(
+    ("laid", "words"),
+    [
+        ({"max_tokens": 8}, "none of 8 training examples fits into 8 tokens"),
+        ({"base": "/nowhere/model"}, "base model /nowhere/model: no Hugging Face model folder"),
+    ],
+)
 async def test_what_no_retry_can_mend_ends_the_training_before_its_job_has_failed(
-    make_settings: Callable[..., Settings], template: Path, tmp_path: Path
+    make_settings: Callable[..., Settings], template: Path, laid: dict[str, Any], words: str
 ) -> None:
     """The pod's command is the chart's own, its exit code what the chart's podFailurePolicy goes by."""
     async with ApiServer.running() as server:
         settings = make_settings(training_template=template, kubernetes_url=server.url, kubernetes_namespace="space")
         store = Store(settings)
-        ground = await Ground.laid(Artifacts(store), max_tokens=8)
+        ground = await Ground.laid(Artifacts(store), **laid)
         training = Training(server, settings, ground.dataset)
         task = asyncio.create_task(training.train())
         await training.until_submitted()
         spec = training.job()["spec"]
         [container] = spec["template"]["spec"]["containers"]
-        words = [*container["command"][1:], *container["args"]]
+        command = [*container["command"][1:], *container["args"]]
         variables = {"UCODER_STORE_URL": settings.store_url, "UCODER_CACHE_DIR": str(settings.cache_dir)}
         process = await asyncio.create_subprocess_exec(
-            sys.executable, *[word.replace("$(DATASET)", "r/001") for word in words],
+            sys.executable, *[word.replace("$(DATASET)", "r/001") for word in command],
             env={**os.environ, **variables, "OMP_NUM_THREADS": "1"}, stdout=asyncio.subprocess.PIPE,
         )  # fmt: skip
         said, _ = await process.communicate()
         refused = [rule for rule in spec["podFailurePolicy"]["rules"] if rule["action"] == "FailJob"]
         assert refused[0]["onExitCodes"]["values"] == [process.returncode] == [REJECTED]
         training.server.logs[training.pod()] = said.decode()
-        with pytest.raises(Reject, match="none of 8 training examples fits into 8 tokens"):
+        with pytest.raises(Reject, match=words):
             await task
         assert "status" not in training.job()
 
@@ -332,7 +345,10 @@ async def test_a_template_that_is_none_is_named(training: Training, tmp_path: Pa
         await training.train()
 
 
-async def test_several_nodes_make_a_jobset(training: Training, tmp_path: Path) -> None:
+async def test_several_nodes_make_a_jobset(
+    training: Training, tmp_path: Path, shared_data: Callable[[str], Path]
+) -> None:
+    shared_data("crds")  # or the server could not hold the JobSet against its schema
     template = template_of("training on nodes", tmp_path)
     training.settings = training.settings.model_copy(update={"training_template": template})
     task = asyncio.create_task(training.train())

@@ -13,13 +13,17 @@ from ucoder.runtime.artifacts import Artifacts
 from ucoder.runtime.errors import Reject
 from ucoder.runtime.settings import Settings
 from ucoder.runtime.store import Store
-from ucoder.trainer.examples import examples_of
+from ucoder.trainer.examples import datasets_of, examples_of
 from ucoder.trainer.job import Example
 from ucoder.v1 import artifacts_pb2 as pb
 
 
 def numbers(examples: Sequence[Example]) -> list[int]:
     return sorted(int(one.completion.rsplit("+", 1)[1]) for one in examples)
+
+
+async def read(artifacts: Artifacts, dataset: pb.Dataset, run: pb.Run) -> tuple[list[Example], list[Example]]:
+    return await examples_of(artifacts, await datasets_of(artifacts, dataset, run), run)
 
 
 async def sealed(artifacts: Artifacts, iteration: int, data: bytes) -> pb.Dataset:
@@ -37,11 +41,11 @@ async def test_a_problem_kept_for_validation_is_never_trained_on(make_settings: 
     await Ground.laid(artifacts, pool=True)  # iteration 1: numbers 0 to 7 to train on
     run = await artifacts.get(pb.Run, "r", "000")
     second = await sealed(artifacts, 2, table([row(7, "validation"), row(8), row(9, "validation")]))
-    train, validation = await examples_of(artifacts, second, run)
+    train, validation = await read(artifacts, second, run)
     assert numbers(train) == [*range(7), 8]
     assert numbers(validation) == [7, 9]
     run.config.training.pool = False
-    train, validation = await examples_of(artifacts, second, run)
+    train, validation = await read(artifacts, second, run)
     assert (numbers(train), numbers(validation)) == ([8], [7, 9])
 
 
@@ -52,7 +56,7 @@ async def test_a_dataset_without_a_split_is_trained_on_whole(make_settings: Call
     run.config.training.pool = False
     old = io.BytesIO()
     pq.write_table(pq.read_table(io.BytesIO(table([row(1), row(2)]))).drop_columns(["split"]), old)
-    train, validation = await examples_of(artifacts, await sealed(artifacts, 2, old.getvalue()), run)
+    train, validation = await read(artifacts, await sealed(artifacts, 2, old.getvalue()), run)
     assert (numbers(train), validation) == ([1, 2], [])
 
 
@@ -67,8 +71,8 @@ async def test_what_cannot_be_read_is_named(make_settings: Callable[..., Setting
         (b"PAR1 not", "not Parquet"),
     ], 2):  # fmt: skip
         with pytest.raises(Reject, match=words):
-            await examples_of(artifacts, await sealed(artifacts, iteration, data), run)
+            await read(artifacts, await sealed(artifacts, iteration, data), run)
     broken = await sealed(artifacts, 9, table([row(1)]))
     broken.sha256 = "0" * 64
     with pytest.raises(Reject, match="corrupt: its sha256 is not the sealed one"):
-        await examples_of(artifacts, broken, run)
+        await read(artifacts, broken, run)

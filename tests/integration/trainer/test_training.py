@@ -6,6 +6,7 @@ import os
 import shutil
 import signal
 import subprocess
+import sys
 from collections.abc import Callable
 from dataclasses import replace
 from importlib import resources
@@ -23,8 +24,9 @@ from ucoder.models.serving.adapters import base_of
 from ucoder.runtime.errors import Conflict, Misconfigured, NotFound, Reject, Retry
 from ucoder.trainer import sft
 from ucoder.trainer.company import Company
-from ucoder.trainer.job import Example, Progress, job_of
+from ucoder.trainer.job import REJECTED, Example, Progress, job_of
 from ucoder.trainer.process import train
+from ucoder.trainer.worker import NO_MEMORY
 from ucoder.v1 import artifacts_pb2, config_pb2
 
 SEED = Path(str(resources.files("ucoder.seed") / "model"))
@@ -270,6 +272,40 @@ async def test_what_cannot_be_trained_is_named(tmp_path: Path) -> None:
         await trained(tmp_path / "out", base=broken)
     with pytest.raises(Retry, match="cannot write"):
         await trained(Path("/proc/out"))
+
+
+async def test_too_little_memory_is_named(tmp_path: Path) -> None:
+    """A real process with a limit on its memory, in which a micro-batch asks for more."""
+    wide = [Example("# solution\n", "    x = 1\n" * 60)] * 256
+    told = config(max_tokens=512, micro_batch=256, batch=256)
+    job = job_of(wide, base=SEED, out=tmp_path / "out", config=told, seed=5, probe_text=PROBE)
+    Path(job.work).mkdir()
+    job.write(Path(job.work) / "job.json")
+    process = await asyncio.create_subprocess_exec(
+        "prlimit", f"--as={3 << 30}", sys.executable, "-m", "ucoder.trainer.worker", str(Path(job.work) / "job.json"),
+        stdout=asyncio.subprocess.PIPE, env={**os.environ, "OMP_NUM_THREADS": "1"},
+    )  # fmt: skip
+    said, _ = await process.communicate()
+    assert json.loads(said.splitlines()[-1]) == {"error": "Retry", "text": NO_MEMORY}
+    assert process.returncode == 1
+
+
+async def test_too_little_gpu_memory_is_named_and_never_tried_again() -> None:
+    """What torch raises on a GPU, raised here where there is none."""
+    program = """if True:
+        import sys, torch
+        from ucoder.trainer.worker import perform
+        def prepare(company):
+            raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 9 GiB.\\nMore words")
+        sys.exit(perform(prepare))
+    """
+    process = await asyncio.create_subprocess_exec(sys.executable, "-c", program, stdout=asyncio.subprocess.PIPE)
+    said, _ = await process.communicate()
+    told = json.loads(said)
+    assert told["error"] == "Reject"
+    assert told["text"].startswith("out of GPU memory: lower training.micro_batch or training.max_tokens. CUDA out")
+    assert "More words" not in told["text"]
+    assert process.returncode == REJECTED
 
 
 async def test_a_full_disk_is_named_and_leaves_nothing_half_written(tmp_path: Path) -> None:
