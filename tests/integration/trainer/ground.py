@@ -1,6 +1,7 @@
 """A sealed dataset of a run in a store, and the chart's template of a training."""
 
 import hashlib
+from collections.abc import Sequence
 from importlib import resources
 from pathlib import Path
 from typing import Any
@@ -8,7 +9,7 @@ from typing import Any
 from tests.helm.chart import of_kind, render
 
 from ucoder.consensus.tables import Row, table
-from ucoder.core.splits import TRAIN
+from ucoder.core.splits import TRAIN, VALIDATION
 from ucoder.runs.config import load
 from ucoder.runtime.artifacts import Artifacts
 from ucoder.v1 import artifacts_pb2 as pb
@@ -23,12 +24,14 @@ class Ground:
         self.dataset, self.ref = dataset, ref
 
     @classmethod
-    async def laid(cls, artifacts: Artifacts, base: str = BASE, **training: Any) -> "Ground":
-        """Puts everything there that a training reads."""
+    async def laid(
+        cls, artifacts: Artifacts, base: str = BASE, validation: Sequence[int] = (), **training: Any
+    ) -> "Ground":
+        """Puts everything there that a training reads; rows of these numbers more are kept for validation."""
         config = load(None, "demo", {"training": {"epochs": 1, "batch": 4, **training}})
         await artifacts.save("r", pb.Run(id="r", format=1, config=config))
         await artifacts.save("r", pb.Checkpoint(run="r", variant=pb.VARIANT_LOOP, path=base))
-        data = table([row(number) for number in range(8)])
+        data = table([*map(row, range(8)), *(row(number, VALIDATION) for number in validation)])
         await artifacts.store.create("r/data/001.parquet", data)
         dataset = pb.Dataset(run="r", iteration=1, variant=pb.VARIANT_LOOP, key="r/data/001.parquet", rows=8,
                              sha256=hashlib.sha256(data).hexdigest())  # fmt: skip
