@@ -122,6 +122,15 @@ class Store:
             raise Retry(f"store {self.url}: cannot read {key}: {_line(error)}") from error
         return True
 
+    async def remove(self, key: str) -> None:
+        """Removes what `put_file` wrote and nobody reads again; nothing there is no error."""
+        try:
+            await obstore.delete_async(self._store, key)
+        except (NotFoundError, FileNotFoundError):
+            return
+        except (BaseError, OSError) as error:
+            raise Retry(f"store {self.url}: cannot remove {key}: {_line(error)}") from error
+
     async def put_folder(self, folder: Path, prefix: str) -> None:
         """Moves a finished folder into the store; with a file store one rename, elsewhere `DONE` is written last."""
         if self._root is not None:

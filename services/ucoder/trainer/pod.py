@@ -10,14 +10,21 @@ import shutil
 import sys
 from pathlib import Path
 
+import structlog
+
 from ucoder.runtime import settings
 from ucoder.runtime.artifacts import Artifacts
+from ucoder.runtime.errors import Retry
 from ucoder.runtime.store import Store
 from ucoder.trainer.company import Company
 from ucoder.trainer.job import Job
 from ucoder.trainer.preparing import prepared, weights_of
 from ucoder.trainer.worker import perform
 from ucoder.v1 import artifacts_pb2 as pb
+
+log = structlog.get_logger()
+SAVED = ("best.pt", "state.pt")
+"""What a resumed training needs, in the order it is written: a state speaks of no best weights that are not there."""
 
 
 class Pod:
@@ -46,7 +53,7 @@ class Pod:
         job = await prepared(artifacts, self._dataset, run, self._folder)
         work = Path(job.work)
         work.mkdir(parents=True, exist_ok=True)
-        for name in ("best.pt", "state.pt"):
+        for name in SAVED:
             if not (work / "state.pt").exists():
                 await self._store.get_file(self._key(work / name), work / name)
         return job
@@ -59,9 +66,14 @@ class Pod:
         return f"{self._run}/training/{self._name}.{file.stem}"
 
     def made(self, folder: Path) -> None:
-        """Moves the finished folder into the store, whole or not at all."""
+        """Moves the finished folder into the store, whole or not at all, and removes what a resumed training needs."""
         asyncio.run(self._store.put_folder(folder, weights_of(self._dataset)))
         shutil.rmtree(folder, ignore_errors=True)
+        try:
+            for name in SAVED:
+                asyncio.run(self._store.remove(self._key(Path(name))))
+        except Retry as error:  # it costs room and nothing else
+            log.warning("training.state_left_behind", error=str(error))
 
 
 if __name__ == "__main__":

@@ -63,6 +63,21 @@ async def test_the_first_writer_wins_and_folders_travel_whole(store: Store, tmp_
     assert (found / "deep" / "model.bin").stat().st_size == 1000
 
 
+async def test_what_is_for_its_writer_alone_is_replaced_and_removed(store: Store, tmp_path: Path) -> None:
+    assert await created(store, "a/b", b"first")
+    file = tmp_path / "state"
+    for text in ("one", "two"):
+        file.write_text(text)
+        await store.put_file(file, "a/state")
+    assert await store.get_file("a/state", tmp_path / "copy")
+    assert (tmp_path / "copy").read_text() == "two"
+    await store.remove("a/state")
+    await store.remove("a/state")
+    assert not await store.get_file("a/state", tmp_path / "none")
+    assert not (tmp_path / "none").exists()
+    assert await store.keys("a") == ["a/b"]
+
+
 async def test_an_artefact_is_written_once_and_proved_when_read(make_settings: Callable[..., Settings]) -> None:
     artifacts = Artifacts(Store(make_settings()))
     brief = pb.Brief(run="r", iteration=1, number=2, domain="algorithms")

@@ -244,17 +244,17 @@ async def test_a_job_in_a_queue_waits_its_turn(training: Training) -> None:
 
 
 async def test_a_pod_that_says_nothing_more_is_removed_and_tried_again(training: Training) -> None:
-    training.patience(1.0)
+    training.patience(3.0)
     task = asyncio.create_task(training.unsuspended())
     await training.until_submitted()
     name = training.pod()
-    for step in range(1, 5):  # each word counts as life
+    for step in range(1, 9):  # each word counts as life
         await asyncio.sleep(0.5)
         training.server.logs[name] = json.dumps({"progress": {"step": step, "steps": 9}})
     assert not task.done()
-    with pytest.raises(Retry, match="said nothing for 1 s"):
+    with pytest.raises(Retry, match="said nothing for 3 s"):
         await task
-    assert training.moments[-1].step == 4
+    assert training.moments[-1].step == 8
     assert not any(kind == JOBS for kind, _ in training.server.objects)
 
 

@@ -78,6 +78,7 @@ async def test_another_node_goes_on_from_the_state_and_the_best_weights_in_the_s
     await Ground.laid(Artifacts(shared), **told)
     await Node(tmp_path / "first", shared).work(die_at=done["kept_step"] + 1)
     assert {key.rsplit("/", 1)[1] for key in await shared.keys("r/training")} == {"001.best", "001.state"}
+    assert await alone.keys("r/training") == [], "what nobody needs any more takes several times the weights' room"
     resumed = await Node(tmp_path / "second", shared).work()
     assert 1 < resumed[0]["step"] <= done["steps"], "it was to go on, not to begin again"
     again = json.loads(await shared.get(f"r/weights/001/{RESULT}"))
