@@ -19,7 +19,7 @@ from ucoder.runtime.store import Store
 from ucoder.trainer.company import Company
 from ucoder.trainer.job import Job
 from ucoder.trainer.preparing import prepared, weights_of
-from ucoder.trainer.worker import perform
+from ucoder.trainer.worker import leave, perform
 from ucoder.v1 import artifacts_pb2 as pb
 
 log = structlog.get_logger()
@@ -78,4 +78,4 @@ class Pod:
 
 if __name__ == "__main__":
     pod = Pod(sys.argv[1])
-    sys.exit(perform(pod.prepare, pod.kept, pod.made))
+    leave(perform(pod.prepare, pod.kept, pod.made))

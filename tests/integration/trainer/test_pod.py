@@ -17,15 +17,14 @@ from ucoder.runtime.store import Store
 
 PROGRAM = """
 import os
-import sys
 from dataclasses import replace
 from ucoder.models.lifeline import tie_to_parent
 from ucoder.trainer.pod import Pod
-from ucoder.trainer.worker import perform
+from ucoder.trainer.worker import leave, perform
 
 tie_to_parent(os.getppid())
 pod = Pod("r/001")
-sys.exit(perform(lambda company: replace(pod.prepare(company), save_seconds=0), pod.kept, pod.made))
+leave(perform(lambda company: replace(pod.prepare(company), save_seconds=0), pod.kept, pod.made))
 """  # the pod as it is, but it saves whenever it may, and dies as one: torchrun gives each process a session
 
 
