@@ -10,6 +10,7 @@ from collections import Counter
 
 from ucoder.consensus.curating import curated
 from ucoder.consensus.service import Service
+from ucoder.consensus.signs import cluster_entropy, signs_of
 from ucoder.consensus.tables import Row, table
 from ucoder.core import diversity
 from ucoder.core.ratings import calibrated, correlation, ranks
@@ -77,7 +78,7 @@ async def _seal(
         abstained=counted[pb.ENDING_ABSTAINED],
         dropped=Counter(f"{one.stage}.{one.reason}" for one in endings if one.ending == pb.ENDING_DROPPED),
         cluster_shares=[_share(one) for one in decided],
-        cluster_entropy_bits=sum(map(_entropy, decided)) / max(1, len(decided)),
+        cluster_entropy_bits=sum(map(cluster_entropy, decided)) / max(1, len(decided)),
         problem_entropy_bits=diversity.measure([row.prompt for row in rows]).token_entropy_bits,
         node_types=spread.node_types,
         complexity=spread.complexity,
@@ -91,6 +92,7 @@ async def _seal(
         ended_by=await service.ledger.over(run, iteration, fresh=True) or "briefs",
         tests=sum((Counter(dict(one.tests)) for one in endings), Counter()),
         test_bits=sum(one.test_bits for one in decided) / max(1, len(decided)),
+        signs=await signs_of(service.artifacts, run.id, iteration, endings, rows, books),
     )
 
 
@@ -120,8 +122,3 @@ def _cells(endings: list[pb.Consensus]) -> list[pb.Cell]:
 
 def _name(iteration: int, variant: pb.Variant.ValueType) -> str:
     return name_of(pb.Dataset(iteration=iteration, variant=variant))
-
-
-def _entropy(one: pb.Consensus) -> float:
-    """Entropy of the cluster sizes: 0 when all candidates agree."""
-    return diversity.entropy_bits(str(number) for number, cluster in enumerate(one.clusters) for _ in cluster.members)

@@ -64,6 +64,12 @@ def entropy_bits(symbols: Iterable[Hashable]) -> float:
     return -sum(n / total * math.log2(n / total) for n in counts.values()) if len(counts) > 1 else 0.0
 
 
+def tree_entropy_bits(programs: Iterable[str]) -> float:
+    """Entropy of the node types in the syntax trees of all programs together; those that do not parse do not count."""
+    trees = [tree for tree in map(parse, programs) if tree is not None]
+    return entropy_bits(type(node).__name__ for tree in trees for node in ast.walk(tree))
+
+
 def cyclomatic_complexity(tree: ast.AST) -> int:
     """McCabe's number: 1 + branches, each further operand of `and`/`or` being one."""
     nodes = list(ast.walk(tree))

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from ucoder.core import diversity
-from ucoder.evaluator.answers import scores
+from ucoder.evaluator.answers import Answers, scores
 from ucoder.evaluator.asking import asked
 from ucoder.evaluator.benchmarks import Task
 from ucoder.evaluator.judging import Judge
@@ -17,10 +17,15 @@ from ucoder.v1 import config_pb2
 
 @dataclass(frozen=True, slots=True)
 class Measured:
-    """Scores, and the sampled programs for telemetry."""
+    """Scores, and the answers that they come from, in the order of the tasks."""
 
     scores: list[pb.Score]
-    programs: list[str]
+    answers: list[Answers]
+
+    @property
+    def programs(self) -> list[str]:
+        """The sampled programs, for telemetry."""
+        return [judged.program for one in self.answers for judged in one.sampled]
 
 
 async def measure(
@@ -46,7 +51,7 @@ async def measure(
         async for one in coming:
             found[one.task.task_id] = one
     answers = [found[task.task_id] for task in tasks]
-    return Measured(scores(label, answers), [judged.program for one in answers for judged in one.sampled])
+    return Measured(scores(label, answers), answers)
 
 
 def entropy_and_distinct(programs: Sequence[str]) -> tuple[float, float]:

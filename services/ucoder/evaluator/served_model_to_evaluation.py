@@ -27,6 +27,8 @@ async def run(service: Service, served: pb.ServedModel, run: pb.Run) -> pb.Evalu
     evaluation = pb.Evaluation(
         served=served, scores=[*reported.scores, *dev.scores], entropy_bits=entropy, distinct=distinct
     )
+    if config.probe:
+        evaluation.probe.CopyFrom(await service.probing(judge, run.config).probe(served.model, dev.answers))
     if served.checkpoint.iteration and profile == "seed":
         dataset = await service.artifacts.get(pb.Dataset, run.id, name_of(served))
         precision, labelled = await selection_precision(service.artifacts, judge, dataset)

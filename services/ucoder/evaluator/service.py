@@ -7,11 +7,19 @@ from ucoder.evaluator.answers import Answers, scores
 from ucoder.evaluator.asking import asked
 from ucoder.evaluator.benchmarks import load
 from ucoder.evaluator.judging import Judge, Judged
+from ucoder.evaluator.probing import Probing
 from ucoder.evaluator.samples import judged, programs_of
 from ucoder.models.sampling import draw
 from ucoder.runtime.errors import Reject
 from ucoder.runtime.world import World
-from ucoder.v1 import config_pb2, evaluator_pb2, evaluator_pb2_grpc, sandbox_pb2_grpc
+from ucoder.v1 import (
+    config_pb2,
+    consensus_pb2_grpc,
+    evaluator_pb2,
+    evaluator_pb2_grpc,
+    sandbox_pb2_grpc,
+    test_synth_pb2_grpc,
+)
 
 NAME = evaluator_pb2.DESCRIPTOR.services_by_name["EvaluatorService"].full_name
 REGISTER = evaluator_pb2_grpc.add_EvaluatorServiceServicer_to_server
@@ -34,6 +42,11 @@ class Service(evaluator_pb2_grpc.EvaluatorServiceServicer):
     def judge(self, limits: config_pb2.ExecutionConfig | None = None) -> Judge:
         """The sandbox, asked for right and wrong."""
         return Judge(self._world.stub(sandbox_pb2_grpc.SandboxServiceStub, "sandbox_runner").Execute, limits)
+
+    def probing(self, judge: Judge, config: config_pb2.RunConfig) -> Probing:
+        """What measures a run's tests and selection on tasks whose truth is known."""
+        tests = self._world.stub(test_synth_pb2_grpc.TestSynthServiceStub, "test_synth")
+        return Probing(tests, self._world.stub(consensus_pb2_grpc.ConsensusServiceStub, "consensus"), judge, config)
 
     async def Evaluate(  # noqa: N802
         self, request: evaluator_pb2.EvaluateRequest, context: object

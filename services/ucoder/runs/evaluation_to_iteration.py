@@ -2,6 +2,7 @@
 
 from ucoder.core.iterations import next_step
 from ucoder.runs.service import Service
+from ucoder.runs.signs import collapses, signs_of_run
 from ucoder.v1 import artifacts_pb2 as pb
 
 DECISIONS = {"continue": pb.DECISION_CONTINUE, "stop": pb.DECISION_STOP, "roll_back": pb.DECISION_ROLL_BACK}
@@ -14,6 +15,7 @@ async def run(service: Service, evaluation: pb.Evaluation, run: pb.Run) -> pb.It
     line = {e.served.checkpoint.iteration: e for e in found if e.served.checkpoint.variant == pb.VARIANT_LOOP}
     step = next_step(
         {index: dev_score(one) for index, one in line.items()},
+        collapses(run, await signs_of_run(service.artifacts, run.id, line)),
         control_missing=run.config.loop.control and len(line) == len(found),
         iterations=run.config.loop.iterations,
         min_gain=run.config.gate.min_gain,

@@ -22,7 +22,9 @@ def score(value: float, metric: str = "pass_at_1") -> pb.Score:
 
 def evaluation(iteration: int, value: float, variant: pb.Variant.ValueType = pb.VARIANT_LOOP) -> pb.Evaluation:
     checkpoint = pb.Checkpoint(run="r", iteration=iteration, variant=variant, path="/m")
-    return pb.Evaluation(served=pb.ServedModel(checkpoint=checkpoint, model="m"), scores=[score(value)])
+    probe = pb.Probe(tasks=80, tested=80, claims=800, true_claims=290, selected=40, right=31)
+    served = pb.ServedModel(checkpoint=checkpoint, model="m")
+    return pb.Evaluation(served=served, scores=[score(value)], probe=probe)
 
 
 async def fill(world: World, owner: str = "") -> None:
@@ -47,7 +49,8 @@ async def fill(world: World, owner: str = "") -> None:
     data = table([Row.of(ending, ending.selected, 0.5, 0.5)])
     await world.artifacts.store.create("r/data/001.parquet", data)
     dataset = pb.Dataset(run="r", iteration=1, variant=pb.VARIANT_LOOP, key="r/data/001.parquet", sha256="0" * 64,
-                         rows=1, briefs=2, selected=1)  # fmt: skip
+                         rows=1, briefs=2, selected=1, left_out={"duplicate": 3},
+                         signs=pb.Signs(distinct_problems=0.625))  # fmt: skip
     iteration = pb.Iteration(run="r", index=1, decision=pb.DECISION_CONTINUE)
     await save("r", run)
     await world.states.begin("r")

@@ -31,6 +31,9 @@ async def test_every_page_shows_what_the_store_holds_and_lets_no_text_out(shown:
         assert "70.0%" in run
         assert "control" in run
         assert "generator.duplicate" in run
+        for sign in ("selection precision", "0.775", "0.362", "0.625"):
+            assert sign in run
+        assert "3 left out as duplicate" in pages["/runs/r/rows/001"].text
         brief = pages[f"/runs/r/briefs/{NAME}"].text
         for words in ("Confidence 0.83", "2 of 4 programs", "A says", "f(2)", "3 x f(", "returned 8"):
             assert words in brief

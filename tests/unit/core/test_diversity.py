@@ -2,7 +2,7 @@ import ast
 
 import pytest
 
-from ucoder.core.diversity import cyclomatic_complexity, entropy_bits, measure, tokens
+from ucoder.core.diversity import cyclomatic_complexity, entropy_bits, measure, tokens, tree_entropy_bits
 
 
 def test_entropy_by_hand() -> None:
@@ -41,3 +41,11 @@ def test_a_set_of_equal_programs_has_no_diversity_of_trees() -> None:
 
 def test_nothing_is_not_diverse() -> None:
     assert measure([]).programs == 0
+
+
+def test_tree_entropy_by_hand() -> None:
+    # Module, Expr, Constant: one each
+    assert tree_entropy_bits(["1"]) == pytest.approx(1.584963, abs=1e-6)
+    assert tree_entropy_bits(["1", "2 # more of the same", "def ("]) == pytest.approx(1.584963, abs=1e-6)
+    assert tree_entropy_bits(["1", "x = y"]) > tree_entropy_bits(["1", "2"])
+    assert tree_entropy_bits([]) == 0.0

@@ -9,6 +9,8 @@ from typing import Any
 
 import pyarrow.parquet as pq
 
+from ucoder.core.collapse import SIGNS
+from ucoder.runs.signs import signs_of_run
 from ucoder.runtime.artifacts import TYPES, Artifacts
 from ucoder.runtime.errors import NotFound
 from ucoder.v1 import artifacts_pb2 as pb
@@ -32,6 +34,8 @@ class Sight:
 async def run_of(sight: Sight, run: str) -> dict[str, Any]:
     """One run: its funnel, its scores, the parts whose briefs and rows can be looked at."""
     status = await sight.status(run)
+    loop = [one for one in status.evaluations if one.served.checkpoint.variant == pb.VARIANT_LOOP]
+    line = {one.served.checkpoint.iteration: one for one in loop}
     dropped = sorted(status.dropped.items(), key=lambda item: -item[1])
     return {
         "status": status,
@@ -39,6 +43,8 @@ async def run_of(sight: Sight, run: str) -> dict[str, Any]:
         "funnel": [(kind, status.made[kind]) for kind in LIFE],
         "endings": [("selected", status.selected), ("abstained", status.abstained), *dropped],
         "scores": [score for evaluation in status.evaluations if (score := _score(evaluation))],
+        "signs": await signs_of_run(sight.artifacts, run, line),
+        "names": SIGNS,
         "iterations": list(range(1, status.iteration + 1)),
         "datasets": await sight.artifacts.names(run, "dataset"),
     }

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from jinja2 import Environment, StrictUndefined
 
+from ucoder.core.collapse import SIGNS
 from ucoder.runs.report.collecting import collect
 from ucoder.runs.report.plots import plots
 from ucoder.runtime.artifacts import Artifacts
@@ -16,7 +17,7 @@ async def write_report(artifacts: Artifacts, run: str, folder: Path) -> None:
     report = await collect(artifacts, run)
     template = (resources.files("ucoder.runs.report") / "report.html.jinja").read_text()
     environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
-    page = environment.from_string(template).render(report=report, plots=plots(report))
+    page = environment.from_string(template).render(report=report, plots=plots(report), signs=SIGNS)
     _write(folder / "report.json", json.dumps(report, indent=2) + "\n")
     _write(folder / "report.html", page)
 

@@ -8,6 +8,7 @@ from ucoder.core.pass_at_k import paired_bootstrap
 from ucoder.runs import config as run_config
 from ucoder.runs.report.stages import refusals, stages
 from ucoder.runs.report.timing import timeline
+from ucoder.runs.signs import signs_of_run
 from ucoder.runtime.artifacts import Artifacts
 from ucoder.v1 import artifacts_pb2 as pb
 
@@ -32,6 +33,8 @@ async def collect(artifacts: Artifacts, run: str) -> dict[str, Any]:
     }
     if "001-control" in names:
         report["control"] = await _iteration(artifacts, source, "001-control", base)
+    evaluations = [await artifacts.get(pb.Evaluation, run, name) for name in ("000", *line)]
+    report["signs"] = await signs_of_run(artifacts, run, dict(enumerate(evaluations)))
     report["refused"] = await refusals(artifacts, run)
     report["timeline"] = await timeline(artifacts, run)
     report["seconds"] = max(span["end"] for span in report["timeline"])

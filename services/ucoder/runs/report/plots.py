@@ -7,6 +7,8 @@ import matplotlib as mpl
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from ucoder.core.collapse import SIGNS
+
 BLUE, ORANGE, GREY, GREEN, RED = "#2563eb", "#ea580c", "#6b7280", "#16a34a", "#dc2626"
 STYLE: Any = {
     "svg.fonttype": "none", "font.family": "sans-serif", "font.size": 10, "axes.spines.top": False,
@@ -23,6 +25,7 @@ def plots(report: dict[str, Any]) -> dict[str, str]:
             "funnel": _draw(_funnel, report),
             "clusters": _draw(_clusters, report),
             "diversity": _draw(_diversity, report),
+            "signs": _draw(_signs, report),
             "coverage": _draw(_coverage, report),
             "losses": _draw(_losses, report),
         }
@@ -98,7 +101,7 @@ def _clusters(axes: Axes, report: dict[str, Any]) -> None:
 
 
 def _diversity(axes: Axes, report: dict[str, Any]) -> None:
-    """Signs of collapse: entropy of what the model writes, and the share of distinct programs."""
+    """Entropy of what the model writes, and the share of distinct programs."""
     line = [report["base"], *report["iterations"]]
     x = range(len(line))
     axes.plot(x, [one["entropy_bits"] for one in line], color=BLUE, marker="o", label="token entropy, bits")
@@ -109,6 +112,20 @@ def _diversity(axes: Axes, report: dict[str, Any]) -> None:
     axes.plot(index, problems, color=GREEN, marker="o", label="problems' entropy, bits")
     axes.set(xlabel="iteration (0 is the base)", xticks=list(x), ylim=(0, None))
     axes.legend(fontsize=8)
+
+
+def _signs(axes: Axes, report: dict[str, Any]) -> None:
+    """Each sign of collapse over its first value."""
+    signs = report["signs"]
+    for name, style in zip(SIGNS, ("-", "--", ":", "-.", "-", "--"), strict=True):
+        known = [(index, one[name]) for index, one in enumerate(signs) if name in one]
+        if known and known[0][1]:
+            x, y = zip(*known, strict=True)
+            colour = BLUE if name in ("test_accuracy", "selection_precision") else GREY
+            axes.plot(x, [value / y[0] for value in y], style, color=colour, marker="o", label=name.replace("_", " "))
+    axes.set(xlabel="iteration (0 is the base)", xticks=range(len(signs)), ylim=(0, None))
+    if axes.lines:
+        axes.legend(fontsize=8)
 
 
 def _coverage(axes: Axes, report: dict[str, Any]) -> None:

@@ -1,0 +1,92 @@
+"""The labelled probe set: the shipped model's own tests and the run's selection, on tasks whose truth is known."""
+
+from collections.abc import AsyncIterator, Callable
+from dataclasses import replace
+from importlib import resources
+
+import pytest
+import pytest_asyncio
+
+from ucoder.core.selection import STRATEGIES
+from ucoder.evaluator.answers import Answers
+from ucoder.evaluator.benchmarks import Task, load, program
+from ucoder.evaluator.judging import Judged
+from ucoder.evaluator.probing import Probing
+from ucoder.evaluator.service import Service
+from ucoder.runs.config import load as config_of
+from ucoder.runtime.app import serving
+from ucoder.runtime.nats_server import nats_server
+from ucoder.runtime.settings import Settings
+from ucoder.v1 import artifacts_pb2 as pb
+
+MODEL = str(resources.files("ucoder.seed") / "model")
+WRONG = "    return None\n"
+
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def probing(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Callable[..., Probing]]:
+    services, folder = ("evaluator", "test_synth", "consensus", "sandbox_runner"), tmp_path_factory.mktemp("probing")
+    places = {"store_url": f"file://{folder / 'store'}", "cache_dir": folder / "cache", "listen": "127.0.0.1:0"}
+    async with (
+        nats_server(folder / "nats") as url,
+        serving(Settings(**places, nats_url=url, web_listen="", cells=1, drain_seconds=1.0), services) as world,
+    ):
+        service = Service(world)
+
+        def with_config(**evaluation: int) -> Probing:
+            config = config_of(None, "demo", {"evaluation": evaluation, "selection": {"min_confidence": 0.0}})
+            return service.probing(service.judge(config.execution), config)
+
+        yield with_config
+
+
+def answered(task: Task, right: int, wrong: int) -> Answers:
+    """Answers of which so many are right."""
+    made = [(program(task, task.canonical_solution), True)] * right + [(program(task, WRONG), False)] * wrong
+    return Answers(task, [Judged(text, good, (), "") for text, good in made])
+
+
+async def test_what_is_selected_is_held_against_the_truth(probing: Callable[..., Probing]) -> None:
+    tasks = load("seed", dev=True)[:4]
+    counts = [(4, 1), (4, 1), (1, 4), (0, 5)]
+    answers = [answered(task, *count) for task, count in zip(tasks, counts, strict=True)]
+    found = await probing(probe=4).probe(MODEL, answers)
+    assert (found.tasks, found.solvable) == (4, 3)
+    assert found.tested == 4
+    assert found.selected == 4
+    assert 2 <= found.right <= 3  # a lone right program may win by the tests
+    assert 0 < found.true_claims <= found.claims
+    assert await probing(probe=4).probe(MODEL, answers) == found
+
+
+async def test_only_so_many_tasks_and_only_those_that_can_be_probed(probing: Callable[..., Probing]) -> None:
+    tasks = load("seed", dev=True)[:4]
+    answers = [answered(task, 1, 1) for task in tasks]
+    blind = [replace(answers[0], task=replace(tasks[0], canonical_solution="")), *answers[1:]]
+    found = await probing(probe=2).probe(MODEL, blind)
+    assert found.tasks == 2
+    assert await probing(probe=0).probe(MODEL, answers) == pb.Probe()
+
+
+async def test_too_few_tests_are_no_error(probing: Callable[..., Probing]) -> None:
+    one = probing(probe=1)
+    one.config.tests.require = one.config.tests.keep = 10_000
+    found = await one.probe(MODEL, [answered(load("seed", dev=True)[0], 1, 1)])
+    assert (found.tasks, found.tested, found.claims) == (1, 0, 0)
+
+
+@pytest.mark.parametrize("strategy", ["max_pass", "random"])
+async def test_the_run_s_own_selection_is_asked(probing: Callable[..., Probing], strategy: str) -> None:
+    assert strategy in STRATEGIES
+    one = probing(probe=8)
+    one.config.selection.strategy = strategy
+    one.config.selection.min_confidence = 0.0
+    tasks = load("seed", dev=True)[:8]
+    found = await one.probe(MODEL, [answered(task, 1, 9) for task in tasks])
+    if strategy == "random":
+        assert found.right < found.selected == 8
+    else:
+        assert found.right >= found.selected - 1 > 0
