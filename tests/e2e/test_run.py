@@ -52,14 +52,15 @@ def marked(mark: str) -> list[str]:
 def config(tmp_path: Path) -> Path:
     """The demo made small: ten briefs and a few of the benchmark's tasks."""
     lines = gzip.decompress((resources.files("ucoder.seed") / "benchmark.jsonl.gz").read_bytes()).decode().splitlines()
-    few = tmp_path / "few.jsonl"
+    few, dev = tmp_path / "few.jsonl", tmp_path / "dev.jsonl"
     few.write_text("\n".join(lines[::20]) + "\n")
+    dev.write_text("\n".join(lines[1::20]) + "\n")
     file = tmp_path / "small.yaml"
     small = {
         "loop": {"briefs": BRIEFS, "iterations": 1, "control": False, "pairs": PAIRS},
         "candidates": {"n": 12, "adaptive": True},
         "tests": {"fill": True},
-        "evaluation": {"benchmark": str(few), "dev": str(few), "samples": 2, "dev_samples": 2, "cool_samples": 1},
+        "evaluation": {"benchmark": str(few), "dev": str(dev), "samples": 2, "dev_samples": 2, "cool_samples": 1},
         "selection": {"min_confidence": 0.0},
     }
     file.write_text(yaml.safe_dump(small))

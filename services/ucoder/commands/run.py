@@ -15,6 +15,7 @@ from rich.console import Console
 from ucoder.commands.progress import Progress
 from ucoder.core.selection import STRATEGIES
 from ucoder.evaluator.benchmarks import load
+from ucoder.evaluator.benchmarks.separation import separate
 from ucoder.flow import SERVICES
 from ucoder.generator.known_tasks import known_tasks
 from ucoder.models.prompts import Prompts
@@ -153,8 +154,8 @@ def _check(config: config_pb2.RunConfig) -> None:
         Prompts.load(config.model.profile, script=True)
     for _ in known_tasks(config.problems.decontaminate):
         pass  # read to its end: a file that cannot be read is known now, not brief by brief
-    load(config.evaluation.benchmark)
-    load(config.evaluation.dev, dev=True)
+    asked = config.evaluation
+    separate(load(asked.benchmark, asked.benchmark_format), load(asked.dev, asked.dev_format, dev=True))
     if config.selection.strategy not in {"default", *STRATEGIES}:
         known = ", ".join(["default", *STRATEGIES])
         raise Misconfigured(f"selection.strategy: no {config.selection.strategy}; there are {known}.")

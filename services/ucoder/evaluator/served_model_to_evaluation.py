@@ -3,6 +3,7 @@
 import time
 
 from ucoder.evaluator.benchmarks import load
+from ucoder.evaluator.benchmarks.separation import separate
 from ucoder.evaluator.measuring import entropy_and_distinct, measure
 from ucoder.evaluator.precision import selection_precision
 from ucoder.evaluator.service import Service
@@ -15,12 +16,15 @@ async def run(service: Service, served: pb.ServedModel, run: pb.Run) -> pb.Evalu
     started = time.perf_counter()
     config, profile = run.config.evaluation, run.config.model.profile
     judge = service.judge(run.config.execution)
+    tasks = load(config.benchmark, config.benchmark_format)
+    dev_tasks = load(config.dev, config.dev_format, dev=True)
+    separate(tasks, dev_tasks)
     reported = await measure(
-        service.model, judge, load(config.benchmark, config.benchmark_format), served.model, profile, config,
+        service.model, judge, tasks, served.model, profile, config,
         label="benchmark", samples=config.samples,
     )  # fmt: skip
     dev = await measure(
-        service.model, judge, load(config.dev, config.dev_format, dev=True), served.model, profile, config,
+        service.model, judge, dev_tasks, served.model, profile, config,
         label="dev", samples=config.dev_samples, cool=False,
     )  # fmt: skip
     entropy, distinct = entropy_and_distinct(reported.programs)

@@ -1,6 +1,7 @@
 """A run's configuration: presets and files laid over the defaults, checked against the schema, with helpful errors."""
 
 import difflib
+import os
 from importlib import resources
 from pathlib import Path
 from typing import Any
@@ -61,7 +62,18 @@ def parse(values: dict[str, Any], source: str) -> config_pb2.RunConfig:
             f"{source}: training.lora.adapter needs training.start: START_BASE, for an adapter"
             " cannot be the base of the next; or merge it, with training.lora.adapter: false."
         )
+    separate_splits(config, f"{source}: ")
     return config
+
+
+def separate_splits(config: config_pb2.RunConfig, source: str = "") -> None:
+    """Misconfigured where one file is dev split and benchmark; the evaluator compares the tasks of different files."""
+    reported, dev = config.evaluation.benchmark, config.evaluation.dev
+    if dev != "seed" and os.path.realpath(reported) == os.path.realpath(dev):
+        raise Misconfigured(
+            f"{source}evaluation.dev: {dev} is evaluation.benchmark too; never choose on what is reported: give "
+            "another file."
+        )
 
 
 def dump(config: config_pb2.RunConfig) -> str:

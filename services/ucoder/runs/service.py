@@ -5,6 +5,7 @@ import contextlib
 import secrets
 from collections.abc import AsyncIterator
 
+from ucoder.runs.config import separate_splits
 from ucoder.runs.page import page
 from ucoder.runs.page.sight import Sight
 from ucoder.runs.requeueing import requeue
@@ -45,6 +46,7 @@ class Service(runs_pb2_grpc.RunServiceServicer):
         self, request: runs_pb2.CreateRunRequest, context: object
     ) -> runs_pb2.CreateRunResponse:
         """Starts a run, or answers the one of the same id and config; FAILED_PRECONDITION on another config."""
+        separate_splits(request.config)
         name = request.id or f"run-{secrets.token_hex(4)}"
         run = pb.Run(id=name, config=request.config, format=FORMAT, owner=CALLER.get())
         run.created.GetCurrentTime()

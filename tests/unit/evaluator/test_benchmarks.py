@@ -14,6 +14,7 @@ import pytest
 
 from ucoder.evaluator.benchmarks import FORMATS, load, program
 from ucoder.evaluator.benchmarks.agreement import agree
+from ucoder.evaluator.benchmarks.separation import separate
 from ucoder.runtime.errors import Misconfigured
 
 HUMANEVAL = {
@@ -181,3 +182,16 @@ def test_a_line_separator_inside_a_text_does_not_end_the_line(tmp_path: Path) ->
 def test_an_unknown_format_names_those_there_are() -> None:
     with pytest.raises(Misconfigured, match="livecodebench"):
         load("x", "humanevil")
+
+
+def test_a_dev_split_that_shares_a_task_with_the_benchmark_is_refused(tmp_path: Path) -> None:
+    other = {**HUMANEVAL, "task_id": "HumanEval/1", "prompt": "def more(x):\n    pass\n", "test": "def check(f): f(1)"}
+    reported = load("seed")
+    separate(reported, load("seed", dev=True))
+    mine = one(tmp_path, "humaneval", HUMANEVAL)
+    separate([mine], [one(tmp_path, "humaneval", other)])
+    renamed = {**HUMANEVAL, "task_id": "mine/7", "prompt": HUMANEVAL["prompt"].upper(), "test": other["test"]}
+    with pytest.raises(Misconfigured, match=r"1 of its 2 tasks .* mine/7 for one \(there HumanEval/0\)"):
+        separate([mine], [one(tmp_path, "humaneval", other), one(tmp_path, "humaneval", renamed)])
+    with pytest.raises(Misconfigured, match="never choose on what is reported"):
+        separate([one(tmp_path, "bigcodebench", BIG)], [one(tmp_path, "bigcodebench_instruct", BIG)])

@@ -58,6 +58,10 @@ def test_what_is_dumped_reads_back(tmp_path: Path) -> None:
         ("problems: {min_difficulty: 4, max_difficulty: 2}", "min_difficulty is above"),
         ("training: {start: START_LAST, lora: {rank: 4, adapter: true}}", "an adapter cannot be the base of the next"),
         ("training: {start: START_NOWHERE}", "START_NOWHERE"),
+        (
+            "evaluation: {benchmark: a/b.jsonl, dev: a/../a/b.jsonl}",
+            "evaluation.dev: a/../a/b.jsonl is evaluation.bench",
+        ),
     ],
 )
 def test_a_mistake_is_named(tmp_path: Path, text: str, words: str) -> None:
