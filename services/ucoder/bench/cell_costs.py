@@ -1,5 +1,6 @@
 """What one cell costs: starting it, having a trivial program run on a warm one, its memory, and code that computes."""
 
+import asyncio
 import os
 import statistics
 import subprocess
@@ -11,6 +12,8 @@ from ucoder.sandbox_runner.job import Job, Limits
 from ucoder.sandbox_runner.sandbox import Sandbox
 
 CLAIMS, TIMES = 200, 5
+IDLE = 0.1
+"""Seconds between claims: a cell is warm once it has made the fork for its next job."""
 COMPUTING = """
 def f(count):
     import time
@@ -23,13 +26,14 @@ def f(count):
 
 
 async def measure(isolation: str) -> dict[str, float]:
-    """Milliseconds: cold start of a sandbox, and one trivial program on a warm cell, from call to row. Memory of an
-    idle cell in MB. How many times longer code that only computes takes inside than here."""
+    """Milliseconds: cold start of a sandbox, and one trivial program on an idle warm cell, from call to row. Memory of
+    an idle cell in MB. How many times longer code that only computes takes inside than here."""
     started = time.perf_counter()
     async with Sandbox.open(isolation=isolation, cells=1, cache=0) as sandbox:
         cold = time.perf_counter() - started
         took = []
         for number in range(CLAIMS):
+            await asyncio.sleep(IDLE)
             begun = time.perf_counter()
             await _ask(sandbox, f"def f(): return {number}", "f()")
             took.append(1000 * (time.perf_counter() - begun))

@@ -12,6 +12,8 @@ FEWEST, SHARED = 8, 120
 """Programs that share one fork: enough to make the fork cheap, few enough to run again when one of them is doubtful."""
 _BELIEVED = 1.25
 """A time-out is believed when the cell got its processor, to this factor, as fast as its limits assumed."""
+_SURE = 0.5
+"""Of its limit a test must have got this much for certain, else its time-out in a shared fork is confirmed alone."""
 _TRIES = 3
 _WAITED = ("timeout_cpu", "timeout_wall")
 _DEATHS = 3
@@ -102,9 +104,11 @@ class Batch:
     def settle(self, ending: Ending, limits: Limits) -> list["Batch"]:
         """Books what was reported and how the fork ended; returns what must still run."""
         starved = ending.stretch > self.stretch * _BELIEVED and self.tries < _TRIES
-        return self._settle_shared(ending, starved) if self.shared else self._settle_alone(ending, limits, starved)
+        return (
+            self._settle_shared(ending, limits, starved) if self.shared else self._settle_alone(ending, limits, starved)
+        )
 
-    def _settle_shared(self, ending: Ending, starved: bool) -> list["Batch"]:
+    def _settle_shared(self, ending: Ending, limits: Limits, starved: bool) -> list["Batch"]:
         known = {one.key: one for one in self.programs}
         if any(report.doubt for report in self.reports):
             met = {report.program for report in self.reports}
@@ -112,11 +116,11 @@ class Batch:
                 *(Batch([one], shared=False) for one in self.programs if one.key in met),
                 *batches([one for one in self.programs if one.key not in met]),
             ]
-        for report in self.reports:
-            known[report.program].results = list(report.results)
         again = []
-        if not ending.exact:  # a fork of many feels a starved moment late: time-outs are confirmed alone
-            for one in (one for one in self.programs if one.done and one.timed_out):
+        for report in self.reports:
+            one = known[report.program]
+            one.results = list(report.results)
+            if report.timed_out and (starved or self._unsure(report, limits)):
                 one.restart()
                 again.append(self._slower([one], ending) if starved else Batch([one], False, self.stretch, self.tries))
         left = [one for one in self.programs if not one.done and all(one not in batch.programs for batch in again)]
@@ -145,6 +149,11 @@ class Batch:
             program.note = "abandoned"
             program.results = [result or Result(status, "", 0.0) for result in program.results]
         return [] if program.done else [Batch([program], shared=False, stretch=self.stretch, tries=self.tries)]
+
+    def _unsure(self, report: Report, limits: Limits) -> bool:
+        """Whether one of a program's time-outs may be the machine's: a moment of others costs a whole test, and is
+        nothing in the time of a fork of many."""
+        return limits.cpu_seconds * self.stretch - report.lost < _SURE * limits.cpu_seconds
 
     def _slower(self, programs: list[Program], ending: Ending) -> "Batch":
         """The same again alone, with as much more time as the machine was too busy."""

@@ -9,11 +9,11 @@ import json
 import os
 import signal
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from ucoder.sandbox_runner.isolation import Launch
-from ucoder.sandbox_runner.load import family, processor_seconds, resident_mb, stretch
+from ucoder.sandbox_runner.load import Waiting, family, processor_seconds, resident_mb, stretch
 
 _FAILURES = {"exception", "timeout_cpu", "out_of_memory", "output_limit", "process_limit", "abandoned"}
 STATUSES: Final = {
@@ -52,6 +52,13 @@ class Report:
     first: int
     results: tuple[Result, ...]
     doubt: str = ""
+    lost: float = 0.0
+    """Of the time inside that was counted for tests which timed out: seconds that may have gone to others."""
+
+    @property
+    def timed_out(self) -> bool:
+        """Whether a test's time was up."""
+        return any(result.status == "timeout_cpu" for result in self.results)
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,8 +70,6 @@ class Ending:
     peak_mb: float
     stretch: float = 1.0
     """How much too fast the clock inside was meanwhile (`load.py`)."""
-    exact: bool = False
-    """The clock inside counts nothing but processor time that the program got."""
 
 
 class Cell:
@@ -109,7 +114,7 @@ class Cell:
         head = {name: job[name] for name in job if name not in ("programs", "tests")} | {"size": len(body)}
         first = json.dumps(head).encode()
         silence = float(job["limits"]["wall_seconds"]) + _SLACK_SECONDS
-        used = self.processor_seconds if self._launch.drifts else 0.0
+        used, waiting = self.processor_seconds, Waiting(self._process.pid) if self._launch.drifts else None
         self.served += len(job["programs"])
         try:
             self._process.stdin.write(len(first).to_bytes(4, "big") + first + body)
@@ -123,13 +128,12 @@ class Cell:
                 if report is None:
                     self.suspect = True
                 else:
-                    heard(report)
+                    heard(replace(report, lost=waiting.look()) if waiting and report.timed_out else report)
             elif tag == b"E":
                 said = json.loads(payload)
                 claimed = float(said["processor"])
-                drift = stretch(claimed, self.processor_seconds - used) if self._launch.drifts else 1.0
-                peak_mb, exact = int(said["peak_kb"]) / 1024, not self._launch.drifts
-                return Ending(str(said["why"]), int(said["status"]), peak_mb, drift, exact)
+                drift = stretch(claimed, self.processor_seconds - used) if waiting else 1.0
+                return Ending(str(said["why"]), int(said["status"]), int(said["peak_kb"]) / 1024, drift)
 
     @property
     def memory_mb(self) -> float:

@@ -5,6 +5,7 @@ loaded machine that clock is too fast; limits are stretched by this measure, so 
 """
 
 import contextlib
+import math
 import os
 from collections.abc import Iterator
 from pathlib import Path
@@ -54,3 +55,32 @@ def resident_mb(pid: int) -> float:
         return 0.0
     own = sum(int(line.split()[1]) for line in rollup.splitlines() if line.startswith("Pss:")) / 1024
     return own + sum(map(resident_mb, _children(pid)))
+
+
+class Waiting:
+    """How long the host lets a process and its descendants wait for a processor, from look to look."""
+
+    def __init__(self, pid: int) -> None:
+        self._pid, self._seen = pid, _delays(pid)
+
+    def look(self) -> float:
+        """Seconds, since the last look, of the two threads that waited longest; infinite where the kernel does not say.
+
+        gVisor runs a program by turns in a thread of its own and in one of the kernel that answers it.
+        """
+        before, self._seen = self._seen, _delays(self._pid)
+        waited = sorted(now - before.get(thread, 0.0) for thread, now in self._seen.items())
+        return sum(waited[-2:]) if waited else math.inf
+
+
+def _delays(pid: int) -> dict[int, float]:
+    """By thread: seconds that it could have run and did not (the kernel's schedstats)."""
+    found = {}
+    for member in family(pid):
+        with contextlib.suppress(OSError):
+            for thread in os.listdir(f"/proc/{member}/task"):
+                with contextlib.suppress(OSError):
+                    found[int(thread)] = (
+                        int(Path(f"/proc/{member}/task/{thread}/schedstat").read_text().split()[1]) / 1e9
+                    )
+    return found

@@ -51,8 +51,8 @@ def test_death_of_a_shared_fork_runs_the_culprit_alone() -> None:
 def test_slow_shared_fork_that_ended_early_shares_again() -> None:
     batch = Batch(programs(3), shared=True)
     batch.reports = [Report(0, 0, (SLOW, SLOW))]
-    again = batch.settle(CLEAN, LIMITS)
-    assert [([one.key for one in each.programs], each.shared) for each in again] == [([0], False), ([1, 2], True)]
+    [again] = batch.settle(CLEAN, LIMITS)
+    assert ([one.key for one in again.programs], again.shared) == ([1, 2], True)
 
 
 def test_crash_costs_one_test_and_three_abandon() -> None:
@@ -75,17 +75,22 @@ def test_time_out_on_a_starved_cell_is_not_believed() -> None:
     assert batch.programs[1].done
 
 
-def test_time_out_in_a_shared_fork_is_confirmed_alone_unless_the_clock_is_exact() -> None:
+def test_time_out_in_a_shared_fork_is_confirmed_alone_if_others_may_have_taken_its_time() -> None:
     batch = Batch(programs(2), shared=True)
-    batch.reports = [Report(0, 0, (OK, SLOW)), Report(1, 0, (OK, OK))]
-    [again] = batch.settle(Ending("exit", 0, 20.0), LIMITS)
+    batch.reports = [Report(0, 0, (OK, SLOW), lost=0.6 * LIMITS.cpu_seconds), Report(1, 0, (OK, OK))]
+    [again] = batch.settle(CLEAN, LIMITS)
     assert (again.programs, again.shared) == ([batch.programs[0]], False)
     again.reports = [Report(0, 0, (OK, OK))]
-    assert again.settle(Ending("exit", 0, 20.0), LIMITS) == []
+    assert again.settle(CLEAN, LIMITS) == []
     assert [result.status for result in batch.programs[0].results if result] == ["ok", "ok"]
-    batch = Batch(programs(1), shared=True)
-    batch.reports = [Report(0, 0, (OK, SLOW))]
-    assert batch.settle(Ending("exit", 0, 20.0, exact=True), LIMITS) == []
+
+
+def test_time_out_in_a_shared_fork_is_believed_where_the_test_had_its_time_for_certain() -> None:
+    for lost, stretched in ((0.0, 1.0), (0.4, 1.0), (3.0, 4.0)):
+        batch = Batch(programs(1), shared=True, stretch=stretched)
+        batch.reports = [Report(0, 0, (OK, SLOW), lost=lost * LIMITS.cpu_seconds)]
+        assert batch.settle(CLEAN, LIMITS) == []
+        assert batch.programs[0].timed_out
 
 
 def test_starved_cell_is_asked_a_few_times_only() -> None:

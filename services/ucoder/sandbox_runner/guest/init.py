@@ -2,15 +2,13 @@
 itself.
 
 Speaks frames (four bytes of length, then a tag and JSON) with the host over its standard input and output. One job at
-a time: fork, drop to a user of its own, limit, run; relay what the fork reports; kill whatever is left; say how it
-ended. Here only the head of a job is read, its limits. The fork reads the programs and tests itself, so that nothing
-of one job lies in the memory that the next one inherits. The end of standard input means that the host is gone: this
-process ends, and with it the cell.
+a time, in a fork that waits for it (`fork.py`): relay what it reports; kill whatever is left; say how it ended; make
+the next fork. Here only the head of a job is read, its limits. The end of standard input means that the host is gone:
+this process ends, and with it the cell.
 """
 
 import contextlib
 import ctypes
-import fcntl
 import gc
 import importlib
 import importlib.util
@@ -22,10 +20,10 @@ import site
 import sys
 from typing import Any
 
-from ucoder.sandbox_runner.guest import clock, seccomp, state, worker
-from ucoder.sandbox_runner.guest.frames import PIPE, read_exactly, send
-from ucoder.sandbox_runner.guest.ticks import REPORT
-from ucoder.sandbox_runner.guest.watch import watch
+from ucoder.sandbox_runner.guest import clock, seccomp, state
+from ucoder.sandbox_runner.guest.fork import Fork, Place
+from ucoder.sandbox_runner.guest.frames import read_exactly, send
+from ucoder.sandbox_runner.guest.watch import has_ended, watch
 
 HEAVY_PACKAGES = ("numpy", "pandas", "scipy", "matplotlib.pyplot")
 SCRATCH = os.environ.get("SCRATCH", "/tmp")
@@ -33,7 +31,8 @@ FIRST_UID = 20_000
 
 
 class Cell:
-    """What lasts from job to job: the baseline of memory, and the users taken so far."""
+    """What lasts from job to job: the baseline of memory, the users taken so far, and the fork that waits
+    for its job."""
 
     def __init__(self) -> None:
         for name in state.PREPARED:
@@ -47,72 +46,47 @@ class Cell:
         self.drops = os.getuid() == 0
         self.company = int(os.environ.get("COMPANY", "0"))
         self.libraries = state.libraries()
+        self.spare: Fork | None = None
         gc.collect()
         gc.freeze()
 
-    def run(self, head: dict[str, Any]) -> None:
-        """One job, from fork to the last process gone."""
+    def prepare(self) -> Fork:
+        """A fork with a user and a folder of its own, for a job to come."""
         self.uid = FIRST_UID + (self.uid + 1 - FIRST_UID) % 40_000
         folder = f"{SCRATCH}/{self.uid}"
         os.mkdir(folder, 0o700)
         if self.drops:
             os.chown(folder, self.uid, self.uid)
-        reports, reporting = os.pipe()
-        os.set_blocking(reports, False)
-        with contextlib.suppress(PermissionError):  # where a user has too many; a small one is read more often
-            fcntl.fcntl(reports, fcntl.F_SETPIPE_SZ, PIPE)
-        child = os.fork()
-        if child == 0:
-            try:
-                job = json.loads(read_exactly(0, head["size"]))
-                self.become(head, folder, reports, reporting)
-                if head["interpreter"]:
-                    become_interpreter(head, job)
-                worker.main({**head, **job}, self.libraries, self.time)
-            finally:
-                os._exit(70)
-        os.close(reporting)
-        why = watch(child, reports, head)
-        os.close(reports)
-        status, peak, processor = reap(child)
+        place = Place(folder, self.uid if self.drops else None, self.company, self.baseline)
+        return Fork.begin(place, self.libraries, self.time)
+
+    def run(self, head: dict[str, Any]) -> None:
+        """One job, from its orders to the last process gone; then the next fork is made, while nobody waits for it."""
+        if self.spare is None or has_ended(self.spare.child):  # as when there was no memory for it
+            self.finish()
+            self.spare = self.prepare()
+        fork = self.spare
+        fork.order(head)
+        why = watch(fork, head)
+        status, peak, processor = self.finish()
+        said = {"id": head["id"], "why": why, "status": status, "peak_kb": peak, "processor": processor - fork.used}
+        send((b"E", json.dumps(said).encode()))
+        self.spare = self.prepare()
+
+    def finish(self) -> tuple[int, int, float]:
+        """Ends the fork, if there is one, and everything it left: its wait status, peak memory in KB, processor
+        seconds."""
+        if self.spare is None:
+            return 0, 0, 0.0
+        fork, self.spare = self.spare, None
+        fork.close()
+        found = reap(fork.child)
         if self.company:  # programs are the scratch folder's owner too
             clear(SCRATCH)
         else:
-            clear(folder)
-            os.rmdir(folder)
-        said = {"id": head["id"], "why": why, "status": status, "peak_kb": peak, "processor": processor}
-        send((b"E", json.dumps(said).encode()))
-
-    def become(self, head: dict[str, Any], folder: str, reports: int, reporting: int) -> None:
-        """In the fork: no descriptor but the report, a group and a user of its own, limits that hold for all it
-        starts.
-        """
-        os.close(reports)
-        null = os.open("/dev/null", os.O_RDWR)
-        for descriptor in (0, 1, 2):
-            os.dup2(null, descriptor)
-        if reporting != REPORT:
-            os.dup2(reporting, REPORT)
-            os.close(reporting)
-        if null != REPORT:
-            os.close(null)
-        os.set_inheritable(REPORT, False)
-        signal.pthread_sigmask(signal.SIG_UNBLOCK, [signal.SIGCHLD])
-        os.setsid()
-        os.chdir(folder)
-        limits = head["limits"]
-        if not head["interpreter"]:
-            bound(resource.RLIMIT_AS, self.baseline + limits["memory_mb"] * (1 << 20))
-        bound(resource.RLIMIT_FSIZE, limits["file_size_mb"] * (1 << 20))
-        bound(resource.RLIMIT_NOFILE, limits["open_files"])
-        bound(resource.RLIMIT_CORE, 0)
-        if self.drops:
-            os.setgroups([])
-            os.setresgid(self.uid, self.uid, self.uid)
-            bound(resource.RLIMIT_NPROC, limits["processes"])
-            os.setresuid(self.uid, self.uid, self.uid)
-        elif self.company:
-            bound(resource.RLIMIT_NPROC, limits["processes"] + self.company)
+            clear(fork.place.folder)
+            os.rmdir(fork.place.folder)
+        return found
 
 
 def prepare_packages(folder: str) -> None:
@@ -124,28 +98,6 @@ def prepare_packages(folder: str) -> None:
     for name in HEAVY_PACKAGES:
         with contextlib.suppress(ImportError):
             importlib.import_module(name)
-
-
-def become_interpreter(head: dict[str, Any], job: dict[str, Any]) -> None:
-    """Another language's interpreter takes this fork over; the job waits on its standard input.
-
-    Its engine reserves far more address space than it uses, so memory is limited by the engine itself.
-    """
-    with open("job", "w+") as file:
-        json.dump({**head, **job}, file)
-        file.seek(0)
-        os.dup2(file.fileno(), 0)
-    os.unlink("job")
-    os.set_inheritable(REPORT, True)
-    guest = __file__.rsplit("/", 1)[0]
-    command = [part.format(guest=guest) for part in head["interpreter"]]
-    command[0] = os.environ.get("NODE") or command[0]
-    command[1:1] = [f"--max-old-space-size={head['limits']['memory_mb']}", f"--random-seed={head['seed'] + 1}"]
-    os.execv(command[0], command)
-
-
-def bound(which: int, value: int) -> None:
-    resource.setrlimit(which, (value, value))
 
 
 def virtual_memory() -> int:
@@ -228,6 +180,7 @@ def main() -> None:
     fenced = seccomp.install()
     greeting = {"python": sys.version.split()[0], "pid": os.getpid(), "fenced": fenced}
     signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGCHLD])
+    cell.spare = cell.prepare()
     send((b"H", json.dumps(greeting).encode()))
     while True:
         size = int.from_bytes(read_exactly(0, 4), "big")

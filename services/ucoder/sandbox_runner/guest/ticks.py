@@ -43,6 +43,10 @@ class Clock:
             self.look.end()
             self.look = None
 
+    def end(self) -> None:
+        """No further tick comes."""
+        signal.setitimer(signal.ITIMER_PROF, 0)
+
     @property
     def late(self) -> bool:
         """The test has had its time."""
@@ -57,9 +61,9 @@ class Clock:
         if self.late:
             raise TimeLimit
         if self.source and self.ticks in LOOKS:
-            self.looks += 1  # the program is not charged for it
             with contextlib.suppress(MemoryError):
                 self.look = endless.Look(frame, self.source, self.proved)
+                self.looks += bool(self.look.lines)  # the program is not charged for being looked at
 
     def proved(self) -> TimeLimit:
         """There is no end to the test: its time is up."""

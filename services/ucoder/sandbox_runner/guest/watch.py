@@ -5,6 +5,7 @@ import signal
 import time
 from typing import Any
 
+from ucoder.sandbox_runner.guest.fork import Fork, processor_seconds
 from ucoder.sandbox_runner.guest.frames import PIPE, drained, send, taken
 
 GRACE = 0.1
@@ -18,19 +19,19 @@ SOONEST, LATEST = 0.002, 0.05
 """Seconds between looks at a fork."""
 
 
-def watch(child: int, reports: int, head: dict[str, Any]) -> str:
+def watch(fork: Fork, head: dict[str, Any]) -> str:
     """Relays reports until the fork ends or must be ended: returns exit, timeout_cpu, timeout_wall or talk (it says
     too much)."""
-    limits, clock = head["limits"], (~child << 3) | 2
+    limits, child = head["limits"], fork.child
     allowed = limits["cpu_seconds"] + GRACE
     starting = INTERPRETER if head["interpreter"] else 0.0
-    spent, heard = 0.0, time.monotonic()
+    spent, heard = fork.used, time.monotonic()
     messages, beat, pause = 0, heard, SOONEST
     buffered = bytearray()
     while True:
         signal.sigtimedwait([signal.SIGCHLD], pause)
         ended = has_ended(child)
-        fresh = drained(reports)
+        fresh = drained(fork.reports)
         buffered += fresh
         payloads, beats = taken(buffered)
         fit = [payload for payload in payloads if len(payload) <= LARGEST_REPORT][: head["most_reports"] - messages]
@@ -43,13 +44,13 @@ def watch(child: int, reports: int, head: dict[str, Any]) -> str:
         now = time.monotonic()
         starting = 0.0 if payloads else starting
         if payloads or (beats and head["shared"]):
-            heard, spent = now, used(clock, spent)
+            heard, spent = now, processor_seconds(child, spent)
         elif len(buffered) > LARGEST_REPORT:
             return "talk"
-        elif used(clock, spent) - spent > allowed + starting:
+        elif processor_seconds(child, spent) - spent > allowed + starting:
             return "timeout_cpu"
         if now - heard > limits["wall_seconds"]:
-            busy = used(clock, spent) - spent > BUSY * allowed
+            busy = processor_seconds(child, spent) - spent > BUSY * allowed
             if not busy or now - heard > PATIENCE * limits["wall_seconds"]:
                 return "timeout_wall"
         if now - beat > 1.0:
@@ -60,11 +61,3 @@ def watch(child: int, reports: int, head: dict[str, Any]) -> str:
 
 def has_ended(child: int) -> bool:
     return os.waitid(os.P_PID, child, os.WEXITED | os.WNOHANG | os.WNOWAIT) is not None
-
-
-def used(clock: int, otherwise: float) -> float:
-    """Processor seconds of the fork so far."""
-    try:
-        return time.clock_gettime(clock)
-    except OSError:
-        return otherwise
