@@ -1,5 +1,6 @@
 """Fixtures of every test: real servers on free loopback ports, gone when the test ends."""
 
+import os
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 from typing import Any
@@ -9,6 +10,7 @@ import pytest
 from ucoder.runtime.nats_server import nats_server
 from ucoder.runtime.settings import Settings
 
+os.environ["HF_HUB_OFFLINE"] = "1"  # only loopback traffic: the hub's libraries count their callers otherwise
 SHARED = Path(__file__).parents[2] / "shared" / "data"
 
 

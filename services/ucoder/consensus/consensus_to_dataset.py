@@ -10,7 +10,7 @@ from collections import Counter
 
 from ucoder.consensus.curating import curated
 from ucoder.consensus.service import Service
-from ucoder.consensus.signs import cluster_entropy, signs_of
+from ucoder.consensus.signs import signs_of
 from ucoder.consensus.tables import Row, table
 from ucoder.core import diversity
 from ucoder.core.ratings import calibrated, correlation, ranks
@@ -32,15 +32,19 @@ async def run(service: Service, ended: pb.Consensus, run: pb.Run) -> list[pb.Dat
         return [await service.artifacts.get(pb.Dataset, run.id, _name(iteration, variant)) for variant in variants]
     names = await service.artifacts.names(run.id, "consensus", f"{iteration:03d}-")
     endings = [await service.artifacts.get(pb.Consensus, run.id, name) for name in names]
-    return [await _seal(service, run, iteration, endings, variant) for variant in variants]
+    judged = await curated(service.artifacts, run, iteration, [e for e in endings if e.ending == pb.ENDING_SELECTED])
+    return [await _seal(service, run, iteration, endings, judged, variant) for variant in variants]
 
 
 async def _seal(
-    service: Service, run: pb.Run, iteration: int, endings: list[pb.Consensus], variant: pb.Variant.ValueType
+    service: Service,
+    run: pb.Run,
+    iteration: int,
+    endings: list[pb.Consensus],
+    judged: list[tuple[pb.Consensus, str]],
+    variant: pb.Variant.ValueType,
 ) -> pb.Dataset:
     """Both variants hold the same problems: those selected and kept. The control's rows hold a random candidate."""
-    selected = [one for one in endings if one.ending == pb.ENDING_SELECTED]
-    judged = await curated(service.artifacts, run, iteration, selected)
     control = variant == pb.VARIANT_CONTROL
     places = _places(endings)
     share = run.config.dataset.validation
@@ -62,6 +66,7 @@ async def _seal(
     decided = [one for one in endings if one.clusters]
     spread = diversity.measure([row.program for row in rows])
     books = await service.ledger.books(run.id, iteration)
+    signs = await signs_of(service.artifacts, run.id, iteration, endings, rows, books)
     return pb.Dataset(
         run=run.id,
         iteration=iteration,
@@ -78,7 +83,7 @@ async def _seal(
         abstained=counted[pb.ENDING_ABSTAINED],
         dropped=Counter(f"{one.stage}.{one.reason}" for one in endings if one.ending == pb.ENDING_DROPPED),
         cluster_shares=[_share(one) for one in decided],
-        cluster_entropy_bits=sum(map(cluster_entropy, decided)) / max(1, len(decided)),
+        cluster_entropy_bits=signs.cluster_entropy,
         problem_entropy_bits=diversity.measure([row.prompt for row in rows]).token_entropy_bits,
         node_types=spread.node_types,
         complexity=spread.complexity,
@@ -92,7 +97,7 @@ async def _seal(
         ended_by=await service.ledger.over(run, iteration, fresh=True) or "briefs",
         tests=sum((Counter(dict(one.tests)) for one in endings), Counter()),
         test_bits=sum(one.test_bits for one in decided) / max(1, len(decided)),
-        signs=await signs_of(service.artifacts, run.id, iteration, endings, rows, books),
+        signs=signs,
     )
 
 

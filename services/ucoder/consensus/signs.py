@@ -27,7 +27,7 @@ async def signs_of(
     signs = pb.Signs()
     if posed:
         signs.distinct_problems = posed / (posed + repeated)
-        signs.cluster_entropy = sum(map(cluster_entropy, decided)) / posed
+        signs.cluster_entropy = sum(map(_cluster_entropy, decided)) / posed
     if programs:
         signs.distinct_solutions = books.sums[ledger.DISTINCT] / programs
     if rows:
@@ -35,7 +35,7 @@ async def signs_of(
     return signs
 
 
-def cluster_entropy(one: pb.Consensus) -> float:
+def _cluster_entropy(one: pb.Consensus) -> float:
     """Entropy of the cluster sizes in bits: 0 when all candidates agree."""
     return diversity.entropy_bits(number for number, cluster in enumerate(one.clusters) for _ in cluster.members)
 

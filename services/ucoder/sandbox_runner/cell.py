@@ -114,7 +114,8 @@ class Cell:
         head = {name: job[name] for name in job if name not in ("programs", "tests")} | {"size": len(body)}
         first = json.dumps(head).encode()
         silence = float(job["limits"]["wall_seconds"]) + _SLACK_SECONDS
-        used, waiting = self.processor_seconds, Waiting(self._process.pid) if self._launch.drifts else None
+        waiting = Waiting(self._process.pid) if self._launch.drifts else None
+        used = self.processor_seconds if waiting else 0.0
         self.served += len(job["programs"])
         try:
             self._process.stdin.write(len(first).to_bytes(4, "big") + first + body)

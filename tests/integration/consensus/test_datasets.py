@@ -6,6 +6,7 @@ from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
+import datasets
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
@@ -110,7 +111,6 @@ async def test_what_an_earlier_iteration_holds_is_not_sealed_again(world: World)
 
 
 async def test_hugging_face_datasets_opens_the_file(world: World, tmp_path: Path) -> None:
-    datasets = pytest.importorskip("datasets", reason="Hugging Face datasets is not installed: pip install datasets")
     loop, control = await sealed(world, run_of(validation=0.3), [ending(number) for number in range(BRIEFS)])
     for one in (loop, control):
         (tmp_path / "data.parquet").write_bytes(await world.artifacts.store.get(one.key))

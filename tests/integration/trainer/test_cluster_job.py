@@ -4,7 +4,7 @@ import asyncio
 import json
 import os
 import sys
-from collections.abc import AsyncIterator, Callable
+from collections.abc import Callable
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -12,72 +12,18 @@ from typing import Any
 import pytest
 import yaml
 from tests.integration.api_server import ApiServer
+from tests.integration.trainer.cluster import JOBS, Training
 from tests.integration.trainer.ground import BASE, Ground, template_of
 
 from ucoder.runtime.artifacts import Artifacts
-from ucoder.runtime.cluster import Kind, Object
+from ucoder.runtime.cluster import Object
 from ucoder.runtime.errors import Misconfigured, Reject, Retry
 from ucoder.runtime.settings import Settings
 from ucoder.runtime.store import Store
-from ucoder.trainer.cluster_job import DATASET, remove, sweep, train
-from ucoder.trainer.job import REJECTED, Progress
-from ucoder.v1 import artifacts_pb2 as pb
+from ucoder.trainer.cluster_job import DATASET, remove, sweep
+from ucoder.trainer.job import REJECTED
 
-JOBS = Kind("batch/v1", "jobs")
-LOOK = 0.05
 KILLED = {"name": "training", "state": {"terminated": {"reason": "OOMKilled", "exitCode": 137}}}
-
-
-class Training:
-    """A sealed dataset in a store, and a cluster that is asked to train on it."""
-
-    def __init__(self, server: ApiServer, settings: Settings, dataset: pb.Dataset) -> None:
-        self.server, self.settings, self.dataset = server, settings, dataset
-        self.store = Store(settings)
-        self.moments: list[Progress] = []
-
-    async def train(self) -> tuple[pb.TrainingSummary, float]:
-        return await train(self.settings, self.store, self.dataset, self.moments.append, LOOK)
-
-    def job(self) -> Object:
-        [one] = [one for (kind, _), one in self.server.objects.items() if kind == JOBS]
-        return one
-
-    def pod(self, **status: Any) -> str:
-        name = self.job()["metadata"]["name"] + "-pod"
-        self.server.pod(name, {"job-name": self.job()["metadata"]["name"]}, **status)
-        return name
-
-    def fail(self, reason: str = "BackoffLimitExceeded") -> None:
-        condition = {"type": "Failed", "status": "True", "reason": reason, "message": ""}
-        self.server.put({**self.job(), "status": {"conditions": [condition]}})
-
-    async def unsuspended(self) -> tuple[pb.TrainingSummary, float]:
-        """Trains in a cluster without a queue."""
-        self.server.react = lambda one: one["spec"].update(suspend=False)
-        return await self.train()
-
-    def patience(self, seconds: float) -> None:
-        self.settings = self.settings.model_copy(update={"training_silence_seconds": seconds})
-
-    async def until_submitted(self, times: int = 1) -> None:
-        async with asyncio.timeout(30):
-            while self.server.calls.count(("create", "jobs", "")) < times:
-                await asyncio.sleep(0.02)
-
-
-@pytest.fixture(scope="module")
-def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The Job as the chart's ConfigMap gives it to the trainer."""
-    return template_of("training job", tmp_path_factory.mktemp("template"))
-
-
-@pytest.fixture
-async def training(make_settings: Callable[..., Settings], template: Path) -> AsyncIterator[Training]:
-    async with ApiServer.running() as server:
-        settings = make_settings(training_template=template, kubernetes_url=server.url, kubernetes_namespace="space")
-        ground = await Ground.laid(Artifacts(Store(settings)))
-        yield Training(server, settings, ground.dataset)
 
 
 async def test_a_pod_trains_and_its_weights_reach_the_store(training: Training) -> None:
@@ -160,14 +106,11 @@ async def test_a_job_that_is_there_is_followed_and_a_failed_one_made_anew(traini
     for task in (first, second):
         with pytest.raises(Retry, match="DeadlineExceeded"):
             await task
-    third = asyncio.create_task(training.train())
-    await training.until_submitted(4)  # refused, for the failed one is there; then anew
-    await asyncio.sleep(0.2)
-    assert "status" not in training.job()
-    there = training.job()
-    third.cancel()
-    with pytest.raises(asyncio.CancelledError):
-        await third
+    async with training.followed(4) as third:  # refused, for the failed one is there; then anew
+        await asyncio.sleep(0.2)
+        assert "status" not in training.job()
+        there = training.job()
+    assert third.cancelled()
     assert training.job() == there, "a trainer that restarts must find the Job that it left"
     await remove(training.settings, training.dataset)
     assert not any(kind == JOBS for kind, _ in training.server.objects)
@@ -193,120 +136,31 @@ async def test_what_became_of_a_pod_is_named(
         await task
 
 
-async def test_a_pod_that_can_never_start_is_named(training: Training) -> None:
-    task = asyncio.create_task(training.train())
-    await training.until_submitted()
-    waiting = {"name": "training", "state": {"waiting": {"reason": "InvalidImageName", "message": "a b"}}}
-    training.pod(phase="Pending", containerStatuses=[waiting])
-    with pytest.raises(Misconfigured, match="InvalidImageName a b"):
-        await task
-
-
-BACK_OFF = {"name": "training", "state": {"waiting": {"reason": "ImagePullBackOff", "message": "no such tag"}}}
-NO_ROOM = {"type": "PodScheduled", "status": "False", "reason": "Unschedulable", "message": "0/3 nodes have a GPU"}
-
-
-@pytest.mark.parametrize(
-    ("status", "words"),
-    [
-        ({"phase": "Pending", "containerStatuses": [BACK_OFF]}, "ImagePullBackOff no such tag"),
-        ({"phase": "Pending", "conditions": [NO_ROOM]}, "Unschedulable 0/3 nodes have a GPU"),
-    ],
-)
-async def test_a_pod_that_does_not_start_is_named_at_once_and_given_up_in_the_end(
-    training: Training, status: Object, words: str
-) -> None:
-    training.patience(1.0)
-    task = asyncio.create_task(training.unsuspended())
-    await training.until_submitted()
-    training.pod(**status)
-    with pytest.raises(Misconfigured, match=f"could not start for 1 s: {words}"):
-        await task
-    assert training.moments[-1].waiting == words
-    assert not any(kind == JOBS for kind, _ in training.server.objects)
-
-
-async def test_a_job_without_pods_is_named(training: Training) -> None:
-    training.patience(0.5)
-    with pytest.raises(Misconfigured, match="has made no pod"):
-        await training.unsuspended()
-
-
-async def test_a_job_in_a_queue_waits_its_turn(training: Training) -> None:
-    training.patience(0.2)
-    task = asyncio.create_task(training.train())
-    await training.until_submitted()
-    await asyncio.sleep(1)
-    assert not task.done()
-    assert training.moments[-1].waiting == "queued: the Job is suspended"
-    task.cancel()
-    await asyncio.gather(task, return_exceptions=True)
-
-
-async def test_a_pod_that_says_nothing_more_is_removed_and_tried_again(training: Training) -> None:
-    training.patience(3.0)
-    task = asyncio.create_task(training.unsuspended())
-    await training.until_submitted()
-    name = training.pod()
-    for step in range(1, 9):  # each word counts as life
-        await asyncio.sleep(0.5)
-        training.server.logs[name] = json.dumps({"progress": {"step": step, "steps": 9}})
-    assert not task.done()
-    with pytest.raises(Retry, match="said nothing for 3 s"):
-        await task
-    assert training.moments[-1].step == 8
-    assert not any(kind == JOBS for kind, _ in training.server.objects)
-
-
-async def test_an_api_server_that_stays_away_is_not_waited_for_for_ever(training: Training) -> None:
-    training.patience(0.5)
-    await training.server.down()
-    with pytest.raises(Retry, match=r"given up waiting for the cluster after 0\.5 s: the Kubernetes API at"):
-        await training.train()
-    await training.server.up()
-    task = asyncio.create_task(training.train())
-    await training.until_submitted()
-    training.server.refuse["get"] = 503
-    with pytest.raises(Retry, match="given up waiting for the cluster"):
-        await task
-    assert "does not answer" in training.moments[-1].waiting or "503" in training.moments[-1].waiting
-
-
 async def test_a_job_that_vanishes_while_it_is_in_the_way_is_made_anew(training: Training) -> None:
     training.server.refuse["create"] = 409
-    task = asyncio.create_task(training.train())
-    await asyncio.sleep(0.3)
-    assert not task.done()
-    training.server.refuse.clear()
-    await training.until_submitted(training.server.calls.count(("create", "jobs", "")) + 1)
-    assert training.job()
-    task.cancel()
-    await asyncio.gather(task, return_exceptions=True)
+    async with training.followed() as task:
+        await asyncio.sleep(0.3)
+        assert not task.done()
+        training.server.refuse.clear()
+        await training.until_submitted(training.server.calls.count(("create", "jobs", "")) + 1)
+        assert training.job()
 
 
 async def test_a_job_that_is_being_removed_is_not_followed(training: Training) -> None:
-    first = asyncio.create_task(training.train())
-    await training.until_submitted()
-    first.cancel()
-    await asyncio.gather(first, return_exceptions=True)
-    leaving = training.job()
+    async with training.followed():
+        leaving = training.job()
     leaving["metadata"]["deletionTimestamp"] = "2026-01-01T00:00:00Z"
-    second = asyncio.create_task(training.train())
-    await training.until_submitted(3)
-    del training.server.objects[JOBS, leaving["metadata"]["name"]]
-    async with asyncio.timeout(30):
-        while not any(kind == JOBS for kind, _ in training.server.objects):
-            await asyncio.sleep(0.02)
-    assert not second.done()
-    second.cancel()
-    await asyncio.gather(second, return_exceptions=True)
+    async with training.followed(3) as second:
+        del training.server.objects[JOBS, leaving["metadata"]["name"]]
+        async with asyncio.timeout(30):
+            while not any(kind == JOBS for kind, _ in training.server.objects):
+                await asyncio.sleep(0.02)
+        assert not second.done()
 
 
 async def test_a_sweep_ends_the_jobs_of_runs_that_nobody_wants(training: Training) -> None:
-    task = asyncio.create_task(training.train())
-    await training.until_submitted()
-    task.cancel()
-    await asyncio.gather(task, return_exceptions=True)
+    async with training.followed():
+        pass
     foreign = {"apiVersion": "batch/v1", "kind": "Job", "metadata": {"name": "another"}}
     training.server.put(foreign)
 
@@ -320,21 +174,6 @@ async def test_a_sweep_ends_the_jobs_of_runs_that_nobody_wants(training: Trainin
     runs.add("r")
     await sweep(training.settings, ended)
     assert [name for kind, name in training.server.objects if kind == JOBS] == ["another"]
-
-
-async def test_an_api_server_that_is_away_is_waited_for_and_a_deleted_job_named(training: Training) -> None:
-    await training.server.down()
-    task = asyncio.create_task(training.train())
-    await asyncio.sleep(0.3)
-    await training.server.up()
-    await training.until_submitted()
-    training.server.refuse["get"] = 503
-    await asyncio.sleep(0.3)
-    assert not task.done()
-    training.server.refuse.clear()
-    del training.server.objects[JOBS, training.job()["metadata"]["name"]]
-    with pytest.raises(Retry, match="deleted from outside"):
-        await task
 
 
 async def test_a_template_that_is_none_is_named(training: Training, tmp_path: Path) -> None:

@@ -6,9 +6,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.integration.trainer.test_training import OPPOSITE, Progress, lora, trained
+from tests.integration.trainer.trainings import OPPOSITE, lora, trained
 
 from ucoder.runtime.errors import Retry
+from ucoder.trainer.job import Progress
 
 FULL = {"learning_rate": 3e-3}
 ADAPTER = {"learning_rate": 1e-2, "lora": lora(dropout=0.0, adapter=True)}

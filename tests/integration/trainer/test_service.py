@@ -10,7 +10,7 @@ import httpx
 import pytest
 from tests.integration.api_server import ApiServer
 from tests.integration.trainer.ground import Ground, template_of
-from tests.integration.trainer.test_training import workers
+from tests.integration.trainer.trainings import workers
 
 from ucoder.commands.progress import training
 from ucoder.flow import NEWS
@@ -28,6 +28,12 @@ async def until(true: Callable[[], Any]) -> None:
     async with asyncio.timeout(30):
         while not true():
             await asyncio.sleep(0.05)
+
+
+def in_cluster(cluster: ApiServer, folder: Path) -> dict[str, Any]:
+    """Settings of a trainer whose trainings are Jobs."""
+    template = template_of("training job", folder)
+    return {"training_template": template, "kubernetes_url": cluster.url, "kubernetes_namespace": "space"}
 
 
 async def acknowledged(world: World) -> bool:
@@ -96,10 +102,7 @@ async def test_a_trainer_that_restarts_finds_its_job_and_a_cancelled_run_ends_it
     make_settings: Make, nats_url: str, tmp_path: Path
 ) -> None:
     async with ApiServer.running() as cluster:
-        settings = make_settings(
-            nats_url=nats_url, training_template=template_of("training job", tmp_path), kubernetes_url=cluster.url,
-            kubernetes_namespace="space", drain_seconds=0.1,
-        )  # fmt: skip
+        settings = make_settings(nats_url=nats_url, drain_seconds=0.1, **in_cluster(cluster, tmp_path))
 
         def jobs() -> list[str]:
             return [name for kind, name in cluster.objects if kind.plural == "jobs"]
@@ -124,10 +127,7 @@ async def test_a_run_cancelled_while_no_trainer_was_there_leaves_no_job(
     make_settings: Make, nats_url: str, tmp_path: Path
 ) -> None:
     async with ApiServer.running() as cluster:
-        settings = make_settings(
-            nats_url=nats_url, training_template=template_of("training job", tmp_path), kubernetes_url=cluster.url,
-            kubernetes_namespace="space", drain_seconds=0.1,
-        )  # fmt: skip
+        settings = make_settings(nats_url=nats_url, drain_seconds=0.1, **in_cluster(cluster, tmp_path))
         async with serving(settings, ("trainer",)) as world:
             ground = await Ground.laid(world.artifacts)
             await world.states.begin("r")

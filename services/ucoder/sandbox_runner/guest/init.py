@@ -46,9 +46,10 @@ class Cell:
         self.drops = os.getuid() == 0
         self.company = int(os.environ.get("COMPANY", "0"))
         self.libraries = state.libraries()
-        self.spare: Fork | None = None
         gc.collect()
         gc.freeze()
+        self.fenced = seccomp.install()
+        self.spare = self.prepare()
 
     def prepare(self) -> Fork:
         """A fork with a user and a folder of its own, for a job to come."""
@@ -62,7 +63,7 @@ class Cell:
 
     def run(self, head: dict[str, Any]) -> None:
         """One job, from its orders to the last process gone; then the next fork is made, while nobody waits for it."""
-        if self.spare is None or has_ended(self.spare.child):  # as when there was no memory for it
+        if has_ended(self.spare.child):  # while it waited, as when memory ran out
             self.finish()
             self.spare = self.prepare()
         fork = self.spare
@@ -74,18 +75,14 @@ class Cell:
         self.spare = self.prepare()
 
     def finish(self) -> tuple[int, int, float]:
-        """Ends the fork, if there is one, and everything it left: its wait status, peak memory in KB, processor
-        seconds."""
-        if self.spare is None:
-            return 0, 0, 0.0
-        fork, self.spare = self.spare, None
-        fork.close()
-        found = reap(fork.child)
+        """Ends the fork and everything it left: its wait status, peak memory in KB, processor seconds."""
+        self.spare.close()
+        found = reap(self.spare.child)
         if self.company:  # programs are the scratch folder's owner too
             clear(SCRATCH)
         else:
-            clear(fork.place.folder)
-            os.rmdir(fork.place.folder)
+            clear(self.spare.place.folder)
+            os.rmdir(self.spare.place.folder)
         return found
 
 
@@ -176,11 +173,9 @@ def main() -> None:
     if os.getpid() != 1:
         ctypes.CDLL(None).prctl(36, 1, 0, 0, 0)  # PR_SET_CHILD_SUBREAPER: orphans of programs come to us
         ctypes.CDLL(None).prctl(1, signal.SIGKILL, 0, 0, 0)  # PR_SET_PDEATHSIG: we end with the host
-    cell = Cell()
-    fenced = seccomp.install()
-    greeting = {"python": sys.version.split()[0], "pid": os.getpid(), "fenced": fenced}
     signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGCHLD])
-    cell.spare = cell.prepare()
+    cell = Cell()
+    greeting = {"python": sys.version.split()[0], "pid": os.getpid(), "fenced": cell.fenced}
     send((b"H", json.dumps(greeting).encode()))
     while True:
         size = int.from_bytes(read_exactly(0, 4), "big")

@@ -1,0 +1,110 @@
+"""Cells that die, hang, or outlive us; and the fork that waits in one."""
+
+import asyncio
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from tests.integration.sandbox.ground import asks, rows
+
+from ucoder.core.outcomes import Outcome
+from ucoder.sandbox_runner.job import Job, Limits
+from ucoder.sandbox_runner.load import family
+from ucoder.sandbox_runner.sandbox import Sandbox
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+
+
+async def test_dead_cell_is_replaced_and_its_work_done_again(sandbox: Sandbox) -> None:
+    """Cells are killed from outside while they work, as the kernel does when memory runs out."""
+    async with Sandbox.open(isolation=sandbox.isolation, cells=2) as wounded:
+        programs = tuple(f"import time\ndef f():\n    time.sleep(0.05)\n    return {number}" for number in range(20))
+        stream = wounded.execute(Job(programs, asks("f()"), "f"))
+        found = [await anext(stream)]
+        for pid in cells_of(str(wounded.pool.folder)):
+            os.kill(pid, signal.SIGKILL)
+        found += [row async for row in stream]
+    assert {row.outcomes for row in found} == {(Outcome.RETURNED,)}
+    assert sorted(int(str(row.outputs[0])) for row in found) == list(range(20))
+
+
+async def test_hanging_cell_is_found_and_replaced_and_its_work_done_again(sandbox: Sandbox) -> None:
+    """Cells are stopped from outside while they work: they say nothing, as gVisor when its memory is gone."""
+    others = below(os.getpid())
+    async with Sandbox.open(isolation=sandbox.isolation, cells=1) as wounded:
+        programs = tuple(f"import time\ndef f():\n    time.sleep(0.05)\n    return {number}" for number in range(6))
+        limits = Limits(cpu_seconds=0.3, wall_seconds=1.0)
+        stream = wounded.execute(Job(programs, asks("f()"), "f", limits=limits))
+        found = [await anext(stream)]
+        stopped = [pid for pid in below(os.getpid()) if pid not in others]
+        for pid in stopped:
+            os.kill(pid, signal.SIGSTOP)
+        found += [row async for row in stream]
+        left = [pid for pid in stopped if living(pid)]
+    assert sorted(int(str(row.outputs[0])) for row in found) == list(range(6))
+    assert stopped
+    assert not left
+
+
+async def test_nothing_survives_when_we_are_killed(sandbox: Sandbox) -> None:
+    """SIGKILL leaves neither a process nor a folder."""
+    code = (
+        "import asyncio, sys\nfrom ucoder.sandbox_runner.sandbox import Sandbox\n"
+        "from ucoder.sandbox_runner.job import Job\nfrom ucoder.core.test_cases import TestCase\n"
+        "async def main():\n"
+        f"    async with Sandbox.open(isolation={sandbox.isolation!r}, cells=1) as sandbox:\n"
+        "        print(sandbox.pool.folder, flush=True)\n"
+        "        async for row in sandbox.execute(Job(('import time\\ndef f(): time.sleep(99)',),\n"
+        "                                             (TestCase('f()'),), 'f')): pass\n"
+        "asyncio.run(main())"
+    )
+    paths = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[3] / "services")}
+    process = await asyncio.create_subprocess_exec(sys.executable, "-c", code, stdout=subprocess.PIPE, env=paths)
+    assert process.stdout is not None
+    folder = (await process.stdout.readline()).decode().strip()
+    await asyncio.sleep(0.5)
+    process.kill()
+    await process.wait()
+    async with asyncio.timeout(15):
+        while Path(folder).exists() or cells_of(folder):
+            await asyncio.sleep(0.1)
+
+
+async def test_fork_that_dies_while_it_waits_is_made_again() -> None:
+    """Without a boundary around it, so that it can be seen and killed from here."""
+    others = below(os.getpid())
+    async with Sandbox.open(isolation="none", cells=1) as sandbox:
+        _, waiting = [pid for pid in below(os.getpid()) if pid not in others]
+        os.kill(waiting, signal.SIGKILL)
+        [row] = await rows(sandbox, Job(("def f(): return 'again'",), asks("f()"), "f"))
+    assert row.outputs == ("'again'",)
+
+
+def living(pid: int) -> bool:
+    """Whether a process runs or could run again: one that is dead stays listed until its new parent looks."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0] != "Z"
+    except OSError:
+        return False
+
+
+def below(parent: int) -> list[int]:
+    """Processes that descend from this one, but no warden."""
+    return [pid for pid in family(parent)[1:] if "ucoder-warden" not in Path(f"/proc/{pid}/cmdline").read_text()]
+
+
+def cells_of(folder: str) -> list[int]:
+    """Processes whose command line names the folder of a sandbox; never the warden."""
+    found = []
+    for entry in Path("/proc").iterdir():
+        if entry.name.isdigit():
+            try:
+                command = (entry / "cmdline").read_bytes()
+            except OSError:
+                continue
+            if folder.encode() in command and b"ucoder-warden" not in command:
+                found.append(int(entry.name))
+    return found

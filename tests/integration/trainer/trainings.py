@@ -1,0 +1,75 @@
+"""Real trainings of the shipped model in real processes, and what they leave."""
+
+import os
+import subprocess
+from collections.abc import Callable
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+from ucoder.models.checkpoint import load
+from ucoder.models.decoding import Decoder
+from ucoder.trainer.job import Example, Progress, job_of
+from ucoder.trainer.process import train
+from ucoder.v1 import artifacts_pb2, config_pb2
+
+SEED = Path(str(resources.files("ucoder.seed") / "model"))
+PROBE = "def add(a: int, b: int) -> int:\n    return a + b\n"
+EXAMPLES = [
+    Example(
+        f'# solution\ndef f{i}(xs: list[int]) -> int:\n    """Answer {i}.\n    """\n', f"    return {i} - len(xs)\n"
+    )
+    for i in range(24)
+]
+
+
+def config(**changed: Any) -> config_pb2.TrainingConfig:
+    values = {
+        "learning_rate": 1e-3, "epochs": 4, "batch": 8, "micro_batch": 4, "warmup": 0.1, "max_grad_norm": 1.0,
+        "max_tokens": 128,
+    }  # fmt: skip
+    return config_pb2.TrainingConfig(**{**values, **changed})
+
+
+async def trained(
+    out: Path, *, base: Path = SEED, on_progress: Callable[[Progress], None] = lambda _: None, save_seconds: float = 60,
+    examples: list[Example] = EXAMPLES, validation: list[Example] = [], **changed: Any,  # noqa: B006 - read only
+) -> tuple[artifacts_pb2.TrainingSummary, float]:  # fmt: skip
+    job = job_of(
+        examples,
+        base=base,
+        out=out,
+        config=config(**changed),
+        seed=5,
+        probe_text=PROBE,
+        save_seconds=save_seconds,
+        validation=validation,
+    )
+    return await train(job, on_progress, config(**changed).processes)
+
+
+def workers() -> list[int]:
+    found = subprocess.run(
+        ["ps", "-o", "pid=,args=", "--ppid", str(os.getpid())], capture_output=True, text=True, check=False
+    )
+    return [int(line.split()[0]) for line in found.stdout.splitlines() if "ucoder.trainer.worker" in line]
+
+
+def weights(folder: Path) -> bytes:
+    return (folder / "model.safetensors").read_bytes()
+
+
+OPPOSITE = [
+    Example(one.prompt, f"    return {i * 7919 % 97} * len(xs)\n") for i, one in enumerate(EXAMPLES[:6])
+]  # the more of EXAMPLES is learnt, the less likely
+
+
+LORA = {"rank": 8, "alpha": 16, "dropout": 0.1, "targets": ["all-linear"]}
+
+
+def lora(**changed: Any) -> config_pb2.LoraConfig:
+    return config_pb2.LoraConfig(**{**LORA, **changed})
+
+
+def score(folder: Path) -> float:
+    return float(Decoder(load(str(folder))).score(PROBE).mean_log_prob)
