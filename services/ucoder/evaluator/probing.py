@@ -4,6 +4,7 @@ The answers are those that the dev split was measured with; tests, execution and
 here reaches a training set: the gate alone looks at it.
 """
 
+import ast
 import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -101,4 +102,4 @@ class Probing:
 def _claims(test: str) -> bool:
     """Whether a test says what comes out, or is an input alone."""
     tree = parse(test)
-    return tree is not None and any(type(node).__name__ == "Assert" for node in tree.body)
+    return tree is not None and any(isinstance(node, ast.Assert) for node in tree.body)

@@ -17,7 +17,7 @@ from ucoder.v1 import artifacts_pb2
 
 
 async def train(
-    job: Job, on_progress: Callable[[Progress], None], processes: int = 1, silence: float = 1800.0
+    job: Job, on_progress: Callable[[Progress], None], processes: int, silence: float
 ) -> tuple[artifacts_pb2.TrainingSummary, float]:
     """Makes the Hugging Face folder of the job, whole or not at all; returns the summary and the probe's
     log-probability.

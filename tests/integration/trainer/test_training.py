@@ -8,16 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from tests.integration.trainer.trainings import (
-    EXAMPLES,
-    OPPOSITE,
-    PROBE,
-    SEED,
-    config,
-    trained,
-    weights,
-    workers,
-)
+from tests.integration.trainer.trainings import EXAMPLES, OPPOSITE, PROBE, SEED, config, trained, weights, workers
 
 from ucoder.models.checkpoint import load
 from ucoder.models.decoding import Decoder

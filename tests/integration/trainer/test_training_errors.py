@@ -9,12 +9,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from tests.integration.trainer.trainings import (
-    PROBE,
-    SEED,
-    config,
-    trained,
-)
+from tests.integration.trainer.trainings import PROBE, SEED, config, trained, workers
 
 from ucoder.runtime.errors import Misconfigured, NotFound, Reject, Retry
 from ucoder.trainer.job import REJECTED, Example, job_of
@@ -25,6 +20,12 @@ async def test_a_loss_that_explodes_is_named(tmp_path: Path) -> None:
     with pytest.raises(Reject, match=r"training\.learning_rate"):
         await trained(tmp_path / "out", learning_rate=1e30, warmup=0.0)
     assert not (tmp_path / "out").exists()
+
+
+async def test_a_process_that_says_nothing_is_ended_and_tried_again(tmp_path: Path) -> None:
+    with pytest.raises(Retry, match=r"said nothing for 0\.1 s and was killed"):  # it takes longer to import torch
+        await trained(tmp_path / "out", silence=0.1)
+    assert not workers()
 
 
 async def test_what_cannot_be_trained_is_named(tmp_path: Path) -> None:

@@ -33,7 +33,7 @@ def config(**changed: Any) -> config_pb2.TrainingConfig:
 
 async def trained(
     out: Path, *, base: Path = SEED, on_progress: Callable[[Progress], None] = lambda _: None, save_seconds: float = 60,
-    examples: list[Example] = EXAMPLES, validation: list[Example] = [], **changed: Any,  # noqa: B006 - read only
+    silence: float = 60, examples: list[Example] = EXAMPLES, validation: list[Example] = [], **changed: Any,  # noqa: B006 - read only
 ) -> tuple[artifacts_pb2.TrainingSummary, float]:  # fmt: skip
     job = job_of(
         examples,
@@ -45,7 +45,7 @@ async def trained(
         save_seconds=save_seconds,
         validation=validation,
     )
-    return await train(job, on_progress, config(**changed).processes)
+    return await train(job, on_progress, config(**changed).processes, silence)
 
 
 def workers() -> list[int]:
