@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from ucoder.bench.verdicts import sharing, soak, truth
+from ucoder.bench.verdicts import load, sharing, soak, truth
 from ucoder.sandbox_runner.kinds import probe
 
 USABLE = [name for name, usable, _ in probe() if usable and name in ("bubblewrap", "runsc")]
@@ -25,6 +25,7 @@ async def test_every_part_says_what_it_found() -> None:
     found = await truth(RECORDS, USABLE[-1], 1)
     assert found.disagree == ("double[1]: failed, correct is True",)
     assert (await sharing(RECORDS, USABLE[-1], 1)).differ == ()
+    assert (await load(RECORDS, USABLE[-1], 1)).differ == ()
     long = await soak(RECORDS, 40, USABLE[-1], 1)
     assert long.processes[0] == long.processes[1]
     assert not long.folder_left

@@ -1,9 +1,9 @@
-"""`ucoder bench verdicts`: whether verdicts are true, whether sharing forks changes any, and what a long run leaves.
+"""`ucoder bench verdicts`: whether verdicts are true, what changes any of them, and what a long run leaves.
 
 Truth: the file's own `check` is the only test of each program, and must say what `correct` says. Sharing: every program
-on every test, once sharing forks and once each in a fork of its own; outcomes and outputs must be equal. Soak: so many
-distinct programs through one sandbox; afterwards there may be no process and no file more than before, and no growth of
-memory on the way.
+on every test, once sharing forks and once each in a fork of its own; outcomes and outputs must be equal. Load: the same
+twice, the second time while another job keeps every core busy. Soak: so many distinct programs through one sandbox;
+afterwards there may be no process and no file more than before, and no growth of memory on the way.
 """
 
 import asyncio
@@ -12,9 +12,12 @@ import itertools
 import json
 import os
 import resource
+import subprocess
+import sys
 import time
 from collections import Counter
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -48,9 +51,10 @@ class Truth:
 
 
 @dataclass(frozen=True, slots=True)
-class Sharing:
-    """Programs on all tests, and those whose row is another when they share no fork."""
+class Comparison:
+    """Programs on all tests in two ways, and those whose rows differ."""
 
+    ways: tuple[str, str]
     programs: int
     cells_of_the_matrix: int
     seconds: tuple[float, float]
@@ -84,26 +88,19 @@ async def truth(records: list[dict[str, Any]], isolation: str, cells: int | None
     return Truth(count, time.perf_counter() - started, tuple(disagree))
 
 
-async def sharing(records: list[dict[str, Any]], isolation: str, cells: int | None) -> Sharing:
-    """Every program on every test, both ways."""
-    seconds, seen = [], []
-    for shared in (True, False):
-        started = time.perf_counter()
-        found: dict[str, list[Row]] = {}
-        async with Sandbox.open(isolation=isolation, cells=cells, cache=0, share_forks=shared) as sandbox:
-            async for record, rows in _executed(sandbox, records, _tests, QUICK):
-                found[record["id"]] = rows
-        seconds.append(time.perf_counter() - started)
-        seen.append(found)
-    differ = []
-    for name, rows in seen[0].items():
-        for one, other in zip(rows, seen[1][name], strict=True):
-            if (one.outcomes, one.outputs) != (other.outcomes, other.outputs):
-                at = next(n for n in range(len(one.outcomes)) if _cell(one, n) != _cell(other, n))
-                differ.append(f"{name}[{one.program}] test {at}: {_cell(one, at)} shared, {_cell(other, at)} alone")
-    rows_ = [row for rows in seen[0].values() for row in rows]
-    size = sum(len(row.outcomes) for row in rows_)
-    return Sharing(len(rows_), size, (seconds[0], seconds[1]), tuple(differ))
+async def sharing(records: list[dict[str, Any]], isolation: str, cells: int | None) -> Comparison:
+    """Every program on every test, sharing forks and each in its own."""
+    shared = await _matrices(records, isolation, cells, share_forks=True)
+    alone = await _matrices(records, isolation, cells, share_forks=False)
+    return _compared(("shared", "alone"), shared, alone)
+
+
+async def load(records: list[dict[str, Any]], isolation: str, cells: int | None) -> Comparison:
+    """Every program on every test, with the machine to itself and beside a job that takes all it can get."""
+    idle = await _matrices(records, isolation, cells)
+    with _busy_cores():
+        busy = await _matrices(records, isolation, cells)
+    return _compared(("idle", "loaded"), idle, busy)
 
 
 async def soak(records: list[dict[str, Any]], programs: int, isolation: str, cells: int | None) -> Soak:
@@ -130,6 +127,44 @@ async def soak(records: list[dict[str, Any]], programs: int, isolation: str, cel
         done, time.perf_counter() - started, tuple(memory), (before[0], after[0]), (before[1], after[1]),
         folder.exists(), dict(outcomes),
     )  # fmt: skip
+
+
+_Matrices = tuple[float, dict[str, list[Row]]]
+"""Seconds that they took, and rows by question."""
+
+
+async def _matrices(
+    records: list[dict[str, Any]], isolation: str, cells: int | None, *, share_forks: bool = True
+) -> _Matrices:
+    started = time.perf_counter()
+    async with Sandbox.open(isolation=isolation, cells=cells, cache=0, share_forks=share_forks) as sandbox:
+        found = {record["id"]: rows async for record, rows in _executed(sandbox, records, _tests, QUICK)}
+    return time.perf_counter() - started, found
+
+
+def _compared(ways: tuple[str, str], first: _Matrices, second: _Matrices) -> Comparison:
+    differ = []
+    for name, rows in first[1].items():
+        for one, other in zip(rows, second[1][name], strict=True):
+            if (one.outcomes, one.outputs) != (other.outcomes, other.outputs):
+                at = [n for n in range(len(one.outcomes)) if _cell(one, n) != _cell(other, n)]
+                said = f"{_cell(one, at[0])} {ways[0]}, {_cell(other, at[0])} {ways[1]}"
+                differ.append(f"{name}[{one.program}] {len(at)} tests, the first {at[0]}: {said}")
+    rows_ = [row for rows in first[1].values() for row in rows]
+    size = sum(len(row.outcomes) for row in rows_)
+    return Comparison(ways, len(rows_), size, (first[0], second[0]), tuple(differ))
+
+
+@contextmanager
+def _busy_cores() -> Iterator[None]:
+    """Another job meanwhile, a process a core."""
+    spinning = [subprocess.Popen([sys.executable, "-c", "while True: pass"]) for _ in range(os.cpu_count() or 1)]
+    try:
+        yield
+    finally:
+        for process in spinning:
+            process.kill()
+            process.wait()
 
 
 async def _executed(
@@ -173,7 +208,7 @@ def _left() -> tuple[int, int]:
     return len(family(os.getpid())) - 1, len(os.listdir("/proc/self/fd"))
 
 
-def load(data: Path, tasks: int | None) -> list[dict[str, Any]]:
+def read(data: Path, tasks: int | None) -> list[dict[str, Any]]:
     """Records of a file in the form of the dev file."""
     raw = data.read_bytes()
     text = gzip.decompress(raw).decode() if data.suffix == ".gz" else raw.decode()
@@ -184,12 +219,14 @@ async def main(
     data: Path, *, tasks: int | None, parts: list[str], programs: int, isolation: str, cells: int | None, as_json: bool
 ) -> None:
     """Prints what each part found; `as_json`: as one object."""
-    records = load(data, tasks)
+    records = read(data, tasks)
     found: dict[str, Any] = {}
     if "truth" in parts:
         found["truth"] = await truth(records, isolation, cells)
     if "sharing" in parts:
         found["sharing"] = await sharing(records, isolation, cells)
+    if "load" in parts:
+        found["load"] = await load(records, isolation, cells)
     if "soak" in parts:
         found["soak"] = await soak(records, programs, isolation, cells)
     if as_json:

@@ -1,5 +1,6 @@
 """`ucoder bench ...`."""
 
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
@@ -65,11 +66,21 @@ def bench_evaluate(
     finish(main(samples, data, peer, isolation=isolation or "auto", as_json=as_json))
 
 
+class VerdictsPart(StrEnum):
+    """What `ucoder bench verdicts` can look at."""
+
+    TRUTH = "truth"
+    SHARING = "sharing"
+    LOAD = "load"
+    SOAK = "soak"
+
+
 @bench.command("verdicts")
 def bench_verdicts(
     data: Annotated[Path, typer.Argument(help="Questions with `check` and `correct`, as the dev file has them.")],
     part: Annotated[
-        list[str] | None, typer.Option(help="truth, sharing, soak; may be given again. Default: all.")
+        list[VerdictsPart] | None,
+        typer.Option(help="May be given again. Default: all."),
     ] = None,
     tasks: Annotated[int | None, typer.Option(min=1, help="How many questions. Default: all.")] = None,
     programs: Annotated[int, typer.Option(min=100, help="Programs of the soak.")] = 100_000,
@@ -77,10 +88,11 @@ def bench_verdicts(
     cells: CellsFlag = None,
     as_json: JsonFlag = False,
 ) -> None:
-    """Whether verdicts are true, the same with and without shared forks, and whether a long run leaves anything."""
+    """Whether verdicts are true, the same with and without shared forks and load, and whether a long run leaves
+    anything."""
     from ucoder.bench.verdicts import main
 
-    parts = part or ["truth", "sharing", "soak"]
+    parts = [str(one) for one in part or VerdictsPart]
     finish(
         main(
             data, tasks=tasks, parts=parts, programs=programs, isolation=isolation or "auto", cells=cells,

@@ -58,6 +58,10 @@ def test_a_state_that_returns_is_a_proof(body: str) -> None:
     "body",
     [
         "for i in range(10**6):\n    pass",  # ends
+        "for i in [0] * 10**6:\n    pass",  # ends, and i is what it was
+        "for i in 'a' * 10**6:\n    if i == 'b':\n        return True",
+        "[i for i in [0] * 10**6]",
+        "n = 10**6\nwhile n:\n    n -= 1\nreturn int(\n    x\n)",  # comes back to the line of the call
         "n = 10**6\nwhile n:\n    n -= 1",  # ends
         "a, b = [0], 0\nc = a\nwhile a[0] < 10**6:\n    c[0] += 1\n    b = 0",  # ends, and b is what it was
     ],
@@ -83,8 +87,26 @@ def test_nothing_is_read_where_the_variables_do_not_say_everything(program: str)
 def test_lines_under_a_loop_with_an_iterator_or_a_handler_are_not_read() -> None:
     inner = "for i in x:\n            x\n        try:\n            x\n        except E:\n            x\n"
     program = f"def f(x):\n    while x:\n        {inner}"
-    assert readable_lines(program) == {("f", 1): {2, 3, 5}}
+    assert readable_lines(program) == {("f", 1): {2}}
     assert readable_lines("def f(x):\n    while x:\n        yield x") == {}
+
+
+@pytest.mark.parametrize(
+    ("statement", "lines"),
+    [
+        ("x = any(y for y in x)", {2}),
+        ("x = [y for y in x]", set()),
+        ("for y in x: pass", set()),
+        ("while x: y = [z for z in x]", set()),
+        ("while x: pass", {2}),
+        ("while (x and\n        x):\n        pass", {4}),
+        ("x(\n        x)", set()),
+        ("if [y for y in x]:\n        x", {3}),
+        ("def g(): pass", set()),
+    ],
+)
+def test_a_line_that_comes_more_than_once_for_a_statement_is_not_read(statement: str, lines: set[int]) -> None:
+    assert readable_lines(f"def f(x):\n    {statement}\n")["f", 1] == lines
 
 
 def test_states_differ_by_what_is_the_same_object_and_by_order() -> None:

@@ -21,6 +21,7 @@ _MOST_VALUES, _MOST_FRAMES = 500, 60
 _PLAIN = (int, bool, str, bytes, type(None))
 _FICKLE = {"random", "time", "datetime", "id"}
 _SINGLE = (ast.Is, ast.IsNot)
+_REPEATS = (ast.For, ast.With, ast.Try, ast.FunctionDef, ast.ClassDef, ast.ListComp, ast.SetComp, ast.DictComp)
 
 Lines = dict[tuple[str, int], set[int]]
 """By a function's name and first line: the lines at which its state is its variables."""
@@ -53,12 +54,20 @@ def _names(node: ast.AST) -> set[str]:
 
 
 def _flat(body: list[ast.stmt]) -> list[int]:
-    """Lines of statements that are in nothing but `if` and `while`."""
+    """Lines of statements that are in nothing but `if` and `while`, to which control comes once each time they run.
+
+    Not so a `for` or a comprehension, whose line comes again for every element, with an iterator that no variable
+    shows; nor what is written on several lines, to the first of which control returns in the middle.
+    """
     lines = []
     for statement in body:
-        lines.append(statement.lineno)
         if isinstance(statement, ast.If | ast.While):
+            once: ast.expr | ast.stmt = statement if statement.body[0].lineno == statement.lineno else statement.test
             lines += _flat(statement.body) + _flat(statement.orelse)
+        else:
+            once = statement
+        if statement.lineno == once.end_lineno and not any(isinstance(node, _REPEATS) for node in ast.walk(once)):
+            lines.append(statement.lineno)
     return lines
 
 

@@ -59,9 +59,9 @@ class Sink(io.TextIOBase):
 
 
 def error_text(error: BaseException) -> str:
-    """`!Type: message`, without the addresses that differ from run to run."""
+    """`!Type: message`, without what differs from run to run: addresses, and in which call a recursion met its end."""
     try:
-        message = str(error)[:300]
+        message = "" if isinstance(error, RecursionError) else str(error)[:300]
     except Exception:
         message = ""
     name = type.__getattribute__(type(error), "__name__")[:100]
