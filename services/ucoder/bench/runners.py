@@ -66,8 +66,18 @@ def peers() -> dict[str, Runner]:
 
 
 def one_process_each() -> Runner:
-    """`python -I` per program, as SandboxFusion does it."""
+    """`python -I` per program, all its tests in one script: what SandboxFusion does with one request."""
     return scripts([sys.executable, "-I"])
+
+
+def one_process_each_test() -> Runner:
+    """`python -I` per program and test: what SandboxFusion does for trainers, which send it one request a test."""
+    alone = scripts([sys.executable, "-I"])
+
+    def run(tasks: list[Task]) -> None:
+        alone([Task(task.entry_point, task.programs, task.tests, [call]) for task in tasks for call in task.calls])
+
+    return run
 
 
 def one_sandbox_each() -> Runner:

@@ -25,8 +25,9 @@ from ucoder.sandbox_runner.load import processor_seconds
 from ucoder.sandbox_runner.sandbox import Sandbox
 
 ROUNDS = 4
-FEW = 10
-"""Programs a round for runners that start an interpreter or a sandbox for each; all of them would take the day."""
+FEW, FEWER = 10, 2
+"""Programs a round for runners that start an interpreter or a sandbox for each, and for one that does for each test;
+all of them would take the day."""
 Measured = Callable[[list[Task]], float | None]
 """Runs tasks and says how long it waited for time-outs, if it knows."""
 _WAITED = (Outcome.TIMEOUT_CPU, Outcome.TIMEOUT_WALL)
@@ -101,7 +102,10 @@ def main(
         for kind in kinds:
             sandbox = loop.run(stack.enter_async_context(Sandbox.open(isolation=kind, cells=WORKERS, cache=0)))
             measured[f"ucoder, {kind}"] = through(loop, sandbox)
-        slow: dict[str, Measured] = {"python -I a program": runners.one_process_each()}
+        slow: dict[str, Measured] = {
+            "python -I a program": runners.one_process_each(),
+            "python -I a test": runners.one_process_each_test(),
+        }
         if runners.root() and "runsc" in kinds:
             slow["runsc do a program"] = runners.one_sandbox_each()
         lines = {name: Line(name) for name in (*measured, *slow)}
@@ -111,7 +115,7 @@ def main(
                 some = work[number::ROUNDS]
                 few = [Task(one.entry_point, one.programs[:1], one.tests, one.calls) for one in some[:FEW]]
                 for name, run in (*measured.items(), *slow.items()):
-                    lines[name].add(few if name in slow else some, run)
+                    lines[name].add(few[:FEWER] if name.endswith("a test") else few if name in slow else some, run)
                     progress.advance(bar)
         finally:
             loop.run(stack.aclose())

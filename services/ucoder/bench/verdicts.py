@@ -6,8 +6,6 @@ twice, the second time while another job keeps every core busy. Soak: so many di
 afterwards there may be no process and no file more than before, and no growth of memory on the way.
 """
 
-import asyncio
-import gzip
 import itertools
 import json
 import os
@@ -16,18 +14,19 @@ import subprocess
 import sys
 import time
 from collections import Counter
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from rich.console import Console
-from rich.progress import track
-
+from ucoder.commands.execute import executed
+from ucoder.commands.jsonl import Question, read_questions
 from ucoder.core.outcomes import Outcome
 from ucoder.core.test_cases import TestCase
-from ucoder.sandbox_runner.job import Job, Limits, Row
+from ucoder.runtime import jsonl
+from ucoder.runtime.errors import Misconfigured
+from ucoder.sandbox_runner.job import Limits, Row
 from ucoder.sandbox_runner.load import family, resident_mb
 from ucoder.sandbox_runner.sandbox import Sandbox
 
@@ -36,9 +35,17 @@ CHECK = Limits(cpu_seconds=5.0, wall_seconds=20.0, give_up_after_timeouts=1)
 QUICK = Limits(cpu_seconds=0.5, wall_seconds=5.0)
 SHORT = Limits(cpu_seconds=0.1, wall_seconds=2.0, give_up_after_timeouts=1)
 """For the soak, whose verdicts nobody reads."""
-AT_ONCE = 4
 LOOKS = 20
 """How often memory is looked at in a soak."""
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """A question, its real tests as one, and which of its programs pass them."""
+
+    question: Question
+    check: str
+    correct: tuple[bool, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,26 +83,28 @@ class Soak:
     outcomes: dict[str, int]
 
 
-async def truth(records: list[dict[str, Any]], isolation: str, cells: int | None) -> Truth:
+async def truth(records: list[Record], isolation: str, cells: int | None) -> Truth:
     """Every program on its check."""
     started, count, disagree = time.perf_counter(), 0, []
     async with Sandbox.open(isolation=isolation, cells=cells, cache=0) as sandbox:
-        async for record, rows in _executed(sandbox, records, lambda record: (TestCase(record["check"]),), CHECK):
+        checked = [replace(one.question, tests=(TestCase(one.check),)) for one in records]
+        correct = {one.question.id: one.correct for one in records}
+        async for question, rows, _ in executed(sandbox, checked, limits=CHECK):
             count += len(rows)
-            for row, right in zip(rows, record["correct"], strict=True):
-                if (row.outcomes[0] is Outcome.PASSED) is not bool(right):
-                    disagree.append(f"{record['id']}[{row.program}]: {row.outcomes[0]}, correct is {right}")
+            for row, right in zip(rows, correct[question.id], strict=True):
+                if (row.outcomes[0] is Outcome.PASSED) is not right:
+                    disagree.append(f"{question.id}[{row.program}]: {row.outcomes[0]}, correct is {right}")
     return Truth(count, time.perf_counter() - started, tuple(disagree))
 
 
-async def sharing(records: list[dict[str, Any]], isolation: str, cells: int | None) -> Comparison:
+async def sharing(records: list[Record], isolation: str, cells: int | None) -> Comparison:
     """Every program on every test, sharing forks and each in its own."""
     shared = await _matrices(records, isolation, cells, share_forks=True)
     alone = await _matrices(records, isolation, cells, share_forks=False)
     return _compared(("shared", "alone"), shared, alone)
 
 
-async def load(records: list[dict[str, Any]], isolation: str, cells: int | None) -> Comparison:
+async def load(records: list[Record], isolation: str, cells: int | None) -> Comparison:
     """Every program on every test, with the machine to itself and beside a job that takes all it can get."""
     idle = await _matrices(records, isolation, cells)
     with _busy_cores():
@@ -103,7 +112,7 @@ async def load(records: list[dict[str, Any]], isolation: str, cells: int | None)
     return _compared(("idle", "loaded"), idle, busy)
 
 
-async def soak(records: list[dict[str, Any]], programs: int, isolation: str, cells: int | None) -> Soak:
+async def soak(records: list[Record], programs: int, isolation: str, cells: int | None) -> Soak:
     """`programs` distinct programs, each on three tests of its task; the file's are taken again and again."""
     before, started = _left(), time.perf_counter()
     memory: list[tuple[int, float, float]] = []
@@ -113,8 +122,8 @@ async def soak(records: list[dict[str, Any]], programs: int, isolation: str, cel
         for turn in itertools.count():
             if done >= programs:
                 break
-            again = [_renamed(record, turn) for record in records]
-            async for _, rows in _executed(sandbox, again, lambda record: _tests(record)[:3], SHORT):
+            again = [_renamed(one.question, turn) for one in records]
+            async for _, rows, _ in executed(sandbox, again, limits=SHORT):
                 done += len(rows)
                 outcomes.update(str(outcome) for row in rows for outcome in row.outcomes)
                 if done // (programs // LOOKS) > looked:
@@ -133,12 +142,11 @@ _Matrices = tuple[float, dict[str, list[Row]]]
 """Seconds that they took, and rows by question."""
 
 
-async def _matrices(
-    records: list[dict[str, Any]], isolation: str, cells: int | None, *, share_forks: bool = True
-) -> _Matrices:
+async def _matrices(records: list[Record], isolation: str, cells: int | None, *, share_forks: bool = True) -> _Matrices:
     started = time.perf_counter()
     async with Sandbox.open(isolation=isolation, cells=cells, cache=0, share_forks=share_forks) as sandbox:
-        found = {record["id"]: rows async for record, rows in _executed(sandbox, records, _tests, QUICK)}
+        questions = [one.question for one in records]
+        found = {question.id: rows async for question, rows, _ in executed(sandbox, questions, limits=QUICK)}
     return time.perf_counter() - started, found
 
 
@@ -167,40 +175,14 @@ def _busy_cores() -> Iterator[None]:
             process.wait()
 
 
-async def _executed(
-    sandbox: Sandbox, records: list[dict[str, Any]], tests: Any, limits: Limits
-) -> AsyncIterator[tuple[dict[str, Any], list[Row]]]:
-    """Records with their rows in the order of their programs, a few records at once."""
-
-    async def one(record: dict[str, Any]) -> tuple[dict[str, Any], list[Row]]:
-        async with gate:
-            programs = tuple(candidate["code"] for candidate in record["candidates"])
-            job = Job(programs, tests(record), record["entry_point"], limits=limits)
-            rows = [row async for row in sandbox.execute(job)]
-            return record, sorted(rows, key=lambda row: row.program)
-
-    gate, console = asyncio.Semaphore(AT_ONCE), Console(stderr=True)
-    waiting = [asyncio.create_task(one(record)) for record in records]
-    try:
-        for task in track(waiting, "executing", console=console, disable=not console.is_terminal):
-            yield await task
-    finally:
-        for task in waiting:
-            task.cancel()
-        await asyncio.gather(*waiting, return_exceptions=True)
-
-
-def _tests(record: dict[str, Any]) -> tuple[TestCase, ...]:
-    return tuple(TestCase(test["code"], test.get("count", 1)) for test in record["tests"])
-
-
 def _cell(row: Row, number: int) -> tuple[str, str | None]:
     return str(row.outcomes[number]), row.outputs[number]
 
 
-def _renamed(record: dict[str, Any], turn: int) -> dict[str, Any]:
-    """The same with programs that are other texts."""
-    return {**record, "candidates": [{"code": f"{one['code']}\n# {turn}"} for one in record["candidates"]]}
+def _renamed(question: Question, turn: int) -> Question:
+    """The same on its first tests, with programs that are other texts."""
+    programs = tuple(f"{program}\n# {turn}" for program in question.programs)
+    return replace(question, programs=programs, tests=question.tests[:3])
 
 
 def _left() -> tuple[int, int]:
@@ -208,11 +190,14 @@ def _left() -> tuple[int, int]:
     return len(family(os.getpid())) - 1, len(os.listdir("/proc/self/fd"))
 
 
-def read(data: Path, tasks: int | None) -> list[dict[str, Any]]:
-    """Records of a file in the form of the dev file."""
-    raw = data.read_bytes()
-    text = gzip.decompress(raw).decode() if data.suffix == ".gz" else raw.decode()
-    return [json.loads(line) for line in text.splitlines()[:tasks]]
+def read(data: Path, tasks: int | None) -> list[Record]:
+    """Records of a file in the form of the dev file. Misconfigured: a line is none, or lacks `check` or `correct`."""
+    records = []
+    for question, (number, value) in zip(read_questions(data), jsonl.read(data), strict=True):
+        if "check" not in value or len(value.get("correct", ())) != len(question.programs):
+            raise Misconfigured(f"{data}:{number}: needs `check`, and `correct` with one truth per candidate.")
+        records.append(Record(question, value["check"], tuple(map(bool, value["correct"]))))
+    return records[:tasks]
 
 
 async def main(

@@ -17,7 +17,7 @@ _AUTO = ("pod", "runsc", "bubblewrap")  # inside gVisor no second gVisor starts
 class Kind:
     """One usable kind of boundary."""
 
-    def __init__(self, module: ModuleType, platform: str) -> None:
+    def __init__(self, module: ModuleType, platform: str = "systrap") -> None:
         self.name: str = module.NAME
         self.platform = platform
         self._module = module
@@ -26,6 +26,10 @@ class Kind:
     def runsc(self) -> str:
         """The runsc binary, for the warden; empty for other kinds."""
         return runsc.binary() or "" if self.name == runsc.NAME else ""
+
+    def on(self, platform: str) -> "Kind":
+        """The same on another of gVisor's platforms (`platforms.py`)."""
+        return Kind(self._module, platform)
 
     def root(self, folder: Path | None, packages: Path | None) -> Root:
         """The world inside: `folder` as it is, or one composed from this interpreter; with `packages` in it."""
@@ -47,7 +51,7 @@ def choose(isolation: str) -> Kind:
         module = KINDS[name]
         reason = _missing(name)
         if not reason:
-            return Kind(module, "systrap")
+            return Kind(module)
         reasons.append(f"{reason} ({module.INSTALL})")
     raise NoIsolation("; ".join(reasons))
 

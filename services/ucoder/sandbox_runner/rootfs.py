@@ -56,9 +56,9 @@ def compose(folder: Path | None = None, packages: Path | None = None) -> Root:
     node = Path(found).resolve() if (found := shutil.which("node")) else None
     changed = [path.stat().st_mtime_ns for path in (library, node) if path]
     installed = _installed(packages) if packages else ""
-    identity = _digest(f"{sys.version} {library} {node} {changed} {LAYOUT} {installed}".encode())
+    identity = digest(f"{sys.version} {library} {node} {changed} {LAYOUT} {installed}".encode())
     home = folder or cache_folder()
-    path = _once(home / "roots" / identity, lambda draft: _fill(draft, library, python, node, packages))
+    path = once(home / "roots" / identity, lambda draft: _fill(draft, library, python, node, packages))
     guest, version = _guest(home)
     return Root(path, guest, python, node, packages, f"{identity}-{version}", complete=not packages)
 
@@ -71,7 +71,7 @@ def given(folder: Path, packages: Path | None = None) -> Root:
     named = folder / "guest.python"
     guest, version = _guest(cache_folder())
     python = named.read_text().strip() if named.is_file() else "/usr/bin/python3"
-    identity = _digest(f"{folder.resolve()} {_installed(packages) if packages else ''}".encode())
+    identity = digest(f"{folder.resolve()} {_installed(packages) if packages else ''}".encode())
     return Root(folder, guest, python, None, packages, f"{identity}-{version}")
 
 
@@ -88,7 +88,7 @@ def _installed(packages: Path) -> str:
 
 def _guest(home: Path) -> tuple[Path, str]:
     """Our own files for the inside, in a folder of their own, and the name of this version of them."""
-    version = _digest(*(name.encode() + b"\0" + content for name, content in guest_files().items()))
+    version = digest(*(name.encode() + b"\0" + content for name, content in guest_files().items()))
 
     def fill(draft: Path) -> None:
         for name, content in guest_files().items():
@@ -96,14 +96,14 @@ def _guest(home: Path) -> tuple[Path, str]:
             target.parent.mkdir(parents=True, exist_ok=True)
             target.write_bytes(content)
 
-    return _once(home / "guests" / version, fill), version
+    return once(home / "guests" / version, fill), version
 
 
-def _digest(*parts: bytes) -> str:
+def digest(*parts: bytes) -> str:
     return hashlib.sha256(b"\0".join(parts)).hexdigest()[:16]
 
 
-def _once(path: Path, fill: Callable[[Path], None]) -> Path:
+def once(path: Path, fill: Callable[[Path], None]) -> Path:
     """A folder that is either whole or not there, whoever else makes it at the same time."""
     if path.is_dir():
         return path

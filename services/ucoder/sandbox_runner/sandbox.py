@@ -16,7 +16,7 @@ from ucoder.core import tame
 from ucoder.core.outcomes import Outcome
 from ucoder.core.test_cases import CallPlan, Plan
 from ucoder.runtime.errors import Overloaded
-from ucoder.sandbox_runner import kinds, rows
+from ucoder.sandbox_runner import kinds, platforms, rows
 from ucoder.sandbox_runner.batch import Program
 from ucoder.sandbox_runner.cache import RowCache
 from ucoder.sandbox_runner.isolation import NoIsolation, Root
@@ -63,6 +63,7 @@ class Sandbox:
         """
         kind = await asyncio.to_thread(kinds.choose, isolation)
         root = await asyncio.to_thread(kind.root, rootfs, packages)
+        kind = await platforms.settle(kind, root)
         async with Pool.open(kind, root, cells) as pool:
             yield cls(kind.name, root, pool, queue, share_forks, cache)
 

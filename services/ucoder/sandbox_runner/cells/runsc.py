@@ -32,8 +32,17 @@ def missing() -> str:
     path = binary()
     if path is None:
         return "gVisor's runsc is not installed"
-    stated = subprocess.run([path, "--version"], capture_output=True, text=True, check=False)
+    stated = _asked(path)
     return "" if stated.returncode == 0 else f"{path} does not run: {stated.stderr.strip()[:200]}"
+
+
+def version() -> str:
+    """What the binary says of itself."""
+    return _asked(str(binary())).stdout.strip()
+
+
+def _asked(path: str) -> "subprocess.CompletedProcess[str]":
+    return subprocess.run([path, "--version"], capture_output=True, text=True, check=False)
 
 
 def launch(root: Root, name: str, folder: Path, platform: str, seed: int) -> Launch:
