@@ -1,6 +1,7 @@
 """The chart rendered by the real Helm engine, once per variant."""
 
 import functools
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -79,6 +80,23 @@ def render(variant: str) -> tuple[Object, ...]:
     done = helm("template", "release", str(CHART), "--namespace", "space", *arguments(VARIANTS[variant]))
     assert done.returncode == 0, done.stderr
     return tuple(one for one in yaml.load_all(done.stdout, yaml.CSafeLoader) if one)
+
+
+def notes(variant: str, folder: Path) -> str:
+    """What Helm says after an installation. `helm template` leaves the notes out and `helm install` wants a cluster, so
+    they are rendered as an object.
+    """
+    chart = shutil.copytree(CHART, folder / "ucoder")
+    text = (chart / "templates" / "NOTES.txt").read_text()
+    define = '{{ define "notes" }}' + text + "{{ end }}\n"
+    (chart / "templates" / "notes.yaml").write_text(define + 'notes: {{ include "notes" . | quote }}\nkind: Notes\n')
+    flags = [one.replace(str(CHART), str(chart)) for one in arguments(VARIANTS[variant])]
+    only = ("--namespace", "space", "--show-only", "templates/notes.yaml")
+    done = helm("template", "release", str(chart), *only, *flags)
+    assert done.returncode == 0, done.stderr
+    said = yaml.safe_load(done.stdout)["notes"]
+    assert isinstance(said, str)
+    return said
 
 
 def of_kind(objects: tuple[Object, ...], kind: str) -> dict[str, Object]:

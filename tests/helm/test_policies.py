@@ -59,6 +59,14 @@ def test_every_container_has_limits_and_requests(variant: str) -> None:
 
 
 @pytest.mark.parametrize("variant", VARIANTS)
+def test_what_is_not_our_own_image_may_be_pulled(variant: str) -> None:
+    for name, spec in pods(variant):
+        for container in containers(spec):
+            ours = container["image"].rpartition("/")[2].startswith("ucoder-")
+            assert ours or container["imagePullPolicy"] != "Never", (name, container["image"])
+
+
+@pytest.mark.parametrize("variant", VARIANTS)
 def test_only_a_pod_with_a_role_has_a_token(variant: str) -> None:
     bound = {subject["name"] for one in of_kind(render(variant), "RoleBinding").values() for subject in one["subjects"]}
     assert bound <= WITH_ROLE

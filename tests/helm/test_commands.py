@@ -1,0 +1,190 @@
+"""Every command of docs/kubernetes.md and of the notes names what is there: objects, secrets and their keys, files, ports."""
+
+import json
+import re
+import runpy
+import shlex
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from .chart import CHART, ROOT, VARIANTS, Object, arguments, helm, notes, of_kind, render, templates
+
+DOCUMENT = (ROOT / "docs" / "kubernetes.md").read_text()
+TYPES = {
+    "deployment": "Deployment", "statefulset": "StatefulSet", "pvc": "PersistentVolumeClaim",
+    "runtimeclass": "RuntimeClass", "certificate": "Certificate", "secret": "Secret", "namespace": "Namespace",
+}  # fmt: skip
+OF_THE_CLUSTER = {"namespace", "runtimeclass"}
+
+
+class Release:
+    """What an installation of one or several values files makes, and what it expects to be there."""
+
+    def __init__(self, name: str, namespace: str, objects: tuple[Object, ...]) -> None:
+        self.name, self.namespace, self.objects = name, namespace, objects
+        self.secrets = dict(secrets(objects))
+
+    def has(self, kind: str, name: str) -> bool:
+        if kind == "Namespace":
+            return name == self.namespace
+        if kind == "Secret":
+            return name in self.secrets
+        if kind == "RuntimeClass":
+            return name in {one["spec"].get("runtimeClassName") for one in templates(self.objects).values()}
+        return name in of_kind(self.objects, kind)
+
+
+def secrets(objects: tuple[Object, ...]) -> Iterator[tuple[str, set[str]]]:
+    """Names of secrets that pods read, with the keys that they must have."""
+    found: dict[str, set[str]] = {}
+    for template in templates(objects).values():
+        for volume in template["spec"].get("volumes", []):
+            if secret := volume.get("secret"):
+                found.setdefault(secret["secretName"], set()).update(one["key"] for one in secret.get("items", []))
+        for container in [*template["spec"]["containers"], *template["spec"].get("initContainers", [])]:
+            for one in container.get("envFrom", []):
+                found.setdefault(one["secretRef"]["name"], set())
+            for one in container.get("env", []):
+                if secret := one.get("valueFrom", {}).get("secretKeyRef"):
+                    found.setdefault(secret["name"], set()).add(secret["key"])
+    yield from found.items()
+
+
+@pytest.fixture(scope="module")
+def documented() -> Release:
+    """The release that the document installs, whatever values file it starts from."""
+    objects: list[Object] = []
+    for variant in ("defaults", "kind", "gke", "production"):
+        done = helm("template", "ucoder", str(CHART), "--namespace", "ucoder", *arguments(VARIANTS[variant]))
+        objects += [one for one in yaml.load_all(done.stdout, yaml.CSafeLoader) if one]
+    return Release("ucoder", "ucoder", tuple(objects))
+
+
+def commands(text: str) -> list[list[str]]:
+    """The words of each command in a text's shell blocks and between its backticks."""
+    blocks = re.findall(r"```sh\n(.*?)```", text, re.DOTALL)
+    lines = "\n".join(blocks).replace("\\\n", " ").splitlines()
+    lines += re.findall(r"`((?:kubectl|helm) [^` ]+ [^`]+)`", re.sub(r"```.*?```", "", text, flags=re.DOTALL))
+    found = [part.split() for line in lines for part in re.split(r"&&|;", " ".join(shlex.split(line, comments=True)))]
+    return [words for words in found if words]
+
+
+def flag(words: list[str], *names: str) -> list[str]:
+    """Values of a flag, in each form that it is given in."""
+    pairs = zip(words, [*words[1:], ""], strict=True)
+    return [after for word, after in pairs if word in names] + [
+        word.partition("=")[2] for word in words if word.partition("=")[0] in names and "=" in word
+    ]
+
+
+def check_kubectl(words: list[str], release: Release) -> None:
+    named = [word.split("/", 1) for word in words if word.partition("/")[0] in TYPES and "/" in word]
+    rest = [word for word in words[1:] if not word.startswith("-") and word not in flag(words, "-n", "-p", "--type")]
+    if rest[0] in ("get", "patch", "create", "label"):
+        kind, *names = rest[1:]
+        names = [name for name in names if name != "generic" and "=" not in name and "/" not in name]
+        named += [[kind, name] for name in (names if rest[0] == "get" else names[:1])]
+    assert named, words
+    for kind, name in named:
+        assert release.has(TYPES[kind], name), (words, kind, name)
+        assert kind in OF_THE_CLUSTER or flag(words, "-n") == [release.namespace], words
+    if rest[0] == "port-forward":
+        [[kind, name]] = named
+        deployment = of_kind(release.objects, TYPES[kind])[name]
+        ports = [port["containerPort"] for port in deployment["spec"]["template"]["spec"]["containers"][0]["ports"]]
+        assert {int(port) for port in rest[2:]} <= set(ports), words
+
+
+def check_helm(words: list[str], release: Release) -> None:
+    verb = next(word for word in words[1:] if not word.startswith("-") and word not in flag(words, "-n"))
+    assert release.name in words, words
+    assert flag(words, "-n") == [release.namespace], words
+    for path in [*flag(words, "-f"), *(["helm/ucoder"] if verb in ("install", "upgrade") else [])]:
+        assert path == "my.yaml" or (ROOT / path).exists(), words
+    assert verb not in ("install", "upgrade") or "helm/ucoder" in words, words
+
+
+CHECKS = {"kubectl": check_kubectl, "helm": check_helm}
+
+
+def test_the_document_s_commands_name_what_is_there(documented: Release) -> None:
+    found = commands(DOCUMENT)
+    assert {"kubectl", "helm"} <= {words[0] for words in found}
+    for words in found:
+        if words[0] in CHECKS:
+            CHECKS[words[0]](words, documented)
+        for path in [word for word in words if word.startswith("deploy/")]:
+            assert (ROOT / path).is_file(), words
+
+
+def test_a_check_fails_where_a_name_is_wrong(documented: Release) -> None:
+    for wrong in (
+        "kubectl -n ucoder get secret ucoder-token",
+        "kubectl rollout restart statefulset/ucoder-nats",
+        "kubectl -n ucoder rollout status deployment/ucoder-consensu",
+        "kubectl -n ucoder port-forward deployment/ucoder-runs 7070 7072",
+        "helm test ucoder -n other",
+        "helm upgrade ucoder helm/ucoder -n ucoder -f helm/ucoder/values-prod.yaml",
+    ):
+        with pytest.raises(AssertionError):
+            CHECKS[wrong.split()[0]](wrong.split(), documented)
+
+
+def test_an_upgrade_names_the_values_files_of_the_installation() -> None:
+    """Helm forgets those that are not named again."""
+    given = {verb: {tuple(flag(words, "-f")) for words in commands(DOCUMENT) if words[:2] == ["helm", verb]}
+             for verb in ("install", "upgrade")}  # fmt: skip
+    assert given["install"] == given["upgrade"]
+
+
+def test_the_document_makes_the_secrets_that_production_reads(documented: Release, tmp_path: Path) -> None:
+    made: dict[str, list[str]] = {}
+    for words in commands(DOCUMENT):
+        if "create secret generic" in " ".join(words):
+            made[words[words.index("generic") + 1]] = words
+    own = {name for name, _ in secrets(render("production"))} - {"release-tls"}  # which cert-manager makes
+    assert set(made) == own
+    runpy.run_path(str(ROOT / "deploy" / "nats_accounts.py"))["write"](tmp_path / "accounts")
+    assert documented.secrets["ucoder-nats"] <= {path.name for path in (tmp_path / "accounts").iterdir()}
+    assert documented.secrets["ucoder-tokens"] == set(flag(made["ucoder-tokens"], "--from-file"))
+
+
+def test_the_document_s_table_has_every_secret_and_its_keys() -> None:
+    rows = dict(re.findall(r"^\| `([^`]*[sS]ecret)` \| (.*) \|$", DOCUMENT, re.MULTILINE))
+    schema = json.loads((CHART / "values.schema.json").read_text())
+    assert set(rows) == set(secret_values(schema["properties"], ""))
+    needed = {key for variant in VARIANTS for _, keys in secrets(render(variant)) for key in keys}
+    words = " ".join(rows.values())
+    assert {key for key in needed if not key.endswith(".creds")} <= set(re.findall(r"[\w.-]+", words.replace("`", " ")))
+
+
+def secret_values(properties: dict[str, Any], path: str) -> Iterator[str]:
+    """Paths of the values that name a secret."""
+    for key, one in properties.items():
+        if key.lower().endswith("secret"):
+            yield path + key
+        yield from secret_values(one.get("properties", {}), f"{path}{key}.")
+
+
+def test_the_document_binds_every_account_that_reaches_the_store() -> None:
+    [loop] = re.findall(r"^for account in ([^;]*);", DOCUMENT, re.MULTILINE)
+    accounts = {name for variant in ("gke", "training job") for name in of_kind(render(variant), "ServiceAccount")}
+    assert {f"release-{name}" for name in loop.split()} == accounts
+    for account in of_kind(render("gke"), "ServiceAccount").values():
+        assert "iam.gke.io/gcp-service-account" in account["metadata"]["annotations"], account["metadata"]["name"]
+
+
+@pytest.mark.parametrize("variant", VARIANTS)
+def test_the_notes_commands_name_what_is_there(variant: str, tmp_path: Path) -> None:
+    said = notes(variant, tmp_path)
+    found = [line.split() for line in said.splitlines() if line.startswith("  ")]
+    release = Release("release", "space", render(variant))
+    for words in found:
+        CHECKS[words[0]](words, release)
+    assert ["helm", "-n", "space", "test", "release", "--logs"] in found
+    told = {name for words in found if "secret" in words for name in words[words.index("secret") + 1 :]}
+    assert told == set(release.secrets) - ({"release-tls"} if of_kind(release.objects, "Certificate") else set())
