@@ -35,7 +35,7 @@ image-tools:
 	fi; \
 	apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -qq -y --no-install-recommends $$missing >/dev/null
 
-test-images: setup-dev sandbox image-tools ## build the images without a registry, start every service from its own
+test-images: setup-dev sandbox image-tools ## build the images without a registry, start every service from its own, train
 	$(BIN)/python -m pytest tests/images
 
 test-vllm: setup-dev .venv-vllm/.installed ## go through every call of a real vLLM, on this machine's CPU

@@ -2,8 +2,9 @@
 # Builds the images. build-images.sh [TARGET...]: service and sandbox by default; trainer is large.
 #   PYTHON=docker.io/library/python:3.11-slim@sha256:... NODE=docker.io/library/node:22-slim@sha256:... deploy/build-images.sh
 #   BASE=debootstrap deploy/build-images.sh     no registry: the bases are made of Debian packages and this machine's node
-# Others: BUILDER (docker, podman or buildah: the first there is), TAG (the package's version), REGISTRY (a prefix),
-# EXTRAS (of the trainer), PACKAGES (that programs in the sandbox may import), FLAGS (more for the builder).
+# Others: BUILDER (docker, podman or buildah: the first there is), TAG (the package's version), REVISION (the commit),
+# REGISTRY (a prefix), EXTRAS and TORCH_INDEX (of the trainer; https://download.pytorch.org/whl/cpu leaves CUDA out),
+# PACKAGES (that programs in the sandbox may import), FLAGS (more for the builder).
 set -eu
 cd "$(dirname "$0")/.."
 
@@ -36,17 +37,21 @@ from_debian() {
   buildah commit --quiet --rm "$container" "$NODE" >/dev/null
 }
 
-# What pip is configured to use on this machine, for the build alone: its file as a secret, its local folders mounted.
+# What pip is configured to use on this machine, for the build alone: as a file that is a secret, with the local files and
+# folders that it names mounted.
 pip_flags() {
-  [ -f /etc/pip.conf ] && printf ' --secret id=pip,src=/etc/pip.conf'
-  printf ' --volume /etc/ssl/certs:/etc/ssl/certs:ro'
-  python3 -m pip config list 2>/dev/null | grep -oE "(file://)?/[^ ']+" | sed 's|^file://||' | sort -u |
-    while read -r path; do if [ -d "$path" ]; then printf ' --volume %s:%s:ro' "$path" "$path"; fi; done
+  python3 -m pip config list | sed -n "s/^\(global\|:env:\)\.\([a-z-]*\)='\(.*\)'\$/\2 = \3/p" | sort -u >"$work/settings"
+  { echo "[global]"; cat "$work/settings"; } >"$work/pip.conf"
+  printf ' --secret id=pip,src=%s --volume /etc/ssl/certs:/etc/ssl/certs:ro' "$work/pip.conf"
+  grep -oE "(file://)?/[^ ']+" "$work/settings" | sed 's|^file://||' | grep -v '^/etc/ssl/certs/' | sort -u |
+    while read -r path; do if [ -e "$path" ]; then printf ' --volume %s:%s:ro' "$path" "$path"; fi; done
 }
 
 flags=${FLAGS:-}
 case $BASE in
 debootstrap)
+  work=$(mktemp -d)
+  trap 'rm -rf "$work"' EXIT
   from_debian
   flags="$flags --layers --isolation=chroot --network=host --pull-never $(pip_flags)"
   ;;
@@ -66,6 +71,7 @@ for target in ${*:-service sandbox}; do
   # shellcheck disable=SC2086  # flags are words
   "$BUILDER" build $flags -f deploy/Dockerfile --target "$target" -t "${REGISTRY}ucoder-$target:$TAG" \
     --build-arg PYTHON="$PYTHON" --build-arg NODE="$NODE" --build-arg VERSION="$TAG" \
-    --build-arg REVISION="$(git rev-parse HEAD 2>/dev/null || echo unknown)" \
-    --build-arg EXTRAS="${EXTRAS:-local}" --build-arg PACKAGES="${PACKAGES:-}" .
+    --build-arg REVISION="${REVISION:-$(git rev-parse HEAD 2>/dev/null || echo unknown)}" \
+    --build-arg EXTRAS="${EXTRAS:-local}" --build-arg TORCH_INDEX="${TORCH_INDEX:-}" \
+    --build-arg PACKAGES="${PACKAGES:-}" .
 done

@@ -16,6 +16,8 @@ HELM = Path(sys.executable).parent / "helm"
 Object = dict[str, Any]
 
 ON_S3 = ("store.url=s3://bucket/prefix", "store.volume.enabled=false", "store.credentialsSecret=keys")
+FILES = ("defaults", "kind", "gke", "production")
+"""The variants that are a values file of the chart's, and nothing else."""
 VARIANTS: dict[str, tuple[str, ...]] = {
     # A values file comes first where the name has one; then what is set.
     "defaults": (),
@@ -66,18 +68,18 @@ def helm(*arguments: str) -> "subprocess.CompletedProcess[str]":
     return subprocess.run([HELM, *arguments], capture_output=True, text=True, env=environment, check=False)
 
 
-def arguments(variant: tuple[str, ...]) -> list[str]:
-    """Helm's flags for a variant."""
-    flags = []
-    for one in variant:
-        flags += ["-f", str(CHART / one)] if one.endswith(".yaml") else ["--set", one]
-    return flags
+def flags(variant: str) -> list[str]:
+    """Helm's flags for a variant, or for several of which a later one wins: "gke + hpa"."""
+    found = []
+    for one in [one for name in variant.split(" + ") for one in VARIANTS[name]]:
+        found += ["-f", str(CHART / one)] if one.endswith(".yaml") else ["--set", one]
+    return found
 
 
 @functools.cache
 def render(variant: str) -> tuple[Object, ...]:
     """The objects of a variant, as the API server would get them."""
-    done = helm("template", "release", str(CHART), "--namespace", "space", *arguments(VARIANTS[variant]))
+    done = helm("template", "release", str(CHART), "--namespace", "space", *flags(variant))
     assert done.returncode == 0, done.stderr
     return tuple(one for one in yaml.load_all(done.stdout, yaml.CSafeLoader) if one)
 
@@ -90,9 +92,9 @@ def notes(variant: str, folder: Path) -> str:
     text = (chart / "templates" / "NOTES.txt").read_text()
     define = '{{ define "notes" }}' + text + "{{ end }}\n"
     (chart / "templates" / "notes.yaml").write_text(define + 'notes: {{ include "notes" . | quote }}\nkind: Notes\n')
-    flags = [one.replace(str(CHART), str(chart)) for one in arguments(VARIANTS[variant])]
+    given = [one.replace(str(CHART), str(chart)) for one in flags(variant)]
     only = ("--namespace", "space", "--show-only", "templates/notes.yaml")
-    done = helm("template", "release", str(chart), *only, *flags)
+    done = helm("template", "release", str(chart), *only, *given)
     assert done.returncode == 0, done.stderr
     said = yaml.safe_load(done.stdout)["notes"]
     assert isinstance(said, str)

@@ -1,4 +1,4 @@
-"""Every command of docs/kubernetes.md and of the notes names what is there: objects, secrets and their keys, files, ports."""
+"""Every command of docs/kubernetes.md and of the notes names what is there: objects, secrets, keys, files and ports."""
 
 import json
 import re
@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 import yaml
 
-from .chart import CHART, ROOT, VARIANTS, Object, arguments, helm, notes, of_kind, render, templates
+from .chart import CHART, FILES, ROOT, VARIANTS, Object, flags, helm, notes, of_kind, render, templates
 
 DOCUMENT = (ROOT / "docs" / "kubernetes.md").read_text()
 TYPES = {
@@ -58,8 +58,8 @@ def secrets(objects: tuple[Object, ...]) -> Iterator[tuple[str, set[str]]]:
 def documented() -> Release:
     """The release that the document installs, whatever values file it starts from."""
     objects: list[Object] = []
-    for variant in ("defaults", "kind", "gke", "production"):
-        done = helm("template", "ucoder", str(CHART), "--namespace", "ucoder", *arguments(VARIANTS[variant]))
+    for variant in FILES:
+        done = helm("template", "ucoder", str(CHART), "--namespace", "ucoder", *flags(variant))
         objects += [one for one in yaml.load_all(done.stdout, yaml.CSafeLoader) if one]
     return Release("ucoder", "ucoder", tuple(objects))
 
@@ -73,7 +73,7 @@ def commands(text: str) -> list[list[str]]:
     return [words for words in found if words]
 
 
-def flag(words: list[str], *names: str) -> list[str]:
+def values_of(words: list[str], *names: str) -> list[str]:
     """Values of a flag, in each form that it is given in."""
     pairs = zip(words, [*words[1:], ""], strict=True)
     return [after for word, after in pairs if word in names] + [
@@ -83,7 +83,9 @@ def flag(words: list[str], *names: str) -> list[str]:
 
 def check_kubectl(words: list[str], release: Release) -> None:
     named = [word.split("/", 1) for word in words if word.partition("/")[0] in TYPES and "/" in word]
-    rest = [word for word in words[1:] if not word.startswith("-") and word not in flag(words, "-n", "-p", "--type")]
+    rest = [
+        word for word in words[1:] if not word.startswith("-") and word not in values_of(words, "-n", "-p", "--type")
+    ]
     if rest[0] in ("get", "patch", "create", "label"):
         kind, *names = rest[1:]
         names = [name for name in names if name != "generic" and "=" not in name and "/" not in name]
@@ -91,7 +93,7 @@ def check_kubectl(words: list[str], release: Release) -> None:
     assert named, words
     for kind, name in named:
         assert release.has(TYPES[kind], name), (words, kind, name)
-        assert kind in OF_THE_CLUSTER or flag(words, "-n") == [release.namespace], words
+        assert kind in OF_THE_CLUSTER or values_of(words, "-n") == [release.namespace], words
     if rest[0] == "port-forward":
         [[kind, name]] = named
         deployment = of_kind(release.objects, TYPES[kind])[name]
@@ -100,10 +102,10 @@ def check_kubectl(words: list[str], release: Release) -> None:
 
 
 def check_helm(words: list[str], release: Release) -> None:
-    verb = next(word for word in words[1:] if not word.startswith("-") and word not in flag(words, "-n"))
+    verb = next(word for word in words[1:] if not word.startswith("-") and word not in values_of(words, "-n"))
     assert release.name in words, words
-    assert flag(words, "-n") == [release.namespace], words
-    for path in [*flag(words, "-f"), *(["helm/ucoder"] if verb in ("install", "upgrade") else [])]:
+    assert values_of(words, "-n") == [release.namespace], words
+    for path in [*values_of(words, "-f"), *(["helm/ucoder"] if verb in ("install", "upgrade") else [])]:
         assert path == "my.yaml" or (ROOT / path).exists(), words
     assert verb not in ("install", "upgrade") or "helm/ucoder" in words, words
 
@@ -136,7 +138,7 @@ def test_a_check_fails_where_a_name_is_wrong(documented: Release) -> None:
 
 def test_an_upgrade_names_the_values_files_of_the_installation() -> None:
     """Helm forgets those that are not named again."""
-    given = {verb: {tuple(flag(words, "-f")) for words in commands(DOCUMENT) if words[:2] == ["helm", verb]}
+    given = {verb: {tuple(values_of(words, "-f")) for words in commands(DOCUMENT) if words[:2] == ["helm", verb]}
              for verb in ("install", "upgrade")}  # fmt: skip
     assert given["install"] == given["upgrade"]
 
@@ -150,7 +152,7 @@ def test_the_document_makes_the_secrets_that_production_reads(documented: Releas
     assert set(made) == own
     runpy.run_path(str(ROOT / "deploy" / "nats_accounts.py"))["write"](tmp_path / "accounts")
     assert documented.secrets["ucoder-nats"] <= {path.name for path in (tmp_path / "accounts").iterdir()}
-    assert documented.secrets["ucoder-tokens"] == set(flag(made["ucoder-tokens"], "--from-file"))
+    assert documented.secrets["ucoder-tokens"] == set(values_of(made["ucoder-tokens"], "--from-file"))
 
 
 def test_the_document_s_table_has_every_secret_and_its_keys() -> None:

@@ -8,10 +8,12 @@ import pytest
 import yaml
 
 from . import crd
-from .chart import CHART, VARIANTS, Object, arguments, helm, render
+from .chart import CHART, FILES, VARIANTS, Object, flags, helm, render
 
 VERSIONS = ("1.30", "1.31", "1.32", "1.33", "1.34", "1.35")
-FILES = ("defaults", "kind", "gke", "production")
+FEATURES = tuple(one for one in VARIANTS if one not in FILES)
+COMBINED = tuple(f"{file} + {feature}" for file in FILES[1:] for feature in FEATURES)
+"""Each feature on top of each values file; on top of the defaults it is a variant itself."""
 ELSEWHERE = {"monitoring.coreos.com/v1", "cert-manager.io/v1"}  # no schema of theirs lies here
 _seen: set[str] = set()
 
@@ -25,10 +27,8 @@ def fresh(objects: tuple[Object, ...], version: str) -> list[Object]:
 
 
 def versions(variant: str) -> tuple[str, ...]:
-    """Values files are held against every version; features against the first they exist in, and the last."""
-    if variant in FILES:
-        return VERSIONS
-    return ("1.32" if variant == "resource claims" else VERSIONS[0], VERSIONS[-1])
+    """Those that have what a variant uses."""
+    return VERSIONS[VERSIONS.index("1.32") :] if variant.endswith("resource claims") else VERSIONS
 
 
 def own(objects: tuple[Object, ...]) -> tuple[Object, ...]:
@@ -44,11 +44,13 @@ def builtin(one: Object) -> bool:
 
 @pytest.mark.parametrize("variant", VARIANTS)
 def test_lint_is_strict(variant: str) -> None:
-    done = helm("lint", "--strict", str(CHART), *arguments(VARIANTS[variant]))
+    done = helm("lint", "--strict", str(CHART), *flags(variant))
     assert done.returncode == 0, done.stdout + done.stderr
 
 
-@pytest.mark.parametrize(("variant", "version"), [(one, version) for one in VARIANTS for version in versions(one)])
+@pytest.mark.parametrize(
+    ("variant", "version"), [(one, version) for one in (*VARIANTS, *COMBINED) for version in versions(one)]
+)
 def test_objects_are_valid_strictly(variant: str, version: str) -> None:
     for one in fresh(tuple(filter(builtin, own(render(variant)))), version):
         try:
@@ -57,12 +59,18 @@ def test_objects_are_valid_strictly(variant: str, version: str) -> None:
             raise AssertionError(f"{one['kind']} {one['metadata']['name']}: {error.message} at {error.path}") from None
 
 
-@pytest.mark.parametrize("variant", VARIANTS)
+@pytest.mark.parametrize("variant", [*VARIANTS, *COMBINED])
 def test_custom_resources_are_valid_strictly(variant: str, shared_data) -> None:
     known = crd.schemas(shared_data("crds"))
     for one in own(render(variant)):
-        if not builtin(one) and one["apiVersion"] not in ELSEWHERE:
-            jsonschema.validate(one, known[one["apiVersion"], one["kind"]])
+        key = one["apiVersion"], one["kind"]
+        if key in known or not (builtin(one) or one["apiVersion"] in ELSEWHERE):
+            jsonschema.validate(one, known[key])
+
+
+def test_every_kind_that_somebody_else_defines_is_among_them() -> None:
+    kinds = {one["kind"] for variant in VARIANTS for one in own(render(variant)) if not builtin(one)}
+    assert kinds == {"ScaledObject", "LocalQueue", "JobSet", "ServiceMonitor", "PrometheusRule", "Certificate"}
 
 
 def test_a_crd_schema_refuses_what_it_does_not_name(shared_data) -> None:

@@ -64,25 +64,40 @@ class Images:
         (folder / "containers.conf").write_text(PODMAN)
         self.environment = {**os.environ, "CONTAINERS_CONF": str(folder / "containers.conf")}
 
-    def command(self, *arguments: str) -> str:
+    def command(self, *arguments: str, environment: dict[str, str] | None = None) -> str:
         """Output of a command; fails with what it said."""
-        done = subprocess.run(arguments, capture_output=True, text=True, check=False, env=self.environment)
+        environment = environment or self.environment
+        done = subprocess.run(arguments, capture_output=True, text=True, check=False, env=environment)
         assert done.returncode == 0, f"{arguments}\n{done.stdout[-4000:]}{done.stderr[-4000:]}"
         return done.stdout
 
-    def config(self, name: str) -> dict[str, Any]:
-        """The image's own configuration."""
-        inspected = json.loads(self.command("buildah", "inspect", "--type=image", f"localhost/{name}:0.1.0"))
-        return inspected["OCIv1"]["config"]  # type: ignore[no-any-return]
+    def build(self, *targets: str, **variables: str) -> None:
+        """Builds targets from the sources as they are."""
+        environment = {**self.environment, "BASE": "debootstrap", **variables}
+        self.command(str(ROOT / "deploy" / "build-images.sh"), *targets, environment=environment)
+
+    def inspected(self, name: str, tag: str = "0.1.0") -> dict[str, Any]:
+        """The image's own configuration and layers."""
+        found = json.loads(self.command("buildah", "inspect", "--type=image", f"localhost/{name}:{tag}"))
+        return found["OCIv1"]  # type: ignore[no-any-return]
+
+    async def run(self, *arguments: str) -> tuple[int, str]:
+        """Exit status of a container that ends by itself, and what it printed."""
+        process = await asyncio.create_subprocess_exec(
+            "podman", "run", *RESTRICTED, *arguments,
+            env=self.environment, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT,
+        )  # fmt: skip
+        said = (await process.communicate())[0].decode()
+        assert process.returncode is not None
+        return process.returncode, said
 
 
 @pytest.fixture(scope="session")
 def images(tmp_path_factory: pytest.TempPathFactory) -> Images:
     """Built now, from the sources as they are; IMAGES=built takes those that were built before."""
     found = Images(tmp_path_factory.mktemp("podman"))
-    found.environment["BASE"] = "debootstrap"
     if os.environ.get("IMAGES") != "built":
-        found.command(str(ROOT / "deploy" / "build-images.sh"), "service", "sandbox")
+        found.build("service", "sandbox", "trainer")
     return found
 
 

@@ -13,17 +13,31 @@ from ucoder.runtime.settings import Settings
 from .conftest import RESTRICTED, Images
 
 
-@pytest.mark.parametrize("name", ["ucoder-service", "ucoder-sandbox"])
+@pytest.mark.parametrize("name", ["ucoder-service", "ucoder-sandbox", "ucoder-trainer"])
 def test_an_image_is_labelled_and_its_user_is_nobody(images: Images, name: str) -> None:
-    config = images.config(name)
+    config = images.inspected(name)["config"]
     assert int(config["User"].partition(":")[0]) >= 10001
     assert config["Labels"]["org.opencontainers.image.version"] == "0.1.0"
     assert len(config["Labels"]["org.opencontainers.image.revision"]) == 40
 
 
-@pytest.mark.parametrize("service", SERVICES)
+def test_another_commit_changes_labels_and_no_layer(images: Images) -> None:
+    """The sources being the same, a builder takes every layer as it was, so that none is pushed and pulled again."""
+    targets = ("service", "sandbox", "trainer")
+    images.build(*targets, REVISION="0" * 40, TAG="another")
+    try:
+        for target in targets:
+            was, now = images.inspected(f"ucoder-{target}"), images.inspected(f"ucoder-{target}", "another")
+            assert now["config"]["Labels"]["org.opencontainers.image.revision"] == "0" * 40
+            assert now["config"]["Labels"]["org.opencontainers.image.version"] == "another"
+            assert now["rootfs"]["diff_ids"] == was["rootfs"]["diff_ids"], target
+    finally:
+        images.command("buildah", "rmi", *(f"localhost/ucoder-{target}:another" for target in targets))
+
+
+@pytest.mark.parametrize(("service", "image"), [*((one, "service") for one in SERVICES), ("trainer", "trainer")])
 async def test_it_starts_and_answers_health(
-    images: Images, service: str, nats_url: str, make_settings: Callable[..., Settings], tmp_path: Path
+    images: Images, service: str, image: str, nats_url: str, make_settings: Callable[..., Settings], tmp_path: Path
 ) -> None:
     """Its own user, no capability, a read-only root; only the store and the cache can be written."""
     for folder in (tmp_path / "store", tmp_path / "cache"):
@@ -39,12 +53,12 @@ async def test_it_starts_and_answers_health(
         "UCODER_CELLS": "1",
         "UCODER_DRAIN_SECONDS": "1",
     }
-    name = f"ucoder-{service}-{os.getpid()}"
+    name = f"ucoder-{service}-{image}-{os.getpid()}"
     process = await asyncio.create_subprocess_exec(
         "podman", "run", "--name", name, *RESTRICTED, "--network=host",
         "-v", f"{tmp_path / 'store'}:/var/lib/ucoder/store", "-v", f"{tmp_path / 'cache'}:/var/cache/ucoder",
         *(word for key, value in variables.items() for word in ("-e", f"{key}={value}")),
-        "localhost/ucoder-service:0.1.0", "serve", service.replace("_", "-"),
+        f"localhost/ucoder-{image}:0.1.0", "serve", service.replace("_", "-"),
         env=images.environment, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT,
     )  # fmt: skip
     assert process.stdout is not None
