@@ -9,7 +9,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import typer
 import yaml
+
+from ucoder.cli import app
 
 from .chart import CHART, FILES, ROOT, VARIANTS, Object, flags, helm, notes, of_kind, render, templates
 
@@ -68,9 +71,11 @@ def commands(text: str) -> list[list[str]]:
     """The words of each command in a text's shell blocks and between its backticks."""
     blocks = re.findall(r"```sh\n(.*?)```", text, re.DOTALL)
     lines = "\n".join(blocks).replace("\\\n", " ").splitlines()
-    lines += re.findall(r"`((?:kubectl|helm) [^` ]+ [^`]+)`", re.sub(r"```.*?```", "", text, flags=re.DOTALL))
-    found = [part.split() for line in lines for part in re.split(r"&&|;", " ".join(shlex.split(line, comments=True)))]
-    return [words for words in found if words]
+    lines += re.findall(r"`((?:kubectl|helm|ucoder) [^` ]+ [^`]+)`", re.sub(r"```.*?```", "", text, flags=re.DOTALL))
+    found = [
+        part.split() for line in lines for part in re.split(r"&&|;|&$", " ".join(shlex.split(line, comments=True)))
+    ]
+    return [[words[0].removeprefix(".venv/bin/"), *words[1:]] for words in found if words]
 
 
 def values_of(words: list[str], *names: str) -> list[str]:
@@ -110,12 +115,21 @@ def check_helm(words: list[str], release: Release) -> None:
     assert verb not in ("install", "upgrade") or "helm/ucoder" in words, words
 
 
-CHECKS = {"kubectl": check_kubectl, "helm": check_helm}
+def check_ucoder(words: list[str], release: Release) -> None:
+    command, rest = typer.main.get_command(app), words[1:]
+    while rest and (inner := getattr(command, "commands", {}).get(rest[0])):
+        command, rest = inner, rest[1:]
+    assert not hasattr(command, "commands"), words
+    known = {name for parameter in command.params for name in parameter.opts}
+    assert {word.partition("=")[0] for word in rest if word.startswith("-")} <= known, words
+
+
+CHECKS = {"kubectl": check_kubectl, "helm": check_helm, "ucoder": check_ucoder}
 
 
 def test_the_document_s_commands_name_what_is_there(documented: Release) -> None:
     found = commands(DOCUMENT)
-    assert {"kubectl", "helm"} <= {words[0] for words in found}
+    assert set(CHECKS) <= {words[0] for words in found}
     for words in found:
         if words[0] in CHECKS:
             CHECKS[words[0]](words, documented)
@@ -131,6 +145,8 @@ def test_a_check_fails_where_a_name_is_wrong(documented: Release) -> None:
         "kubectl -n ucoder port-forward deployment/ucoder-runs 7070 7072",
         "helm test ucoder -n other",
         "helm upgrade ucoder helm/ucoder -n ucoder -f helm/ucoder/values-prod.yaml",
+        "ucoder runs begin --address localhost:7070",
+        "ucoder runs create --adress localhost:7070",
     ):
         with pytest.raises(AssertionError):
             CHECKS[wrong.split()[0]](wrong.split(), documented)

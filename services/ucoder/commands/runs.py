@@ -1,22 +1,68 @@
-"""`ucoder runs`: list, show, watch, cancel and resume runs of a RunService."""
+"""`ucoder runs`: create, list, show, watch, cancel and resume runs of a RunService."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
 
 import grpc
 from rich.console import Console
 from rich.table import Table
 
-from ucoder.runtime.errors import of_call
+from ucoder.client.dialling import Dial
+from ucoder.commands.proxy import token_of
+from ucoder.runs import config
+from ucoder.runtime.errors import Misconfigured, of_call
 from ucoder.runtime.settings import load
 from ucoder.v1 import artifacts_pb2 as pb
 from ucoder.v1 import runs_pb2, runs_pb2_grpc
 
 
-async def listing(address: str | None) -> None:
+@dataclass(frozen=True)
+class Door:
+    """Where a RunService is: host:port (default: UCODER_LISTEN), and a file with the caller's token for it.
+
+    TLS is what UCODER_TLS_CA, UCODER_TLS_CERTIFICATE and UCODER_TLS_KEY say.
+    """
+
+    address: str | None
+    token_file: Path | None
+
+    @asynccontextmanager
+    async def open(self) -> "AsyncIterator[tuple[runs_pb2_grpc.RunServiceAsyncStub, tuple[tuple[str, str], ...]]]":
+        """The service, and the metadata of a call."""
+        settings = load()
+        dial = Dial(
+            address=self.address or settings.listen, token=token_of(self.token_file),
+            ca=settings.tls_ca, certificate=settings.tls_certificate, key=settings.tls_key,
+        )  # fmt: skip
+        try:
+            credentials = dial.credentials
+        except OSError as error:
+            raise Misconfigured(f"TLS: {error.filename}: {error.strerror}.") from None
+        channel = (
+            grpc.aio.secure_channel(dial.address, credentials)
+            if credentials
+            else grpc.aio.insecure_channel(dial.address)
+        )
+        async with channel:
+            try:
+                yield runs_pb2_grpc.RunServiceStub(channel), dial.metadata
+            except grpc.aio.AioRpcError as error:
+                raise of_call(error) from None
+
+
+async def create(door: Door, file: Path | None, preset: str | None, run: str) -> None:
+    """Starts a run with a configuration that is complete and checked here; prints it."""
+    request = runs_pb2.CreateRunRequest(id=run, config=config.load(file, preset))
+    async with door.open() as (runs, metadata):
+        _print((await runs.CreateRun(request, metadata=metadata)).status)
+
+
+async def listing(door: Door) -> None:
     """Prints every run in a line."""
-    async with _service(address) as runs:
-        answer = await runs.ListRuns(runs_pb2.ListRunsRequest())
+    async with door.open() as (runs, metadata):
+        answer = await runs.ListRuns(runs_pb2.ListRunsRequest(), metadata=metadata)
     table = Table("run", "state", "iteration", "briefs ended", "pass@1", "reason")
     for run in answer.runs:
         table.add_row(
@@ -25,29 +71,30 @@ async def listing(address: str | None) -> None:
     Console().print(table)
 
 
-async def show(address: str | None, run: str) -> None:
+async def show(door: Door, run: str) -> None:
     """Prints one run."""
-    async with _service(address) as runs:
-        _print((await runs.GetRun(runs_pb2.GetRunRequest(id=run))).status)
+    async with door.open() as (runs, metadata):
+        _print((await runs.GetRun(runs_pb2.GetRunRequest(id=run), metadata=metadata)).status)
 
 
-async def watch(address: str | None, run: str) -> None:
+async def watch(door: Door, run: str) -> None:
     """Prints a run whenever it has changed, until it has ended."""
-    async with _service(address) as runs:
-        async for answer in runs.WatchRun(runs_pb2.WatchRunRequest(id=run)):
+    async with door.open() as (runs, metadata):
+        async for answer in runs.WatchRun(runs_pb2.WatchRunRequest(id=run), metadata=metadata):
             _print(answer.status)
 
 
-async def cancel(address: str | None, run: str, reason: str) -> None:
+async def cancel(door: Door, run: str, reason: str) -> None:
     """Ends a run where it stands."""
-    async with _service(address) as runs:
-        _print((await runs.CancelRun(runs_pb2.CancelRunRequest(id=run, reason=reason))).status)
+    request = runs_pb2.CancelRunRequest(id=run, reason=reason)
+    async with door.open() as (runs, metadata):
+        _print((await runs.CancelRun(request, metadata=metadata)).status)
 
 
-async def resume(address: str | None, run: str) -> None:
+async def resume(door: Door, run: str) -> None:
     """Goes on with a run that failed or was cancelled."""
-    async with _service(address) as runs:
-        answer = await runs.ResumeRun(runs_pb2.ResumeRunRequest(id=run))
+    async with door.open() as (runs, metadata):
+        answer = await runs.ResumeRun(runs_pb2.ResumeRunRequest(id=run), metadata=metadata)
     Console().print(f"{answer.requeued} artefacts put back on the bus", highlight=False)
     _print(answer.status)
 
@@ -73,12 +120,3 @@ def _pass_at_1(run: runs_pb2.RunStatus) -> str:
         if (score.tasks, score.metric) == ("benchmark", "pass_at_1")
     ]
     return " -> ".join(found) or "-"
-
-
-@asynccontextmanager
-async def _service(address: str | None) -> "AsyncIterator[runs_pb2_grpc.RunServiceAsyncStub]":
-    async with grpc.aio.insecure_channel(address or load().listen) as channel:
-        try:
-            yield runs_pb2_grpc.RunServiceStub(channel)
-        except grpc.aio.AioRpcError as error:
-            raise of_call(error) from None
