@@ -19,7 +19,14 @@ for tool in docker podman buildah; do
 done
 if [ -z "${BUILDER:-}" ]; then say "no docker, podman or buildah here"; exit 2; fi
 
-# Bases without a registry: a minimal Debian with Python, and an image that holds nothing but this machine's node.
+# Bases without a registry: a minimal Debian with Python, and an image that holds nothing but this machine's node. Made
+# once for what they hold, or nothing that is built on them could be taken from the builder's cache.
+base() {
+  if buildah inspect --type=image "$1" >/dev/null 2>&1; then return; fi
+  container=$(buildah from scratch)
+  buildah copy --quiet "$container" "$2" "$3" >/dev/null
+  buildah commit --quiet --rm "$container" "$1" >/dev/null
+}
 from_debian() {
   folder=${BASE_FOLDER:-$HOME/.cache/ucoder/image-base}
   . /etc/os-release
@@ -27,23 +34,20 @@ from_debian() {
     mkdir -p "$folder"
     debootstrap --variant=minbase --include=python3,python3-venv,ca-certificates "$VERSION_CODENAME" "$folder" >/dev/null
   fi
-  container=$(buildah from scratch)
-  buildah copy --quiet "$container" "$folder" / >/dev/null
-  PYTHON=localhost/ucoder-base-python:debian
-  buildah commit --quiet --rm "$container" "$PYTHON" >/dev/null
-  container=$(buildah from scratch)
-  buildah copy --quiet "$container" "$(readlink -f "$(command -v node)")" /usr/local/bin/node >/dev/null
-  NODE=localhost/ucoder-base-node:here
-  buildah commit --quiet --rm "$container" "$NODE" >/dev/null
+  PYTHON=localhost/ucoder-base-python:$VERSION_CODENAME-$(stat -c %Y "$folder/var/lib/dpkg/status")
+  base "$PYTHON" "$folder" /
+  node=$(readlink -f "$(command -v node)")
+  NODE=localhost/ucoder-base-node:$(stat -c %Y "$node")
+  base "$NODE" "$node" /usr/local/bin/node
 }
 
 # What pip is configured to use on this machine, for the build alone: as a file that is a secret, with the local files and
-# folders that it names mounted.
+# folders that it names mounted. A local index (.../simple) links to files beside it.
 pip_flags() {
   python3 -m pip config list | sed -n "s/^\(global\|:env:\)\.\([a-z-]*\)='\(.*\)'\$/\2 = \3/p" | sort -u >"$work/settings"
   { echo "[global]"; cat "$work/settings"; } >"$work/pip.conf"
   printf ' --secret id=pip,src=%s --volume /etc/ssl/certs:/etc/ssl/certs:ro' "$work/pip.conf"
-  grep -oE "(file://)?/[^ ']+" "$work/settings" | sed 's|^file://||' | grep -v '^/etc/ssl/certs/' | sort -u |
+  grep -oE "(file://)?/[^ ']+" "$work/settings" | sed 's|^file://||; s|/simple/*$||' | grep -v '^/etc/ssl/certs/' | sort -u |
     while read -r path; do if [ -e "$path" ]; then printf ' --volume %s:%s:ro' "$path" "$path"; fi; done
 }
 
