@@ -75,7 +75,7 @@ def one_process_each_test() -> Runner:
     alone = scripts([sys.executable, "-I"])
 
     def run(tasks: list[Task]) -> None:
-        alone([Task(task.entry_point, task.programs, task.tests, [call]) for task in tasks for call in task.calls])
+        alone([Task(task.entry_point, task.programs, task.tests, (call,)) for task in tasks for call in task.calls])
 
     return run
 
