@@ -74,8 +74,9 @@ for target in ${*:-service sandbox}; do
   say "ucoder-$target:$TAG with $BUILDER"
   # shellcheck disable=SC2086  # flags are words
   "$BUILDER" build $flags -f deploy/Dockerfile --target "$target" -t "${REGISTRY}ucoder-$target:$TAG" \
-    --build-arg PYTHON="$PYTHON" --build-arg NODE="$NODE" --build-arg VERSION="$TAG" \
-    --build-arg REVISION="${REVISION:-$(git rev-parse HEAD 2>/dev/null || echo unknown)}" \
+    --label org.opencontainers.image.version="$TAG" \
+    --label org.opencontainers.image.revision="${REVISION:-$(git rev-parse HEAD 2>/dev/null || echo unknown)}" \
+    --build-arg PYTHON="$PYTHON" --build-arg NODE="$NODE" \
     --build-arg EXTRAS="${EXTRAS:-local}" --build-arg TORCH_INDEX="${TORCH_INDEX:-}" \
     --build-arg PACKAGES="${PACKAGES:-}" .
 done
