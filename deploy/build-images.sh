@@ -51,11 +51,11 @@ pip_flags() {
     while read -r path; do if [ -e "$path" ]; then printf ' --volume %s:%s:ro' "$path" "$path"; fi; done
 }
 
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
 flags=${FLAGS:-}
 case $BASE in
 debootstrap)
-  work=$(mktemp -d)
-  trap 'rm -rf "$work"' EXIT
   from_debian
   flags="$flags --layers --isolation=chroot --network=host --pull-never $(pip_flags)"
   ;;
@@ -70,12 +70,14 @@ registry)
 *) say "BASE is registry or debootstrap, not '$BASE'"; exit 2 ;;
 esac
 
+# The labels' variables are written out: buildah takes a LABEL with a variable from its cache whatever its value is now.
+REVISION=${REVISION:-$(git rev-parse HEAD 2>/dev/null || echo unknown)}
+sed "s|\"\${VERSION}\"|\"$TAG\"|; s|\"\${REVISION}\"|\"$REVISION\"|" deploy/Dockerfile >"$work/Dockerfile"
+
 for target in ${*:-service sandbox}; do
   say "ucoder-$target:$TAG with $BUILDER"
   # shellcheck disable=SC2086  # flags are words
-  "$BUILDER" build $flags -f deploy/Dockerfile --target "$target" -t "${REGISTRY}ucoder-$target:$TAG" \
-    --label org.opencontainers.image.version="$TAG" \
-    --label org.opencontainers.image.revision="${REVISION:-$(git rev-parse HEAD 2>/dev/null || echo unknown)}" \
+  "$BUILDER" build $flags -f "$work/Dockerfile" --target "$target" -t "${REGISTRY}ucoder-$target:$TAG" \
     --build-arg PYTHON="$PYTHON" --build-arg NODE="$NODE" \
     --build-arg EXTRAS="${EXTRAS:-local}" --build-arg TORCH_INDEX="${TORCH_INDEX:-}" \
     --build-arg PACKAGES="${PACKAGES:-}" .
