@@ -14,6 +14,8 @@ from ucoder.sandbox_runner.sandbox import Sandbox
 CLAIMS, TIMES = 200, 5
 IDLE = 0.1
 """Seconds between claims: a cell is warm once it has made the fork for its next job."""
+SETTLED = 2.0
+"""Seconds after the last claim at which an idle cell's memory is read."""
 COMPUTING = """
 def f(count):
     import time
@@ -37,6 +39,7 @@ async def measure(isolation: str) -> dict[str, float]:
             begun = time.perf_counter()
             await _ask(sandbox, f"def f(): return {number}", "f()")
             took.append(1000 * (time.perf_counter() - begun))
+        await asyncio.sleep(SETTLED)
         memory = sandbox.pool.memory_mb()
         inside, outside = [], []
         for _ in range(TIMES):

@@ -6,6 +6,7 @@ half-written object is never seen (obstore stages and links local files; object 
 
 import asyncio
 import shutil
+import tempfile
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
@@ -31,9 +32,7 @@ class Store:
             self._root = Path(unquote(parts.netloc + parts.path)).absolute()
             try:
                 self._root.mkdir(parents=True, exist_ok=True)
-                probe = self._root / ".writable"
-                probe.touch()
-                probe.unlink()
+                tempfile.TemporaryFile(dir=self._root).close()  # of no name: others may be starting at this moment
                 self._store = LocalStore(self._root)
             except OSError as error:
                 raise Misconfigured(

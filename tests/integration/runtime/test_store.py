@@ -3,6 +3,7 @@
 import asyncio
 import shutil
 from collections.abc import AsyncIterator, Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -41,6 +42,12 @@ async def created(store: Store, key: str, data: bytes) -> bool:
                 return await store.create(key, data)
             except Retry:
                 await asyncio.sleep(0.3)
+
+
+def test_many_may_open_a_folder_at_once(make_settings: Callable[..., Settings]) -> None:
+    settings = make_settings()
+    with ThreadPoolExecutor(16) as pool:
+        list(pool.map(lambda _: Store(settings), range(400)))  # the replicas of a service that start together
 
 
 async def test_the_first_writer_wins_and_folders_travel_whole(store: Store, tmp_path: Path) -> None:
