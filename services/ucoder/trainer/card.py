@@ -1,5 +1,6 @@
 """The model card of a checkpoint: where it comes from, in words and in front matter that the hub reads."""
 
+import hashlib
 import json
 from dataclasses import asdict
 from importlib.metadata import version
@@ -26,7 +27,7 @@ No human solution and no reference answer was used.
 
 | | |
 |---|---|
-| base | `{job.base}` |
+| base | `{job.base}`, {_weights(Path(job.base))} |
 | datasets | {", ".join(f"`{one}`" for one in job.datasets) or "none named"} |
 | examples | {summary["examples"]} ({summary["too_long"]} left out as too long) |
 | steps | {summary["steps"]}, batches of {recipe.batch} |
@@ -41,6 +42,15 @@ No human solution and no reference answer was used.
 {json.dumps({**asdict(recipe), "max_tokens": job.max_tokens, "lora": job.lora and asdict(job.lora)})}
 ```
 """
+
+
+def _weights(base: Path) -> str:
+    """A base by its content: a path says nothing elsewhere."""
+    told = []
+    for path in sorted([*base.glob("*.safetensors"), *base.glob("*.bin")]):
+        with path.open("rb") as file:
+            told.append(f"{path.name} sha256 `{hashlib.file_digest(file, 'sha256').hexdigest()[:16]}`")
+    return ", ".join(told)
 
 
 def _validation(summary: dict[str, Any]) -> str:

@@ -1,6 +1,7 @@
 """Trainings as Jobs of a scripted cluster, made from the chart's own template; where a pod has to work, it is real."""
 
 import asyncio
+import hashlib
 import json
 import os
 import sys
@@ -53,7 +54,8 @@ async def test_a_pod_trains_and_its_weights_reach_the_store(training: Training) 
     assert -20 < probe < 0
     card = (await training.store.get("r/weights/001/README.md")).decode()
     assert f"| datasets | `r/001 {training.dataset.sha256}` |" in card
-    assert f"| base | `{BASE}` |" in card
+    weights = hashlib.sha256((Path(BASE) / "model.safetensors").read_bytes()).hexdigest()
+    assert f"| base | `{BASE}`, model.safetensors sha256 `{weights[:16]}` |" in card
     assert '"learning_rate": 0.0005, "epochs": 1, "batch": 4' in card
     assert f"| made with | ucoder {version('ucoder')}, torch " in card
     again, same = await training.train()  # redelivered: found in the store, the cluster is not asked
