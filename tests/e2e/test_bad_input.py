@@ -1,5 +1,6 @@
 """Bad input gives one clear line that names the thing and the fix, exit code 2, and nothing half-written."""
 
+import json
 import os
 import socket
 import subprocess
@@ -38,6 +39,25 @@ def test_a_wrong_configuration(tmp_path: Path, text: str, words: list[str]) -> N
     file.write_text(text)
     refused(ucoder("run", "--config", str(file), "--out", str(tmp_path / "out")), *words)
     assert not (tmp_path / "out" / "report.json").exists()
+
+
+def test_a_dev_split_that_shares_a_task_with_the_benchmark(tmp_path: Path) -> None:
+    task = {
+        "task_id": "Reported/0", "entry_point": "add", "canonical_solution": "    return a + b\n",
+        "prompt": 'def add(a: int, b: int) -> int:\n    """Add two numbers."""\n',
+        "test": "def check(candidate):\n    assert candidate(1, 2) == 3\n",
+    }  # fmt: skip
+    (tmp_path / "reported.jsonl").write_text(json.dumps(task))
+    (tmp_path / "dev.jsonl").write_text(json.dumps(task | {"task_id": "Mine/7"}))
+    config = {
+        f"{split}{rest}": value
+        for split, name in (("benchmark", "reported"), ("dev", "dev"))
+        for rest, value in (("", str(tmp_path / f"{name}.jsonl")), ("_format", "humaneval"))
+    }
+    file = tmp_path / "run.yaml"
+    file.write_text(json.dumps({"evaluation": config}))
+    done = ucoder("run", "--preset", "demo", "--config", str(file), "--out", str(tmp_path / "out"))
+    refused(done, "evaluation.dev", "Mine/7", "Reported/0", "never choose on what is reported")
 
 
 def test_a_mistyped_variable(tmp_path: Path) -> None:
