@@ -7,6 +7,7 @@ import subprocess
 import sys
 import time
 
+from ucoder.bench.runners import WORKERS
 from ucoder.core.test_cases import TestCase
 from ucoder.sandbox_runner.job import Job, Limits
 from ucoder.sandbox_runner.sandbox import Sandbox
@@ -29,7 +30,8 @@ def f(count):
 
 async def measure(isolation: str) -> dict[str, float]:
     """Milliseconds: cold start of a sandbox, and one trivial program on an idle warm cell, from call to row. Memory of
-    an idle cell in MB. How many times longer code that only computes takes inside than here."""
+    an idle cell in MB, alone and where two share the runtime's pages. How many times longer code that only computes
+    takes inside than here."""
     started = time.perf_counter()
     async with Sandbox.open(isolation=isolation, cells=1, cache=0) as sandbox:
         cold = time.perf_counter() - started
@@ -40,17 +42,23 @@ async def measure(isolation: str) -> dict[str, float]:
             await _ask(sandbox, f"def f(): return {number}", "f()")
             took.append(1000 * (time.perf_counter() - begun))
         await asyncio.sleep(SETTLED)
-        memory = sandbox.pool.memory_mb()
+        alone = sandbox.pool.memory_mb()
         inside, outside = [], []
         for _ in range(TIMES):
             inside.append(float(await _ask(sandbox, COMPUTING, "f(300000)")))
             outside.append(_here())
+    async with Sandbox.open(isolation=isolation, cells=WORKERS, cache=0) as sandbox:
+        for number in range(CLAIMS):
+            await _ask(sandbox, f"def f(): return {number}", "f()")
+        await asyncio.sleep(SETTLED)
+        beside = sandbox.pool.memory_mb()
     cuts = statistics.quantiles(took, n=100)
     return {
         "cold_start_ms": 1000 * cold,
         "warm_p50_ms": cuts[49],
         "warm_p99_ms": cuts[98],
-        "idle_cell_mb": memory,
+        "idle_cell_mb": beside,
+        "lone_idle_cell_mb": alone,
         "slowdown": min(inside) / min(outside),
         "load": os.getloadavg()[0],
     }

@@ -68,7 +68,7 @@ async def main(samples: Path, data: Path, peer: Path, *, isolation: str, as_json
 
 async def _ours(samples: Path, data: Path, isolation: str) -> tuple[Run, list[bool]]:
     started = time.perf_counter()
-    benchmark = Benchmark.load("humaneval", data)
+    benchmark = Benchmark.load("humaneval", str(data))
     [lines] = samples_of(samples, [benchmark])
     async with Sandbox.open(isolation=isolation, cells=WORKERS) as sandbox:
         answers = await of_samples(judge_of(sandbox), benchmark, samples, lines)

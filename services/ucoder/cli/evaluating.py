@@ -11,6 +11,7 @@ BENCHMARKS = (
     "seed (ships with ucoder), humaneval, humaneval_plus, mbpp, mbpp_plus, livecodebench, bigcodebench, "
     "bigcodebench_instruct, fullstackbench (its Python part)"
 )
+FILES = "JSON lines, plain or gzip, or Parquet; of the Hugging Face hub as hf://datasets/OWNER/NAME/FILE"
 MODELS = "`seed`, a model folder, what UCODER_MODEL_URL serves, or an OpenAI-compatible URL[#NAME]"
 ProfileFlag = Annotated[
     str | None, typer.Option(help="Prompts: seed, base or chat. Default: seed for a seed model, else base.")
@@ -23,7 +24,7 @@ TemperatureFlag = Annotated[
 
 def evaluate(
     benchmark: Annotated[str, typer.Option(metavar="NAME", help=f"Format of the file: {BENCHMARKS}.")] = "seed",
-    data: Annotated[Path | None, typer.Option(metavar="FILE", help="The benchmark's own JSONL, plain or gzip.")] = None,
+    data: Annotated[str | None, typer.Option(metavar="FILE", help=f"The benchmark's own file: {FILES}.")] = None,
     samples: Annotated[
         Path | None, typer.Option(metavar="FILE", help="Lines of task_id and completion (or solution).")
     ] = None,

@@ -95,7 +95,7 @@ async def main(
 
 def _benchmark(text: str) -> Benchmark:
     format, _, path = text.partition("=")
-    return Benchmark.load(format, Path(path) if path else None)
+    return Benchmark.load(format, path or None)
 
 
 def _of(some: Sequence[pb.Score], score: str) -> pb.Score | None:

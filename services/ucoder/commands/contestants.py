@@ -30,11 +30,11 @@ class Benchmark:
     tasks: tuple[Task, ...]
 
     @classmethod
-    def load(cls, format: str, data: Path | None) -> "Benchmark":
+    def load(cls, format: str, data: str | None) -> "Benchmark":
         """`seed` ships with ucoder; any other needs its file. Misconfigured names file and line."""
         if data is None and format != "seed":
             raise Misconfigured(f"--benchmark {format} needs its file (--data FILE); only `seed` ships with ucoder.")
-        return cls(format, load("seed") if data is None else load(str(data), format if format != "seed" else ""))
+        return cls(format, load("seed") if data is None else load(data, format if format != "seed" else ""))
 
 
 @dataclass(frozen=True, slots=True)

@@ -25,7 +25,7 @@ from ucoder.v1 import artifacts_pb2 as pb
 async def main(
     *,
     benchmark: str,
-    data: Path | None,
+    data: str | None,
     samples: Path | None,
     model: str | None,
     profile: str | None,

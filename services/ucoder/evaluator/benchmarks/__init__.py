@@ -2,13 +2,12 @@
 
 from collections.abc import Callable
 from importlib import resources
-from pathlib import Path
 from typing import Any
 
 from ucoder.evaluator.benchmarks import bigcodebench, evalplus, fullstackbench, humaneval, livecodebench, mbpp
 from ucoder.evaluator.benchmarks.task import Task, completion, joined, program
 from ucoder.runtime.errors import Misconfigured
-from ucoder.runtime.jsonl import read
+from ucoder.runtime.rows import rows
 
 __all__ = ["FORMATS", "Task", "completion", "joined", "load", "program"]
 
@@ -26,22 +25,23 @@ FORMATS: dict[str, Callable[[dict[str, Any]], Task | None]] = {
 
 
 def load(name: str, format: str = "humaneval", *, dev: bool = False) -> tuple[Task, ...]:
-    """The tasks of a file; `seed` names the one that ships with ucoder, or with `dev` the split for choices.
+    """The tasks of a file, here or on the hub (`runtime/rows.py`); `seed` names the one that ships with ucoder, or with
+    `dev` the split for choices.
 
     Raises Misconfigured naming file and line: unreadable, cut off, not JSON, a missing key, a repeated task id; and
     for a file without any task.
     """
     if name == "seed":
-        path = Path(str(resources.files("ucoder.seed") / ("dev.jsonl.gz" if dev else "benchmark.jsonl.gz")))
+        path = str(resources.files("ucoder.seed") / ("dev.jsonl.gz" if dev else "benchmark.jsonl.gz"))
         format = "humaneval"
     else:
-        path = Path(name)
+        path = name
     format = format or "humaneval"
     if format not in FORMATS:
         raise Misconfigured(f"no benchmark format {format}; there are {', '.join(FORMATS)}.")
     tasks: dict[str, Task] = {}
     lines: dict[str, int] = {}
-    for number, entry in read(path):
+    for number, entry in rows(path):
         try:
             task = FORMATS[format](entry)
         except KeyError as error:
