@@ -7,5 +7,5 @@ from tests.fuzz.targets import TARGETS
 
 @pytest.mark.parametrize("target", TARGETS, ids=lambda target: target.name)
 def test_nothing_crashes_or_hangs(target) -> None:
-    [done] = fuzz(300, targets=(target,))
+    done = fuzz(target, 300)
     assert 0 < done.inputs > done.refused

@@ -207,6 +207,8 @@ async def main(
             f"{one.bus_core_share:.2f}",
         )  # fmt: skip
     console.print(table)
-    for name in ("arrivals", "lag", "replay", "killed", "limits", "beyond"):
-        rounded = {key: round(value, 2) for key, value in report[name].items()} if isinstance(report[name], dict) else 0
-        console.print(name, rounded or report[name], highlight=False)
+    for name in ("arrivals", "lag"):
+        console.print(f"{name}, messages by second:", *report[name], highlight=False)
+    for name in ("replay", "killed", "limits", "beyond"):
+        lines = (f"  {key.replace('_', ' ')}: {round(value, 2):,}" for key, value in report[name].items())
+        console.print(f"{name}:", *lines, sep="\n", highlight=False)

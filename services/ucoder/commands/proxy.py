@@ -1,7 +1,5 @@
 """`ucoder serve proxy`: the OpenAI-compatible door before any model server."""
 
-import os
-import socket
 from pathlib import Path
 
 import uvicorn
@@ -12,6 +10,7 @@ from ucoder.commands.embedded import consensus_at
 from ucoder.proxy.app import Sampling, proxy
 from ucoder.proxy.upstream import Upstream
 from ucoder.runtime.errors import Misconfigured
+from ucoder.runtime.listening import listening
 from ucoder.runtime.settings import load
 
 LISTEN = "127.0.0.1:8080"
@@ -33,7 +32,8 @@ async def main(
         raise Misconfigured("--upstream: give the model server's URL, such as http://127.0.0.1:8000/v1.")
     if not 2 <= n <= 1024:
         raise Misconfigured(f"-n {n}: between 2 and 1024; with one sample there is nothing to agree on.")
-    with _bound(listen or LISTEN) as door:
+    at = listen or LISTEN
+    with listening(at, f"--listen {at}") as door:
         async with consensus_at(consensus) as address, AsyncClient(address, token=token_of(token_file)) as client:
             app = proxy(Upstream(url, settings.model_api_key), client, Sampling(n, temperature))
             host, port = door.getsockname()[:2]
@@ -48,12 +48,3 @@ def token_of(path: Path | None) -> str:
         return path.read_text().strip() if path else ""
     except OSError as error:
         raise Misconfigured(f"--token-file {path}: {error.strerror}.") from None
-
-
-def _bound(listen: str) -> socket.socket:
-    host, _, port = listen.rpartition(":")
-    try:
-        return socket.create_server((host.strip("[]") or "127.0.0.1", int(port)), backlog=1024)
-    except (OSError, ValueError, OverflowError) as error:
-        code = getattr(error, "errno", None) or 0  # the text of some of these errors repeats the address
-        raise Misconfigured(f"--listen {listen}: {os.strerror(code) if code > 0 else error}.") from None

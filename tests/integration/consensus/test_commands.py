@@ -128,4 +128,5 @@ def test_serve_proxy_listens_answers_and_ends_when_told(model: str, served: str,
     with socket.create_server(("127.0.0.1", 0)) as busy:
         there = f"127.0.0.1:{busy.getsockname()[1]}"
         done = ucoder("serve", "proxy", "--upstream", model, "--listen", there, folder=tmp_path)
-    assert (done.returncode, done.stderr) == (2, f"ucoder: --listen {there}: Address already in use.\n")
+    error = f"ucoder: --listen {there}: Address already in use; give another HOST:PORT.\n"
+    assert (done.returncode, done.stderr) == (2, error)

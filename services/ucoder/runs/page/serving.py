@@ -2,15 +2,13 @@
 
 import asyncio
 import contextlib
-import os
-import socket
 from collections.abc import AsyncIterator
 
 import uvicorn
 
 from ucoder.runs.page.app import dashboard
 from ucoder.runs.page.sight import Sight
-from ucoder.runtime.errors import Misconfigured
+from ucoder.runtime.listening import listening
 from ucoder.runtime.settings import Settings
 from ucoder.runtime.tokens import Tokens
 
@@ -21,7 +19,7 @@ async def page(settings: Settings, sight: Sight) -> AsyncIterator[str]:
     if not settings.web_listen:
         yield ""
         return
-    with _bound(settings.web_listen) as door:
+    with listening(settings.web_listen, f"UCODER_WEB_LISTEN={settings.web_listen}") as door:
         config = uvicorn.Config(
             dashboard(sight, Tokens(settings.tokens_file)),
             log_config=None,
@@ -47,13 +45,3 @@ class _Server(uvicorn.Server):
     @contextlib.contextmanager
     def capture_signals(self):  # type: ignore[no-untyped-def]
         yield
-
-
-def _bound(listen: str) -> socket.socket:
-    host, _, port = listen.rpartition(":")
-    try:
-        return socket.create_server((host.strip("[]") or "127.0.0.1", int(port)), backlog=128)
-    except (OSError, ValueError, OverflowError) as error:
-        code = getattr(error, "errno", None) or 0
-        words = os.strerror(code) if code > 0 else str(error)
-        raise Misconfigured(f"UCODER_WEB_LISTEN={listen}: {words}; another port, or empty for no dashboard.") from None
