@@ -17,4 +17,5 @@ def listening(address: str, given_as: str) -> socket.socket:
         return socket.create_server((host.strip("[]") or "127.0.0.1", int(port)), backlog=BACKLOG)
     except (OSError, ValueError, OverflowError) as error:
         code = getattr(error, "errno", None) or 0  # the text of some of these errors repeats the address
-        raise Misconfigured(f"{given_as}: {os.strerror(code) if code > 0 else error}; give another HOST:PORT.") from None
+        words = os.strerror(code) if code > 0 else str(error)
+        raise Misconfigured(f"{given_as}: {words}; give another HOST:PORT.") from None

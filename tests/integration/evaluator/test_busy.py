@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import pytest
 from tests.integration.evaluator.test_commands import HANGS, RIGHT, TASKS, WRONG, lines, ucoder
 
 SECONDS = 0.4
@@ -35,7 +36,7 @@ def test_a_busy_machine_changes_no_score(tmp_path: Path) -> None:
     texts = [computes() + f"    # {number}\n" for number in range(4)] + [RIGHT, WRONG, HANGS]
     samples = lines(tmp_path / "samples.jsonl", [{"task_id": "Sum/add", "completion": text} for text in texts])
     idle = judged(data, samples, tmp_path / "idle.jsonl")
-    assert idle[0]["pass@1"] == 5 / 7
+    assert idle[0]["pass@1"] == pytest.approx(5 / 7)
     busy = [
         subprocess.Popen([sys.executable, "-I", "-c", "while True: pass"])
         for _ in range(BESIDE * len(os.sched_getaffinity(0)))
