@@ -16,10 +16,10 @@ from pathlib import Path
 
 import grpc
 from rich.console import Console
-from rich.progress import Progress
 from rich.table import Table
 
 from ucoder.bench.fleet import Fleet
+from ucoder.commands.bar import Bar
 from ucoder.flow import FLOW
 from ucoder.runs.config import load
 from ucoder.runtime.artifacts import SUFFIX
@@ -74,14 +74,19 @@ class Callers:
     p99: float
 
 
-async def main(briefs: int, calls: int, as_json: bool) -> None:
+async def main(briefs: int, calls: int, isolation: str, as_json: bool) -> None:
     """Prints briefs a second, time by arrow, memory by service, and the callers' times."""
     with tempfile.TemporaryDirectory(prefix="ucoder-load-") as name:
         folder = Path(name)
         tokens = folder / "tokens"
         tokens.write_text("".join(f"{caller}:{token}\n" for caller, token in TOKENS.items()))
         async with nats_server(folder / "nats") as url:
-            place = {"NATS_URL": url, "STORE_URL": f"file://{folder}/store", "CACHE_DIR": f"{folder}/cache"}
+            place = {
+                "NATS_URL": url,
+                "STORE_URL": f"file://{folder}/store",
+                "CACHE_DIR": f"{folder}/cache",
+                "ISOLATION": isolation,
+            }
             async with Fleet.open(folder, place, SERVICES) as fleet:
                 seconds, services = await _briefs(fleet, folder, url, briefs)
             arrows = await _arrows(Store(Settings(store_url=place["STORE_URL"])))
@@ -112,8 +117,8 @@ async def _briefs(fleet: Fleet, folder: Path, url: str, briefs: int) -> tuple[fl
         await runs.CreateRun(runs_pb2.CreateRunRequest(id=RUN, config=_config(folder, briefs)))
         warm: dict[str, tuple[float, int]] = {}
         started = None
-        with Progress(console=Console(stderr=True)) as progress:
-            bar = progress.add_task("briefs", total=briefs)
+        with Bar("load", briefs, "briefs") as bar:
+            shown = 0
             while (ended := await bus.count("consensus", RUN)) < briefs:
                 status = (await runs.GetRun(runs_pb2.GetRunRequest(id=RUN))).status if not ended else None
                 if status and status.state != runs_pb2.RUN_STATE_RUNNING:
@@ -121,9 +126,10 @@ async def _briefs(fleet: Fleet, folder: Path, url: str, briefs: int) -> tuple[fl
                 started = started or (time.monotonic() if await bus.count("brief", RUN) else None)
                 if not warm and ended > WARM * briefs:
                     warm = _taken(fleet)
-                progress.update(bar, completed=ended)
+                if ended > shown:
+                    bar.advance(ended - shown)
+                    shown = ended
                 await asyncio.sleep(0.5)
-            progress.update(bar, completed=briefs)
         seconds = time.monotonic() - (started or time.monotonic())
         end = _taken(fleet)
         await runs.CancelRun(runs_pb2.CancelRunRequest(id=RUN, reason="measured"))

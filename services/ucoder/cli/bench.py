@@ -136,9 +136,10 @@ def bench_scale(
 def bench_load(
     briefs: Annotated[int, typer.Option(min=20, help="Briefs through the whole bus, with a scripted model.")] = 10_000,
     calls: Annotated[int, typer.Option(min=10, help="Select calls at once, nine of ten by one caller.")] = 1_000,
+    isolation: IsolationFlag = None,
     as_json: JsonFlag = False,
 ) -> None:
     """Every service a process of its own under load: briefs a second, time by arrow, memory, fairness of the doors."""
     from ucoder.bench.load import main
 
-    finish(main(briefs, calls, as_json))
+    finish(main(briefs, calls, isolation or "auto", as_json))
