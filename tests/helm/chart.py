@@ -42,6 +42,8 @@ VARIANTS: dict[str, tuple[str, ...]] = {
     "training on nodes": (
         "training.kind=job", "training.nodes=4", "training.gpusPerNode=8", "training.kueue.queue=gpu",
     ),
+    "kubeflow": ("training.kind=trainjob", "training.kueue.queue=gpu"),
+    "kubeflow on nodes": ("training.kind=trainjob", "training.nodes=4", "training.gpusPerNode=8"),
     "resource claims": (
         "training.kind=job", "training.resourceClaims[0].name=gpu",
         "training.resourceClaims[0].resourceClaimTemplateName=one-gpu", "vllm.resourceClaims[0].name=gpu",
@@ -115,8 +117,9 @@ def templates(objects: tuple[Object, ...]) -> dict[str, Object]:
             found[f"{kind}/{name}"] = one["spec"]["template"]
         elif kind == "Pod":
             found[f"Pod/{name}"] = {"metadata": one["metadata"], "spec": one["spec"]}
-        elif kind == "JobSet":
-            found[f"JobSet/{name}"] = one["spec"]["replicatedJobs"][0]["template"]["spec"]["template"]
+        elif kind in ("JobSet", "TrainingRuntime"):
+            jobset = one["spec"] if kind == "JobSet" else one["spec"]["template"]["spec"]
+            found[f"{kind}/{name}"] = jobset["replicatedJobs"][0]["template"]["spec"]["template"]
         elif kind == "ConfigMap" and "job.yaml" in one["data"]:
             found |= templates((yaml.safe_load(one["data"]["job.yaml"]),))
     return found

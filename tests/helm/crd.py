@@ -6,6 +6,9 @@ from typing import Any
 
 import yaml
 
+JOB_SET = ("jobset.x-k8s.io/v1alpha2", "JobSet")
+KUBEFLOW = "trainer.kubeflow.org/v1alpha1"
+
 
 @functools.cache
 def schemas(folder: Path) -> dict[tuple[str, str], dict[str, Any]]:
@@ -19,7 +22,29 @@ def schemas(folder: Path) -> dict[tuple[str, str], dict[str, Any]]:
                     key = f"{spec['group']}/{version['name']}", spec["names"]["kind"]
                     found[key] = strict(version["schema"]["openAPIV3Schema"])
                     found[key]["properties"]["metadata"] = {"type": "object"}
+    if jobset := found.get(JOB_SET):
+        found |= kubeflow(jobset["properties"]["spec"])
     return found
+
+
+def kubeflow(jobset: dict[str, Any]) -> dict[tuple[str, str], dict[str, Any]]:
+    """What we use of Kubeflow Trainer's kinds, written from its API reference; a runtime holds a JobSet's whole spec."""
+    train_job = {
+        "runtimeRef": closed(name={"type": "string"}, kind={"enum": ["TrainingRuntime"]}),
+        "trainer": closed(env={"type": "array", "items": closed(name={"type": "string"}, value={"type": "string"})}),
+        "suspend": {"type": "boolean"},
+    }
+    runtime = {"mlPolicy": closed(numNodes={"type": "integer"}), "template": closed(spec=jobset)}
+    named = {"apiVersion": {}, "kind": {}, "metadata": {"type": "object"}}
+    return {
+        (KUBEFLOW, "TrainJob"): closed(**named, spec=closed(**train_job)),
+        (KUBEFLOW, "TrainingRuntime"): closed(**named, spec=closed(**runtime)),
+    }
+
+
+def closed(**properties: Any) -> dict[str, Any]:
+    """An object with these properties and no other."""
+    return {"type": "object", "properties": properties, "additionalProperties": False}
 
 
 def strict(node: Any) -> Any:

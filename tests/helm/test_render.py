@@ -70,7 +70,16 @@ def test_custom_resources_are_valid_strictly(variant: str, shared_data) -> None:
 
 def test_every_kind_that_somebody_else_defines_is_among_them() -> None:
     kinds = {one["kind"] for variant in VARIANTS for one in own(render(variant)) if not builtin(one)}
-    assert kinds == {"ScaledObject", "LocalQueue", "JobSet", "ServiceMonitor", "PrometheusRule", "Certificate"}
+    assert kinds == {
+        "ScaledObject",
+        "LocalQueue",
+        "JobSet",
+        "TrainJob",
+        "TrainingRuntime",
+        "ServiceMonitor",
+        "PrometheusRule",
+        "Certificate",
+    }
 
 
 def test_a_crd_schema_refuses_what_it_does_not_name(shared_data) -> None:

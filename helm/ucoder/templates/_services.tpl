@@ -8,7 +8,7 @@ merged once, here. `fromYaml` the result.
 {{- $services := dict -}}
 {{- range $name, $known := $flow -}}
 {{- $own := deepCopy (default dict (get $.Values.services $name)) -}}
-{{- if and (eq $name "trainer") (eq $.Values.training.kind "job") -}}{{- $own = omit $own "image" "resources" "tolerations" "strategy" -}}{{- end -}}
+{{- if and (eq $name "trainer") (ne $.Values.training.kind "pod") -}}{{- $own = omit $own "image" "resources" "tolerations" "strategy" -}}{{- end -}}
 {{- $one := mustMergeOverwrite (deepCopy $.Values.defaults) $own -}}
 {{- $_ := set $one "settings" (mustMergeOverwrite (deepCopy $.Values.settings) $one.settings) -}}
 {{- $_ := set $one "arrows" $known.arrows -}}
@@ -17,7 +17,7 @@ merged once, here. `fromYaml` the result.
 {{- $_ := set $one "public" (has $name $.Values.networkPolicy.callable) -}}
 {{- $_ := set $one "tokens" (and (ne $.Values.tokens.secret "") (has $name $.Values.tokens.services)) -}}
 {{- $_ := set $one "scaled" (and $one.scale.enabled (ne $autoscaler "none")) -}}
-{{- $_ := set $one "role" (or (and (eq $name "generator") $.Values.vllm.enabled $.Values.vllm.rollout (not $.Values.model.url)) (and (eq $name "trainer") (eq $.Values.training.kind "job"))) -}}
+{{- $_ := set $one "role" (or (and (eq $name "generator") $.Values.vllm.enabled $.Values.vllm.rollout (not $.Values.model.url)) (and (eq $name "trainer") (ne $.Values.training.kind "pod"))) -}}
 {{- if and $known.model (eq $.Values.model.url "local") -}}{{- $_ := set $one "image" "trainer" -}}{{- end -}}
 {{- if and $one.scaled (eq $autoscaler "keda") (lt (int $.Values.autoscaling.cooldownSeconds) (int $one.drainSeconds)) -}}
 {{- fail (printf "autoscaling.cooldownSeconds (%d) is shorter than services.%s.drainSeconds (%d): the last pod would go while it works" (int $.Values.autoscaling.cooldownSeconds) $name (int $one.drainSeconds)) -}}

@@ -29,6 +29,8 @@ from ucoder.v1 import artifacts_pb2 as pb
 
 log = structlog.get_logger()
 RUN, DATASET = "ucoder.dev/run", "ucoder.dev/dataset"
+TRAIN_JOB = "TrainJob"
+"""Of Kubeflow Trainer, which makes a JobSet of the same name of it."""
 LINES = 40
 """Of a pod's log that are looked at: its last words."""
 LOOK_SECONDS = 3.0
@@ -58,6 +60,9 @@ async def train(
             else:
                 there = await follower.submitted()
             await asyncio.sleep(look_seconds)
+        if template["kind"] == TRAIN_JOB:  # nothing else ends its life; Jobs and JobSets have a time to live
+            with contextlib.suppress(UcoderError):
+                await cluster.delete(Kind.of(template), template["metadata"]["name"])
     return done
 
 
@@ -104,8 +109,10 @@ async def _finished(store: Store, dataset: pb.Dataset) -> tuple[pb.TrainingSumma
 
 
 def _pods_of(one: Object) -> list[Object]:
-    """The pod templates inside a Job or a JobSet."""
+    """The pod templates inside a Job or a JobSet; those of a TrainJob lie in the runtime that it names."""
     spec = one["spec"]
+    if one["kind"] == TRAIN_JOB:
+        return []
     if "template" in spec:
         return [spec["template"]]
     return [job["template"]["spec"]["template"] for job in spec["replicatedJobs"]]
@@ -116,9 +123,9 @@ def _read(settings: Settings) -> Object:
     assert path is not None
     try:
         one: Object = yaml.safe_load(path.read_text())
-        one["apiVersion"], one["kind"], one["metadata"]["name"], _pods_of(one)
+        one["apiVersion"], one["metadata"]["name"], _pods_of(one)
     except (OSError, yaml.YAMLError, KeyError, TypeError) as error:
-        raise Misconfigured(f"UCODER_TRAINING_TEMPLATE={path}: no Job or JobSet: {error!r}.") from None
+        raise Misconfigured(f"UCODER_TRAINING_TEMPLATE={path}: no Job, JobSet or TrainJob: {error!r}.") from None
     return one
 
 
@@ -132,6 +139,8 @@ def _template(settings: Settings, dataset: pb.Dataset) -> Object:
     for each in (metadata, *(pod.setdefault("metadata", {}) for pod in _pods_of(one))):
         each.setdefault("labels", {})[RUN] = dataset.run
         each.setdefault("annotations", {})[DATASET] = full
+    if one["kind"] == TRAIN_JOB:  # its metadata does not reach its pods, its variables do
+        one["spec"].setdefault("trainer", {}).setdefault("env", []).append({"name": "DATASET", "value": full})
     return one
 
 

@@ -51,17 +51,19 @@ class Training:
         self.settings = self.settings.model_copy(update={"training_silence_seconds": seconds})
 
     @contextlib.asynccontextmanager
-    async def followed(self, submissions: int = 1) -> AsyncIterator[asyncio.Task[tuple[pb.TrainingSummary, float]]]:
+    async def followed(
+        self, submissions: int = 1, plural: str = JOBS.plural
+    ) -> AsyncIterator[asyncio.Task[tuple[pb.TrainingSummary, float]]]:
         """A trainer that has asked for the Job, and is gone at the end: the Job is not."""
         task = asyncio.create_task(self.train())
         try:
-            await self.until_submitted(submissions)
+            await self.until_submitted(submissions, plural)
             yield task
         finally:
             task.cancel()
             await asyncio.gather(task, return_exceptions=True)
 
-    async def until_submitted(self, times: int = 1) -> None:
+    async def until_submitted(self, times: int = 1, plural: str = JOBS.plural) -> None:
         async with asyncio.timeout(30):
-            while self.server.calls.count(("create", "jobs", "")) < times:
+            while self.server.calls.count(("create", plural, "")) < times:
                 await asyncio.sleep(0.02)

@@ -47,7 +47,7 @@ def row(number: int, split: str = TRAIN) -> Row:
 
 
 def template_of(variant: str, folder: Path) -> Path:
-    """The Job or JobSet as the chart's ConfigMap gives it to the trainer."""
+    """The Job, JobSet or TrainJob as the chart's ConfigMap gives it to the trainer."""
     [made] = [one for one in of_kind(render(variant), "ConfigMap").values() if "job.yaml" in one["data"]]
     path = folder / "job.yaml"
     path.write_text(made["data"]["job.yaml"])

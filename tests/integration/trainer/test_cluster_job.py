@@ -21,7 +21,7 @@ from ucoder.runtime.cluster import Object
 from ucoder.runtime.errors import Misconfigured, Reject, Retry
 from ucoder.runtime.settings import Settings
 from ucoder.runtime.store import Store
-from ucoder.trainer.cluster_job import DATASET, remove, sweep
+from ucoder.trainer.cluster_job import DATASET, RUN, remove, sweep
 from ucoder.trainer.job import REJECTED
 
 KILLED = {"name": "training", "state": {"terminated": {"reason": "OOMKilled", "exitCode": 137}}}
@@ -201,3 +201,25 @@ async def test_several_nodes_make_a_jobset(
     task.cancel()
     await asyncio.gather(task, return_exceptions=True)
     assert yaml.safe_load(template.read_text())["kind"] == "JobSet"
+
+
+async def test_a_train_job_tells_its_pods_the_dataset_and_is_gone_when_its_weights_are_there(
+    training: Training, tmp_path: Path, shared_data: Callable[[str], Path]
+) -> None:
+    shared_data("crds")  # the schema that the server holds it against is made of JobSet's
+    template = template_of("kubeflow on nodes", tmp_path)
+    training.settings = training.settings.model_copy(update={"training_template": template})
+    async with asyncio.timeout(30), training.followed(plural="trainjobs") as task:
+        [(kind, name)] = training.server.objects
+        one = training.server.objects[kind, name]
+        assert one["spec"]["trainer"]["env"] == [{"name": "DATASET", "value": "r/001"}]
+        assert (one["metadata"]["labels"][RUN], one["metadata"]["annotations"][DATASET]) == ("r", "r/001")
+        training.server.pod(f"{name}-pod", {"jobset.sigs.k8s.io/jobset-name": name})
+        training.server.logs[f"{name}-pod"] = json.dumps({"progress": {"step": 3, "steps": 4}})
+        while not (training.moments and training.moments[-1].step == 3):
+            await asyncio.sleep(0.02)
+        said = {"examples": 8, "steps": 4, "training": "t", "probe_log_prob": -2.0}
+        await training.store.create("r/weights/001/ucoder_training.json", json.dumps(said).encode())
+        summary, probe = await task
+    assert (summary.steps, probe) == (4, -2.0)
+    assert (kind, name) not in training.server.objects
