@@ -28,7 +28,7 @@ def schemas(folder: Path) -> dict[tuple[str, str], dict[str, Any]]:
 
 
 def kubeflow(jobset: dict[str, Any]) -> dict[tuple[str, str], dict[str, Any]]:
-    """What we use of Kubeflow Trainer's kinds, written from its API reference; a runtime holds a JobSet's whole spec."""
+    """What we use of Kubeflow Trainer's kinds, by its API reference; a runtime holds a JobSet's whole spec."""
     train_job = {
         "runtimeRef": closed(name={"type": "string"}, kind={"enum": ["TrainingRuntime"]}),
         "trainer": closed(env={"type": "array", "items": closed(name={"type": "string"}, value={"type": "string"})}),

@@ -52,7 +52,8 @@ class Settings(BaseSettings):
     rollout_statefulset: str = ""
     """StatefulSet of the model server, in this pod's namespace, rolled to each new checkpoint; empty: none is."""
     training_template: Path | None = None
-    """Kubernetes Job, JobSet or Kubeflow TrainJob (YAML) that each training is made from; none: trainings run in this process' pod."""
+    """Kubernetes Job, JobSet or Kubeflow TrainJob (YAML) that each training is made from; none: trainings run in this
+    process' pod."""
     training_silence_seconds: float = Field(default=1800, gt=0)
     """How long a training may stand still before it is given up: a process or pod that says nothing, a pod that cannot
     start, an API server that is away. A step of a large model takes minutes, a new GPU node ten or more."""
