@@ -5,7 +5,7 @@ import os
 import tempfile
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from ucoder.runtime.errors import Retry
@@ -31,6 +31,8 @@ class Run:
     seed: int = 0
     """1: in cells with other hashes, random numbers and time."""
     interpreter: tuple[str, ...] = ()
+    line: str = ""
+    """Who waits in one line; lines take turns, however long one of them is."""
     finished: asyncio.Queue[Program | Exception] = field(default_factory=asyncio.Queue)
     cancelled: asyncio.Event = field(default_factory=asyncio.Event)
 
@@ -51,11 +53,12 @@ class Run:
 class _Work:
     run: Run
     batch: Batch
+    turn: int
     order: int
     losses: int = 0
 
     def __lt__(self, other: "_Work") -> bool:
-        return (not self.run.urgent, self.order) < (not other.run.urgent, other.order)
+        return (not self.run.urgent, self.turn, self.order) < (not other.run.urgent, other.turn, other.order)
 
 
 class Pool:
@@ -69,6 +72,10 @@ class Pool:
         self._workers: list[asyncio.Task[None]] = []
         self._queues: tuple[asyncio.PriorityQueue[_Work], ...] = (asyncio.PriorityQueue(), asyncio.PriorityQueue())
         self._idle, self._number, self._repeaters, self._stretch = 0, 0, 0, 1.0
+        self._turn = 0
+        """Of the work taken last; a line that was empty begins with the next."""
+        self._turns: dict[str, int] = {}
+        """Of the work that came last into a line."""
 
     @classmethod
     @asynccontextmanager
@@ -116,7 +123,14 @@ class Pool:
     def _line_up(self, run: Run, some: list[Batch]) -> None:
         for batch in some:
             self._number += 1
-            self._queues[run.seed].put_nowait(_Work(run, batch, self._number))
+            self._queues[run.seed].put_nowait(_Work(run, batch, self._turn_of(run), self._number))
+
+    def _turn_of(self, run: Run) -> int:
+        """The next turn of its line, as start-time fair queueing gives it; what is urgent waits for none."""
+        if run.urgent:
+            return 0
+        turn = self._turns[run.line] = max(self._turn, self._turns.get(run.line, 0)) + 1
+        return turn
 
     async def _start(self, seed: int) -> Cell:
         self._number += 1
@@ -133,9 +147,11 @@ class Pool:
     async def _next(self, seed: int) -> _Work:
         self._idle += 1
         try:
-            return await self._queues[seed].get()
+            work = await self._queues[seed].get()
         finally:
             self._idle -= 1
+        self._turn = max(self._turn, work.turn)
+        return work
 
     async def _serve(self, cell: Cell | None, seed: int) -> None:
         """One cell's life: takes work until it is cancelled; a lost, suspect or old cell is replaced."""
@@ -189,7 +205,7 @@ class Pool:
     def _again(self, work: _Work, why: str) -> None:
         """A lost cell is our failure: the work is run again, a few times, then named for what it is."""
         if work.losses < _LOSSES:
-            self._queues[work.run.seed].put_nowait(_Work(work.run, work.batch, work.order, work.losses + 1))
+            self._queues[work.run.seed].put_nowait(replace(work, losses=work.losses + 1))
             return
         for program in work.batch.programs:
             program.results = [result or Result("infra_error", "", 0.0) for result in program.results]

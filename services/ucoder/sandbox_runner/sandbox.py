@@ -67,8 +67,9 @@ class Sandbox:
         async with Pool.open(kind, root, cells) as pool:
             yield cls(kind.name, root, pool, queue, share_forks, cache)
 
-    async def execute(self, job: Job) -> AsyncIterator[Row]:
+    async def execute(self, job: Job, line: str = "") -> AsyncIterator[Row]:
         """Runs every program on every test, identical programs once, and yields one row per index as programs finish.
+        The jobs of a line wait for each other; lines take turns.
 
         Leaving the iteration stops the work. Raises `Overloaded` when the queue is full, `Reject` for an unknown
         language.
@@ -89,7 +90,7 @@ class Sandbox:
         self._waiting += len(indices)
         left = len(indices)
         try:
-            async with contextlib.aclosing(self._programs(job, plans, list(indices), speech)) as finished:
+            async with contextlib.aclosing(self._programs(job, line, plans, list(indices), speech)) as finished:
                 async for program, outcomes, outputs, seconds in finished:
                     left -= 1
                     self._waiting -= 1
@@ -102,7 +103,7 @@ class Sandbox:
             self._waiting -= left
 
     async def _programs(
-        self, job: Job, plans: list[Plan], sources: list[str], speech: Language
+        self, job: Job, line: str, plans: list[Plan], sources: list[str], speech: Language
     ) -> AsyncGenerator[tuple[Program, tuple[Outcome, ...], tuple[str | None, ...], tuple[float, ...]]]:
         """Distinct programs as they finish, judged."""
         trials = Trials(plans, job.entry_point, lambda programs, tests: self._play(programs, tests, job.limits))
@@ -119,7 +120,7 @@ class Sandbox:
             Program(key, source, speech.nature(source, absent) if shared else tame.ALONE, [None] * len(tests))
             for key, source in enumerate(sources)
         ]
-        run = Run(job.limits, tests, interpreter=speech.interpreter)
+        run = Run(job.limits, tests, interpreter=speech.interpreter, line=line)
 
         async def settle(some: list[Program]) -> list[Program]:
             if job.check_determinism and tests:

@@ -72,3 +72,22 @@ async def test_unknown_names_are_refused(sandbox: Sandbox) -> None:
     with pytest.raises(Misconfigured):
         async with Sandbox.open(isolation="hope"):
             pass
+
+
+async def test_a_long_line_keeps_no_other_waiting(sandbox: Sandbox) -> None:
+    """Callers of the service by the hundred, and the few messages of the bus: each line has its turn."""
+    ended: list[str] = []
+
+    async def ask(line: str, number: int) -> None:
+        job = Job((f"import time\ndef f():\n    time.sleep(0.01)\n    return '{line} {number}'",), asks("f()"), "f")
+        async for _ in sandbox.execute(job, line):
+            ended.append(line)
+
+    calls = [asyncio.create_task(ask("calls", number)) for number in range(40)]
+    while not ended:  # noqa: ASYNC110
+        await asyncio.sleep(0.001)
+    for number in range(3):  # one after the other, as one place of the bus works
+        await ask("bus", number)
+    assert ended.count("calls") < 20
+    await asyncio.gather(*calls)
+    assert (ended.count("calls"), ended.count("bus")) == (40, 3)
