@@ -80,11 +80,11 @@ async def test_a_long_line_keeps_no_other_waiting(sandbox: Sandbox) -> None:
 
     async def ask(line: str, number: int) -> None:
         job = Job((f"import time\ndef f():\n    time.sleep(0.01)\n    return '{line} {number}'",), asks("f()"), "f")
-        async for _ in sandbox.execute(job, line):
-            ended.append(line)
+        [_] = [row async for row in sandbox.execute(job, line)]
+        ended.append(line)
 
     calls = [asyncio.create_task(ask("calls", number)) for number in range(40)]
-    while not ended:  # noqa: ASYNC110
+    while not ended:
         await asyncio.sleep(0.001)
     for number in range(3):  # one after the other, as one place of the bus works
         await ask("bus", number)
