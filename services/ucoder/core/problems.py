@@ -77,7 +77,7 @@ def read_statement(text: str) -> Statement:
     if not functions or start is None or tree is None:
         raise Unusable("no_function")
     function = functions[-1]
-    documentation = ast.get_docstring(function)
+    documentation = (ast.get_docstring(function) or "").strip()
     if not documentation:
         raise Unusable("no_docstring")
     arguments = [*function.args.posonlyargs, *function.args.args, *function.args.kwonlyargs]
@@ -90,7 +90,7 @@ def read_statement(text: str) -> Statement:
     return Statement(
         prompt=prompt,
         entry_point=function.name,
-        title=title or documentation.strip().splitlines()[0].strip(),
+        title=title or documentation.splitlines()[0].strip(),
         parameters=tuple((a.arg, ast.unparse(a.annotation) if a.annotation else "") for a in arguments),
         example=_example(prompt, function),
         hint=hint or next(iter(_HINT.findall(documentation)), "").strip(),

@@ -30,6 +30,7 @@ def test_imports_before_the_function_are_kept() -> None:
         ("I cannot do that.", "no_function"),
         ("def broken(xs: list[int] -> int:\n", "no_function"),
         ("def f(x: int) -> int:\n    return x\n", "no_docstring"),
+        ('def f(x: int) -> int:\n    """\n    """\n    return x\n', "no_docstring"),
         ('def f() -> int:\n    """Ask nothing."""\n', "no_parameters"),
         ('def f(x) -> int:\n    """Take anything."""\n', "untyped"),
         ('def f(x: int):\n    """Answer anything."""\n', "untyped"),
