@@ -1,6 +1,7 @@
 """Cells that die, hang, or outlive us; and the fork that waits in one."""
 
 import asyncio
+import contextlib
 import os
 import signal
 import subprocess
@@ -12,7 +13,6 @@ from tests.integration.sandbox.ground import asks, rows
 
 from ucoder.core.outcomes import Outcome
 from ucoder.sandbox_runner.job import Job, Limits
-from ucoder.sandbox_runner.load import family
 from ucoder.sandbox_runner.sandbox import Sandbox
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -20,13 +20,17 @@ pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 async def test_dead_cell_is_replaced_and_its_work_done_again(sandbox: Sandbox) -> None:
     """Cells are killed from outside while they work, as the kernel does when memory runs out."""
+    others = below(os.getpid())
     async with Sandbox.open(isolation=sandbox.isolation, cells=2) as wounded:
         programs = tuple(f"import time\ndef f():\n    time.sleep(0.05)\n    return {number}" for number in range(20))
         stream = wounded.execute(Job(programs, asks("f()"), "f"))
         found = [await anext(stream)]
-        for pid in cells_of(str(wounded.pool.folder)):
-            os.kill(pid, signal.SIGKILL)
+        killed = below(os.getpid()) - others
+        for pid in killed:
+            with contextlib.suppress(ProcessLookupError):  # the end of one takes others along
+                os.kill(pid, signal.SIGKILL)
         found += [row async for row in stream]
+    assert killed
     assert {row.outcomes for row in found} == {(Outcome.RETURNED,)}
     assert sorted(int(str(row.outputs[0])) for row in found) == list(range(20))
 
@@ -39,7 +43,7 @@ async def test_hanging_cell_is_found_and_replaced_and_its_work_done_again(sandbo
         limits = Limits(cpu_seconds=0.3, wall_seconds=1.0)
         stream = wounded.execute(Job(programs, asks("f()"), "f", limits=limits))
         found = [await anext(stream)]
-        stopped = [pid for pid in below(os.getpid()) if pid not in others]
+        stopped = below(os.getpid()) - others
         for pid in stopped:
             os.kill(pid, signal.SIGSTOP)
         found += [row async for row in stream]
@@ -66,10 +70,12 @@ async def test_nothing_survives_when_we_are_killed(sandbox: Sandbox) -> None:
     assert process.stdout is not None
     folder = (await process.stdout.readline()).decode().strip()
     await asyncio.sleep(0.5)
+    started = below(process.pid)
+    assert started
     process.kill()
     await process.wait()
     async with asyncio.timeout(15):
-        while Path(folder).exists() or cells_of(folder):
+        while Path(folder).exists() or any(map(living, started)):
             await asyncio.sleep(0.1)
 
 
@@ -77,7 +83,7 @@ async def test_fork_that_dies_while_it_waits_is_made_again() -> None:
     """Without a boundary around it, so that it can be seen and killed from here."""
     others = below(os.getpid())
     async with Sandbox.open(isolation="none", cells=1) as sandbox:
-        _, waiting = [pid for pid in below(os.getpid()) if pid not in others]
+        _, waiting = sorted(below(os.getpid()) - others)
         os.kill(waiting, signal.SIGKILL)
         [row] = await rows(sandbox, Job(("def f(): return 'again'",), asks("f()"), "f"))
     assert row.outputs == ("'again'",)
@@ -91,20 +97,19 @@ def living(pid: int) -> bool:
         return False
 
 
-def below(parent: int) -> list[int]:
-    """Processes that descend from this one, but no warden."""
-    return [pid for pid in family(parent)[1:] if "ucoder-warden" not in Path(f"/proc/{pid}/cmdline").read_text()]
-
-
-def cells_of(folder: str) -> list[int]:
-    """Processes whose command line names the folder of a sandbox; never the warden."""
-    found = []
+def below(parent: int) -> set[int]:
+    """Processes that descend from this one, but no warden. By everybody's parent, for what the kernel lists as a
+    process' children may leave out some while others come and go."""
+    parents = {}
     for entry in Path("/proc").iterdir():
         if entry.name.isdigit():
             try:
-                command = (entry / "cmdline").read_bytes()
+                if b"ucoder-warden" not in (entry / "cmdline").read_bytes():
+                    parents[int(entry.name)] = int((entry / "stat").read_text().rsplit(")", 1)[1].split()[1])
             except OSError:
                 continue
-            if folder.encode() in command and b"ucoder-warden" not in command:
-                found.append(int(entry.name))
+    found, newest = set(), {parent}
+    while newest:
+        newest = {pid for pid, of in parents.items() if of in newest}
+        found |= newest
     return found
