@@ -61,8 +61,10 @@ async def train(
                 there = await follower.submitted()
             await asyncio.sleep(look_seconds)
         if template["kind"] == TRAIN_JOB:  # nothing else ends its life; Jobs and JobSets have a time to live
-            with contextlib.suppress(UcoderError):
+            try:
                 await cluster.delete(Kind.of(template), template["metadata"]["name"])
+            except UcoderError as error:  # the weights are there: that is no reason to fail
+                log.error("training.job_left_behind", job=template["metadata"]["name"], error=str(error))
     return done
 
 

@@ -89,6 +89,8 @@ def test_a_file_of_the_hub_is_fetched_once(hub: str, tmp_path: Path, file: str) 
     done = evaluate(hub, f"hf://datasets/us/sums/{file}", tmp_path)
     assert done.returncode == 0, done.stderr
     assert json.loads(done.stdout)["pass@1"] == 1.0
+    again = evaluate(hub, f"hf://datasets/us/sums/{file}", tmp_path, offline=True)
+    assert (again.returncode, again.stdout) == (0, done.stdout), again.stderr
 
 
 @pytest.mark.parametrize(
