@@ -103,7 +103,7 @@ async def main(
     if tests not in ("file", "none"):
         raise Misconfigured(f"--tests {tests}: expected `file` or `none`.")
     if plot:
-        reliability_plot.check(plot)
+        check(plot)
     tasks = await executed(data, cache, isolation, cells, tests=tests == "file")
     scores, ablations = compare(tasks)
     honest, stopping, speeds = honesty(tasks), early_stopping(tasks), [speed(*size) for size in SIZES]

@@ -5,7 +5,6 @@ many Select calls at once from two callers, one of whom floods.
 import asyncio
 import gzip
 import json
-import os
 import tempfile
 import time
 from collections import Counter
@@ -18,7 +17,9 @@ import grpc
 from rich.console import Console
 from rich.table import Table
 
+from ucoder.bench import growth
 from ucoder.bench.fleet import Fleet
+from ucoder.bench.picture import check
 from ucoder.commands.bar import Bar
 from ucoder.flow import FLOW
 from ucoder.runs.config import load
@@ -32,8 +33,8 @@ from ucoder.v1 import config_pb2, consensus_pb2, consensus_pb2_grpc, runs_pb2, r
 
 RUN = "r"
 SERVICES = ("runs", "generator", "test_synth", "sandbox_runner", "consensus", "evaluator")
-WARM = 0.1
-"""After this share of the briefs a service's memory is what its later memory is compared with."""
+SAMPLE_SECONDS = 5.0
+"""Between looks at the services' memory."""
 TOKENS = {"flood": "flood-0123456789", "steady": "steady-0123456789"}
 PROGRAMS = [f"def f(x):\n    return x + {n % 3}\n" for n in range(8)]
 
@@ -49,21 +50,6 @@ class Arrow:
 
 
 @dataclass(frozen=True, slots=True)
-class Service:
-    """Memory with descendants and open descriptors, warm and at the end."""
-
-    service: str
-    warm_mb: float
-    end_mb: float
-    warm_descriptors: int
-    end_descriptors: int
-
-    @property
-    def growth(self) -> float:
-        return self.end_mb / self.warm_mb - 1
-
-
-@dataclass(frozen=True, slots=True)
 class Callers:
     """What one caller's calls came to, in seconds of those that were answered."""
 
@@ -74,8 +60,10 @@ class Callers:
     p99: float
 
 
-async def main(briefs: int, calls: int, isolation: str, as_json: bool) -> None:
-    """Prints briefs a second, time by arrow, memory by service, and the callers' times."""
+async def main(briefs: int, calls: int, isolation: str, *, plot: Path | None, as_json: bool) -> None:
+    """Prints briefs a second, time by arrow, memory by service, and the callers' times; draws memory over the briefs."""
+    if plot:
+        check(plot)
     with tempfile.TemporaryDirectory(prefix="ucoder-load-") as name:
         folder = Path(name)
         tokens = folder / "tokens"
@@ -88,7 +76,10 @@ async def main(briefs: int, calls: int, isolation: str, as_json: bool) -> None:
                 "ISOLATION": isolation,
             }
             async with Fleet.open(folder, place, SERVICES) as fleet:
-                seconds, services = await _briefs(fleet, folder, url, briefs)
+                seconds, taken = await _briefs(fleet, folder, url, briefs)
+            services = [growth.growth(taken, name, briefs) for name in SERVICES]
+            if plot:
+                growth.draw(plot, taken, SERVICES, "briefs")
             arrows = await _arrows(Store(Settings(store_url=place["STORE_URL"])))
             # a service that calls another shows no token, so only the door that callers come to asks for one
             sandbox = Fleet.open(folder, place, ("sandbox_runner",))
@@ -101,7 +92,8 @@ async def main(briefs: int, calls: int, isolation: str, as_json: bool) -> None:
         found = {
             "briefs_per_second": briefs / seconds,
             "arrows": [asdict(one) for one in arrows],
-            "services": [asdict(one) | {"growth": one.growth} for one in services],
+            "services": [asdict(one) | {"growth": one.share} for one in services],
+            "memory": [asdict(one) for one in taken],
             "callers": [asdict(one) for one in callers],
         }
         print(json.dumps(found, indent=2))
@@ -109,14 +101,14 @@ async def main(briefs: int, calls: int, isolation: str, as_json: bool) -> None:
     _show(briefs, seconds, arrows, services, callers)
 
 
-async def _briefs(fleet: Fleet, folder: Path, url: str, briefs: int) -> tuple[float, list[Service]]:
-    """Seconds from the first brief to the last ending, and what each service grew by meanwhile."""
+async def _briefs(fleet: Fleet, folder: Path, url: str, briefs: int) -> tuple[float, list[growth.Sample]]:
+    """Seconds from the first brief to the last ending, and samples of each service meanwhile."""
     bus = await Bus.connect(Settings(nats_url=url))
     async with grpc.aio.insecure_channel(fleet.address("runs")) as channel:
         runs = runs_pb2_grpc.RunServiceStub(channel)
         await runs.CreateRun(runs_pb2.CreateRunRequest(id=RUN, config=_config(folder, briefs)))
-        warm: dict[str, tuple[float, int]] = {}
-        started = None
+        taken: list[growth.Sample] = []
+        started, looked = None, -SAMPLE_SECONDS
         with Bar("load", briefs, "briefs") as bar:
             shown = 0
             while (ended := await bus.count("consensus", RUN)) < briefs:
@@ -124,17 +116,18 @@ async def _briefs(fleet: Fleet, folder: Path, url: str, briefs: int) -> tuple[fl
                 if status and status.state != runs_pb2.RUN_STATE_RUNNING:
                     raise AssertionError(f"the run ended: {status.reason}")
                 started = started or (time.monotonic() if await bus.count("brief", RUN) else None)
-                if not warm and ended > WARM * briefs:
-                    warm = _taken(fleet)
+                if time.monotonic() - looked > SAMPLE_SECONDS:
+                    looked = time.monotonic()
+                    taken += growth.samples(fleet, ended)
                 if ended > shown:
                     bar.advance(ended - shown)
                     shown = ended
                 await asyncio.sleep(0.5)
         seconds = time.monotonic() - (started or time.monotonic())
-        end = _taken(fleet)
+        taken += growth.samples(fleet, briefs)
         await runs.CancelRun(runs_pb2.CancelRunRequest(id=RUN, reason="measured"))
     await bus.close()
-    return seconds, [Service(name, warm[name][0], end[name][0], warm[name][1], end[name][1]) for name in SERVICES]
+    return seconds, taken
 
 
 def _config(folder: Path, briefs: int) -> config_pb2.RunConfig:
@@ -150,13 +143,6 @@ def _config(folder: Path, briefs: int) -> config_pb2.RunConfig:
                        "dev_samples": 1, "cool_samples": 1},
     }  # fmt: skip
     return load(None, "demo", changes)
-
-
-def _taken(fleet: Fleet) -> dict[str, tuple[float, int]]:
-    """Memory and descriptors of each service now."""
-    memory = fleet.memory_mb()
-    pids = {name: member.process.pid for name, member in fleet.members.items() if member.process}
-    return {name: (memory[name], len(os.listdir(f"/proc/{pids[name]}/fd"))) for name in SERVICES}
 
 
 async def _arrows(store: Store) -> list[Arrow]:
@@ -214,7 +200,9 @@ def _share(ordered: Sequence[float], share: float) -> float:
     return ordered[min(len(ordered) - 1, int(share * len(ordered)))] if ordered else 0.0
 
 
-def _show(briefs: int, seconds: float, arrows: list[Arrow], services: list[Service], callers: list[Callers]) -> None:
+def _show(
+    briefs: int, seconds: float, arrows: list[Arrow], services: list[growth.Growth], callers: list[Callers]
+) -> None:
     console = Console()
     console.print(f"{briefs} briefs in {seconds:.0f} s: {briefs / seconds:.1f} a second", highlight=False)
     table = Table("arrow", "briefs", "p50 s", "p99 s")
@@ -224,7 +212,7 @@ def _show(briefs: int, seconds: float, arrows: list[Arrow], services: list[Servi
     table = Table("service", "MB warm", "MB at the end", "growth", "descriptors warm", "at the end")
     for row in services:
         table.add_row(
-            row.service, f"{row.warm_mb:.0f}", f"{row.end_mb:.0f}", f"{row.growth:+.1%}", str(row.warm_descriptors),
+            row.service, f"{row.warm_mb:.0f}", f"{row.end_mb:.0f}", f"{row.share:+.1%}", str(row.warm_descriptors),
             str(row.end_descriptors),
         )  # fmt: skip
     console.print(table)

@@ -7,19 +7,11 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from ucoder.bench.picture import save
 from ucoder.core.calibration import Bin
 from ucoder.core.matrix import Floats
-from ucoder.runtime.errors import Misconfigured
 
 OURS, THEIRS, PERFECT = "#2563eb", "#ea580c", "#6b7280"
-
-
-def check(file: Path) -> None:
-    """Misconfigured where no picture could be written, so that it is said before a long measurement."""
-    if file.suffix not in (".png", ".svg"):
-        raise Misconfigured(f"--plot {file}: expected a name that ends in .png or .svg.")
-    if not file.parent.is_dir():
-        raise Misconfigured(f"--plot {file}: the folder does not exist.")
 
 
 def draw(file: Path, bins: Sequence[Bin], curves: dict[str, tuple[Floats, Floats]]) -> None:
@@ -28,9 +20,7 @@ def draw(file: Path, bins: Sequence[Bin], curves: dict[str, tuple[Floats, Floats
     left, right = figure.subplots(1, 2)
     _reliability(left, bins)
     _precision(right, curves)
-    aside = file.with_name(file.name + ".partial")
-    figure.savefig(aside, format=file.suffix[1:], dpi=150)
-    aside.rename(file)
+    save(figure, file)
 
 
 def _reliability(axes: Axes, bins: Sequence[Bin]) -> None:

@@ -136,10 +136,11 @@ def bench_scale(
 def bench_load(
     briefs: Annotated[int, typer.Option(min=20, help="Briefs through the whole bus, with a scripted model.")] = 10_000,
     calls: Annotated[int, typer.Option(min=10, help="Select calls at once, nine of ten by one caller.")] = 1_000,
+    plot: Annotated[Path | None, typer.Option(help="Draw memory by service into this .png or .svg.")] = None,
     isolation: IsolationFlag = None,
     as_json: JsonFlag = False,
 ) -> None:
     """Every service a process of its own under load: briefs a second, time by arrow, memory, fairness of the doors."""
     from ucoder.bench.load import main
 
-    finish(main(briefs, calls, isolation or "auto", as_json))
+    finish(main(briefs, calls, isolation or "auto", plot=plot, as_json=as_json))

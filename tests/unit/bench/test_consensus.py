@@ -9,7 +9,8 @@ from ucoder.bench.consensus import compare, speed
 from ucoder.bench.early_stopping import early_stopping
 from ucoder.bench.executed import Task
 from ucoder.bench.honesty import fitted_map, honesty
-from ucoder.bench.reliability_plot import check, draw
+from ucoder.bench.picture import check
+from ucoder.bench.reliability_plot import draw
 from ucoder.core.matrix import Matrix
 from ucoder.core.test_cases import TestCase
 from ucoder.runtime.errors import Misconfigured
