@@ -17,6 +17,7 @@ from ucoder.bench.early_stopping import Stopping, early_stopping
 from ucoder.bench.executed import Task, executed
 from ucoder.bench.honesty import Honesty, fitted_map, honesty
 from ucoder.bench.latency import Latency, latency
+from ucoder.bench.picture import check
 from ucoder.core.calibration import coverage_at_precision
 from ucoder.core.matrix import Floats, Matrix
 from ucoder.core.pass_at_k import Interval, bootstrap, paired_bootstrap

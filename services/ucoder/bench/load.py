@@ -61,7 +61,7 @@ class Callers:
 
 
 async def main(briefs: int, calls: int, isolation: str, *, plot: Path | None, as_json: bool) -> None:
-    """Prints briefs a second, time by arrow, memory by service, and the callers' times; draws memory over the briefs."""
+    """Prints briefs a second, time by arrow, memory by service, and the callers' times; `plot`: draws the memory."""
     if plot:
         check(plot)
     with tempfile.TemporaryDirectory(prefix="ucoder-load-") as name:
