@@ -17,7 +17,7 @@ from ucoder.bench.early_stopping import Stopping, early_stopping
 from ucoder.bench.executed import Task, executed
 from ucoder.bench.honesty import Honesty, fitted_map, honesty
 from ucoder.bench.latency import Latency, latency
-from ucoder.bench.picture import check
+from ucoder.commands.picture import check
 from ucoder.core.calibration import coverage_at_precision
 from ucoder.core.matrix import Floats, Matrix
 from ucoder.core.pass_at_k import Interval, bootstrap, paired_bootstrap
@@ -103,8 +103,7 @@ async def main(
     """
     if tests not in ("file", "none"):
         raise Misconfigured(f"--tests {tests}: expected `file` or `none`.")
-    if plot:
-        check(plot)
+    check(plot)
     tasks = await executed(data, cache, isolation, cells, tests=tests == "file")
     scores, ablations = compare(tasks)
     honest, stopping, speeds = honesty(tasks), early_stopping(tasks), [speed(*size) for size in SIZES]

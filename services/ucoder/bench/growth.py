@@ -4,12 +4,13 @@ import os
 import statistics
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import cycle
 from pathlib import Path
 
 from matplotlib.figure import Figure
 
 from ucoder.bench.fleet import Fleet
-from ucoder.bench.picture import save
+from ucoder.commands.picture import save
 
 WARM = (0.1, 0.2)
 """Between these shares of the work a service's memory is what its later memory is compared with."""
@@ -71,7 +72,7 @@ def draw(file: Path, taken: Sequence[Sample], services: Sequence[str], what: str
     """Memory by service over the work that was done."""
     figure = Figure(figsize=(9, 4), layout="constrained")
     axes = figure.subplots()
-    for color, service in zip(COLORS, services, strict=True):
+    for color, service in zip(cycle(COLORS), services, strict=False):
         own = [one for one in taken if one.service == service]
         axes.plot([one.done for one in own], [one.mb for one in own], color=color, label=service)
     axes.set(xlabel=f"{what} done", ylabel="memory, MB", ylim=(0, None))

@@ -19,8 +19,8 @@ from rich.table import Table
 
 from ucoder.bench import growth
 from ucoder.bench.fleet import Fleet
-from ucoder.bench.picture import check
 from ucoder.commands.bar import Bar
+from ucoder.commands.picture import check
 from ucoder.flow import FLOW
 from ucoder.runs.config import load
 from ucoder.runtime.artifacts import SUFFIX
@@ -62,8 +62,7 @@ class Callers:
 
 async def main(briefs: int, calls: int, isolation: str, *, plot: Path | None, as_json: bool) -> None:
     """Prints briefs a second, time by arrow, memory by service, and the callers' times; `plot`: draws the memory."""
-    if plot:
-        check(plot)
+    check(plot)
     with tempfile.TemporaryDirectory(prefix="ucoder-load-") as name:
         folder = Path(name)
         tokens = folder / "tokens"

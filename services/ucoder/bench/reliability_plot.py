@@ -7,7 +7,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from ucoder.bench.picture import save
+from ucoder.commands.picture import save
 from ucoder.core.calibration import Bin
 from ucoder.core.matrix import Floats
 

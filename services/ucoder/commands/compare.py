@@ -11,6 +11,7 @@ from rich.table import Table
 from ucoder.commands.contestants import Benchmark, of_model, of_samples, profile_of, samples_of
 from ucoder.commands.evaluate import asking, fractions, judge_of, metric, warn
 from ucoder.commands.execute import note, settings_of
+from ucoder.commands.picture import check
 from ucoder.core.pass_at_k import RESAMPLES, paired_bootstrap, significance
 from ucoder.evaluator.answers import scores
 from ucoder.runtime.errors import Misconfigured
@@ -51,6 +52,7 @@ async def main(
     """Prints tables or one JSON object, and draws the plot."""
     if len(set(names)) < 2 or len(set(names)) < len(names):
         raise Misconfigured("give at least two different models or files of samples.")
+    check(plot)
     settings, chosen = settings_of(isolation, cells, packages), [_benchmark(one) for one in benchmarks]
     if len({one.format for one in chosen}) < len(chosen):
         raise Misconfigured("--benchmark: each at most once.")

@@ -3,12 +3,14 @@
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from ucoder.runtime.errors import Misconfigured
+from matplotlib.figure import Figure
+from matplotlib.patches import Patch
+
+from ucoder.commands.picture import save
 from ucoder.v1 import artifacts_pb2 as pb
 
 COLORS = ("#6b7280", "#2563eb", "#ea580c", "#16a34a", "#dc2626", "#9333ea")
 LONGEST = 60  # characters of a name in the legend
-SUFFIXES = (".png", ".svg", ".pdf")
 
 
 def draw(
@@ -18,14 +20,7 @@ def draw(
     scores: Mapping[tuple[str, str], pb.Score | None],
     score: str,
 ) -> None:
-    """Draws it to `path`, whose suffix says how. Misconfigured: another suffix, no matplotlib, no such folder."""
-    if path.suffix not in SUFFIXES:
-        raise Misconfigured(f"--plot {path}: expected a name that ends in {', '.join(SUFFIXES)}.")
-    try:
-        from matplotlib.figure import Figure
-        from matplotlib.patches import Patch
-    except ImportError:
-        raise Misconfigured("--plot needs matplotlib: pip install 'ucoder[local]'.") from None
+    """Draws it to `path`, whose suffix says how."""
     size = max(5.0, 1.5 + 0.7 * len(benchmarks) * len(names)), 3.4 + 0.2 * len(names)
     figure = Figure(figsize=size, layout="constrained")
     axes = figure.subplots()
@@ -42,10 +37,7 @@ def draw(
     axes.spines[["top", "right"]].set_visible(False)
     known = [Patch(color=COLORS[row % len(COLORS)], label=_short(name)) for row, name in enumerate(names)]
     figure.legend(handles=known, fontsize=8, loc="outside lower left")
-    try:
-        figure.savefig(path, dpi=150)
-    except OSError as error:
-        raise Misconfigured(f"--plot {path}: {error.strerror}.") from None
+    save(figure, path)
 
 
 def _short(name: str) -> str:

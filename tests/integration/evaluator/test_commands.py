@@ -200,6 +200,8 @@ def test_compare_pairs_what_each_did_on_the_same_tasks(model: str, data: Path, t
 def test_compare_says_what_is_wrong(data: Path, samples: Path, tmp_path: Path) -> None:
     flags = ("--benchmark", f"humaneval={data}", "--isolation", "none")
     assert "two different" in ucoder("compare", samples, samples, *flags).stderr
+    late = ucoder("compare", samples, "seed", *flags, "--plot", tmp_path / "gain.gif").stderr
+    assert "expected a name that ends in .png" in late
     assert "needs its file" in ucoder("compare", samples, "seed", "--benchmark", "mbpp").stderr
     other = tmp_path / "other"
     other.mkdir()

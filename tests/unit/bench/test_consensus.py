@@ -9,8 +9,8 @@ from ucoder.bench.consensus import compare, speed
 from ucoder.bench.early_stopping import early_stopping
 from ucoder.bench.executed import Task
 from ucoder.bench.honesty import fitted_map, honesty
-from ucoder.bench.picture import check
 from ucoder.bench.reliability_plot import draw
+from ucoder.commands.picture import check
 from ucoder.core.matrix import Matrix
 from ucoder.core.test_cases import TestCase
 from ucoder.runtime.errors import Misconfigured
@@ -60,7 +60,7 @@ def test_the_picture_is_checked_before_and_drawn_after_the_work(tmp_path: Path) 
         draw(tmp_path / name, found.reliability, {"ours": (np.array(found.held_out), np.array(found.right))})
     assert (tmp_path / "a.svg").read_text().rstrip().endswith("</svg>")
     assert (tmp_path / "a.png").read_bytes().startswith(b"\x89PNG")
-    for name in ("a.pdf", "absent/a.png"):
+    for name in ("a.gif", "absent/a.png"):
         with pytest.raises(Misconfigured, match="--plot"):
             check(tmp_path / name)
 
