@@ -15,7 +15,7 @@ M = TypeVar("M", bound=Message)
 
 FORMAT = 1
 """Version of everything a run stores; a run of another is refused with a clear word."""
-MAX_BYTES = 1 << 30  # of one artefact once unpacked: a small file that unpacks to the whole memory is an attack
+MAX_BYTES = 1 << 28  # of one artefact once unpacked: a small file that unpacks to the whole memory is an attack
 TYPES: dict[str, type[Message]] = {
     "run": pb.Run, "checkpoint": pb.Checkpoint, "served_model": pb.ServedModel, "evaluation": pb.Evaluation,
     "iteration": pb.Iteration, "brief": pb.Brief, "problem": pb.Problem, "tests": pb.Tests,
@@ -80,8 +80,13 @@ class Artifacts:
         self.store = store
 
     async def save(self, run: str, message: Message) -> pb.Ref:
-        """Writes an artefact once. Where one of that name exists it stands and its Ref is returned: the first wins."""
+        """Writes an artefact once. Where one of that name exists it stands and its Ref is returned: the first wins.
+
+        Reject: it is larger than anybody would read.
+        """
         kind, name = KIND_OF[type(message)], name_of(message)
+        if (size := message.ByteSize()) > MAX_BYTES:
+            raise Reject(f"{run}/{kind}/{name} has {size} bytes; an artefact has {MAX_BYTES} at most.")
         data = zlib.compress(message.SerializeToString(deterministic=True), 1)
         if not await self.store.create(_key(run, kind, name), data):
             data = await self.store.get(_key(run, kind, name))

@@ -52,7 +52,8 @@ def tokenize(
 ) -> tuple[list[Tokens], int]:
     """(prompt, completion) pairs as tokens, and how many were left out for being longer than `max_tokens`.
 
-    Prompt and completion are tokenised apart, as the model meets them when it samples. Raises Reject when none fits.
+    Prompt and completion are tokenised apart, as the model meets them when it samples. A completion that spells a
+    control token teaches its letters: the text ends where the example does. Raises Reject when none fits.
     """
     found, too_long = fitting(tokenizer, examples, end, max_tokens)
     if not found:
@@ -65,7 +66,7 @@ def fitting(tokenizer: Any, examples: Sequence[tuple[str, str]], end: int, max_t
     found = []
     for prompt, completion in examples:
         given = tokenizer(prompt)["input_ids"]
-        written = tokenizer(completion, add_special_tokens=False)["input_ids"]
+        written = tokenizer(completion, add_special_tokens=False, split_special_tokens=True)["input_ids"]
         if len(given) + len(written) < max_tokens:
             found.append(Tokens((*given, *written, end), len(given)))
     return found, len(examples) - len(found)

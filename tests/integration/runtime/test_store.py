@@ -2,6 +2,8 @@
 
 import asyncio
 import shutil
+import tracemalloc
+import zlib
 from collections.abc import AsyncIterator, Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -9,7 +11,7 @@ from pathlib import Path
 import pytest
 from tests.s3 import KEYS, s3_server
 
-from ucoder.runtime.artifacts import FORMAT, Artifacts
+from ucoder.runtime.artifacts import FORMAT, MAX_BYTES, Artifacts
 from ucoder.runtime.errors import Conflict, Misconfigured, NotFound, Reject, Retry
 from ucoder.runtime.settings import Settings
 from ucoder.runtime.store import Store
@@ -108,6 +110,23 @@ async def test_a_damaged_artefact_is_refused(
         await artifacts.load(ref)
     with pytest.raises(Reject):
         await artifacts.get(pb.Brief, "r", "001-000002")
+
+
+async def test_an_artefact_that_swells_is_refused_before_it_does(
+    make_settings: Callable[..., Settings], tmp_path: Path
+) -> None:
+    artifacts = Artifacts(Store(make_settings()))
+    ref = await artifacts.save("r", pb.Brief(run="r", iteration=1, number=2, domain="algorithms"))
+    packer = zlib.compressobj(9)
+    bomb = b"".join(packer.compress(bytes(MAX_BYTES // 8)) for _ in range(24)) + packer.flush()
+    (tmp_path / "store" / "r" / "brief" / "001-000002.binpb.z").write_bytes(bomb)
+    tracemalloc.start()
+    try:
+        with pytest.raises(Reject, match="larger than"):
+            await artifacts.get(pb.Brief, "r", ref.name)
+        assert tracemalloc.get_traced_memory()[1] < 2.5 * MAX_BYTES, "three times as much was in it"
+    finally:
+        tracemalloc.stop()
 
 
 def test_a_store_that_cannot_be_written_is_named(make_settings: Callable[..., Settings], tmp_path: Path) -> None:

@@ -16,23 +16,23 @@ from ucoder.v1 import consensus_pb2_grpc
 from .test_rpc import FINISHED, door, refusal
 
 
-def certificate(folder: Path) -> tuple[Path, Path]:
-    """A certificate for localhost that signs itself."""
+def certificate(folder: Path, days: float = 1) -> tuple[Path, Path]:
+    """A certificate for localhost that signs itself, good for so many days from now on; less than 0: has expired."""
     x509 = pytest.importorskip("cryptography.x509")
     from cryptography.hazmat.primitives import hashes, serialization
     from cryptography.hazmat.primitives.asymmetric import ec
 
     key = ec.generate_private_key(ec.SECP256R1())
     name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "localhost")])
-    now = datetime.datetime.now(datetime.UTC)
+    end = datetime.datetime.now(datetime.UTC) + datetime.timedelta(days=days)
     made = (
         x509.CertificateBuilder()
         .subject_name(name)
         .issuer_name(name)
         .public_key(key.public_key())
         .serial_number(1)
-        .not_valid_before(now - datetime.timedelta(days=1))
-        .not_valid_after(now + datetime.timedelta(days=1))
+        .not_valid_before(end - datetime.timedelta(days=2))
+        .not_valid_after(end)
         .add_extension(x509.SubjectAlternativeName([x509.DNSName("localhost")]), critical=False)
         .sign(key, hashes.SHA256())
     )
@@ -59,6 +59,27 @@ async def test_tls_and_mutual_tls(nats_url: str, make_settings: Callable[..., Se
         async with grpc.aio.secure_channel(address, without) as channel:
             code, _ = await refusal(consensus_pb2_grpc.ConsensusServiceStub(channel).Cluster(FINISHED, timeout=5))
             assert code in (grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.DEADLINE_EXCEEDED)
+
+
+@pytest.mark.parametrize("expired", ["caller", "door"])
+async def test_an_expired_certificate_opens_nothing(
+    nats_url: str, make_settings: Callable[..., Settings], tmp_path: Path, expired: str
+) -> None:
+    pairs = {}
+    for side in ("caller", "door"):
+        (tmp_path / side).mkdir()
+        pairs[side] = certificate(tmp_path / side, days=-0.01 if side == expired else 1)
+    (mine, my_key), (theirs, their_key) = pairs["caller"], pairs["door"]
+    settings = make_settings(nats_url=nats_url, tls_certificate=theirs, tls_key=their_key, tls_client_ca=mine)
+    proof = grpc.ssl_channel_credentials(theirs.read_bytes(), my_key.read_bytes(), mine.read_bytes())
+    async with (
+        serving(settings, ("consensus",)) as world,
+        grpc.aio.secure_channel(world.address.replace("127.0.0.1", "localhost"), proof) as channel,
+    ):
+        call = consensus_pb2_grpc.ConsensusServiceStub(channel).Cluster(FINISHED, timeout=5)
+        code, words = await refusal(call)
+    assert code == grpc.StatusCode.UNAVAILABLE
+    assert expired == "caller" or "certificate has expired" in words  # a door tells a stranger nothing
 
 
 async def test_a_peer_is_shown_our_certificate_and_a_renewed_one_is_taken_up(

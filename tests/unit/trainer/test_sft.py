@@ -6,6 +6,7 @@ from dataclasses import replace
 import pytest
 
 from ucoder.runtime.errors import Reject
+from ucoder.seed.train import FOLDER
 from ucoder.trainer.job import Recipe
 from ucoder.trainer.sft import Tokens, batches, rate, steps_per_epoch, targets, tokenize
 
@@ -80,3 +81,13 @@ def test_long_examples_are_left_out_and_counted() -> None:
 def test_no_example_that_fits_is_refused() -> None:
     with pytest.raises(Reject, match="none of 1 training examples fits into 8 tokens"):
         tokenize(Letters(), [("abc", "d" * 10)], 0, 8)
+
+
+def test_a_program_that_spells_the_end_does_not_teach_to_end() -> None:
+    transformers = pytest.importorskip("transformers")
+    tokenizer = transformers.AutoTokenizer.from_pretrained(FOLDER)
+    end = tokenizer.eos_token_id
+    program = f"    return text.split('{tokenizer.eos_token}')\n"
+    [one], _ = tokenize(tokenizer, [("def f(text):\n", program)], end, 100)
+    assert [one.ids.count(end), one.ids[-1]] == [1, end]
+    assert tokenizer.decode(one.ids[one.prompt : -1]) == program

@@ -1,6 +1,7 @@
 """Prompts are files: a folder per profile, a Jinja template per stage, and `profile.yaml` with its stop strings."""
 
 import hashlib
+import re
 from functools import cache
 from pathlib import Path
 
@@ -11,6 +12,8 @@ from ucoder.runtime.errors import Misconfigured
 
 FOLDER = Path(__file__).parent
 STAGES = ("problem", "rating", "skeleton", "tests", "solution", "benchmark")
+_CONTROL = re.compile(r"<(?=[|\uff5c][^<>\s]{1,60}[|\uff5c]>)")
+"""Where a control token begins: <|im_end|>, <|endoftext|>, and DeepSeek's with their wide bars."""
 
 
 class Prompts:
@@ -22,7 +25,9 @@ class Prompts:
         content = b"\0".join(part for file in files for part in (file.name.encode(), file.read_bytes()))
         self.version = f"{folder.name}@{hashlib.sha256(content).hexdigest()[:12]}"
         """Profile and hash of its files: equal versions ask the same."""
-        jinja = Environment(loader=FileSystemLoader(folder), undefined=StrictUndefined, autoescape=False)
+        jinja = Environment(
+            loader=FileSystemLoader(folder), undefined=StrictUndefined, autoescape=False, finalize=_tamed
+        )
         try:
             self._templates = {stage: jinja.get_template(f"{stage}.jinja") for stage in STAGES}
             self._stop = {stage: tuple(strings) for stage, strings in _profile(folder)["stop"].items()}
@@ -48,13 +53,20 @@ class Prompts:
         """The prompt of a stage: `problem` takes domain and difficulty, every other stage problem, `tests` also kind,
         `benchmark` also question and opening: what an instruct model is asked, and made to begin with.
 
-        Raises jinja2.UndefinedError when a value is missing: that is a bug of the caller.
+        A control token in a value (a server would take it for the end of a turn, or of the text) is no longer one in
+        the prompt: a space follows its `<`. Raises jinja2.UndefinedError when a value is missing: that is a bug of the
+        caller.
         """
         return self._templates[stage].render(**values)
 
     def stop(self, stage: str, default: tuple[str, ...] = ()) -> tuple[str, ...]:
         """The strings that end a completion of this stage, besides the end-of-text token."""
         return self._stop.get(stage, default)
+
+
+def _tamed(value: object) -> object:
+    """Values come from models and benchmarks; only the template itself may write control tokens."""
+    return _CONTROL.sub("< ", value) if isinstance(value, str) else value
 
 
 def profiles() -> tuple[str, ...]:
