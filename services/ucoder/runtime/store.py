@@ -1,21 +1,33 @@
-"""The object store behind one URL: `file://`, `s3://`, `gs://`, `az://` (obstore).
+"""The object store behind one URL: `file://`, `s3://`, `gs://`, `az://`.
 
 Keys are written once: `create` fails where something is already, which is what makes redelivery and races harmless. A
-half-written object is never seen (obstore stages and links local files; object stores are atomic by nature).
+half-written object is never seen.
 """
 
 import asyncio
+import contextlib
 import shutil
-import tempfile
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Protocol
 from urllib.parse import unquote, urlsplit
 
-import obstore
-from obstore.exceptions import AlreadyExistsError, BaseError, NotFoundError
-from obstore.store import LocalStore, ObjectStore, from_url
-
+from ucoder.runtime.bucket import Bucket
 from ucoder.runtime.errors import Misconfigured, NotFound, Retry
+from ucoder.runtime.files import Files
 from ucoder.runtime.settings import Settings
+
+
+class Objects(Protocol):
+    """Where the bytes are. Raises FileExistsError, FileNotFoundError, or another OSError when it cannot be reached."""
+
+    async def create(self, key: str, data: bytes) -> None: ...
+    async def get(self, key: str) -> bytes: ...
+    async def written(self, prefix: str) -> dict[str, float]: ...
+    async def when(self, key: str) -> float: ...
+    async def put_file(self, path: Path, key: str) -> None: ...
+    async def get_file(self, key: str, path: Path) -> None: ...
+    async def remove(self, key: str) -> None: ...
 
 
 class Store:
@@ -26,30 +38,17 @@ class Store:
         self.url = settings.store_url
         self._cache = settings.cache_dir.expanduser() / "folders"
         parts = urlsplit(self.url)
-        self._root: Path | None = None
-        self._store: ObjectStore
-        if parts.scheme == "file":
-            self._root = Path(unquote(parts.netloc + parts.path)).absolute()
-            try:
-                self._root.mkdir(parents=True, exist_ok=True)
-                tempfile.TemporaryFile(dir=self._root).close()  # of no name: others may be starting at this moment
-                self._store = LocalStore(self._root)
-            except OSError as error:
-                raise Misconfigured(
-                    f"store {self.url}: cannot be written ({error.strerror}); make the folder writable or set "
-                    "UCODER_STORE_URL to another."
-                ) from None
-            return
-        options = {"endpoint": settings.store_endpoint, "virtual_hosted_style_request": "false"}
-        plain = settings.store_endpoint.startswith("http://")
+        self._root = Path(unquote(parts.netloc + parts.path)).absolute() if parts.scheme == "file" else None
+        self._objects: Objects
         try:
-            self._store = from_url(
-                self.url,
-                config=options if settings.store_endpoint else None,  # type: ignore[arg-type]
-                client_options={"allow_http": True} if plain else None,
-            )
-        except (BaseError, ValueError) as error:
-            raise Misconfigured(f"UCODER_STORE_URL={self.url}: {_line(error)}") from None
+            self._objects = Files(self._root) if self._root else Bucket(self.url, settings.store_endpoint)
+        except OSError as error:
+            if self._root is None:
+                raise Misconfigured(f"UCODER_STORE_URL={self.url}: {error}") from None
+            raise Misconfigured(
+                f"store {self.url}: cannot be written ({error.strerror}); make the folder writable or set "
+                "UCODER_STORE_URL to another."
+            ) from None
 
     @property
     def remote(self) -> bool:
@@ -58,23 +57,17 @@ class Store:
 
     async def create(self, key: str, data: bytes) -> bool:
         """Writes `data` at `key` unless something is there; says whether it wrote."""
-        try:
-            await obstore.put_async(self._store, key, data, mode="create")
-        except AlreadyExistsError:
-            return False
-        except (BaseError, OSError) as error:
-            raise Retry(f"store {self.url}: cannot write {key}: {_line(error)}") from error
-        return True
+        with self._errors("write", key):
+            try:
+                await self._objects.create(key, data)
+            except FileExistsError:
+                return False
+            return True
 
     async def get(self, key: str) -> bytes:
         """The bytes at `key`; NotFound when there are none."""
-        try:
-            result = await obstore.get_async(self._store, key)
-            return bytes(await result.bytes_async())
-        except (NotFoundError, FileNotFoundError):
-            raise NotFound(f"store {self.url}: no {key}.") from None
-        except (BaseError, OSError) as error:
-            raise Retry(f"store {self.url}: cannot read {key}: {_line(error)}") from error
+        with self._errors("read", key):
+            return await self._objects.get(key)
 
     async def keys(self, prefix: str) -> list[str]:
         """All keys below a prefix, sorted."""
@@ -82,53 +75,34 @@ class Store:
 
     async def written(self, prefix: str) -> dict[str, float]:
         """When each key below a prefix was written, in seconds since the epoch."""
-        try:
-            found: dict[str, float] = {}
-            async for chunk in obstore.list(self._store, prefix):
-                found |= {entry["path"]: entry["last_modified"].timestamp() for entry in chunk}
-            return found
-        except (BaseError, OSError) as error:
-            raise Retry(f"store {self.url}: cannot list {prefix}: {_line(error)}") from error
+        with self._errors("list", prefix):
+            return await self._objects.written(prefix)
 
     async def when(self, key: str) -> float:
         """When a key was written, in seconds since the epoch; NotFound when there is none."""
-        try:
-            return (await obstore.head_async(self._store, key))["last_modified"].timestamp()
-        except (NotFoundError, FileNotFoundError):
-            raise NotFound(f"store {self.url}: no {key}.") from None
-        except (BaseError, OSError) as error:
-            raise Retry(f"store {self.url}: cannot read {key}: {_line(error)}") from error
+        with self._errors("read", key):
+            return await self._objects.when(key)
 
     async def put_file(self, path: Path, key: str) -> None:
         """Writes a file at a key, in place of what was there: for what only its writer reads again."""
-        try:
-            await obstore.put_async(self._store, key, path)
-        except (BaseError, OSError) as error:
-            raise Retry(f"store {self.url}: cannot write {key}: {_line(error)}") from error
+        with self._errors("write", key):
+            await self._objects.put_file(path, key)
 
     async def get_file(self, key: str, path: Path) -> bool:
         """Copies what is at a key into a file, whole or not at all; False where there is nothing."""
         aside = path.with_name(path.name + ".partial")
-        try:
-            result = await obstore.get_async(self._store, key)
-            with aside.open("wb") as file:
-                async for chunk in result.stream():
-                    file.write(chunk)
+        with self._errors("read", key):
+            try:
+                await self._objects.get_file(key, aside)
+            except FileNotFoundError:
+                return False
             aside.rename(path)
-        except (NotFoundError, FileNotFoundError):
-            return False
-        except (BaseError, OSError) as error:
-            raise Retry(f"store {self.url}: cannot read {key}: {_line(error)}") from error
-        return True
+            return True
 
     async def remove(self, key: str) -> None:
         """Removes what `put_file` wrote and nobody reads again; nothing there is no error."""
-        try:
-            await obstore.delete_async(self._store, key)
-        except (NotFoundError, FileNotFoundError):
-            return
-        except (BaseError, OSError) as error:
-            raise Retry(f"store {self.url}: cannot remove {key}: {_line(error)}") from error
+        with self._errors("remove", key), contextlib.suppress(FileNotFoundError):
+            await self._objects.remove(key)
 
     async def put_folder(self, folder: Path, prefix: str) -> None:
         """Moves a finished folder into the store; with a file store one rename, elsewhere `DONE` is written last."""
@@ -159,7 +133,11 @@ class Store:
             aside.rename(target)
         return target
 
-
-def _line(error: Exception) -> str:
-    """An error of the store in one line, without the Rust debug dump that follows."""
-    return str(error).strip().splitlines()[0][:300]
+    @contextlib.contextmanager
+    def _errors(self, what: str, key: str) -> Iterator[None]:
+        try:
+            yield
+        except FileNotFoundError:
+            raise NotFound(f"store {self.url}: no {key}.") from None
+        except OSError as error:
+            raise Retry(f"store {self.url}: cannot {what} {key}: {error}") from error

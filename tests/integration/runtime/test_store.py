@@ -1,6 +1,7 @@
 """The store, on a folder and on a real S3 server: created once, read whole, errors named."""
 
 import asyncio
+import os
 import shutil
 import tracemalloc
 import zlib
@@ -148,5 +149,32 @@ async def test_a_store_that_is_gone_is_the_worlds_fault(make_settings: Callable[
     store = Store(make_settings())
     shutil.rmtree(tmp_path / "store")
     (tmp_path / "store").write_text("in the way")
-    with pytest.raises(Retry):
+    with pytest.raises(Retry, match="is gone"):
         await store.create("a", b"x")
+    with pytest.raises(Retry, match="is gone"):
+        await store.get("a")
+
+
+async def test_nothing_unfinished_and_nothing_outside_is_seen(
+    make_settings: Callable[..., Settings], tmp_path: Path
+) -> None:
+    store = Store(make_settings())
+    assert await store.create("a/b", b"x")
+    (tmp_path / "store" / "a" / "c.0123.partial").write_text("half")
+    (tmp_path / "secret").write_text("s")
+    assert await store.keys("a") == await store.keys("") == ["a/b"]
+    assert await store.keys("none") == []
+    for key in ("../secret", "a/../../secret", str(tmp_path / "secret"), "a", "a/b/c"):
+        with pytest.raises(NotFound):
+            await store.get(key)
+    with pytest.raises(NotFound):
+        await store.create("../other", b"x")
+    assert sorted(path.name for path in (tmp_path / "store" / "a").iterdir()) == ["b", "c.0123.partial"]
+
+
+async def test_a_busy_folder_costs_a_few_threads(make_settings: Callable[..., Settings]) -> None:
+    """tokio's would grow to hundreds of them and keep them all."""
+    store, before = Store(make_settings()), len(os.listdir("/proc/self/task"))
+    await asyncio.gather(*(store.create(f"a/{number % 500}", b"x") for number in range(4000)))
+    assert len(await store.keys("a")) == 500
+    assert len(os.listdir("/proc/self/task")) <= before + 8
