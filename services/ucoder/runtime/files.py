@@ -1,7 +1,8 @@
 """Objects as files below a folder, each written aside and then given its name, so that nobody sees half of one.
 
 A few threads of our own do the work. obstore's local store does it in tokio's, which grow in number to 512 and never
-end while there is work (each keeps 10 to 30 kB), and takes twice the processor time for a small object.
+end while there is work (each keeps 10 to 30 kB), and takes twice the processor time for a small object. Paths are
+strings: pathlib interns every part of one, and a service that meets a million keys pays for that with memory.
 """
 
 import asyncio
@@ -27,18 +28,19 @@ class Files:
         """Raises OSError when the folder cannot be made and written."""
         root.mkdir(parents=True, exist_ok=True)
         tempfile.TemporaryFile(dir=root).close()  # of no name: others may be starting at this moment
-        self.root = root
+        self._root = str(root)
 
     async def create(self, key: str, data: bytes) -> None:
         """Unlike a rename, a link fails where something is."""
         path = self._path(key)
 
-        def write(aside: Path) -> None:
-            aside.write_bytes(data)
+        def write(aside: str) -> None:
+            with open(aside, "wb") as file:
+                file.write(data)
             os.link(aside, path)
 
         def create() -> None:
-            if path.exists():  # what is lost by a race is found by the link
+            if os.path.lexists(path):  # what is lost by a race is found by the link
                 raise FileExistsError
             self._aside(path, write)
 
@@ -46,7 +48,13 @@ class Files:
 
     async def get(self, key: str) -> bytes:
         """Read whole."""
-        return await self._reading(self._path(key).read_bytes)
+        path = self._path(key)
+
+        def read() -> bytes:
+            with open(path, "rb") as file:
+                return file.read()
+
+        return await self._reading(read)
 
     async def written(self, prefix: str) -> dict[str, float]:
         """All but what is not finished."""
@@ -57,15 +65,16 @@ class Files:
 
     async def when(self, key: str) -> float:
         """When its bytes were written."""
-        return (await self._reading(self._path(key).stat)).st_mtime
+        path = self._path(key)
+        return (await self._reading(lambda: os.stat(path))).st_mtime
 
     async def put_file(self, path: Path, key: str) -> None:
         """A copy."""
         there = self._path(key)
 
-        def write(aside: Path) -> None:
+        def write(aside: str) -> None:
             shutil.copyfile(path, aside)
-            aside.replace(there)
+            os.replace(aside, there)
 
         await _thread(lambda: self._aside(there, write))
 
@@ -75,22 +84,24 @@ class Files:
 
     async def remove(self, key: str) -> None:
         """Its folder stays."""
-        await self._reading(self._path(key).unlink)
+        path = self._path(key)
+        await self._reading(lambda: os.unlink(path))
 
-    def _path(self, key: str) -> Path:
+    def _path(self, key: str) -> str:
         if key.startswith("/") or ".." in key.split("/"):
             raise FileNotFoundError(f"{key!r} is no key.")
-        return self.root / key
+        return os.path.join(self._root, key)
 
-    def _aside(self, path: Path, write: Callable[[Path], None]) -> None:
+    def _aside(self, path: str, write: Callable[[str], None]) -> None:
         """Has a file written beside its place, in a folder that is made where it is missing."""
         self._check()
-        path.parent.mkdir(parents=True, exist_ok=True)
-        aside = path.with_name(f"{path.name}.{uuid.uuid4().hex}{ASIDE}")
+        os.makedirs(os.path.dirname(path), exist_ok=True)
+        aside = f"{path}.{uuid.uuid4().hex}{ASIDE}"
         try:
             write(aside)
         finally:
-            aside.unlink(missing_ok=True)
+            with contextlib.suppress(FileNotFoundError):
+                os.unlink(aside)
 
     async def _reading(self, read: Callable[[], T]) -> T:
         """FileNotFoundError here means that this one is missing, not the store."""
@@ -106,17 +117,17 @@ class Files:
 
     def _check(self) -> None:
         """OSError when the store itself is gone, such as a disk that is no longer mounted."""
-        if not self.root.is_dir():
-            raise OSError(f"the folder {self.root} is gone")
+        if not os.path.isdir(self._root):
+            raise OSError(f"the folder {self._root} is gone")
 
 
-def _below(folder: Path, prefix: str) -> Iterator[tuple[str, float]]:
+def _below(folder: str, prefix: str) -> Iterator[tuple[str, float]]:
     """Key and time of each file."""
     with os.scandir(folder) as entries:
         for entry in entries:
             key = f"{prefix}/{entry.name}" if prefix else entry.name
             if entry.is_dir():
-                yield from _below(Path(entry.path), key)
+                yield from _below(entry.path, key)
             elif not entry.name.endswith(ASIDE):
                 with contextlib.suppress(FileNotFoundError):  # removed meanwhile
                     yield key, entry.stat().st_mtime
