@@ -4,8 +4,9 @@ An entry is a key, `<run>/ledger/<iteration>/<brief>.<item>.<amount>`, so that o
 that a redelivered message makes again counts once. Nobody holds a counter that a crash could leave wrong.
 """
 
+import asyncio
 import time
-from collections import Counter
+from collections import Counter, defaultdict
 from dataclasses import dataclass
 
 from ucoder.runtime.artifacts import SUFFIX
@@ -14,6 +15,9 @@ from ucoder.v1 import artifacts_pb2 as pb
 
 LOOK_SECONDS = 1.0
 """A limit is looked at no more often than this."""
+REST = 9
+"""After a look at the books nobody here looks again for so many times as long as it took: of a hundred thousand briefs
+they have half a million entries."""
 LIMITS = ("pairs", "tokens", "seconds")
 """What may end an iteration before its briefs do, and how a brief that was not begun is dropped: `over_<limit>`."""
 PAIRS, TOKENS, SPARE, PROGRAMS, DISTINCT, UNDECIDED = "pairs", "tokens", "spare", "programs", "distinct", "undecided"
@@ -33,7 +37,8 @@ class Ledger:
 
     def __init__(self, store: Store) -> None:
         self._store = store
-        self._looked: dict[str, tuple[float, Books]] = {}
+        self._looked: dict[str, tuple[float, float, Books]] = {}  # when it began, when it ended, what it found
+        self._looking: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
         self._over: dict[str, str] = {}
         self._begun: dict[str, float] = {}
 
@@ -71,12 +76,13 @@ class Ledger:
         The k-th grant is one create-only key and needs (k + 1) x `size` spare programs, so two callers never take the
         same ones. What a caller took and died with is lost, never taken twice.
         """
-        books = await self.books(run, iteration)
-        number = books.granted
-        while (number + 1) * size <= books.sums[SPARE]:
-            if await self._store.create(f"{_place(run, iteration)}/{_GRANT}.{number:06d}", b""):
-                return True
-            number += 1
+        for since in (time.monotonic() - LOOK_SECONDS, time.monotonic()):
+            books = await self._look(run, iteration, since)
+            number = books.granted
+            while (number + 1) * size <= books.sums[SPARE]:
+                if await self._store.create(f"{_place(run, iteration)}/{_GRANT}.{number:06d}", b""):
+                    return True
+                number += 1
         return False
 
     async def over(self, run: pb.Run, iteration: int, *, fresh: bool = False) -> str:
@@ -87,10 +93,7 @@ class Ledger:
         loop, place = run.config.loop, _place(run.id, iteration)
         if place in self._over or not (loop.pairs or loop.tokens or loop.seconds):
             return self._over.get(place, "")
-        looked, books = self._looked.get(place, (-LOOK_SECONDS, None))
-        if fresh or books is None or time.monotonic() - looked >= LOOK_SECONDS:
-            books = await self.books(run.id, iteration)
-            self._looked[place] = time.monotonic(), books
+        books = await self._look(run.id, iteration, time.monotonic() - (0 if fresh else LOOK_SECONDS))
         reached = {
             "pairs": loop.pairs and books.sums[PAIRS] >= loop.pairs,
             "tokens": loop.tokens and books.sums[TOKENS] >= loop.tokens,
@@ -102,6 +105,17 @@ class Ledger:
             await self._store.create(key, first.encode())
             self._over[place] = (await self._store.get(key)).decode()
         return self._over.get(place, "")
+
+    async def _look(self, run: str, iteration: int, since: float) -> Books:
+        """The books as they were at `since` or later; who waits for the same shares one look."""
+        place = _place(run, iteration)
+        async with self._looking[place]:
+            began, ended, books = self._looked.get(place, (0.0, 0.0, None))
+            if books is None or began < since:
+                await asyncio.sleep(ended + REST * (ended - began) - time.monotonic())
+                began, books = time.monotonic(), await self.books(run, iteration)
+                self._looked[place] = began, time.monotonic(), books
+            return books
 
     async def _begin(self, run: str, iteration: int) -> float:
         """When the iteration was decided on, in seconds since the epoch."""

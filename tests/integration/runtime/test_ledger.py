@@ -1,6 +1,7 @@
 """The ledger on a real store: sums, grants that nobody gets twice, limits that stand once reached."""
 
 import asyncio
+import time
 from collections.abc import Callable
 
 import pytest
@@ -45,6 +46,32 @@ async def test_spare_programs_are_granted_to_nobody_twice(store: Store) -> None:
     assert not await ledgers[0].grant("r", 1, 16)
     await ledgers[1].enter(brief(9), {SPARE: 16})
     assert await ledgers[2].grant("r", 1, 16)
+
+
+class Counted(Store):
+    """A store that counts how often it is listed, and takes a while to."""
+
+    listed = 0
+
+    async def written(self, prefix: str) -> dict[str, float]:
+        self.listed += 1
+        await asyncio.sleep(0.02)
+        return await super().written(prefix)
+
+
+async def test_many_who_ask_at_once_look_at_the_books_together(make_settings: Callable[..., Settings]) -> None:
+    """In the books of a large iteration nobody could look for each of its briefs."""
+    store = Counted(make_settings())
+    ledger = Ledger(store)
+    await ledger.enter(brief(1), {SPARE: 160})
+    got = await asyncio.gather(*(ledger.grant("r", 1, 16) for _ in range(40)))
+    assert sum(got) == 10
+    assert store.listed <= 4
+    began = time.monotonic()
+    await ledger.enter(brief(2), {SPARE: 16})
+    assert await ledger.grant("r", 1, 16), "who is refused has looked at the books as they are"
+    assert time.monotonic() - began < 5
+    assert store.listed <= 6
 
 
 @pytest.mark.parametrize(
