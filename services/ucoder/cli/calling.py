@@ -1,7 +1,9 @@
 """What the commands share: how one is run and ended, and flags that several take."""
 
 import asyncio
+import signal
 import sys
+import threading
 from collections.abc import Coroutine
 from pathlib import Path
 from typing import Annotated, Any
@@ -23,9 +25,19 @@ def finish(work: Coroutine[Any, Any, None]) -> None:
     from ucoder.runtime.errors import Reject, UcoderError
 
     try:
-        asyncio.run(work)
+        asyncio.run(_ending(work))
     except UcoderError as error:
         print(f"ucoder: {error}", file=sys.stderr)
         raise SystemExit(2 if isinstance(error, Reject) else 1) from None
     except KeyboardInterrupt:
         raise SystemExit(130) from None
+    except asyncio.CancelledError:
+        raise SystemExit(143) from None
+
+
+async def _ending(work: Coroutine[Any, Any, None]) -> None:
+    """SIGTERM ends a command as Ctrl-C does: what it started and wrote aside goes with it."""
+    task = asyncio.current_task()
+    if task and threading.current_thread() is threading.main_thread():
+        asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)
+    await work

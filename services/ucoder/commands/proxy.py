@@ -1,5 +1,7 @@
 """`ucoder serve proxy`: the OpenAI-compatible door before any model server."""
 
+import asyncio
+import signal
 from pathlib import Path
 
 import uvicorn
@@ -39,6 +41,7 @@ async def main(
             host, port = door.getsockname()[:2]
             Console(stderr=True).print(f"base URL: http://{host}:{port}/v1  (best of {n} from {url})", highlight=False)
             config = uvicorn.Config(app, log_level="warning", server_header=False, timeout_graceful_shutdown=30)
+            asyncio.get_running_loop().remove_signal_handler(signal.SIGTERM)  # uvicorn's own lets answers be finished
             await uvicorn.Server(config).serve([door])
 
 

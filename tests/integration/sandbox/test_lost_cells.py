@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import json
 import os
 import signal
 import subprocess
@@ -113,3 +114,30 @@ def below(parent: int) -> set[int]:
         newest = {pid for pid, of in parents.items() if of in newest}
         found |= newest
     return found
+
+
+async def test_a_command_that_is_told_to_end_leaves_nothing(sandbox: Sandbox, tmp_path: Path) -> None:
+    """SIGTERM, as from a job's time limit, cleans up like Ctrl-C."""
+    (tmp_path / "temporary").mkdir()
+    programs = [{"code": f"import time\ndef f(): time.sleep({seconds})"} for seconds in range(90, 99)]
+    question = {"id": "a", "entry_point": "f", "candidates": programs, "tests": [{"code": "f()"}]}
+    (tmp_path / "in.jsonl").write_text(json.dumps(question) + "\n")
+    paths = {
+        **os.environ, "PYTHONPATH": str(Path(__file__).parents[3] / "services"), "TMPDIR": str(tmp_path / "temporary")
+    }  # fmt: skip
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, "-m", "ucoder", "execute", str(tmp_path / "in.jsonl"), "--out", str(tmp_path / "out.jsonl"),
+        "--isolation", sandbox.isolation, "--cells", "1", stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=paths,
+    )  # fmt: skip
+    async with asyncio.timeout(30):
+        while not (started := below(process.pid)):
+            await asyncio.sleep(0.1)
+    await asyncio.sleep(1)
+    process.terminate()
+    output, errors = await process.communicate()
+    assert process.returncode == 143, errors
+    assert not output
+    assert not list(tmp_path.glob("out*"))
+    async with asyncio.timeout(15):
+        while list((tmp_path / "temporary").iterdir()) or any(map(living, started)):
+            await asyncio.sleep(0.1)
