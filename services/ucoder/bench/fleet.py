@@ -17,7 +17,7 @@ from grpc_health.v1 import health_pb2, health_pb2_grpc
 from ucoder.flow import SERVICES
 from ucoder.runtime.errors import Retry
 from ucoder.runtime.tied import tied
-from ucoder.sandbox_runner.load import resident_mb
+from ucoder.sandbox_runner.load import written_mb
 
 READY_SECONDS = 120.0
 MODEL = "scripted_model"
@@ -113,9 +113,9 @@ class Fleet:
             await process.wait()
 
     def memory_mb(self) -> dict[str, float]:
-        """Memory of each member with its descendants."""
+        """What each member and its descendants wrote into memory; the code that they share does not count."""
         return {
-            name: resident_mb(member.process.pid)
+            name: written_mb(member.process.pid)
             for name, member in self.members.items()
             if member.process is not None and member.process.returncode is None
         }

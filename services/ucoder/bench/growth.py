@@ -25,7 +25,7 @@ class Sample:
     service: str
     done: int
     mb: float
-    """With descendants; what several processes share counts once."""
+    """That it and its descendants wrote; what several of them share counts once, code not at all."""
     descriptors: int
 
 
@@ -75,6 +75,6 @@ def draw(file: Path, taken: Sequence[Sample], services: Sequence[str], what: str
     for color, service in zip(cycle(COLORS), services, strict=False):
         own = [one for one in taken if one.service == service]
         axes.plot([one.done for one in own], [one.mb for one in own], color=color, label=service)
-    axes.set(xlabel=f"{what} done", ylabel="memory, MB", ylim=(0, None))
+    axes.set(xlabel=f"{what} done", ylabel="memory written, MB", ylim=(0, None))
     axes.legend(loc="upper left", bbox_to_anchor=(1, 1), frameon=False)
     save(figure, file)

@@ -49,12 +49,23 @@ def stretch(claimed: float, processor: float) -> float:
 
 def resident_mb(pid: int) -> float:
     """Memory of a process and its descendants in MB; what several share counts once."""
+    return _proportional(pid, ("Pss:",)) / 1024
+
+
+def written_mb(pid: int) -> float:
+    """Of that, what they wrote themselves. It does not change when another process that runs the same code comes or
+    goes."""
+    return _proportional(pid, ("Pss_Anon:", "Pss_Shmem:")) / 1024
+
+
+def _proportional(pid: int, kinds: tuple[str, ...]) -> int:
+    """Of a process and its descendants, in kB."""
     try:
         rollup = Path(f"/proc/{pid}/smaps_rollup").read_text()
     except OSError:
-        return 0.0
-    own = sum(int(line.split()[1]) for line in rollup.splitlines() if line.startswith("Pss:")) / 1024
-    return own + sum(map(resident_mb, _children(pid)))
+        return 0
+    own = sum(int(line.split()[1]) for line in rollup.splitlines() if line.startswith(kinds))
+    return own + sum(_proportional(child, kinds) for child in _children(pid))
 
 
 class Waiting:
