@@ -95,7 +95,10 @@ class Files:
     def _aside(self, path: str, write: Callable[[str], None]) -> None:
         """Has a file written beside its place, in a folder that is made where it is missing."""
         self._check()
-        os.makedirs(os.path.dirname(path), exist_ok=True)
+        try:
+            os.makedirs(os.path.dirname(path), exist_ok=True)
+        except FileExistsError as error:  # which would mean that the object is there
+            raise NotADirectoryError(f"a file is in the way: {error.filename}") from None
         aside = f"{path}.{uuid.uuid4().hex}{ASIDE}"
         try:
             write(aside)

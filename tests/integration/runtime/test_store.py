@@ -169,6 +169,8 @@ async def test_nothing_unfinished_and_nothing_outside_is_seen(
             await store.get(key)
     with pytest.raises(NotFound):
         await store.create("../other", b"x")
+    with pytest.raises(Retry, match="in the way"):
+        await store.create("a/b/c", b"x")
     assert sorted(path.name for path in (tmp_path / "store" / "a").iterdir()) == ["b", "c.0123.partial"]
 
 
