@@ -9,6 +9,7 @@ import json
 import time
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import structlog
 from google.protobuf import json_format
@@ -41,6 +42,7 @@ class Bus:
     def __init__(self, client: Client, settings: Settings) -> None:
         self.client = client
         self.jetstream: JetStreamContext = client.jetstream(timeout=10)
+        self._counted: dict[tuple[str, str, int], tuple[int, int]] = {}  # the stream's last message, and how many
         self._ack_wait, self.replicas = settings.ack_wait_seconds, settings.nats_replicas
 
     @classmethod
@@ -161,14 +163,32 @@ class Bus:
         One request, answered by a number: an offset past the end asks the server for the total alone.
         """
         below = f"ucoder.{kind}.{run}.>" if iteration is None else f"ucoder.{kind}.{run}.{iteration:03d}.>"
-        request = json.dumps({"subjects_filter": below, "offset": 1 << 40}).encode()
+        return int((await self._info({"subjects_filter": below, "offset": 1 << 40})).get("total", 0))
+
+    async def reached(self, kind: str, run: str, iteration: int, total: int) -> bool:
+        """Whether `total` artefacts of a kind were announced in an iteration.
+
+        To count, the server looks at each of them. So it is only asked where all messages since the last count would
+        together be enough: whoever asks after the last announcement is always told.
+        """
+        of = (kind, run, iteration)
+        seen, counted = self._counted.get(of, (0, 0))
+        last = int((await self._info({}))["state"]["last_seq"])
+        if seen <= last < seen + total - counted:
+            return False
+        self._counted[of] = last, await self.count(kind, run, iteration)
+        return self._counted[of][1] >= total
+
+    async def _info(self, asked: dict[str, Any]) -> dict[str, Any]:
+        """What the server says of the stream."""
+        request = json.dumps(asked).encode()
         try:
             answer = json.loads((await self.client.request(f"$JS.API.STREAM.INFO.{STREAM}", request, timeout=10)).data)
         except UNREACHABLE as error:
-            raise Retry(f"bus: {type(error).__name__} while counting {below}.") from error
+            raise Retry(f"bus: {type(error).__name__} while looking at {STREAM}.") from error
         if "error" in answer:
             raise Retry(f"bus: {answer['error'].get('description')}.")
-        return int(answer.get("total", 0))
+        return answer  # type: ignore[no-any-return]
 
     async def close(self) -> None:
         """Closes the connection; unacknowledged messages go to others after the acknowledgement wait."""

@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any
 
 import pytest
+from nats.aio.msg import Msg
 
 from ucoder.flow import FLOW
 from ucoder.runtime.artifacts import Artifacts
@@ -110,6 +111,32 @@ async def test_publishing_twice_counts_once_for_ever(bench: Bench) -> None:
     assert not await bench.bus.publish(ref)
     assert await bench.bus.count("brief", RUN) == await bench.bus.count("brief", RUN, 1) == 1
     assert await bench.bus.count("brief", RUN, 2) == 0
+
+
+async def test_who_asks_after_each_announcement_hears_of_the_last_and_makes_the_server_count_seldom(
+    bench: Bench,
+) -> None:
+    """Else an iteration of a hundred thousand briefs has the server look at five thousand million subjects."""
+    counts = 0
+
+    async def look(message: Msg) -> None:
+        nonlocal counts
+        counts += b"subjects_filter" in message.data
+
+    await bench.bus.client.subscribe("$JS.API.STREAM.INFO.UCODER", cb=look)
+    other = await Bus.connect(bench.settings)  # another replica, which sees every third announcement
+    for number in range(300):
+        assert not await (other if number % 3 == 2 else bench.bus).reached("brief", RUN, 1, 300)
+        ref = await bench.send(number)
+        made = problem(await bench.artifacts.get(pb.Brief, RUN, ref.name))
+        await bench.bus.publish(await bench.artifacts.save(RUN, made))
+    assert await other.reached("brief", RUN, 1, 300)
+    assert await bench.bus.reached("brief", RUN, 1, 300)
+    assert not await bench.bus.reached("brief", RUN, 2, 1), "an iteration of its own"
+    await bench.bus.requeue(ref)
+    assert await bench.bus.reached("brief", RUN, 1, 300)
+    await other.close()
+    assert 3 < counts < 40
 
 
 async def test_what_was_made_before_a_crash_is_found_not_made_again(bench: Bench) -> None:
