@@ -82,7 +82,7 @@ def artefacts(out: Path) -> dict[str, tuple[int, int]]:
     return {
         str(path.relative_to(store)): (path.stat().st_size, path.stat().st_mtime_ns)
         for path in store.rglob("*")
-        if path.is_file() and not path.name.startswith(".") and "#" not in path.name
+        if ".aside" not in path.parts and path.is_file()
     }
 
 

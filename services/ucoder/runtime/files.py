@@ -10,13 +10,17 @@ import contextlib
 import os
 import shutil
 import tempfile
+import time
 import uuid
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TypeVar
 
-ASIDE = ".partial"
+ASIDE = ".aside"
+"""The folder of what is not finished, in the store's own. Whoever is killed leaves it there."""
+ASIDE_SECONDS = 24 * 3600.0
+"""Nobody writes for so long: what is older was left."""
 _THREADS = ThreadPoolExecutor(8, thread_name_prefix="store")
 T = TypeVar("T")
 
@@ -28,7 +32,12 @@ class Files:
         """Raises OSError when the folder cannot be made and written."""
         root.mkdir(parents=True, exist_ok=True)
         tempfile.TemporaryFile(dir=root).close()  # of no name: others may be starting at this moment
-        self._root = str(root)
+        self._root, self._asides = str(root), str(root / ASIDE)
+        os.makedirs(self._asides, exist_ok=True)
+        for left, when in _below(self._asides, self._asides):
+            if when < time.time() - ASIDE_SECONDS:
+                with contextlib.suppress(OSError):
+                    os.unlink(left)
 
     async def create(self, key: str, data: bytes) -> None:
         """Unlike a rename, a link fails where something is."""
@@ -93,13 +102,13 @@ class Files:
         return os.path.join(self._root, key)
 
     def _aside(self, path: str, write: Callable[[str], None]) -> None:
-        """Has a file written beside its place, in a folder that is made where it is missing."""
+        """Has a file written for its place, in a folder that is made where it is missing."""
         self._check()
         try:
             os.makedirs(os.path.dirname(path), exist_ok=True)
         except FileExistsError as error:  # which would mean that the object is there
             raise NotADirectoryError(f"a file is in the way: {error.filename}") from None
-        aside = f"{path}.{uuid.uuid4().hex}{ASIDE}"
+        aside = os.path.join(self._asides, uuid.uuid4().hex)
         try:
             write(aside)
         finally:
@@ -120,7 +129,7 @@ class Files:
 
     def _check(self) -> None:
         """OSError when the store itself is gone, such as a disk that is no longer mounted."""
-        if not os.path.isdir(self._root):
+        if not os.path.isdir(self._asides):
             raise OSError(f"the folder {self._root} is gone")
 
 
@@ -130,8 +139,8 @@ def _below(folder: str, prefix: str) -> Iterator[tuple[str, float]]:
         for entry in entries:
             key = f"{prefix}/{entry.name}" if prefix else entry.name
             if entry.is_dir():
-                yield from _below(entry.path, key)
-            elif not entry.name.endswith(ASIDE):
+                yield from _below(entry.path, key) if entry.name != ASIDE else ()
+            else:
                 with contextlib.suppress(FileNotFoundError):  # removed meanwhile
                     yield key, entry.stat().st_mtime
 

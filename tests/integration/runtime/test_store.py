@@ -160,7 +160,10 @@ async def test_nothing_unfinished_and_nothing_outside_is_seen(
 ) -> None:
     store = Store(make_settings())
     assert await store.create("a/b", b"x")
-    (tmp_path / "store" / "a" / "c.0123.partial").write_text("half")
+    left, lately = tmp_path / "store" / ".aside" / "0123", tmp_path / "store" / ".aside" / "4567"
+    for half in (left, lately):
+        half.write_text("half")
+    os.utime(left, (0, 0))
     (tmp_path / "secret").write_text("s")
     assert await store.keys("a") == await store.keys("") == ["a/b"]
     assert await store.keys("none") == []
@@ -171,7 +174,9 @@ async def test_nothing_unfinished_and_nothing_outside_is_seen(
         await store.create("../other", b"x")
     with pytest.raises(Retry, match="in the way"):
         await store.create("a/b/c", b"x")
-    assert sorted(path.name for path in (tmp_path / "store" / "a").iterdir()) == ["b", "c.0123.partial"]
+    assert [path.name for path in (tmp_path / "store" / "a").iterdir()] == ["b"]
+    Store(make_settings())
+    assert list((tmp_path / "store" / ".aside").iterdir()) == [lately], "who comes next takes away what somebody left"
 
 
 async def test_a_busy_folder_costs_a_few_threads(make_settings: Callable[..., Settings]) -> None:
