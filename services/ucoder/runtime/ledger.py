@@ -15,7 +15,7 @@ from ucoder.v1 import artifacts_pb2 as pb
 
 LOOK_SECONDS = 1.0
 """A limit is looked at no more often than this."""
-REST = 9
+REST = 4
 """After a look at the books nobody here looks again for so many times as long as it took: of a hundred thousand briefs
 they have half a million entries."""
 LIMITS = ("pairs", "tokens", "seconds")
@@ -76,8 +76,9 @@ class Ledger:
         The k-th grant is one create-only key and needs (k + 1) x `size` spare programs, so two callers never take the
         same ones. What a caller took and died with is lost, never taken twice.
         """
-        for since in (time.monotonic() - LOOK_SECONDS, time.monotonic()):
-            books = await self._look(run, iteration, since)
+        asked = time.monotonic()
+        for since, patient in ((asked - LOOK_SECONDS, False), (asked, True)):
+            books = await self._look(run, iteration, since, patient=patient)
             number = books.granted
             while (number + 1) * size <= books.sums[SPARE]:
                 if await self._store.create(f"{_place(run, iteration)}/{_GRANT}.{number:06d}", b""):
@@ -93,7 +94,8 @@ class Ledger:
         loop, place = run.config.loop, _place(run.id, iteration)
         if place in self._over or not (loop.pairs or loop.tokens or loop.seconds):
             return self._over.get(place, "")
-        books = await self._look(run.id, iteration, time.monotonic() - (0 if fresh else LOOK_SECONDS))
+        since = time.monotonic() - (0 if fresh else LOOK_SECONDS)
+        books = await self._look(run.id, iteration, since, patient=fresh)
         reached = {
             "pairs": loop.pairs and books.sums[PAIRS] >= loop.pairs,
             "tokens": loop.tokens and books.sums[TOKENS] >= loop.tokens,
@@ -106,13 +108,15 @@ class Ledger:
             self._over[place] = (await self._store.get(key)).decode()
         return self._over.get(place, "")
 
-    async def _look(self, run: str, iteration: int, since: float) -> Books:
-        """The books as they were at `since` or later; who waits for the same shares one look."""
+    async def _look(self, run: str, iteration: int, since: float, *, patient: bool) -> Books:
+        """The books as they were at `since` or later; who waits for the same shares one look. Who is not patient gets
+        older ones while they are rested from."""
         place = _place(run, iteration)
         async with self._looking[place]:
             began, ended, books = self._looked.get(place, (0.0, 0.0, None))
-            if books is None or began < since:
-                await asyncio.sleep(ended + REST * (ended - began) - time.monotonic())
+            rest = ended + REST * (ended - began) - time.monotonic()
+            if books is None or (began < since and (patient or rest <= 0)):
+                await asyncio.sleep(rest)
                 began, books = time.monotonic(), await self.books(run, iteration)
                 self._looked[place] = began, time.monotonic(), books
             return books
