@@ -110,8 +110,10 @@ class Ledger:
 
     async def _look(self, run: str, iteration: int, since: float, *, patient: bool) -> Books:
         """The books as they were at `since` or later; who waits for the same shares one look. Who is not patient gets
-        older ones while they are rested from."""
+        older ones meanwhile."""
         place = _place(run, iteration)
+        if not patient and place in self._looked and self._looking[place].locked():
+            return self._looked[place][2]
         async with self._looking[place]:
             began, ended, books = self._looked.get(place, (0.0, 0.0, None))
             rest = ended + REST * (ended - began) - time.monotonic()
