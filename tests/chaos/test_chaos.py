@@ -25,7 +25,7 @@ async def test_a_run_survives_everything_that_can_break(tmp_path: Path) -> None:
         folder = tmp_path / kind
         folder.mkdir()
         books, recoveries, corrupted = await broken_run(
-            folder, briefs=BRIEFS, seed=3, kind=kind, faults=len(FAULTS[kind]), pause=1, model_seconds=1.0
+            folder, briefs=BRIEFS, seed=3, kind=kind, faults=len(FAULTS[kind]), pause=1, model_seconds=2.5
         )
         assert len(recoveries) > len(FAULTS[kind]) / 2, "the run was over before much was broken"
         assert books.differing(whole).keys() <= corrupted
