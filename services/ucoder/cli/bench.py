@@ -20,7 +20,7 @@ def bench_consensus(
     tests: Annotated[str, typer.Option(help="`file`, or `none`: make inputs as if the file had no tests.")] = "file",
     fit: Annotated[bool, typer.Option("--fit", help="Also fit the confidence's numbers anew.")] = False,
     plot: Annotated[
-        Path | None, typer.Option(help="Draw reliability, and precision by coverage, into this .png or .svg.")
+        Path | None, typer.Option(help="Draw reliability, and precision by coverage, into this .png, .svg or .pdf.")
     ] = None,
     latency: Annotated[int, typer.Option(min=0, help="Calls of Select beside Execute, in the sandbox; 0: none.")] = 20,
     isolation: IsolationFlag = None,
@@ -136,7 +136,7 @@ def bench_scale(
 def bench_load(
     briefs: Annotated[int, typer.Option(min=20, help="Briefs through the whole bus, with a scripted model.")] = 10_000,
     calls: Annotated[int, typer.Option(min=10, help="Select calls at once, nine of ten by one caller.")] = 1_000,
-    plot: Annotated[Path | None, typer.Option(help="Draw memory by service into this .png or .svg.")] = None,
+    plot: Annotated[Path | None, typer.Option(help="Draw memory by service into this .png, .svg or .pdf.")] = None,
     isolation: IsolationFlag = None,
     as_json: JsonFlag = False,
 ) -> None:
