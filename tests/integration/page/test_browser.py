@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from selenium.webdriver import Chrome, ChromeOptions, ChromeService
 from selenium.webdriver.common.by import By
+from selenium.webdriver.support.wait import WebDriverWait
 from tests.integration.page.conftest import NAME
 
 PHONE, DESK = (390, 844), (1280, 900)
@@ -40,36 +41,44 @@ def size(browser: Chrome, width: int, height: int) -> None:
     )
 
 
+def look_at_all(browser: Chrome, web: str, folder: Path) -> None:
+    """Every page on both screens, with a screenshot of each in `folder`."""
+    for path in ("/", "/runs/r", "/runs/r/iterations/1", f"/runs/r/briefs/{NAME}", "/runs/r/rows/001"):
+        for width, height in (DESK, PHONE):
+            size(browser, width, height)
+            browser.get(web + path)
+            assert browser.title != "broken", "a model's text became a script"
+            wide = browser.execute_script("return document.documentElement.scrollWidth")
+            assert wide <= width, f"{path} is {wide} pixels wide on a screen of {width}"
+            browser.save_screenshot(str(folder / f"{path.strip('/').replace('/', '-') or 'runs'}-{width}.png"))
+
+
+def open_running(browser: Chrome, web: str) -> None:
+    browser.get(f"{web}/runs/r")
+    assert "running" in browser.find_element(By.ID, "live").text
+
+
+def await_words(browser: Chrome, words: str) -> None:
+    """Until the page says so by itself."""
+    WebDriverWait(browser, 20).until(lambda seen: words in seen.find_element(By.ID, "live").text)
+
+
+def follow_row(browser: Chrome, web: str) -> None:
+    """From a training row to its brief; no page has complained by then."""
+    browser.get(f"{web}/runs/r/rows/001")
+    browser.find_element(By.LINK_TEXT, NAME).click()
+    WebDriverWait(browser, 20).until(lambda seen: seen.current_url.endswith(f"/briefs/{NAME}"))
+    assert "Where they disagree" in browser.find_element(By.TAG_NAME, "body").text
+    severe = [entry for entry in browser.get_log("browser") if entry["level"] == "SEVERE"]
+    assert [entry["message"] for entry in severe if "favicon" not in entry["message"]] == []
+
+
 async def test_pages_in_a_browser(shown: Callable[..., Any], browser: Chrome, tmp_path: Path) -> None:
     async with shown() as world:
-
-        async def look(path: str) -> str:
-            await asyncio.to_thread(browser.get, world.web + path)
-            return browser.title
-
-        for path in ("/", "/runs/r", "/runs/r/iterations/1", f"/runs/r/briefs/{NAME}", "/runs/r/rows/001"):
-            for width, height in (DESK, PHONE):
-                size(browser, width, height)
-                assert await look(path) != "broken", "a model's text became a script"
-                wide = browser.execute_script("return document.documentElement.scrollWidth")
-                assert wide <= width, f"{path} is {wide} pixels wide on a screen of {width}"
-                await asyncio.to_thread(
-                    browser.save_screenshot,
-                    str(tmp_path / f"{path.strip('/').replace('/', '-') or 'runs'}-{width}.png"),
-                )
-
-        await look("/runs/r")
-        live = browser.find_element(By.ID, "live")
-        assert "running" in live.text
+        # In threads, every call: the pages are served by this loop, and Chromium may ask it for one at any moment.
+        await asyncio.to_thread(look_at_all, browser, world.web, tmp_path)
+        await asyncio.to_thread(open_running, browser, world.web)
         await asyncio.sleep(1)  # the stream is open by now
         await world.states.end("r", "failed", "the disk is full")
-        async with asyncio.timeout(20):
-            while "the disk is full" not in await asyncio.to_thread(lambda: browser.find_element(By.ID, "live").text):
-                await asyncio.sleep(0.2)
-
-        await asyncio.to_thread(browser.get, f"{world.web}/runs/r/rows/001")
-        await asyncio.to_thread(browser.find_element(By.LINK_TEXT, NAME).click)
-        assert browser.current_url.endswith(f"/briefs/{NAME}")
-        assert "Where they disagree" in browser.find_element(By.TAG_NAME, "body").text
-        severe = [entry for entry in browser.get_log("browser") if entry["level"] == "SEVERE"]
-        assert [entry["message"] for entry in severe if "favicon" not in entry["message"]] == []
+        await asyncio.to_thread(await_words, browser, "the disk is full")
+        await asyncio.to_thread(follow_row, browser, world.web)
