@@ -84,4 +84,4 @@ async def test_weights_are_fetched_from_the_store_or_named(
     assert json.loads((tmp_path / "serve.yaml").read_text()) == {"model": "org/base", "served-model-name": ["org/base"]}
     status, output = await script(weights, CHECKPOINT="store:run/weights/002", **environment)
     assert status != 0
-    assert "holds no checkpoint" in output
+    assert output == f"store {settings.store_url}: no run/weights/002.\n"

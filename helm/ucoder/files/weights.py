@@ -8,6 +8,7 @@ import json
 import os
 from pathlib import Path
 
+from ucoder.runtime.errors import UcoderError
 from ucoder.runtime.settings import load
 from ucoder.runtime.store import Store
 
@@ -16,7 +17,10 @@ async def main() -> None:
     name = os.environ["CHECKPOINT"] or os.environ["BASE"]
     folder = name
     if name.startswith("store:"):
-        folder = str(await Store(load()).folder(name.removeprefix("store:")))
+        try:
+            folder = str(await Store(load()).folder(name.removeprefix("store:")))
+        except UcoderError as error:
+            raise SystemExit(str(error)) from None
         if not Path(folder, "config.json").is_file():
             raise SystemExit(f"{name}: {folder} holds no checkpoint.")
     config = {"model": folder, "served-model-name": [name]}

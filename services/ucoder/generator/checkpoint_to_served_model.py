@@ -6,7 +6,7 @@ from ucoder.generator.service import Service
 from ucoder.models.probe import PROBE, check
 from ucoder.models.serving.adapters import CONFIG
 from ucoder.runtime.artifacts import name_of
-from ucoder.runtime.errors import Retry
+from ucoder.runtime.errors import NotFound, Retry
 from ucoder.v1 import artifacts_pb2 as pb
 
 LOOK_SECONDS = 1.0
@@ -27,9 +27,14 @@ async def _name(service: Service, path: str) -> str:
     """What requests call the checkpoint: a folder where the model reads folders, and for adapters; else its path."""
     prefix = path.removeprefix("store:")
     store = service.artifacts.store
-    if prefix != path and (service.model.folders or f"{prefix}/{CONFIG}" in await store.keys(prefix)):
-        return str(await store.folder(prefix))
-    return path
+    if prefix == path:
+        return path
+    if not service.model.folders:
+        try:
+            await store.get_of(prefix, CONFIG)
+        except NotFound:
+            return path
+    return str(await store.folder(prefix))
 
 
 async def _turn(service: Service, checkpoint: pb.Checkpoint, run: pb.Run) -> None:

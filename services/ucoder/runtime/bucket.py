@@ -1,6 +1,7 @@
 """Objects in S3, Google Cloud Storage or Azure, by obstore; its errors become Python's own."""
 
 import contextlib
+import uuid
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -8,12 +9,21 @@ import obstore
 from obstore.exceptions import AlreadyExistsError, BaseError, NotFoundError
 from obstore.store import from_url
 
+from ucoder.runtime.asides import Asides
+
+DONE = "DONE"
+"""In a folder's prefix: written once and last, it says below which of its writers' names the whole folder lies."""
+
 
 class Bucket:
     """See `store.Objects`."""
 
-    def __init__(self, url: str, endpoint: str) -> None:
-        """endpoint: of an S3 server that is not Amazon's, or empty. Raises OSError when the URL is malformed."""
+    def __init__(self, url: str, endpoint: str, cache: Path) -> None:
+        """endpoint: of an S3 server that is not Amazon's, or empty. cache: where folders are fetched to.
+
+        Raises OSError when the URL is malformed.
+        """
+        self._cache = cache
         options = {"endpoint": endpoint, "virtual_hosted_style_request": "false"}
         plain = {"allow_http": True} if endpoint.startswith("http://") else None
         with _errors():
@@ -60,6 +70,50 @@ class Bucket:
         """One that is not there is no error in S3."""
         with _errors():
             await obstore.delete_async(self._store, key)
+
+    async def put_folder(self, folder: Path, prefix: str) -> None:
+        """File by file, below a name of its writer: there is no rename, and others may be writing or have died."""
+        try:
+            await self._whole(prefix)
+            return
+        except FileNotFoundError:
+            own = uuid.uuid4().hex
+        for path in sorted(path for path in folder.rglob("*") if path.is_file()):
+            await self.put_file(path, f"{prefix}/{own}/{path.relative_to(folder)}")
+        with contextlib.suppress(FileExistsError):
+            await self.create(f"{prefix}/{DONE}", own.encode())
+        whole = await self._whole(prefix)
+        for key in await self.written(prefix):
+            if key != f"{prefix}/{DONE}" and not key.startswith(f"{whole}/"):
+                with contextlib.suppress(FileNotFoundError):  # whoever else did not win removes it too
+                    await self.remove(key)
+
+    async def folder(self, prefix: str) -> Path:
+        """A copy, fetched once."""
+        target = self._cache / prefix
+        if target.exists():
+            return target
+        whole = await self._whole(prefix)
+        with Asides(str(self._cache / ".aside")).one() as aside:
+            for key in await self.written(whole):
+                path = Path(aside, key.removeprefix(f"{whole}/"))
+                path.parent.mkdir(parents=True, exist_ok=True)
+                await self.get_file(key, path)
+            target.parent.mkdir(parents=True, exist_ok=True)
+            try:
+                Path(aside).rename(target)
+            except OSError:
+                if not target.exists():  # nobody was faster
+                    raise
+        return target
+
+    async def get_of(self, prefix: str, name: str) -> bytes:
+        """Only when all of its folder is there."""
+        return await self.get(f"{await self._whole(prefix)}/{name}")
+
+    async def _whole(self, prefix: str) -> str:
+        """The prefix that the finished folder lies below; FileNotFoundError while there is none."""
+        return f"{prefix}/{(await self.get(f'{prefix}/{DONE}')).decode()}".rstrip("/")  # once, files lay beside DONE
 
 
 @contextlib.contextmanager

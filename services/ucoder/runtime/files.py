@@ -7,20 +7,19 @@ strings: pathlib interns every part of one, and a service that meets a million k
 
 import asyncio
 import contextlib
+import errno
 import os
 import shutil
 import tempfile
-import time
-import uuid
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TypeVar
 
+from ucoder.runtime.asides import Asides
+
 ASIDE = ".aside"
-"""The folder of what is not finished, in the store's own. Whoever is killed leaves it there."""
-ASIDE_SECONDS = 24 * 3600.0
-"""Nobody writes for so long: what is older was left."""
+"""The folder of what is not finished, in the store's own."""
 _THREADS = ThreadPoolExecutor(8, thread_name_prefix="store")
 T = TypeVar("T")
 
@@ -32,12 +31,7 @@ class Files:
         """Raises OSError when the folder cannot be made and written."""
         root.mkdir(parents=True, exist_ok=True)
         tempfile.TemporaryFile(dir=root).close()  # of no name: others may be starting at this moment
-        self._root, self._asides = str(root), str(root / ASIDE)
-        os.makedirs(self._asides, exist_ok=True)
-        for left, when in _below(self._asides, self._asides):
-            if when < time.time() - ASIDE_SECONDS:
-                with contextlib.suppress(OSError):
-                    os.unlink(left)
+        self._root, self._asides = str(root), Asides(str(root / ASIDE))
 
     async def create(self, key: str, data: bytes) -> None:
         """Unlike a rename, a link fails where something is."""
@@ -96,6 +90,31 @@ class Files:
         path = self._path(key)
         await self._reading(lambda: os.unlink(path))
 
+    async def put_folder(self, folder: Path, prefix: str) -> None:
+        """One rename; from another disk a copy, then one rename."""
+        there = self._path(prefix)
+
+        def put(aside: str) -> None:
+            try:
+                _rename(str(folder), there)
+            except OSError as error:
+                if error.errno != errno.EXDEV:
+                    raise
+                shutil.copytree(folder, aside)
+                _rename(aside, there)
+
+        await _thread(lambda: self._aside(there, put))
+
+    async def folder(self, prefix: str) -> Path:
+        """The thing itself."""
+        path = self._path(prefix)
+        await self._reading(lambda: os.scandir(path).close())
+        return Path(path)
+
+    async def get_of(self, prefix: str, name: str) -> bytes:
+        """As any other."""
+        return await self.get(f"{prefix}/{name}")
+
     def _path(self, key: str) -> str:
         if key.startswith("/") or ".." in key.split("/"):
             raise FileNotFoundError(f"{key!r} is no key.")
@@ -108,12 +127,8 @@ class Files:
             os.makedirs(os.path.dirname(path), exist_ok=True)
         except FileExistsError as error:  # which would mean that the object is there
             raise NotADirectoryError(f"a file is in the way: {error.filename}") from None
-        aside = os.path.join(self._asides, uuid.uuid4().hex)
-        try:
+        with self._asides.one() as aside:
             write(aside)
-        finally:
-            with contextlib.suppress(FileNotFoundError):
-                os.unlink(aside)
 
     async def _reading(self, read: Callable[[], T]) -> T:
         """FileNotFoundError here means that this one is missing, not the store."""
@@ -129,7 +144,7 @@ class Files:
 
     def _check(self) -> None:
         """OSError when the store itself is gone, such as a disk that is no longer mounted."""
-        if not os.path.isdir(self._asides):
+        if not os.path.isdir(self._asides.folder):
             raise OSError(f"the folder {self._root} is gone")
 
 
@@ -143,6 +158,15 @@ def _below(folder: str, prefix: str) -> Iterator[tuple[str, float]]:
             else:
                 with contextlib.suppress(FileNotFoundError):  # removed meanwhile
                     yield key, entry.stat().st_mtime
+
+
+def _rename(folder: str, there: str) -> None:
+    """The first of several wins."""
+    try:
+        os.rename(folder, there)
+    except OSError:
+        if not os.path.isdir(there):
+            raise
 
 
 async def _thread(work: Callable[[], T]) -> T:

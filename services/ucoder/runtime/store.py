@@ -4,9 +4,7 @@ Keys are written once: `create` fails where something is already, which is what 
 half-written object is never seen.
 """
 
-import asyncio
 import contextlib
-import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Protocol
@@ -28,6 +26,9 @@ class Objects(Protocol):
     async def put_file(self, path: Path, key: str) -> None: ...
     async def get_file(self, key: str, path: Path) -> None: ...
     async def remove(self, key: str) -> None: ...
+    async def put_folder(self, folder: Path, prefix: str) -> None: ...
+    async def folder(self, prefix: str) -> Path: ...
+    async def get_of(self, prefix: str, name: str) -> bytes: ...
 
 
 class Store:
@@ -36,24 +37,17 @@ class Store:
     def __init__(self, settings: Settings) -> None:
         """Raises Misconfigured when the URL is malformed or the folder cannot be made and written."""
         self.url = settings.store_url
-        self._cache = settings.cache_dir.expanduser() / "folders"
-        parts = urlsplit(self.url)
-        self._root = Path(unquote(parts.netloc + parts.path)).absolute() if parts.scheme == "file" else None
         self._objects: Objects
+        parts = urlsplit(self.url)
         try:
-            self._objects = Files(self._root) if self._root else Bucket(self.url, settings.store_endpoint)
+            if parts.scheme == "file":
+                self._objects = Files(Path(unquote(parts.netloc + parts.path)).absolute())
+            else:
+                cache = settings.cache_dir.expanduser() / "folders"
+                self._objects = Bucket(self.url, settings.store_endpoint, cache)
         except OSError as error:
-            if self._root is None:
-                raise Misconfigured(f"UCODER_STORE_URL={self.url}: {error}") from None
-            raise Misconfigured(
-                f"store {self.url}: cannot be written ({error.strerror}); make the folder writable or set "
-                "UCODER_STORE_URL to another."
-            ) from None
-
-    @property
-    def remote(self) -> bool:
-        """Whether folders arrive file by file, `DONE` last, instead of by one rename."""
-        return self._root is None
+            why = f"cannot be written ({error.strerror}): make the folder writable" if error.errno else str(error)
+            raise Misconfigured(f"UCODER_STORE_URL={self.url}: {why}") from None
 
     async def create(self, key: str, data: bytes) -> bool:
         """Writes `data` at `key` unless something is there; says whether it wrote."""
@@ -105,33 +99,22 @@ class Store:
             await self._objects.remove(key)
 
     async def put_folder(self, folder: Path, prefix: str) -> None:
-        """Moves a finished folder into the store; with a file store one rename, elsewhere `DONE` is written last."""
-        if self._root is not None:
-            target = self._root / prefix
-            target.parent.mkdir(parents=True, exist_ok=True)
-            if not target.exists():
-                await asyncio.to_thread(shutil.move, folder, target)
-            return
-        for path in sorted(p for p in folder.rglob("*") if p.is_file()):
-            await self.create(f"{prefix}/{path.relative_to(folder)}", path.read_bytes())
-        await self.create(f"{prefix}/DONE", b"")
+        """Puts a finished folder into the store, whole or not at all; the first of several writers wins.
+
+        The folder may be gone afterwards.
+        """
+        with self._errors("write", prefix):
+            await self._objects.put_folder(folder, prefix)
 
     async def folder(self, prefix: str) -> Path:
-        """A local folder with what is stored below `prefix`: the thing itself in a file store, else a cached copy."""
-        if self._root is not None:
-            return self._root / prefix
-        target = self._cache / prefix
-        if not target.exists():
-            if f"{prefix}/DONE" not in (keys := await self.keys(prefix)):
-                raise NotFound(f"store {self.url}: {prefix} is missing or incomplete.")
-            aside = target.with_name(target.name + ".partial")
-            shutil.rmtree(aside, ignore_errors=True)
-            for key in keys:
-                path = aside / Path(key).relative_to(prefix)
-                path.parent.mkdir(parents=True, exist_ok=True)
-                path.write_bytes(await self.get(key))
-            aside.rename(target)
-        return target
+        """A folder of this machine with what `put_folder` put there; NotFound when not all of it is there."""
+        with self._errors("read", prefix):
+            return await self._objects.folder(prefix)
+
+    async def get_of(self, prefix: str, name: str) -> bytes:
+        """One file of what `put_folder` put there; NotFound when there is none or not all of the folder is there."""
+        with self._errors("read", f"{prefix}/{name}"):
+            return await self._objects.get_of(prefix, name)
 
     @contextlib.contextmanager
     def _errors(self, what: str, key: str) -> Iterator[None]:

@@ -48,18 +48,20 @@ async def train(
     stands still for `training_silence_seconds` is given up: the API server that is away and the pod that says nothing
     with Retry, the pod that cannot start with Misconfigured.
     """
-    if done := await _finished(store, dataset):
-        return done
     template = _template(settings, dataset)
+    done = await _finished(store, dataset)
+    if done and template["kind"] != TRAIN_JOB:
+        return done
     async with Cluster.open(settings) as cluster:
         follower = _Follower(cluster, template, on_progress, settings.training_silence_seconds)
         there = False
-        while not (done := await _finished(store, dataset)):
+        while not done:
             if there:
                 await follower.look()
             else:
                 there = await follower.submitted()
             await asyncio.sleep(look_seconds)
+            done = await _finished(store, dataset)
         if template["kind"] == TRAIN_JOB:  # nothing else ends its life; Jobs and JobSets have a time to live
             try:
                 await cluster.delete(Kind.of(template), template["metadata"]["name"])
@@ -98,11 +100,8 @@ async def sweep(settings: Settings, unwanted: Callable[[str], Any]) -> None:
 
 async def _finished(store: Store, dataset: pb.Dataset) -> tuple[pb.TrainingSummary, float] | None:
     """What the finished folder in the store says; None while there is none."""
-    prefix = weights_of(dataset)
     try:
-        if store.remote:
-            await store.get(f"{prefix}/DONE")
-        said = json.loads(await store.get(f"{prefix}/{RESULT}"))
+        said = json.loads(await store.get_of(weights_of(dataset), RESULT))
     except NotFound:
         return None
     probe = float(said.pop("probe_log_prob"))

@@ -3,6 +3,7 @@
 import asyncio
 import os
 import shutil
+import tempfile
 import tracemalloc
 import zlib
 from collections.abc import AsyncIterator, Callable
@@ -71,6 +72,68 @@ async def test_the_first_writer_wins_and_folders_travel_whole(store: Store, tmp_
     found = await store.folder("run/weights/001")
     assert (found / "config.json").read_text() == "{}"
     assert (found / "deep" / "model.bin").stat().st_size == 1000
+    assert await store.get_of("run/weights/001", "config.json") == b"{}"
+
+
+async def test_of_several_writers_of_a_folder_one_wins_whole(store: Store, tmp_path: Path) -> None:
+    assert await created(store, "a/b", b"x")
+    folders = [tmp_path / name for name in ("one", "two", "three")]
+    for folder in folders:
+        folder.mkdir()
+        for name in ("config.json", "model.bin", f"{folder.name}.bin"):
+            (folder / name).write_text(folder.name)
+    await asyncio.gather(*(store.put_folder(folder, "run/weights/001") for folder in folders))
+    await store.put_folder(tmp_path / "nothing here any more", "run/weights/001")
+    found = await asyncio.gather(*(store.folder("run/weights/001") for _ in range(5)))
+    assert len({*found}) == 1
+    winner = (found[0] / "config.json").read_text()
+    assert {path.name: path.read_text() for path in found[0].iterdir()} == {
+        "config.json": winner,
+        "model.bin": winner,
+        f"{winner}.bin": winner,
+    }
+    left = [key for key in await store.keys("run") if not key.endswith("DONE")]
+    assert len(left) == 3, "what the others wrote is gone"
+    assert not list(tmp_path.glob("*/folders/.aside/*"))
+
+
+async def test_half_a_folder_is_none(s3: str, make_settings: Callable[..., Settings], tmp_path: Path) -> None:
+    """A writer died on the way; the next one's folder has nothing of it."""
+    store = Store(make_settings(store_url="s3://artefacts", store_endpoint=s3))
+    assert await created(store, "run/weights/001/0123/config.json", b"half")
+    with pytest.raises(NotFound):
+        await store.folder("run/weights/001")
+    with pytest.raises(NotFound):
+        await store.get_of("run/weights/001", "config.json")
+    (tmp_path / "made").mkdir()
+    (tmp_path / "made" / "model.bin").write_text("whole")
+    await store.put_folder(tmp_path / "made", "run/weights/001")
+    assert [path.name for path in (await store.folder("run/weights/001")).iterdir()] == ["model.bin"]
+    assert len(await store.keys("run")) == 2
+
+    old = ("run/weights/000/config.json", "run/weights/000/DONE")  # as it was before writers had names
+    for key in old:
+        await store.create(key, b"")
+    assert (await store.folder("run/weights/000") / "config.json").is_file()
+
+
+async def test_a_folder_from_another_disk_is_not_seen_half_copied(
+    make_settings: Callable[..., Settings], tmp_path: Path
+) -> None:
+    with tempfile.TemporaryDirectory(dir="/dev/shm", prefix="ucoder-") as elsewhere:
+        if os.stat(elsewhere).st_dev == os.stat(tmp_path).st_dev:
+            pytest.skip("/dev/shm is no other disk here")
+        made = Path(elsewhere, "made")
+        made.mkdir()
+        for number in range(200):
+            (made / f"{number}.bin").write_bytes(bytes(20_000))
+        store = Store(make_settings())
+        putting = asyncio.create_task(store.put_folder(made, "run/weights/001"))
+        while not putting.done():
+            assert len(await store.keys("run")) in (0, 200)
+        await putting
+        assert len(await store.keys("run")) == 200
+        assert not list((tmp_path / "store" / ".aside").iterdir())
 
 
 async def test_what_is_for_its_writer_alone_is_replaced_and_removed(store: Store, tmp_path: Path) -> None:
