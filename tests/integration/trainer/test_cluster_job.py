@@ -223,3 +223,6 @@ async def test_a_train_job_tells_its_pods_the_dataset_and_is_gone_when_its_weigh
         summary, probe = await task
     assert (summary.steps, probe) == (4, -2.0)
     assert (kind, name) not in training.server.objects
+    training.server.objects[kind, name] = one  # as a trainer leaves it that dies before it removes it
+    assert await training.train() == (summary, probe)
+    assert (kind, name) not in training.server.objects
