@@ -3,6 +3,7 @@
 It has no controllers: a test plays them. What is submitted is held strictly against the API's own schema.
 """
 
+import asyncio
 import contextlib
 import json
 from collections.abc import AsyncIterator, Callable
@@ -32,6 +33,8 @@ class ApiServer:
         """Called with each object that was made or changed, before the answer: the controller's part."""
         self.refuse: dict[str, int] = {}
         """Verb -> HTTP status that it is answered with."""
+        self.slow = 0.0
+        """Seconds that pass before an object is made, whether or not somebody still waits for it."""
         self.url = ""
         self._crds = crd.schemas(crds) if crds.exists() else {}
         self._runner: web.AppRunner | None = None
@@ -91,6 +94,7 @@ class ApiServer:
             return web.json_response({"kind": "List", "items": self._labelled(kind, request.query)})
         body = await request.json() if verb in ("create", "patch") else {}
         if verb == "create":
+            await asyncio.sleep(self.slow)
             return self._make(kind, body, request)
         if (kind, name) not in self.objects:
             return _status(404, f"{kind.plural} {name} not found")

@@ -157,9 +157,16 @@ class _Follower:
         self._heard, self._obstacle, self._moment = "", "", Progress()
 
     async def submitted(self) -> bool:
-        """Makes the Job unless it is there; False when that has to be tried again."""
+        """Makes the Job unless it is there; False when that has to be tried again.
+
+        A call that is under way ends before a cancellation does: a Job made later would have nobody to remove it.
+        """
+        making = asyncio.ensure_future(self._cluster.create(self._template))
         try:
-            await self._cluster.create(self._template)
+            await asyncio.shield(making)
+        except asyncio.CancelledError:
+            await asyncio.gather(making, return_exceptions=True)
+            raise
         except Conflict:
             return await self._adopted()
         except Retry as error:

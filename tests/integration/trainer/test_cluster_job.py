@@ -160,6 +160,15 @@ async def test_a_job_that_is_being_removed_is_not_followed(training: Training) -
         assert not second.done()
 
 
+async def test_a_job_that_is_being_made_while_its_training_is_cancelled_does_not_outlive_it(training: Training) -> None:
+    training.server.slow = 0.5
+    async with training.followed():
+        pass
+    await remove(training.settings, training.dataset)
+    await asyncio.sleep(2 * training.server.slow)
+    assert not training.server.objects
+
+
 async def test_a_sweep_ends_the_jobs_of_runs_that_nobody_wants(training: Training) -> None:
     async with training.followed():
         pass
