@@ -7,7 +7,9 @@ import typer
 
 from ucoder.cli.calling import finish
 
-runs = typer.Typer(help="Create, list, show, watch, cancel and resume runs.", no_args_is_help=True)
+runs = typer.Typer(
+    help="Create, list, show, watch, cancel and resume runs; fetch what they made.", no_args_is_help=True
+)
 AddressFlag = Annotated[str | None, typer.Option("--address", help="RunService, host:port. Default: UCODER_LISTEN.")]
 TokenFlag = Annotated[Path | None, typer.Option("--token-file", help="File with the caller's token for --address.")]
 RunName = Annotated[str, typer.Argument(help="Id of a run; `ucoder runs list` names them.")]
@@ -70,3 +72,15 @@ def runs_resume(run: RunName, address: AddressFlag = None, token_file: TokenFlag
     from ucoder.commands.runs import Door, resume
 
     finish(resume(Door(address, token_file), run))
+
+
+@runs.command("fetch")
+def runs_fetch(
+    run: RunName,
+    folder: Annotated[Path, typer.Argument(help="Where to put it; not there yet.")],
+    checkpoint: Annotated[str | None, typer.Option(help="As 001 or 001-control. Default: the best one.")] = None,
+) -> None:
+    """Copy a run's best checkpoint out of UCODER_STORE_URL's store: an ordinary Hugging Face folder."""
+    from ucoder.commands.fetch import main
+
+    finish(main(run, folder, checkpoint))

@@ -88,17 +88,21 @@ class Bucket:
                 with contextlib.suppress(FileNotFoundError):  # whoever else did not win removes it too
                     await self.remove(key)
 
+    async def get_folder(self, prefix: str, folder: Path) -> None:
+        """File by file."""
+        whole = await self._whole(prefix)
+        for key in await self.written(whole):
+            path = folder / key.removeprefix(f"{whole}/")
+            path.parent.mkdir(parents=True, exist_ok=True)
+            await self.get_file(key, path)
+
     async def folder(self, prefix: str) -> Path:
         """A copy, fetched once."""
         target = self._cache / prefix
         if target.exists():
             return target
-        whole = await self._whole(prefix)
         with Asides(str(self._cache / ".aside")).one() as aside:
-            for key in await self.written(whole):
-                path = Path(aside, key.removeprefix(f"{whole}/"))
-                path.parent.mkdir(parents=True, exist_ok=True)
-                await self.get_file(key, path)
+            await self.get_folder(prefix, Path(aside))
             target.parent.mkdir(parents=True, exist_ok=True)
             try:
                 Path(aside).rename(target)

@@ -105,6 +105,11 @@ class Files:
 
         await _thread(lambda: self._aside(there, put))
 
+    async def get_folder(self, prefix: str, folder: Path) -> None:
+        """A copy."""
+        path = self._path(prefix)
+        await self._reading(lambda: shutil.copytree(path, folder))
+
     async def folder(self, prefix: str) -> Path:
         """The thing itself."""
         path = self._path(prefix)

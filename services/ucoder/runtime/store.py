@@ -4,7 +4,9 @@ Keys are written once: `create` fails where something is already, which is what 
 half-written object is never seen.
 """
 
+import asyncio
 import contextlib
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Protocol
@@ -27,6 +29,7 @@ class Objects(Protocol):
     async def get_file(self, key: str, path: Path) -> None: ...
     async def remove(self, key: str) -> None: ...
     async def put_folder(self, folder: Path, prefix: str) -> None: ...
+    async def get_folder(self, prefix: str, folder: Path) -> None: ...
     async def folder(self, prefix: str) -> Path: ...
     async def get_of(self, prefix: str, name: str) -> bytes: ...
 
@@ -110,6 +113,15 @@ class Store:
         """A folder of this machine with what `put_folder` put there; NotFound when not all of it is there."""
         with self._errors("read", prefix):
             return await self._objects.folder(prefix)
+
+    async def get_folder(self, prefix: str, folder: Path) -> None:
+        """Copies what `put_folder` put there into a folder that is not there yet, whole or not at all."""
+        aside = folder.with_name(folder.name + ".partial")
+        with self._errors("read", prefix):
+            await asyncio.to_thread(shutil.rmtree, aside, ignore_errors=True)
+            folder.parent.mkdir(parents=True, exist_ok=True)
+            await self._objects.get_folder(prefix, aside)
+            aside.rename(folder)
 
     async def get_of(self, prefix: str, name: str) -> bytes:
         """One file of what `put_folder` put there; NotFound when there is none or not all of the folder is there."""

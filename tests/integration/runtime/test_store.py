@@ -73,6 +73,11 @@ async def test_the_first_writer_wins_and_folders_travel_whole(store: Store, tmp_
     assert (found / "config.json").read_text() == "{}"
     assert (found / "deep" / "model.bin").stat().st_size == 1000
     assert await store.get_of("run/weights/001", "config.json") == b"{}"
+    await store.get_folder("run/weights/001", tmp_path / "out" / "copy")
+    assert (tmp_path / "out" / "copy" / "deep" / "model.bin").stat().st_size == 1000
+    with pytest.raises(NotFound):
+        await store.get_folder("run/weights/002", tmp_path / "out" / "none")
+    assert [path.name for path in (tmp_path / "out").iterdir()] == ["copy"]
 
 
 async def test_of_several_writers_of_a_folder_one_wins_whole(store: Store, tmp_path: Path) -> None:
