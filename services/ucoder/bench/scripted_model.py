@@ -84,7 +84,7 @@ def server(store: Store, seconds: float) -> Starlette:
         """What the trainer measured, so that the model server passes for one that serves its weights."""
         if model not in scores:
             try:
-                data = await store.get(f"{model.removeprefix('store:')}/{RESULT}")
+                data = await store.get_of(model.removeprefix("store:"), RESULT)
                 scores[model] = float(json.loads(data)["probe_log_prob"])
             except NotFound:
                 scores[model] = -1.0

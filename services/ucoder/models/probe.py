@@ -18,7 +18,7 @@ async def measured(model: str, store: Store | None = None) -> float | None:
     """What the trainer measured of a checkpoint (a folder, or `store:PREFIX`); None for weights not trained here."""
     try:
         if model.startswith("store:"):
-            text = (await store.get(f"{model.removeprefix('store:')}/{RESULT}")).decode() if store else "{}"
+            text = (await store.get_of(model.removeprefix("store:"), RESULT)).decode() if store else "{}"
         else:
             text = (Path(model) / RESULT).read_text()
         told: dict[str, Any] = json.loads(text)

@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 from tests.s3 import KEYS, s3_server
 
+from ucoder.models.probe import RESULT, measured
 from ucoder.runtime.artifacts import FORMAT, MAX_BYTES, Artifacts
 from ucoder.runtime.errors import Conflict, Misconfigured, NotFound, Reject, Retry
 from ucoder.runtime.settings import Settings
@@ -100,6 +101,16 @@ async def test_of_several_writers_of_a_folder_one_wins_whole(store: Store, tmp_p
     left = [key for key in await store.keys("run") if not key.endswith("DONE")]
     assert len(left) == 3, "what the others wrote is gone"
     assert not list(tmp_path.glob("*/folders/.aside/*"))
+
+
+async def test_what_the_trainer_measured_is_found(store: Store, tmp_path: Path) -> None:
+    """Were it not, the model server's answers would be held against nothing."""
+    assert await created(store, "a/b", b"x")
+    (tmp_path / "made").mkdir()
+    (tmp_path / "made" / RESULT).write_text('{"probe_log_prob": -2.5}')
+    await store.put_folder(tmp_path / "made", "run/weights/001")
+    assert await measured("store:run/weights/001", store) == -2.5
+    assert await measured("store:run/weights/002", store) is None
 
 
 async def test_half_a_folder_is_none(s3: str, make_settings: Callable[..., Settings], tmp_path: Path) -> None:
