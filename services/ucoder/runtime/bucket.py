@@ -78,7 +78,10 @@ class Bucket:
             return
         except FileNotFoundError:
             own = uuid.uuid4().hex
-        for path in sorted(path for path in folder.rglob("*") if path.is_file()):
+        files = sorted(path for path in folder.rglob("*") if path.is_file())
+        if not files:
+            raise OSError(f"{folder} holds no file")
+        for path in files:
             await self.put_file(path, f"{prefix}/{own}/{path.relative_to(folder)}")
         with contextlib.suppress(FileExistsError):
             await self.create(f"{prefix}/{DONE}", own.encode())

@@ -121,6 +121,8 @@ async def test_half_a_folder_is_none(s3: str, make_settings: Callable[..., Setti
         await store.folder("run/weights/001")
     with pytest.raises(NotFound):
         await store.get_of("run/weights/001", "config.json")
+    with pytest.raises(Retry, match="holds no file"):
+        await store.put_folder(tmp_path / "nowhere", "run/weights/001")
     (tmp_path / "made").mkdir()
     (tmp_path / "made" / "model.bin").write_text("whole")
     await store.put_folder(tmp_path / "made", "run/weights/001")
