@@ -2,12 +2,10 @@
 
 import asyncio
 import contextlib
-import gzip
 import signal
 import subprocess
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
-from importlib import resources
 from pathlib import Path
 from random import Random
 
@@ -24,6 +22,7 @@ from ucoder.runtime.nats_server import binary
 from ucoder.runtime.run_states import RunStates
 from ucoder.runtime.settings import Settings
 from ucoder.runtime.store import Store
+from ucoder.seed.few import few
 from ucoder.v1 import config_pb2, runs_pb2, runs_pb2_grpc
 
 RUN = "r"
@@ -129,22 +128,13 @@ class Nats:
 
 def small_config(briefs: int, seed: int, folder: Path) -> config_pb2.RunConfig:
     """A run whose outcome depends on nothing but its seed: fixed samples, one iteration, few tasks to evaluate."""
-    lines = gzip.decompress((resources.files("ucoder.seed") / "benchmark.jsonl.gz").read_bytes()).decode().splitlines()
-    for name, start in (("benchmark", 0), ("dev", 1)):
-        (folder / f"{name}.jsonl").write_text("\n".join(lines[start::40]) + "\n")
     changes = {
         "seed": seed,
         "loop": {"briefs": briefs, "iterations": 1, "control": False},
         "problems": {"near_duplicate": 1.0},
         "candidates": {"n": 6, "adaptive": False},
         "tests": {"samples": 2, "keep": 8},
-        "evaluation": {
-            "benchmark": str(folder / "benchmark.jsonl"),
-            "dev": str(folder / "dev.jsonl"),
-            "samples": 1,
-            "dev_samples": 1,
-            "cool_samples": 1,
-        },
+        "evaluation": few(folder, 40),
         "selection": {"min_confidence": 0.0},
         "training": {"epochs": 1},
     }

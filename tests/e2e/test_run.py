@@ -1,6 +1,5 @@
 """`ucoder run` whole and for real: the shipped model, real bus, real sandbox, real gradient steps, real SIGKILLs."""
 
-import gzip
 import json
 import os
 import random
@@ -10,12 +9,13 @@ import sys
 import time
 import uuid
 from collections.abc import Iterator
-from importlib import resources
 from pathlib import Path
 
 import pyarrow.parquet as pq
 import pytest
 import yaml
+
+from ucoder.seed.few import few
 
 BRIEFS = 10
 PAIRS = 4
@@ -51,16 +51,12 @@ def marked(mark: str) -> list[str]:
 @pytest.fixture
 def config(tmp_path: Path) -> Path:
     """The demo made small: ten briefs and a few of the benchmark's tasks."""
-    lines = gzip.decompress((resources.files("ucoder.seed") / "benchmark.jsonl.gz").read_bytes()).decode().splitlines()
-    few, dev = tmp_path / "few.jsonl", tmp_path / "dev.jsonl"
-    few.write_text("\n".join(lines[::20]) + "\n")
-    dev.write_text("\n".join(lines[1::20]) + "\n")
     file = tmp_path / "small.yaml"
     small = {
         "loop": {"briefs": BRIEFS, "iterations": 1, "control": False, "pairs": PAIRS},
         "candidates": {"n": 12, "adaptive": True},
         "tests": {"fill": True},
-        "evaluation": {"benchmark": str(few), "dev": str(dev), "samples": 2, "dev_samples": 2, "cool_samples": 1},
+        "evaluation": few(tmp_path, 20) | {"samples": 2, "dev_samples": 2},
         "selection": {"min_confidence": 0.0},
     }
     file.write_text(yaml.safe_dump(small))

@@ -3,14 +3,12 @@ many Select calls at once from two callers, one of whom floods.
 """
 
 import asyncio
-import gzip
 import json
 import tempfile
 import time
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
-from importlib import resources
 from pathlib import Path
 
 import grpc
@@ -28,6 +26,7 @@ from ucoder.runtime.bus import Bus
 from ucoder.runtime.nats_server import nats_server
 from ucoder.runtime.settings import Settings
 from ucoder.runtime.store import Store
+from ucoder.seed.few import few
 from ucoder.v1 import artifacts_pb2 as pb
 from ucoder.v1 import config_pb2, consensus_pb2, consensus_pb2_grpc, runs_pb2, runs_pb2_grpc
 
@@ -132,16 +131,12 @@ async def _briefs(fleet: Fleet, folder: Path, url: str, briefs: int) -> tuple[fl
 
 def _config(folder: Path, briefs: int) -> config_pb2.RunConfig:
     """Few candidates and tests: it is the way that is measured, not the work at its stations."""
-    lines = gzip.decompress((resources.files("ucoder.seed") / "benchmark.jsonl.gz").read_bytes()).decode().splitlines()
-    for name, start in (("benchmark", 0), ("dev", 1)):
-        (folder / f"{name}.jsonl").write_text("\n".join(lines[start::40]) + "\n")
     changes = {
         "loop": {"briefs": briefs, "iterations": 1, "control": False},
         "candidates": {"n": 4, "adaptive": False},
         "tests": {"samples": 1, "keep": 5, "require": 1},
-        "evaluation": {"benchmark": str(folder / "benchmark.jsonl"), "dev": str(folder / "dev.jsonl"), "samples": 1,
-                       "dev_samples": 1, "cool_samples": 1},
-    }  # fmt: skip
+        "evaluation": few(folder, 40),
+    }
     return load(None, "demo", changes)
 
 
