@@ -66,3 +66,5 @@ async def s3_server(folder: Path) -> AsyncIterator[str]:
     finally:
         process.terminate()
         await process.wait()
+        for name in (f"s3-{port}", f"s3-grpc-{port + 10_000}", "admin-grpc-33646"):  # which it leaves
+            Path(f"/tmp/seaweedfs-{name}.sock").unlink(missing_ok=True)
