@@ -14,22 +14,16 @@ from ucoder.v1 import runs_pb2
 PER_BRIEF = ("brief", "problem", "tests", "candidates", "matrix", "consensus")
 
 
-KEPT = 32
-"""Iterations whose endings are kept: of the runs that somebody looked at last."""
-
-
 class Endings:
     """How briefs ended. Endings never change, so each is read once however often a status is asked for."""
 
     def __init__(self, artifacts: Artifacts) -> None:
         self._artifacts = artifacts
-        self._known: dict[tuple[str, int], dict[str, tuple[int, str]]] = {}
+        self._known: dict[str, dict[str, tuple[int, str]]] = {}
 
     async def of(self, run: str, iteration: int) -> Counter[tuple[int, str]]:
         """(ending, `stage.reason` for drops, else the empty text) -> how many briefs of the iteration."""
-        known = self._known[run, iteration] = self._known.pop((run, iteration), {})
-        while len(self._known) > KEPT:
-            del self._known[next(iter(self._known))]
+        known = self._known.setdefault(run, {})
         names = await self._artifacts.names(run, "consensus", f"{iteration:03d}-")
         for name in names:
             if name not in known:
