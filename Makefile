@@ -79,7 +79,7 @@ protos-released: setup-dev ## with a release: remember its protos, which later o
 	cd protos && ../$(BIN)/buf build --exclude-source-info --as-file-descriptor-set -o released.binpb
 
 seed-model: setup ## make the shipped model again, from its corpus: under an hour on one core
-	$(BIN)/python -m ucoder.seed.train
+	$(BIN)/python -m ucoder_development.seed_training
 
 clean: ## remove the environment and generated code
 	rm -rf .venv services/ucoder/v1

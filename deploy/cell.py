@@ -17,7 +17,7 @@ import struct
 import sys
 from pathlib import Path
 
-GUEST = "import sys; sys.path.insert(0, {!r}); from ucoder.sandbox_runner.guest.init import main; main()"
+GUEST = "import sys; sys.path.insert(0, {!r}); from ucoder.sandbox_runner.guest.cell_main import main; main()"
 COMPANY = 3
 """Processes of a guest's user that are no program's: this one, who waits for the guest, and the guest."""
 KEPT = ("PATH", "HOME", "LD_LIBRARY_PATH", "OMP_NUM_THREADS", "MPLBACKEND", "PACKAGES", "TZ", "SCRATCH")

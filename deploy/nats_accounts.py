@@ -16,8 +16,8 @@ from pathlib import Path
 import nkeys
 
 from ucoder.flow import BRIEF_KINDS, NEWS, SERVICES, TOLD, arrows_of
-from ucoder.runtime.bus import DEAD, STREAM
-from ucoder.runtime.run_states import BUCKET
+from ucoder.runtime.messaging.bus import DEAD, STREAM
+from ucoder.runtime.messaging.run_states import BUCKET
 
 ACCOUNT = "UCODER"
 

@@ -8,26 +8,26 @@ import shutil
 import sys
 from pathlib import Path
 
-from ucoder.sandbox_runner import rootfs
-from ucoder.sandbox_runner.isolation import PACKAGES
+from ucoder.sandbox_runner.isolation import root_filesystem
+from ucoder.sandbox_runner.isolation.boundary import PACKAGES
 
 
 def main(target: Path, node: Path) -> None:
     """Fills `target`, which does not exist yet, so that any user may read it."""
     packages = Path(PACKAGES)
     installed = packages if any(packages.iterdir()) else None
-    root = rootfs.compose(target.parent / "composed", installed)
+    root = root_filesystem.compose(target.parent / "composed", installed)
     shutil.copytree(root.path, target, symlinks=True)
     if installed:
         shutil.copytree(installed, target / PACKAGES.lstrip("/"), dirs_exist_ok=True)
-    shutil.copytree(root.guest, target / rootfs.GUEST.lstrip("/"), dirs_exist_ok=True)
+    shutil.copytree(root.guest, target / root_filesystem.GUEST.lstrip("/"), dirs_exist_ok=True)
     shutil.copy2(Path(__file__).with_name("cell.py"), target / "cell.py")
     (target / "guest.python").write_text(root.python)  # for whoever uses this image as a local cell's root
     (target / "python" / "bin" / "python3").symlink_to(Path(root.python).name)
     for folder in ("bin", "socket"):
         (target / folder).mkdir(exist_ok=True)
     shutil.copy2(node, target / "bin" / "node")
-    for needed in rootfs.shared_libraries(str(node)):
+    for needed in root_filesystem.shared_libraries(str(node)):
         library = target / needed.lstrip("/")
         if not library.exists():
             library.parent.mkdir(parents=True, exist_ok=True)

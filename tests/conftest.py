@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from ucoder.runtime.nats_server import nats_server
+from ucoder.runtime.messaging.nats_server import nats_server
 from ucoder.runtime.settings import Settings
 
 os.environ["HF_HUB_OFFLINE"] = "1"  # only loopback traffic: the hub's libraries count their callers otherwise

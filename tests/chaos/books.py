@@ -8,7 +8,7 @@ import pyarrow.parquet as pq
 from tests.chaos.ground import RUN, Ground
 
 from ucoder.flow import FLOW
-from ucoder.runtime.bus import STREAM
+from ucoder.runtime.messaging.bus import STREAM
 from ucoder.v1 import artifacts_pb2 as pb
 
 

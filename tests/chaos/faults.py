@@ -9,8 +9,8 @@ from collections.abc import Awaitable, Callable
 from tests.chaos.ground import ACK_WAIT, RUN, Ground
 
 from ucoder.flow import SERVICES
-from ucoder.runtime.artifacts import SUFFIX
-from ucoder.runtime.bus import STREAM, parse
+from ucoder.runtime.messaging.bus import STREAM, parse
+from ucoder.runtime.storage.artifacts import SUFFIX
 
 Fault = Callable[[Ground], Awaitable[None]]
 SKEWED = (

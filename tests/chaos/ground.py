@@ -13,17 +13,17 @@ import grpc
 from tests.chaos.links import Link
 from tests.s3 import BUCKET, s3_server
 
-from ucoder.bench.fleet import Fleet, free_port
-from ucoder.runs.config import load
-from ucoder.runtime.artifacts import Artifacts
-from ucoder.runtime.bus import STREAM, Bus
-from ucoder.runtime.dead_letters import DeadLetters
-from ucoder.runtime.nats_server import binary
-from ucoder.runtime.run_states import RunStates
+from ucoder.runs.run_config import load
+from ucoder.runtime.messaging.bus import STREAM, Bus
+from ucoder.runtime.messaging.dead_letters import DeadLetters
+from ucoder.runtime.messaging.nats_server import binary
+from ucoder.runtime.messaging.run_states import RunStates
 from ucoder.runtime.settings import Settings
-from ucoder.runtime.store import Store
-from ucoder.seed.few import few
+from ucoder.runtime.storage.artifacts import Artifacts
+from ucoder.runtime.storage.store import Store
 from ucoder.v1 import config_pb2, runs_pb2, runs_pb2_grpc
+from ucoder_development.few_tasks import few
+from ucoder_development.fleet import Fleet, free_port
 
 RUN = "r"
 DISK_MB = 256

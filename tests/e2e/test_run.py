@@ -15,7 +15,7 @@ import pyarrow.parquet as pq
 import pytest
 import yaml
 
-from ucoder.seed.few import few
+from ucoder_development.few_tasks import few
 
 BRIEFS = 10
 PAIRS = 4

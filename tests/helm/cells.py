@@ -3,23 +3,23 @@
 import asyncio
 from pathlib import Path
 
-from ucoder.core.tame import Nature
-from ucoder.sandbox_runner.batch import Batch, Program
-from ucoder.sandbox_runner.cell import Cell, Result
-from ucoder.sandbox_runner.cells.pod import relayed
-from ucoder.sandbox_runner.isolation import Launch
-from ucoder.sandbox_runner.job import Limits
+from ucoder.core.fork_safety import ForkSafety
+from ucoder.sandbox_runner.host.batch import Batch, Program
+from ucoder.sandbox_runner.host.cell import Cell, CellResult
+from ucoder.sandbox_runner.isolation.boundary import Launch
+from ucoder.sandbox_runner.isolation.pod import relayed
+from ucoder.sandbox_runner.sandbox_job import Limits
 
 
 async def call(
     address: Path, source: str, calls: list[str], jobs: int = 1, seed: int = 0, anywhere: bool = True
-) -> list[Result | None]:
+) -> list[CellResult | None]:
     """What a program's calls give in the cell behind a socket; the same `jobs` times on one connection."""
     launch = Launch(relayed(address, seed, anywhere=anywhere), lambda: None)
     cell = await Cell.start(launch)
     try:
         for number in range(jobs):
-            program = Program(0, source, Nature(False, False), [None] * len(calls))
+            program = Program(0, source, ForkSafety(False, False), [None] * len(calls))
             batch = Batch([program], shared=False)
             frame = batch.frame([["call", one] for one in calls], Limits(), 0, number + 1)
             async with asyncio.timeout(60):

@@ -10,8 +10,8 @@ from nats.js import JetStreamContext
 from nats.js.api import StreamConfig
 
 from ucoder.flow import NEWS, SERVICES, TOLD, arrows_of
-from ucoder.runtime.bus import Bus
-from ucoder.runtime.run_states import RunStates
+from ucoder.runtime.messaging.bus import Bus
+from ucoder.runtime.messaging.run_states import RunStates
 from ucoder.runtime.settings import Settings
 from ucoder.v1 import artifacts_pb2 as pb
 

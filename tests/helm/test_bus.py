@@ -13,10 +13,10 @@ from typing import Any
 
 import pytest
 
+from ucoder.errors import Misconfigured, Retry
 from ucoder.flow import FLOW
-from ucoder.runtime.bus import Bus
-from ucoder.runtime.errors import Misconfigured, Retry
-from ucoder.runtime.nats_server import binary
+from ucoder.runtime.messaging.bus import Bus
+from ucoder.runtime.messaging.nats_server import binary
 from ucoder.runtime.settings import Settings
 from ucoder.v1 import artifacts_pb2 as pb
 

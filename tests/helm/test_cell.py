@@ -13,8 +13,8 @@ from pathlib import Path
 
 import pytest
 
-from ucoder.sandbox_runner import rootfs
-from ucoder.sandbox_runner.cell import CellLost
+from ucoder.sandbox_runner.host.cell import CellLost
+from ucoder.sandbox_runner.isolation import root_filesystem
 
 from .cells import call
 from .chart import ROOT
@@ -26,7 +26,7 @@ async def cell(tmp_path: Path) -> AsyncIterator[Path]:
     address, scratch = tmp_path / "socket" / "cell.sock", tmp_path / "scratch"
     for folder in (address.parent, scratch):
         folder.mkdir()
-    guest = rootfs.compose(tmp_path / "root").guest
+    guest = root_filesystem.compose(tmp_path / "root").guest
     process = await asyncio.create_subprocess_exec(
         sys.executable, "-I", "-S", str(ROOT / "deploy" / "cell.py"), str(address), str(guest),
         env={"PATH": "/usr/bin:/bin", "SCRATCH": str(scratch), "SECRET": "x"}, stderr=asyncio.subprocess.PIPE,

@@ -24,9 +24,9 @@ def calls_in(package: Path) -> tuple[bool, set[str]]:
     for path in package.rglob("*.py"):
         for node in ast.walk(ast.parse(path.read_text())):
             if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute):
-                world = ast.unparse(node.func.value).endswith("world")
-                model |= world and node.func.attr == "model"
-                if world and node.func.attr == "stub":
+                context = ast.unparse(node.func.value).endswith("world")
+                model |= context and node.func.attr == "model"
+                if context and node.func.attr == "stub":
                     called.add(ast.literal_eval(node.args[1]).replace("_", "-"))
     return model, called
 

@@ -11,8 +11,8 @@ import pytest
 import yaml
 from prometheus_client import generate_latest
 
+from ucoder.runtime.metrics import Metrics
 from ucoder.runtime.settings import Settings
-from ucoder.runtime.telemetry import Telemetry
 from ucoder.runtime.tracing import Tracing
 
 from .chart import CHART, ROOT, of_kind, render
@@ -22,7 +22,7 @@ NAME = re.compile(r"\bucoder_[a-z_]+")
 
 def existing() -> set[str]:
     """Every sample name that a process of ours can show."""
-    telemetry = Telemetry(Tracing(Settings(), ()))
+    telemetry = Metrics(Tracing(Settings(), ()))
     for family in (
         telemetry.messages,
         telemetry.message_seconds,

@@ -10,7 +10,7 @@ from typing import Any
 
 from ucoder.runtime.app import serving
 from ucoder.runtime.settings import Settings
-from ucoder.runtime.store import Store
+from ucoder.runtime.storage.store import Store
 
 from .certificates import certificates
 from .chart import CHART, ROOT
@@ -35,11 +35,11 @@ async def test_helm_test_gets_a_real_selection_and_needs_its_token(
     settings = make_settings(nats_url=nats_url, cells=1)
     async with serving(settings, ("sandbox_runner",)) as runner:
         door = make_settings(nats_url=nats_url, peers=f"sandbox_runner={runner.address}", tokens_file=tokens)
-        async with serving(door, ("consensus",)) as world:
-            status, output = await script(CHART / "files" / "ask_consensus.py", world.address, TOKENS=str(tokens))
+        async with serving(door, ("consensus",)) as context:
+            status, output = await script(CHART / "files" / "ask_consensus.py", context.address, TOKENS=str(tokens))
             assert status == 0, output
             assert output.startswith("selected program ")
-            status, output = await script(CHART / "files" / "ask_consensus.py", world.address)
+            status, output = await script(CHART / "files" / "ask_consensus.py", context.address)
             assert status != 0
             assert "UNAUTHENTICATED" in output
 
@@ -54,8 +54,8 @@ async def test_the_probe_speaks_tls_and_shows_its_certificate(
     environment = {f"UCODER_{name.upper()}": str(path) for name, path in files.items()}
     environment["UCODER_TLS_CA"] = str(tmp_path / "ca.crt")
     probe = ROOT / "deploy" / "healthy.py"
-    async with serving(make_settings(nats_url=nats_url, **files), ("runs",)) as world:
-        environment["UCODER_LISTEN"] = world.address
+    async with serving(make_settings(nats_url=nats_url, **files), ("runs",)) as context:
+        environment["UCODER_LISTEN"] = context.address
         async with asyncio.timeout(30):
             while (answer := await script(probe, **environment))[0]:
                 await asyncio.sleep(0.2)

@@ -9,11 +9,11 @@ from typing import Any
 from tests.helm.chart import Object, environment, render, templates
 from tests.integration.trainer.ground import BASE, Ground
 
-from ucoder.models.probe import RESULT
-from ucoder.runtime.artifacts import Artifacts
+from ucoder.models.weights_probe import RESULT
 from ucoder.runtime.settings import Settings
-from ucoder.runtime.store import Store
-from ucoder.trainer.job import REJECTED
+from ucoder.runtime.storage.artifacts import Artifacts
+from ucoder.runtime.storage.store import Store
+from ucoder.trainer.training_job import REJECTED
 
 from .conftest import Images
 

@@ -14,7 +14,7 @@ import jsonschema
 import kubernetes_validate
 from aiohttp import web
 
-from ucoder.runtime.cluster import PODS, Kind, Object
+from ucoder.runtime.kubernetes_api import PODS, Object, ResourceKind
 
 from ..helm import crd
 
@@ -26,7 +26,7 @@ class ApiServer:
     """Objects of one cluster by (kind, name), and every call as (verb, resource, name)."""
 
     def __init__(self, crds: Path = CRDS) -> None:
-        self.objects: dict[tuple[Kind, str], Object] = {}
+        self.objects: dict[tuple[ResourceKind, str], Object] = {}
         self.logs: dict[str, str] = {}
         self.calls: list[tuple[str, str, str]] = []
         self.react: Callable[[Object], None] = lambda one: None
@@ -73,7 +73,7 @@ class ApiServer:
 
     def put(self, one: Object) -> Object:
         """Puts an object there, unchecked, as a controller would."""
-        self.objects[Kind.of(one), one["metadata"]["name"]] = one
+        self.objects[ResourceKind.of(one), one["metadata"]["name"]] = one
         return one
 
     def pod(self, name: str, labels: dict[str, str], phase: str = "Running", **status: Any) -> Object:
@@ -83,7 +83,9 @@ class ApiServer:
 
     async def _serve(self, request: web.Request) -> web.Response:
         path, name = request.match_info, request.match_info["name"].strip("/")
-        kind = Kind(f"{path['group']}/{path['version']}" if "group" in path else path["version"], path["plural"])
+        kind = ResourceKind(
+            f"{path['group']}/{path['version']}" if "group" in path else path["version"], path["plural"]
+        )
         verb = {"GET": "get" if name else "list", "POST": "create", "PATCH": "patch", "DELETE": "delete"}[
             request.method
         ]
@@ -111,9 +113,9 @@ class ApiServer:
             self.react(changed)
         return web.json_response(self.objects[kind, name])
 
-    def _make(self, kind: Kind, one: Object, request: web.Request) -> web.Response:
+    def _make(self, kind: ResourceKind, one: Object, request: web.Request) -> web.Response:
         assert request.query["fieldValidation"] == "Strict"
-        if Kind.of(one) != kind:
+        if ResourceKind.of(one) != kind:
             return _status(400, "the object is not of the kind that the path names")
         if wrong := self._wrong(one):
             return _status(422, wrong)
@@ -127,7 +129,7 @@ class ApiServer:
         self.react(one)
         return web.json_response(one, status=201)
 
-    def _labelled(self, kind: Kind, query: Any) -> list[Object]:
+    def _labelled(self, kind: ResourceKind, query: Any) -> list[Object]:
         wanted = dict(pair.split("=", 1) for pair in query.get("labelSelector", "").split(",") if pair)
         found = [one for (of, _), one in self.objects.items() if of == kind]
         return [one for one in found if wanted.items() <= one["metadata"].get("labels", {}).items()]

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from ucoder.bench.executed import executed
 from ucoder.core.selection import select
-from ucoder.runtime.errors import Misconfigured
+from ucoder.errors import Misconfigured
+from ucoder_development.executed_tasks import executed
 
 LINE = {
     "id": "double",

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from ucoder.bench.load import SERVICES, main
+from ucoder_development.load_test import SERVICES, main
 
 
 async def test_every_brief_ends_and_nobody_is_starved(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -1,7 +1,7 @@
 """Sandbox-runners shot at random under load: nothing is lost, nothing is done twice, nobody is blamed."""
 
-from ucoder.bench.ground import Ground
-from ucoder.bench.scale import killed
+from ucoder_development.scale_test import killed
+from ucoder_development.scale_test_bed import Ground
 
 
 async def test_killing_runners_loses_and_repeats_nothing() -> None:

@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from ucoder.bench.verdicts import load, read, sharing, soak, truth
-from ucoder.runtime.errors import Misconfigured
-from ucoder.sandbox_runner.kinds import probe
+from ucoder.errors import Misconfigured
+from ucoder.sandbox_runner.isolation.choice import probe
+from ucoder_development.verdict_checks import load, read, sharing, soak, truth
 
 USABLE = [name for name, usable, _ in probe() if usable and name in ("bubblewrap", "runsc")]
 pytestmark = pytest.mark.skipif(not USABLE, reason="no isolation on this machine")

@@ -8,19 +8,19 @@ import pytest
 import pytest_asyncio
 
 from ucoder.core.outcomes import Outcome
-from ucoder.core.test_cases import TestCase
-from ucoder.sandbox_runner.job import Job, Limits, Row
-from ucoder.sandbox_runner.kinds import probe
-from ucoder.sandbox_runner.sandbox import Sandbox
+from ucoder.core.test_plans import Test
+from ucoder.sandbox_runner.host.sandbox import Sandbox
+from ucoder.sandbox_runner.isolation.choice import probe
+from ucoder.sandbox_runner.sandbox_job import Limits, ProgramResult, SandboxJob
 
 MARKER = "canary-5f2b90c7"
 """In our environment while cells start; no program may ever see it."""
 EXPECTED = 987654321987
 """What the tests expect of f(2); a program that returns it has read what it must not read."""
 TESTS = (
-    TestCase(f"assert f(2) == {EXPECTED}"),
-    TestCase("assert f(1) == 1234567891011"),
-    TestCase(f"def check(candidate):\n    assert candidate(2) == {EXPECTED}\ncheck(f)"),
+    Test(f"assert f(2) == {EXPECTED}"),
+    Test("assert f(1) == 1234567891011"),
+    Test(f"def check(candidate):\n    assert candidate(2) == {EXPECTED}\ncheck(f)"),
 )
 HONEST = """
 # {}
@@ -41,17 +41,19 @@ class Range:
     def __init__(self, sandbox: Sandbox) -> None:
         self._sandbox = sandbox
 
-    async def run(self, program: str, tests: tuple[TestCase, ...] = TESTS, limits: Limits = _LIMITS) -> Row:
+    async def run(self, program: str, tests: tuple[Test, ...] = TESTS, limits: Limits = _LIMITS) -> ProgramResult:
         """One program's row."""
-        rows = [row async for row in self._sandbox.execute(Job((program,), tests, "f", limits=limits))]
+        rows = [row async for row in self._sandbox.execute(SandboxJob((program,), tests, "f", limits=limits))]
         return rows[0]
 
-    async def rows(self, programs: list[str], tests: tuple[TestCase, ...], limits: Limits, **how: str) -> list[Row]:
+    async def rows(
+        self, programs: list[str], tests: tuple[Test, ...], limits: Limits, **how: str
+    ) -> list[ProgramResult]:
         """The rows of programs that may share a fork, in their order."""
-        job = Job(tuple(programs), tests, "f", limits=limits, **how)  # type: ignore[arg-type]
+        job = SandboxJob(tuple(programs), tests, "f", limits=limits, **how)  # type: ignore[arg-type]
         return sorted([row async for row in self._sandbox.execute(job)], key=lambda row: row.program)
 
-    async def attack(self, program: str, tests: tuple[TestCase, ...] = TESTS, limits: Limits = _LIMITS) -> Row:
+    async def attack(self, program: str, tests: tuple[Test, ...] = TESTS, limits: Limits = _LIMITS) -> ProgramResult:
         """The attack's row: it passes nothing, and an honest program, run before and after every attack, still
         passes.
         """
@@ -63,13 +65,13 @@ class Range:
 
     async def honest(self) -> None:
         """A program that is right, alone in its fork, passes."""
-        row = await self.run(HONEST.format(next(_number)), (TestCase("assert f(1) == 6"), TestCase("assert f(2) == 7")))
+        row = await self.run(HONEST.format(next(_number)), (Test("assert f(1) == 6"), Test("assert f(2) == 7")))
         assert set(row.outcomes) == {Outcome.PASSED}, row
 
     async def says(self, body: str) -> str:
         """What the expression or the function body `body` makes f return, as text, inside the cell."""
         program = f"import os, sys\ndef f(x):\n{body}\n# {next(_number)}"
-        row = await self.attack(program, (TestCase("f(2)"),))
+        row = await self.attack(program, (Test("f(2)"),))
         return str(row.outputs[0])
 
 

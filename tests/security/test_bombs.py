@@ -6,8 +6,8 @@ The honest program before and after must not notice, and each limit says its own
 import pytest
 
 from ucoder.core.outcomes import Outcome
-from ucoder.core.test_cases import TestCase
-from ucoder.sandbox_runner.job import Limits
+from ucoder.core.test_plans import Test
+from ucoder.sandbox_runner.sandbox_job import Limits
 
 from .conftest import Range
 
@@ -125,13 +125,13 @@ def f(x):
 @pytest.mark.parametrize("name", BOMBS)
 async def test_bomb_harms_nobody(cell: Range, name: str) -> None:
     limits = Limits(cpu_seconds=0.3, wall_seconds=1.0, memory_mb=128, processes=8)
-    await cell.attack(BOMBS[name], (TestCase("assert f(2) == 5"),), limits)
+    await cell.attack(BOMBS[name], (Test("assert f(2) == 5"),), limits)
 
 
 async def test_a_megabyte_of_output_is_no_time_out(cell: Range) -> None:
     row = await cell.run(
         "import os\ndef f(x):\n    print('x' * (1 << 20)); os.write(1, bytes(1 << 20))\n    return 5",
-        (TestCase("f(1)"),),
+        (Test("f(1)"),),
     )
     assert row.outcomes == (Outcome.RETURNED,)
 
@@ -148,5 +148,5 @@ async def test_each_limit_has_its_own_outcome(cell: Range) -> None:
         "def f(x): return 1 / 0": Outcome.EXCEPTION,
     }
     for program, outcome in cases.items():
-        row = await cell.run(program, (TestCase("assert f(1) == 1"),), limits)
+        row = await cell.run(program, (Test("assert f(1) == 1"),), limits)
         assert row.outcomes == (outcome,), program

@@ -3,14 +3,14 @@
 import pytest
 
 from ucoder.core.outcomes import Outcome
-from ucoder.core.test_cases import TestCase
-from ucoder.sandbox_runner.job import Limits
+from ucoder.core.test_plans import Test
+from ucoder.sandbox_runner.sandbox_job import Limits
 
 from .conftest import Range
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 LIMITS = Limits(cpu_seconds=0.4, wall_seconds=1.5, memory_mb=256, processes=8)
-FILE = TestCase("""
+FILE = Test("""
 import unittest
 class Tests(unittest.TestCase):
     def test_one(self): self.assertEqual(f(2), 4)

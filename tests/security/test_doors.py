@@ -56,8 +56,8 @@ async def status(channel: grpc.aio.Channel, path: str, data: bytes, streams: boo
 async def test_no_request_breaks_a_service(nats_url: str, make_settings: Callable[..., Settings]) -> None:
     random = Random(1)
     async with (
-        serving(make_settings(nats_url=nats_url, cells=1), SERVICES) as world,
-        grpc.aio.insecure_channel(world.address) as channel,
+        serving(make_settings(nats_url=nats_url, cells=1), SERVICES) as context,
+        grpc.aio.insecure_channel(context.address) as channel,
     ):
         for path, request, streams in methods():
             for call in range(CALLS):

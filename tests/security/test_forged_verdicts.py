@@ -77,7 +77,7 @@ def f(x): return 1
 import sys
 values = sys.modules['ucoder.core.values']
 values.canonical = lambda *a, **k: 'True'
-sys.modules['ucoder.sandbox_runner.guest.worker'].canonical = lambda *a, **k: 'Opaque'
+sys.modules['ucoder.sandbox_runner.guest.program_runner'].canonical = lambda *a, **k: 'Opaque'
 def f(x): return 1
 """,
     "patches_the_runner_through_frames": """
@@ -100,7 +100,7 @@ def f(x): return 1
 """,
     "patches_the_player_of_steps": """
 import sys
-steps = sys.modules['ucoder.sandbox_runner.guest.steps']
+steps = sys.modules['ucoder.sandbox_runner.guest.block_replay']
 steps.Player.play = lambda *a: ['passed', '987654321986', {}]
 def f(x): return 1
 """,

@@ -6,8 +6,8 @@ import shutil
 import pytest
 
 from ucoder.core.outcomes import Outcome
-from ucoder.core.test_cases import TestCase
-from ucoder.sandbox_runner.job import Limits
+from ucoder.core.test_plans import Test
+from ucoder.sandbox_runner.sandbox_job import Limits
 
 from .conftest import EXPECTED, MARKER, Range
 
@@ -17,10 +17,8 @@ pytestmark = [
 ]
 LIMITS = Limits(cpu_seconds=0.7, wall_seconds=4, memory_mb=192)
 TESTS = (
-    TestCase(f"assert.deepEqual(f(2), {EXPECTED});"),
-    TestCase(
-        f"let candidate = f;\nassert.deepEqual(candidate(1), [{EXPECTED}]);\nassert.equal(candidate(2), {EXPECTED})"
-    ),
+    Test(f"assert.deepEqual(f(2), {EXPECTED});"),
+    Test(f"let candidate = f;\nassert.deepEqual(candidate(1), [{EXPECTED}]);\nassert.equal(candidate(2), {EXPECTED})"),
 )
 ESCAPE = "const main = require('fs').constructor.constructor('return globalThis')();"
 CHEATS = {
@@ -127,7 +125,7 @@ const f = () => { for (;;); };
 HONEST = "const f = (x) => [2 * x, {{ a: new Set([x]) }}, 'ü' + x]; // {}"
 
 
-async def _attack(cell: Range, program: str, tests: tuple[TestCase, ...] = TESTS) -> list[Outcome]:
+async def _attack(cell: Range, program: str, tests: tuple[Test, ...] = TESTS) -> list[Outcome]:
     """The outcomes of an attack, after which honest programs of both languages are what they were."""
     [row] = await cell.rows([program], tests, LIMITS, language="javascript")
     assert Outcome.PASSED not in row.outcomes
@@ -147,8 +145,8 @@ async def test_bomb_harms_nobody(cell: Range, name: str) -> None:
 
 
 async def test_honest_program_passes_after_all_that(cell: Range) -> None:
-    test = TestCase("assert.deepEqual(f(2)[0], 4); assert.deepEqual(f(1), [2, {'a': [1]}, '\\u00fc1'])")
-    [row] = await cell.rows([HONEST.format(1)], (TestCase("f(2)"), test), LIMITS, language="javascript")
+    test = Test("assert.deepEqual(f(2)[0], 4); assert.deepEqual(f(1), [2, {'a': [1]}, '\\u00fc1'])")
+    [row] = await cell.rows([HONEST.format(1)], (Test("f(2)"), test), LIMITS, language="javascript")
     assert row.outputs[0] == "[4, {'a': {2}}, 'ü2']"
 
 
@@ -158,5 +156,5 @@ async def test_network_reaches_nothing(cell: Range) -> None:
     port = server.sockets[0].getsockname()[1]
     async with server:
         program = f"require('net').connect({port}, '127.0.0.1').on('error', () => {{}}); const f = () => 1;"
-        await cell.rows([program], (TestCase("f(1)"),), LIMITS, language="javascript")
+        await cell.rows([program], (Test("f(1)"),), LIMITS, language="javascript")
     assert not reached.is_set()

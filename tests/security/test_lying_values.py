@@ -6,7 +6,7 @@ None may pass one test; what crosses the boundary is a plain value, and no metho
 import pytest
 
 from ucoder.core.outcomes import Outcome
-from ucoder.core.test_cases import TestCase
+from ucoder.core.test_plans import Test
 
 from .conftest import EXPECTED, Range
 
@@ -119,17 +119,17 @@ async def test_cheat_never_passes(cell: Range, name: str) -> None:
 
 async def test_opaque_output_has_no_vote(cell: Range) -> None:
     """An object that equals everything is no output that two programs could agree on."""
-    row = await cell.attack(CHEATS["always_equal_object"], (TestCase("f(2)"),))
+    row = await cell.attack(CHEATS["always_equal_object"], (Test("f(2)"),))
     assert row.outcomes == (Outcome.UNSUPPORTED,)
 
 
 async def test_judge_sees_a_value_not_the_object(cell: Range) -> None:
     """A test that computes with the result gets a plain value, whatever methods the program gave it."""
     tests = (
-        TestCase("assert abs(f(2) - 5) < 0.1"),
-        TestCase("assert sorted(f(2)) == [1, 2]"),
-        TestCase(f"assert f(2) in ({EXPECTED},)"),
-        TestCase("import math\nassert math.isclose(f(2), 5)"),
+        Test("assert abs(f(2) - 5) < 0.1"),
+        Test("assert sorted(f(2)) == [1, 2]"),
+        Test(f"assert f(2) in ({EXPECTED},)"),
+        Test("import math\nassert math.isclose(f(2), 5)"),
     )
     program = """
 class Yes(float):

@@ -2,7 +2,7 @@
 
 import pytest
 
-from ucoder.core.test_cases import TestCase
+from ucoder.core.test_plans import Test
 
 from .conftest import Range
 
@@ -67,7 +67,7 @@ NEIGHBOURS = {
 
 @pytest.mark.parametrize("name", NEIGHBOURS)
 async def test_neighbour_is_safe(cell: Range, name: str) -> None:
-    await cell.attack(f"import os\ndef f(x):\n{NEIGHBOURS[name]}", (TestCase("assert f(2) == 5"),))
+    await cell.attack(f"import os\ndef f(x):\n{NEIGHBOURS[name]}", (Test("assert f(2) == 5"),))
 
 
 async def test_link_out_of_the_folder_deletes_nothing(cell: Range) -> None:

@@ -5,7 +5,7 @@ The expected value never is where they are.
 
 import pytest
 
-from ucoder.core.test_cases import TestCase
+from ucoder.core.test_plans import Test
 
 from .conftest import EXPECTED, Range
 
@@ -139,4 +139,4 @@ NAMES = (
 
 async def test_names_of_a_test_are_not_the_programs(cell: Range) -> None:
     """A program that defines whatever a test might use to judge it gains nothing."""
-    await cell.attack(CHEATS["names_what_a_test_may_use"], tuple(map(TestCase, NAMES)))
+    await cell.attack(CHEATS["names_what_a_test_may_use"], tuple(map(Test, NAMES)))

@@ -7,8 +7,8 @@ interpreter's state, some cannot do what they try; whichever it is, the neighbou
 import pytest
 
 from ucoder.core.outcomes import Outcome
-from ucoder.core.test_cases import TestCase
-from ucoder.sandbox_runner.job import Limits
+from ucoder.core.test_plans import Test
+from ucoder.sandbox_runner.sandbox_job import Limits
 
 from .conftest import MARKER, Range
 
@@ -148,7 +148,7 @@ async def test_neighbours_of_lookalikes_say_what_they_say_alone(cell: Range) -> 
     programs = [HONEST.replace("{}", "first")]
     for number, program in enumerate(LOOKALIKES.values()):
         programs += [program, HONEST.replace("{}", str(number))]
-    tests = (TestCase("f(1)"), TestCase("assert f(2)[2] == 3"))
+    tests = (Test("f(1)"), Test("assert f(2)[2] == 3"))
     rows = await cell.rows(programs, tests, LIMITS)
     expected = (await cell.rows([HONEST.replace("{}", "alone")], tests, LIMITS))[0]
     assert expected.outcomes == (Outcome.RETURNED, Outcome.PASSED)
@@ -180,7 +180,7 @@ SHARING = "import math as m\nclass A: pass\ndef h(x):\n    yield x\ndef f(x): re
 @pytest.mark.parametrize("name", HOSTILE_TESTS)
 async def test_hostile_test_changes_no_verdict_of_another(cell: Range, name: str) -> None:
     programs = [SHARING.replace("{}", f"{name} {number}") for number in range(4)]
-    rows = await cell.rows(programs, (TestCase(HOSTILE_TESTS[name]), TestCase("f(3)")), LIMITS)
+    rows = await cell.rows(programs, (Test(HOSTILE_TESTS[name]), Test("f(3)")), LIMITS)
     assert {row.outputs[1] for row in rows} == {"[3, 2]"}
     assert {row.outcomes[1] for row in rows} == {Outcome.RETURNED}
     assert Outcome.INFRA_ERROR not in {row.outcomes[0] for row in rows}

@@ -14,11 +14,11 @@ import pytest_asyncio
 import torch
 from safetensors.torch import load_file, save_file
 
+from ucoder.errors import NotFound, Reject, Retry
 from ucoder.models import Draw, Model, open_model
-from ucoder.models.local import LocalModel
-from ucoder.models.probe import PROBE, RESULT
-from ucoder.models.served import ServedModel
-from ucoder.runtime.errors import NotFound, Reject, Retry
+from ucoder.models.local.local_model import LocalModel
+from ucoder.models.served_model import ServedModel
+from ucoder.models.weights_probe import PROBE, RESULT
 from ucoder.runtime.settings import Settings
 
 pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.timeout(900)]

@@ -3,9 +3,9 @@
 import asyncio
 import sys
 
-from ucoder.runtime.bus import DEAD, STREAM, Bus
-from ucoder.runtime.errors import Misconfigured
-from ucoder.runtime.run_states import BUCKET, RunStates
+from ucoder.errors import Misconfigured
+from ucoder.runtime.messaging.bus import DEAD, STREAM, Bus
+from ucoder.runtime.messaging.run_states import BUCKET, RunStates
 from ucoder.runtime.settings import load
 
 

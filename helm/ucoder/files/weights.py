@@ -8,9 +8,9 @@ import json
 import os
 from pathlib import Path
 
-from ucoder.runtime.errors import UcoderError
+from ucoder.errors import UcoderError
 from ucoder.runtime.settings import load
-from ucoder.runtime.store import Store
+from ucoder.runtime.storage.store import Store
 
 
 async def main() -> None:

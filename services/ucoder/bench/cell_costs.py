@@ -8,9 +8,9 @@ import sys
 import time
 
 from ucoder.bench.runners import WORKERS
-from ucoder.core.test_cases import TestCase
-from ucoder.sandbox_runner.job import Job, Limits
-from ucoder.sandbox_runner.sandbox import Sandbox
+from ucoder.core.test_plans import Test
+from ucoder.sandbox_runner.host.sandbox import Sandbox
+from ucoder.sandbox_runner.sandbox_job import Limits, SandboxJob
 
 CLAIMS, TIMES = 200, 5
 IDLE = 0.1
@@ -65,7 +65,7 @@ async def measure(isolation: str) -> dict[str, float]:
 
 
 async def _ask(sandbox: Sandbox, program: str, call: str) -> str:
-    job = Job((program,), (TestCase(call),), "f", limits=Limits(cpu_seconds=10, wall_seconds=60))
+    job = SandboxJob((program,), (Test(call),), "f", limits=Limits(cpu_seconds=10, wall_seconds=60))
     [row] = [row async for row in sandbox.execute(job)]
     return str(row.outputs[0])
 

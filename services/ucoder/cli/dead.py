@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from ucoder.cli.calling import finish
+from ucoder.cli.shared.options import finish
 
 dead = typer.Typer(help="Messages that could not be worked on: list, show, retry, drop.", no_args_is_help=True)
 LetterNumber = Annotated[int, typer.Argument(min=1, help="Number of a dead letter; `ucoder dead list` shows them.")]
@@ -13,7 +13,7 @@ LetterNumber = Annotated[int, typer.Argument(min=1, help="Number of a dead lette
 @dead.command("list")
 def dead_list() -> None:
     """Every message that could not be worked on, with its reason."""
-    from ucoder.commands.dead import listing
+    from ucoder.cli.dead_work import listing
 
     finish(listing())
 
@@ -21,7 +21,7 @@ def dead_list() -> None:
 @dead.command("show")
 def dead_show(number: LetterNumber) -> None:
     """One of them with its trace."""
-    from ucoder.commands.dead import show
+    from ucoder.cli.dead_work import show
 
     finish(show(number))
 
@@ -29,7 +29,7 @@ def dead_show(number: LetterNumber) -> None:
 @dead.command("retry")
 def dead_retry(number: LetterNumber) -> None:
     """Put one back on its arrow's queue."""
-    from ucoder.commands.dead import retry
+    from ucoder.cli.dead_work import retry
 
     finish(retry(number))
 
@@ -37,6 +37,6 @@ def dead_retry(number: LetterNumber) -> None:
 @dead.command("drop")
 def dead_drop(number: LetterNumber) -> None:
     """Forget one."""
-    from ucoder.commands.dead import drop
+    from ucoder.cli.dead_work import drop
 
     finish(drop(number))

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from ucoder.cli.calling import CellsFlag, IsolationFlag, JsonFlag, PackagesFlag, finish
+from ucoder.cli.shared.options import CellsFlag, IsolationFlag, JsonFlag, PackagesFlag, finish
 
 BENCHMARKS = (
     "seed (ships with ucoder), humaneval, humaneval_plus, mbpp, mbpp_plus, livecodebench, bigcodebench, "
@@ -49,7 +49,7 @@ def evaluate(
     arXiv 2107.03374). A model: `ucoder evaluate --benchmark mbpp_plus --data MbppPlus.jsonl.gz --model
     http://127.0.0.1:8000/v1 --profile chat --out samples.jsonl`. Formats, prompts and limits: docs/evaluation.md.
     """
-    from ucoder.commands.evaluate import main
+    from ucoder.cli.evaluate import main
 
     finish(
         main(
@@ -85,7 +85,7 @@ def compare(
     Everyone is asked with the same prompts and random numbers and judged on the same tasks, so differences are paired:
     `ucoder compare seed runs/demo-1/checkpoints/001 --plot gain.png`. A file may hold samples of several benchmarks.
     """
-    from ucoder.commands.compare import main
+    from ucoder.cli.compare import main
 
     finish(
         main(

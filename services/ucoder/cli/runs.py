@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from ucoder.cli.calling import finish
+from ucoder.cli.shared.options import finish
 
 runs = typer.Typer(
     help="Create, list, show, watch, cancel and resume runs; fetch what they made.", no_args_is_help=True
@@ -24,7 +24,7 @@ def runs_create(
     token_file: TokenFlag = None,
 ) -> None:
     """Start a run on services that are served elsewhere; `ucoder run` brings its own."""
-    from ucoder.commands.runs import Door, create
+    from ucoder.cli.runs_work import Door, create
 
     finish(create(Door(address, token_file), config, preset, run))
 
@@ -32,7 +32,7 @@ def runs_create(
 @runs.command("list")
 def runs_list(address: AddressFlag = None, token_file: TokenFlag = None) -> None:
     """Every run in a line."""
-    from ucoder.commands.runs import Door, listing
+    from ucoder.cli.runs_work import Door, listing
 
     finish(listing(Door(address, token_file)))
 
@@ -40,7 +40,7 @@ def runs_list(address: AddressFlag = None, token_file: TokenFlag = None) -> None
 @runs.command("show")
 def runs_show(run: RunName, address: AddressFlag = None, token_file: TokenFlag = None) -> None:
     """One run as it is now."""
-    from ucoder.commands.runs import Door, show
+    from ucoder.cli.runs_work import Door, show
 
     finish(show(Door(address, token_file), run))
 
@@ -48,7 +48,7 @@ def runs_show(run: RunName, address: AddressFlag = None, token_file: TokenFlag =
 @runs.command("watch")
 def runs_watch(run: RunName, address: AddressFlag = None, token_file: TokenFlag = None) -> None:
     """One run whenever it has changed, until it has ended."""
-    from ucoder.commands.runs import Door, watch
+    from ucoder.cli.runs_work import Door, watch
 
     finish(watch(Door(address, token_file), run))
 
@@ -61,7 +61,7 @@ def runs_cancel(
     token_file: TokenFlag = None,
 ) -> None:
     """End a run where it stands; what is stored stays."""
-    from ucoder.commands.runs import Door, cancel
+    from ucoder.cli.runs_work import Door, cancel
 
     finish(cancel(Door(address, token_file), run, reason))
 
@@ -69,7 +69,7 @@ def runs_cancel(
 @runs.command("resume")
 def runs_resume(run: RunName, address: AddressFlag = None, token_file: TokenFlag = None) -> None:
     """Go on with a run that failed or was cancelled, from what the store holds."""
-    from ucoder.commands.runs import Door, resume
+    from ucoder.cli.runs_work import Door, resume
 
     finish(resume(Door(address, token_file), run))
 
@@ -81,6 +81,6 @@ def runs_fetch(
     checkpoint: Annotated[str | None, typer.Option(help="As 001 or 001-control. Default: the best one.")] = None,
 ) -> None:
     """Copy a run's best checkpoint out of UCODER_STORE_URL's store: an ordinary Hugging Face folder."""
-    from ucoder.commands.fetch import main
+    from ucoder.cli.fetch import main
 
     finish(main(run, folder, checkpoint))

@@ -1,8 +1,8 @@
 """What another Python system imports to call us: two clients and plain results. Loads no torch."""
 
-from ucoder.client.awaiting import AsyncClient
-from ucoder.client.blocking import Client
-from ucoder.client.dialling import Dial
+from ucoder.client.async_client import AsyncClient
+from ucoder.client.blocking_client import Client
+from ucoder.client.connection import Connection
 from ucoder.client.requests import Options, Test
 from ucoder.client.results import Answer, Cluster, Cost, Disagreement, Row, Verdict
 
@@ -11,8 +11,8 @@ __all__ = [
     "AsyncClient",
     "Client",
     "Cluster",
+    "Connection",
     "Cost",
-    "Dial",
     "Disagreement",
     "Options",
     "Row",

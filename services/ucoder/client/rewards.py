@@ -12,11 +12,11 @@ import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, Literal
 
-from ucoder.client.blocking import Client
+from ucoder.client.blocking_client import Client
 from ucoder.client.requests import Test
 from ucoder.client.results import Answer
 from ucoder.core.extraction import extract_program
-from ucoder.runtime.errors import Reject
+from ucoder.errors import Reject
 
 Kind = Literal["consensus", "passing"]
 Asked = tuple[str, tuple[Test, ...]]

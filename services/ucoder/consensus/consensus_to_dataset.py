@@ -8,15 +8,15 @@ import contextlib
 import hashlib
 from collections import Counter
 
-from ucoder.consensus.curating import curated
+from ucoder.consensus.collapse_measurement import signs_of
+from ucoder.consensus.row_curation import curated
 from ucoder.consensus.service import Service
-from ucoder.consensus.signs import signs_of
-from ucoder.consensus.tables import Row, table
+from ucoder.consensus.training_table import TrainingExample, table
 from ucoder.core import diversity
 from ucoder.core.ratings import calibrated, correlation, ranks
-from ucoder.core.splits import VALIDATION, split_of
-from ucoder.runtime.artifacts import name_of
-from ucoder.runtime.errors import NotFound
+from ucoder.core.validation_split import VALIDATION, split_of
+from ucoder.errors import NotFound
+from ucoder.runtime.storage.artifacts import name_of
 from ucoder.v1 import artifacts_pb2 as pb
 
 
@@ -49,7 +49,7 @@ async def _seal(
     places = _places(endings)
     share = run.config.dataset.validation
     rows = [
-        Row.of(
+        TrainingExample.of(
             one,
             one.random if control else one.selected,
             *places.get(name_of(one), (0.5, _share(one))),

@@ -5,13 +5,13 @@ import random
 import numpy as np
 
 from ucoder.consensus.disagreements import disagreements
-from ucoder.consensus.matrices import matrix_of, whole
+from ucoder.consensus.matrix_messages import matrix_of, whole
 from ucoder.consensus.service import Service
-from ucoder.consensus.verdicts import choose, clusters_of
+from ucoder.consensus.verdict_messages import choose, clusters_of
 from ucoder.core.selection import DEFAULT
-from ucoder.core.test_worth import worth
-from ucoder.runtime.ledger import PAIRS
-from ucoder.runtime.worker import Dropped
+from ucoder.core.test_quality import worth
+from ucoder.runtime.messaging.arrow_worker import Dropped
+from ucoder.runtime.storage.ledger import PAIRS
 from ucoder.v1 import artifacts_pb2 as pb
 
 

@@ -4,7 +4,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from ucoder.runtime.errors import Overloaded, Reject
+from ucoder.errors import Overloaded, Reject
 
 
 @dataclass(frozen=True, slots=True)

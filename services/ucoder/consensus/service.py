@@ -7,15 +7,15 @@ from collections.abc import AsyncGenerator, AsyncIterator
 from typing import Any
 
 from ucoder.consensus.execution import Execution
-from ucoder.consensus.inquiry import Inquiry, outlook_of
-from ucoder.consensus.matrices import matrix_of, one_for_each, whole
+from ucoder.consensus.incremental_selection import IncrementalSelection, outlook_of
+from ucoder.consensus.input_tests import synthesise
+from ucoder.consensus.matrix_messages import matrix_of, one_for_each, whole
 from ucoder.consensus.quotas import Quota, Quotas
-from ucoder.consensus.synthesis import synthesise
-from ucoder.consensus.verdicts import DEFAULTS, choose, strategy_of, verdict_of
+from ucoder.consensus.verdict_messages import DEFAULTS, choose, strategy_of, verdict_of
 from ucoder.core.input_synthesis import MOST_READ, entry_point_of, readable
-from ucoder.runtime.errors import Reject, Retry
-from ucoder.runtime.tokens import CALLER
-from ucoder.runtime.world import World
+from ucoder.errors import Reject, Retry
+from ucoder.runtime.authentication import CALLER
+from ucoder.runtime.context import ServiceContext
 from ucoder.v1 import artifacts_pb2 as pb
 from ucoder.v1 import consensus_pb2, consensus_pb2_grpc, sandbox_pb2, sandbox_pb2_grpc
 
@@ -30,18 +30,18 @@ SPARED_SHARE = 0.1
 class Service(consensus_pb2_grpc.ConsensusServiceServicer):
     """Selection, with its evidence."""
 
-    def __init__(self, world: World, quota: Quota | None = None) -> None:
-        self.artifacts = world.artifacts
-        self.bus = world.bus
-        self.ledger = world.ledger
-        self._world = world
+    def __init__(self, context: ServiceContext, quota: Quota | None = None) -> None:
+        self.artifacts = context.artifacts
+        self.bus = context.bus
+        self.ledger = context.ledger
+        self._context = context
         self._quotas = Quotas(quota or Quota())
 
     @classmethod
     @contextlib.asynccontextmanager
-    async def open(cls, world: World) -> AsyncIterator["Service"]:
+    async def open(cls, context: ServiceContext) -> AsyncIterator["Service"]:
         """The service for as long as the block runs."""
-        yield cls(world, Quota(world.settings.quota_programs_per_minute))
+        yield cls(context, Quota(context.settings.quota_programs_per_minute))
 
     async def Select(self, request: consensus_pb2.SelectRequest, context: Any) -> consensus_pb2.SelectResponse:  # noqa: N802
         """Executes and selects."""
@@ -92,7 +92,7 @@ class Service(consensus_pb2_grpc.ConsensusServiceServicer):
             language=request.language,
             limits=request.limits if request.HasField("limits") else None,
         )
-        sandbox = self._world.stub(sandbox_pb2_grpc.SandboxServiceStub, "sandbox_runner")
+        sandbox = self._context.stub(sandbox_pb2_grpc.SandboxServiceStub, "sandbox_runner")
         started = time.perf_counter()
         patience = _patience(request, context.time_remaining())
         pause, seen = LOOK_SECONDS, 0
@@ -116,20 +116,20 @@ class Service(consensus_pb2_grpc.ConsensusServiceServicer):
                 pause = max(LOOK_SECONDS, 5 * answer.cost.selection_seconds)
 
 
-def _prepared(request: consensus_pb2.SelectRequest) -> Inquiry:
+def _prepared(request: consensus_pb2.SelectRequest) -> IncrementalSelection:
     """The tests: the caller's own, or synthesised ones. Raises Reject where there are none to be had."""
     started = time.perf_counter()
     if request.tests:
         codes = [test.code for test in request.tests[:MOST_READ]]
         entry_point = request.entry_point or entry_point_of(request.prompt, readable(request.programs), codes)
-        return Inquiry(request, request.tests, entry_point, 0.0)
+        return IncrementalSelection(request, request.tests, entry_point, 0.0)
     if request.language == "javascript":
         raise Reject("tests: none given; inputs can be made for Python only, send calls such as `f(1)`.")
     entry_point, tests = synthesise(
         request.prompt, request.programs, request.entry_point, inputs=request.inputs, seed=request.seed
     )
     cases = [pb.TestCase(code=test.code, count=test.count) for test in tests]
-    return Inquiry(request, cases, entry_point, time.perf_counter() - started)
+    return IncrementalSelection(request, cases, entry_point, time.perf_counter() - started)
 
 
 def _patience(request: consensus_pb2.SelectRequest, left: float | None) -> float | None:

@@ -11,7 +11,7 @@ Labels = NDArray[np.int64]
 
 
 @dataclass(frozen=True)
-class Cluster:
+class BehaviourCluster:
     """Programs with one behaviour. `score` is the strategy's own and comparable only within one selection."""
 
     members: tuple[int, ...]

@@ -5,8 +5,8 @@ from collections.abc import Sequence, Set
 from dataclasses import dataclass, field
 
 from ucoder.core.extraction import normal_form
-from ucoder.core.quality import documentation, maintainability
-from ucoder.core.splits import words
+from ucoder.core.program_quality import documentation, maintainability
+from ucoder.core.validation_split import words
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,7 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from ucoder.core.problems import described
+from ucoder.core.problem_parsing import described
 
 WORDS = 13
 SIGNED_SHARE = 0.5

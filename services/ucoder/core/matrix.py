@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from ucoder.core.extraction import parse
 from ucoder.core.outcomes import Outcome
-from ucoder.core.traits import Traits
+from ucoder.core.program_features import ProgramFeatures
 
 Ints = NDArray[np.int32]
 Floats = NDArray[np.float64]
@@ -63,7 +63,7 @@ class Matrix:
     """(N,) mean log-probability of a program's tokens, in nats; its perplexity is exp(-this)."""
     multiplicity: NDArray[np.int64]
     """(N,) how many samples a row stands for."""
-    traits: Traits
+    traits: ProgramFeatures
     """What the programs' texts show without being run."""
     program_keys: tuple[str, ...]
     """(N,) the programs' texts, for ties; empty texts where unknown."""
@@ -103,7 +103,7 @@ class Matrix:
             test_counts=np.array([max(1, test.count) for test in tests], dtype=np.int64),
             log_probs=np.array(log_probs, dtype=np.float64) if log_probs is not None else None,
             multiplicity=np.array(multiplicity if multiplicity is not None else [1] * n, dtype=np.int64),
-            traits=Traits.read(programs, task) if programs is not None else Traits.unknown(n),
+            traits=ProgramFeatures.read(programs, task) if programs is not None else ProgramFeatures.unknown(n),
             program_keys=tuple(programs) if programs is not None else ("",) * n,
             test_keys=tuple(map(_key, tests)),
         )

@@ -12,7 +12,7 @@ from decimal import Decimal, InvalidOperation
 from typing import Any
 
 from ucoder.core.outcomes import Outcome
-from ucoder.core.test_cases import CallPlan
+from ucoder.core.test_plans import CallPlan
 from ucoder.core.values import Opaque, Unreadable, parse
 
 _RELATIONS = {"<": operator.lt, "<=": operator.le, ">": operator.gt, ">=": operator.ge}

@@ -5,8 +5,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from ucoder.core.pass_at_k import bootstrap, pass_at_k
-from ucoder.evaluator.benchmarks import Task
-from ucoder.evaluator.judging import Judged
+from ucoder.evaluator.answer_judging import Judged
+from ucoder.evaluator.benchmarks import BenchmarkTask
 from ucoder.v1 import artifacts_pb2 as pb
 
 KS = (1, 10, 100)
@@ -16,7 +16,7 @@ KS = (1, 10, 100)
 class Answers:
     """The judged answers to one task: as sampled, or made elsewhere; at a low temperature; the single likeliest."""
 
-    task: Task
+    task: BenchmarkTask
     sampled: list[Judged]
     cool: list[Judged] = field(default_factory=list)
     greedy: list[Judged] = field(default_factory=list)

@@ -4,10 +4,10 @@ import time
 
 from ucoder.evaluator.benchmarks import load
 from ucoder.evaluator.benchmarks.separation import separate
-from ucoder.evaluator.measuring import entropy_and_distinct, measure
-from ucoder.evaluator.precision import selection_precision
+from ucoder.evaluator.row_precision import selection_precision
+from ucoder.evaluator.served_scores import entropy_and_distinct, measure
 from ucoder.evaluator.service import Service
-from ucoder.runtime.artifacts import name_of
+from ucoder.runtime.storage.artifacts import name_of
 from ucoder.v1 import artifacts_pb2 as pb
 
 

@@ -3,15 +3,15 @@
 import contextlib
 from collections.abc import AsyncIterator
 
+from ucoder.errors import Reject
+from ucoder.evaluator.answer_judging import AnswerJudge, Judged
 from ucoder.evaluator.answers import Answers, scores
-from ucoder.evaluator.asking import asked
 from ucoder.evaluator.benchmarks import load
-from ucoder.evaluator.judging import Judge, Judged
-from ucoder.evaluator.probing import Probing
-from ucoder.evaluator.samples import judged, programs_of
-from ucoder.models.sampling import draw
-from ucoder.runtime.errors import Reject
-from ucoder.runtime.world import World
+from ucoder.evaluator.model_answers import asked
+from ucoder.evaluator.sample_judging import judged, programs_of
+from ucoder.evaluator.selection_probe import Probing
+from ucoder.models.sampling_parameters import draw
+from ucoder.runtime.context import ServiceContext
 from ucoder.v1 import (
     config_pb2,
     consensus_pb2_grpc,
@@ -28,25 +28,25 @@ REGISTER = evaluator_pb2_grpc.add_EvaluatorServiceServicer_to_server
 class Service(evaluator_pb2_grpc.EvaluatorServiceServicer):
     """Scores, from a served model or from samples made elsewhere."""
 
-    def __init__(self, world: World) -> None:
-        self.model = world.model()
-        self.artifacts = world.artifacts
-        self._world = world
+    def __init__(self, context: ServiceContext) -> None:
+        self.model = context.model()
+        self.artifacts = context.artifacts
+        self._context = context
 
     @classmethod
     @contextlib.asynccontextmanager
-    async def open(cls, world: World) -> AsyncIterator["Service"]:
+    async def open(cls, context: ServiceContext) -> AsyncIterator["Service"]:
         """The service for as long as the block runs."""
-        yield cls(world)
+        yield cls(context)
 
-    def judge(self, limits: config_pb2.ExecutionConfig | None = None) -> Judge:
+    def judge(self, limits: config_pb2.ExecutionConfig | None = None) -> AnswerJudge:
         """The sandbox, asked for right and wrong."""
-        return Judge(self._world.stub(sandbox_pb2_grpc.SandboxServiceStub, "sandbox_runner").Execute, limits)
+        return AnswerJudge(self._context.stub(sandbox_pb2_grpc.SandboxServiceStub, "sandbox_runner").Execute, limits)
 
-    def probing(self, judge: Judge, config: config_pb2.RunConfig) -> Probing:
+    def probing(self, judge: AnswerJudge, config: config_pb2.RunConfig) -> Probing:
         """What measures a run's tests and selection on tasks whose truth is known."""
-        tests = self._world.stub(test_synth_pb2_grpc.TestSynthServiceStub, "test_synth")
-        return Probing(tests, self._world.stub(consensus_pb2_grpc.ConsensusServiceStub, "consensus"), judge, config)
+        tests = self._context.stub(test_synth_pb2_grpc.TestSynthServiceStub, "test_synth")
+        return Probing(tests, self._context.stub(consensus_pb2_grpc.ConsensusServiceStub, "consensus"), judge, config)
 
     async def Evaluate(  # noqa: N802
         self, request: evaluator_pb2.EvaluateRequest, context: object

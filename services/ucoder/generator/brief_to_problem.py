@@ -3,13 +3,13 @@
 import json
 from dataclasses import asdict
 
-from ucoder.core.problems import Statement
-from ucoder.generator.freshness import Freshness
-from ucoder.generator.problems import Checks, invent
+from ucoder.core.problem_parsing import Statement
+from ucoder.generator.novelty import Novelty
+from ucoder.generator.problem_invention import Checks, invent
 from ucoder.generator.service import Service
-from ucoder.models.metered import Metered
-from ucoder.runtime.artifacts import name_of
-from ucoder.runtime.worker import Dropped
+from ucoder.models.token_counts import TokenCounter
+from ucoder.runtime.messaging.arrow_worker import Dropped
+from ucoder.runtime.storage.artifacts import name_of
 from ucoder.v1 import artifacts_pb2 as pb
 
 
@@ -21,14 +21,14 @@ async def run(service: Service, brief: pb.Brief, run: pb.Run) -> pb.Problem | Dr
     if limit := await service.ledger.over(run, brief.iteration):
         return Dropped(f"over_{limit}")
     config, store, name = run.config, service.artifacts.store, name_of(brief)
-    freshness = Freshness(store, run.id, config.problems.near_duplicate)
+    freshness = Novelty(store, run.id, config.problems.near_duplicate)
 
     async def claim(statement: Statement) -> tuple[str, str]:
         return await freshness.claim(statement, name)
 
     known = service.known(config.evaluation.benchmark, config.evaluation.dev, *config.problems.decontaminate)
     checks = Checks(claim, known, service.returns)
-    model = Metered(service.model)
+    model = TokenCounter(service.model)
     made = await invent(model, brief, config.problems, config.model.profile, checks)
     for refusal in checks.refused:
         key = f"{run.id}/refused/{name}-{refusal.attempt}.json"

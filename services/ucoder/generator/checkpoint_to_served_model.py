@@ -2,11 +2,11 @@
 
 import asyncio
 
+from ucoder.errors import NotFound, Retry
 from ucoder.generator.service import Service
-from ucoder.models.probe import PROBE, check
-from ucoder.models.serving.adapters import CONFIG
-from ucoder.runtime.artifacts import name_of
-from ucoder.runtime.errors import NotFound, Retry
+from ucoder.models.serving.lora_adapters import CONFIG
+from ucoder.models.weights_probe import PROBE, check
+from ucoder.runtime.storage.artifacts import name_of
 from ucoder.v1 import artifacts_pb2 as pb
 
 LOOK_SECONDS = 1.0

@@ -5,8 +5,8 @@ from importlib import resources
 from pathlib import Path
 
 from ucoder.core.decontamination import KnownTask
-from ucoder.runtime.errors import Misconfigured
-from ucoder.runtime.rows import rows
+from ucoder.errors import Misconfigured
+from ucoder.runtime.dataset_files import read_rows
 
 STATEMENT = ("prompt", "text", "question_content", "complete_prompt", "instruct_prompt", "content")
 CODE = ("code", "starter_code", "code_prompt", "canonical_solution")
@@ -22,7 +22,7 @@ def known_tasks(benchmarks: Iterable[str]) -> Iterator[KnownTask]:
         files = [str(resources.files("ucoder.seed") / f) for f in ("benchmark.jsonl.gz", "dev.jsonl.gz")]
         for file in files if name == "seed" else [name]:
             called = name if name == "seed" else Path(name).name.split(".")[0]
-            for number, entry in rows(file):
+            for number, entry in read_rows(file):
                 try:
                     statement = next(str(entry[field]) for field in STATEMENT if entry.get(field))
                 except StopIteration:

@@ -4,15 +4,15 @@ import contextlib
 from collections.abc import AsyncIterator
 
 from ucoder.core.decontamination import Decontamination
-from ucoder.core.problems import Statement
-from ucoder.generator.freshness import Freshness, Memory
+from ucoder.core.problem_parsing import Statement
+from ucoder.errors import NotFound, Retry
 from ucoder.generator.known_tasks import known_tasks
-from ucoder.generator.problems import Checks, invent
-from ucoder.generator.solutions import sample
-from ucoder.runtime.artifacts import Artifacts
-from ucoder.runtime.errors import NotFound, Retry
-from ucoder.runtime.worker import Dropped
-from ucoder.runtime.world import World
+from ucoder.generator.novelty import ClaimsInMemory, Novelty
+from ucoder.generator.problem_invention import Checks, invent
+from ucoder.generator.solution_sampling import sample
+from ucoder.runtime.context import ServiceContext
+from ucoder.runtime.messaging.arrow_worker import Dropped
+from ucoder.runtime.storage.artifacts import Artifacts
 from ucoder.v1 import artifacts_pb2 as pb
 from ucoder.v1 import consensus_pb2_grpc, generator_pb2, generator_pb2_grpc, sandbox_pb2, sandbox_pb2_grpc
 
@@ -23,29 +23,29 @@ REGISTER = generator_pb2_grpc.add_GeneratorServiceServicer_to_server
 class Service(generator_pb2_grpc.GeneratorServiceServicer):
     """The model's side of the loop."""
 
-    def __init__(self, world: World) -> None:
-        self.model = world.model()
-        self.artifacts: Artifacts = world.artifacts
-        self.states = world.states
-        self.ledger = world.ledger
-        self._world = world
+    def __init__(self, context: ServiceContext) -> None:
+        self.model = context.model()
+        self.artifacts: Artifacts = context.artifacts
+        self.states = context.states
+        self.ledger = context.ledger
+        self._context = context
         self._known: dict[tuple[str, ...], Decontamination] = {}
 
     @classmethod
     @contextlib.asynccontextmanager
-    async def open(cls, world: World) -> AsyncIterator["Service"]:
+    async def open(cls, context: ServiceContext) -> AsyncIterator["Service"]:
         """The service for as long as the block runs."""
-        yield cls(world)
+        yield cls(context)
 
     @property
     def sandbox(self) -> "sandbox_pb2_grpc.SandboxServiceAsyncStub":
         """What runs candidates between two rounds."""
-        return self._world.stub(sandbox_pb2_grpc.SandboxServiceStub, "sandbox_runner")
+        return self._context.stub(sandbox_pb2_grpc.SandboxServiceStub, "sandbox_runner")
 
     @property
     def consensus(self) -> "consensus_pb2_grpc.ConsensusServiceAsyncStub":
         """What says whether another round is needed."""
-        return self._world.stub(consensus_pb2_grpc.ConsensusServiceStub, "consensus")
+        return self._context.stub(consensus_pb2_grpc.ConsensusServiceStub, "consensus")
 
     async def returns(self, program: str, call: str, entry_point: str) -> bool:
         """Whether a call of a program returns, in the sandbox. Raises Retry when that could not be found out."""
@@ -75,7 +75,7 @@ class Service(generator_pb2_grpc.GeneratorServiceServicer):
     ) -> AsyncIterator[generator_pb2.GenerateProblemsResponse]:
         """One answer per brief asked for; duplicates within the call are left out."""
         name = await self.answering(request.model)
-        freshness = Freshness(Memory(), "call", request.config.near_duplicate or 1.0)
+        freshness = Novelty(ClaimsInMemory(), "call", request.config.near_duplicate or 1.0)
         known = self.known("seed", *request.config.decontaminate)
         domains = list(request.config.domains)
         for number in range(request.count):

@@ -1,12 +1,12 @@
 """tests -> candidates: programs sampled from the problem alone; the tests travel with them and tell when to stop."""
 
 from ucoder.core.extraction import normal_form
-from ucoder.generator.rounds import FOLLOWED, Looks, Sampled, sample_in_rounds
+from ucoder.generator.adaptive_sampling import FOLLOWED, Looks, Sampled, sample_in_rounds
 from ucoder.generator.service import Service
-from ucoder.generator.solutions import sample
-from ucoder.models.metered import Metered
-from ucoder.runtime import ledger
-from ucoder.runtime.worker import Dropped
+from ucoder.generator.solution_sampling import sample
+from ucoder.models.token_counts import TokenCounter
+from ucoder.runtime.messaging.arrow_worker import Dropped
+from ucoder.runtime.storage import ledger
 from ucoder.v1 import artifacts_pb2 as pb
 
 
@@ -15,7 +15,7 @@ async def run(service: Service, tests: pb.Tests, run: pb.Run) -> pb.Candidates |
     config, problem, brief = run.config.candidates, tests.problem, tests.problem.brief
     if limit := await service.ledger.over(run, brief.iteration):
         return Dropped(f"over_{limit}")
-    model = Metered(service.model)
+    model = TokenCounter(service.model)
 
     async def draw(first: int, count: int) -> list[pb.Candidate]:
         seed = (brief.seed ^ 0x5EED) + first

@@ -3,10 +3,10 @@
 import functools
 import os
 
+from ucoder.errors import Misconfigured
 from ucoder.models.protocol import Completion, Draw, Model, Scored
-from ucoder.runtime.errors import Misconfigured
 from ucoder.runtime.settings import Settings
-from ucoder.runtime.store import Store
+from ucoder.runtime.storage.store import Store
 
 __all__ = ["Completion", "Draw", "Model", "Scored", "open_model"]
 
@@ -22,18 +22,18 @@ def open_model(settings: Settings, store: Store | None = None) -> Model:
     url = settings.model_url
     scheme, _, count = url.partition(":")
     if scheme == "local" and (not count or (count.isdecimal() and int(count))):
-        from ucoder.models.local import LocalModel
+        from ucoder.models.local.local_model import LocalModel
 
         return LocalModel(int(count) if count else os.cpu_count() or 1)
     if url != "vllm" and not url.startswith(("http://", "https://")):
         raise Misconfigured(f"UCODER_MODEL_URL={url!r}: expected local, local:WORKERS, vllm or http(s)://host/v1.")
-    from ucoder.models.openai import OpenAIModel
-    from ucoder.models.probe import measured
-    from ucoder.models.served import ServedModel
+    from ucoder.models.openai_model import OpenAIModel
+    from ucoder.models.served_model import ServedModel
     from ucoder.models.serving import Host
-    from ucoder.models.serving.kubernetes import KubernetesHost
-    from ucoder.models.serving.process import ProcessHost
-    from ucoder.models.serving.static import StaticHost
+    from ucoder.models.serving.fixed_server import FixedHost
+    from ucoder.models.serving.server_process import ProcessHost
+    from ucoder.models.serving.statefulset import StatefulSetHost
+    from ucoder.models.weights_probe import measured
 
     host: Host
     if url == "vllm":
@@ -41,5 +41,5 @@ def open_model(settings: Settings, store: Store | None = None) -> Model:
         client = OpenAIModel(host.url, api_key=settings.model_api_key)
     else:
         client = OpenAIModel(url, api_key=settings.model_api_key)
-        host = KubernetesHost(client, settings) if settings.rollout_statefulset else StaticHost(client)
+        host = StatefulSetHost(client, settings) if settings.rollout_statefulset else FixedHost(client)
     return ServedModel(client, host, functools.partial(measured, store=store))

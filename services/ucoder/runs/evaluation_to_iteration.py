@@ -1,8 +1,8 @@
 """evaluation -> iteration: the promotion gate. Each evaluation is an occasion; the decision looks at all of them."""
 
-from ucoder.core.iterations import next_step
+from ucoder.core.promotion_gate import next_step
+from ucoder.runs.collapse_history import collapses, signs_of_run
 from ucoder.runs.service import Service
-from ucoder.runs.signs import collapses, signs_of_run
 from ucoder.v1 import artifacts_pb2 as pb
 
 DECISIONS = {"continue": pb.DECISION_CONTINUE, "stop": pb.DECISION_STOP, "roll_back": pb.DECISION_ROLL_BACK}

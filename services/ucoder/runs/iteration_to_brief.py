@@ -4,9 +4,9 @@ import contextlib
 import random
 from collections import Counter
 
-from ucoder.core.coverage import spread
+from ucoder.core.domain_coverage import spread
+from ucoder.errors import NotFound
 from ucoder.runs.service import Service
-from ucoder.runtime.errors import NotFound
 from ucoder.v1 import artifacts_pb2 as pb
 
 

@@ -1,8 +1,8 @@
 """What the store holds and nothing was made of, put back on the bus: the store alone is enough to go on with a run."""
 
 from ucoder.flow import BRIEF_KINDS, FLOW
-from ucoder.runtime.artifacts import Artifacts
-from ucoder.runtime.bus import Bus
+from ucoder.runtime.messaging.bus import Bus
+from ucoder.runtime.storage.artifacts import Artifacts
 
 
 async def requeue(run: str, artifacts: Artifacts, bus: Bus) -> int:

@@ -3,8 +3,8 @@
 from importlib import resources
 from pathlib import Path
 
+from ucoder.errors import Misconfigured
 from ucoder.runs.service import Service
-from ucoder.runtime.errors import Misconfigured
 from ucoder.v1 import artifacts_pb2 as pb
 
 

@@ -5,16 +5,16 @@ import contextlib
 import secrets
 from collections.abc import AsyncIterator
 
-from ucoder.runs.config import separate_splits
-from ucoder.runs.page import page
-from ucoder.runs.page.sight import Sight
+from ucoder.errors import Conflict, NotFound
+from ucoder.runs.dashboard import serve_dashboard
+from ucoder.runs.dashboard.views import DashboardViews
 from ucoder.runs.requeueing import requeue
-from ucoder.runs.status import Endings, status_of
-from ucoder.runtime.artifacts import FORMAT
-from ucoder.runtime.errors import Conflict, NotFound
-from ucoder.runtime.news import Trainings
-from ucoder.runtime.tokens import CALLER
-from ucoder.runtime.world import World
+from ucoder.runs.run_config import separate_splits
+from ucoder.runs.run_status import Endings, status_of
+from ucoder.runtime.authentication import CALLER
+from ucoder.runtime.context import ServiceContext
+from ucoder.runtime.messaging.progress_events import TrainingEvents
+from ucoder.runtime.storage.artifacts import FORMAT
 from ucoder.v1 import artifacts_pb2 as pb
 from ucoder.v1 import runs_pb2, runs_pb2_grpc
 
@@ -26,20 +26,22 @@ WATCH_SECONDS = 0.5
 class Service(runs_pb2_grpc.RunServiceServicer):
     """Runs."""
 
-    def __init__(self, world: World, trainings: Trainings) -> None:
-        self.artifacts = world.artifacts
-        self.states = world.states
-        self._bus = world.bus
+    def __init__(self, context: ServiceContext, trainings: TrainingEvents) -> None:
+        self.artifacts = context.artifacts
+        self.states = context.states
+        self._bus = context.bus
         self._trainings = trainings
-        self._endings = Endings(world.artifacts)
+        self._endings = Endings(context.artifacts)
         self._known: dict[str, pb.Run] = {}
 
     @classmethod
     @contextlib.asynccontextmanager
-    async def open(cls, world: World) -> AsyncIterator["Service"]:
+    async def open(cls, context: ServiceContext) -> AsyncIterator["Service"]:
         """The service and its dashboard for as long as the block runs."""
-        service = cls(world, await Trainings.listen(world.bus))
-        async with page(world.settings, Sight(world.artifacts, service.status, service.statuses)) as world.web:
+        service = cls(context, await TrainingEvents.listen(context.bus))
+        async with serve_dashboard(
+            context.settings, DashboardViews(context.artifacts, service.status, service.statuses)
+        ) as context.web:
             yield service
 
     async def CreateRun(  # noqa: N802

@@ -17,41 +17,44 @@ import structlog
 from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection
 
+from ucoder.errors import Misconfigured
 from ucoder.flow import SERVICES, arrows_of
 from ucoder.runtime import log as logs
-from ucoder.runtime.errors import Misconfigured
+from ucoder.runtime.context import ServiceContext
+from ucoder.runtime.messaging.arrow_worker import ArrowWorker
 from ucoder.runtime.rpc import Doorkeeper, open_port
 from ucoder.runtime.settings import Settings
-from ucoder.runtime.worker import Worker
-from ucoder.runtime.world import World
 
 log = structlog.get_logger()
 
 
 @contextlib.asynccontextmanager
-async def serving(settings: Settings, services: tuple[str, ...]) -> AsyncIterator[World]:
+async def serving(settings: Settings, services: tuple[str, ...]) -> AsyncIterator[ServiceContext]:
     """Serves while the block runs; then drains: no new work, work in hand finishes or goes back, doors close."""
     async with contextlib.AsyncExitStack() as stack:
-        world = await stack.enter_async_context(World.open(settings, services))
-        server, doors = _server(world)
+        context = await stack.enter_async_context(ServiceContext.open(settings, services))
+        server, doors = _server(context)
         host = settings.listen.rpartition(":")[0]
-        world.address = f"{'127.0.0.1' if host in ('0.0.0.0', '[::]') else host}:{open_port(server, settings)}"
+        context.address = f"{'127.0.0.1' if host in ('0.0.0.0', '[::]') else host}:{open_port(server, settings)}"
         workers = []
         for name in services:
             module = importlib.import_module(f"ucoder.{name}.service")
-            service = await stack.enter_async_context(module.Service.open(world))
+            service = await stack.enter_async_context(module.Service.open(context))
             module.REGISTER(service, server)
-            workers += [_worker(world, service, arrow) for arrow in arrows_of(name)]
+            workers += [_worker(context, service, arrow) for arrow in arrows_of(name)]
         await server.start()
         if settings.metrics_port:
-            world.telemetry.serve(settings.metrics_port)
+            context.telemetry.serve(settings.metrics_port)
         tasks = [asyncio.create_task(worker.work(), name=worker.arrow.name) for worker in workers]
         watch = asyncio.create_task(_watch_health(doors, services, workers))
         log.info(
-            "service.started", services=services, address=world.address, **({"web": world.web} if world.web else {})
+            "service.started",
+            services=services,
+            address=context.address,
+            **({"web": context.web} if context.web else {}),
         )
         try:
-            yield world
+            yield context
         finally:
             watch.cancel()
             await doors.enter_graceful_shutdown()
@@ -75,11 +78,11 @@ async def serve(settings: Settings, services: tuple[str, ...]) -> None:
         await stop.wait()
 
 
-def _server(world: World) -> tuple[grpc.aio.Server, health.aio.HealthServicer]:
-    settings = world.settings
+def _server(context: ServiceContext) -> tuple[grpc.aio.Server, health.aio.HealthServicer]:
+    settings = context.settings
     limit = settings.max_message_mb << 20
     server = grpc.aio.server(
-        interceptors=[Doorkeeper(settings, world.telemetry)],
+        interceptors=[Doorkeeper(settings, context.telemetry)],
         options=[
             ("grpc.max_receive_message_length", limit),
             ("grpc.max_send_message_length", limit),
@@ -89,26 +92,28 @@ def _server(world: World) -> tuple[grpc.aio.Server, health.aio.HealthServicer]:
     )
     doors = health.aio.HealthServicer()
     health_pb2_grpc.add_HealthServicer_to_server(doors, server)
-    names = [_grpc_name(name) for name in world.services]
+    names = [_grpc_name(name) for name in context.services]
     reflection.enable_server_reflection([*names, health.SERVICE_NAME, reflection.SERVICE_NAME], server)
     return server, doors
 
 
-def _worker(world: World, service: Any, arrow: Any) -> Worker:
+def _worker(context: ServiceContext, service: Any, arrow: Any) -> ArrowWorker:
     stage = importlib.import_module(arrow.module)
-    return Worker(
+    return ArrowWorker(
         arrow,
         functools.partial(stage.run, service),
-        bus=world.bus,
-        states=world.states,
-        dead=world.dead,
-        artifacts=world.artifacts,
-        settings=world.settings,
-        telemetry=world.telemetry,
+        bus=context.bus,
+        states=context.states,
+        dead=context.dead,
+        artifacts=context.artifacts,
+        settings=context.settings,
+        telemetry=context.telemetry,
     )
 
 
-async def _watch_health(doors: health.aio.HealthServicer, services: tuple[str, ...], workers: list[Worker]) -> None:
+async def _watch_health(
+    doors: health.aio.HealthServicer, services: tuple[str, ...], workers: list[ArrowWorker]
+) -> None:
     """Readiness follows the workers, not the socket: a service cut off from the bus is not ready."""
     status = health_pb2.HealthCheckResponse
     while True:

@@ -12,11 +12,11 @@ import grpc
 import structlog
 from google.protobuf.message import DecodeError, Message
 
+from ucoder.errors import Misconfigured, UcoderError, of_call
 from ucoder.runtime import tls
-from ucoder.runtime.errors import Misconfigured, UcoderError, of_call
+from ucoder.runtime.authentication import CALLER, CallerTokens
+from ucoder.runtime.metrics import Metrics
 from ucoder.runtime.settings import Settings
-from ucoder.runtime.telemetry import Telemetry
-from ucoder.runtime.tokens import CALLER, Tokens
 from ucoder.runtime.validation import validate
 
 log = structlog.get_logger()
@@ -26,9 +26,9 @@ OPEN = ("/grpc.health.v1.Health/", "/grpc.reflection.")  # probes come without a
 class Doorkeeper(grpc.aio.ServerInterceptor):
     """Wraps every handler of a server; a handler itself only computes and raises."""
 
-    def __init__(self, settings: Settings, telemetry: Telemetry) -> None:
+    def __init__(self, settings: Settings, telemetry: Metrics) -> None:
         self._settings, self._telemetry = settings, telemetry
-        self._tokens = Tokens(settings.tokens_file)
+        self._tokens = CallerTokens(settings.tokens_file)
         self._calls: Counter[str] = Counter()
 
     async def intercept_service(

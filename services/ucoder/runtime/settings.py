@@ -12,7 +12,7 @@ from typing import Literal
 from pydantic import Field, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
-from ucoder.runtime.errors import Misconfigured
+from ucoder.errors import Misconfigured
 
 PREFIX = "UCODER_"
 

@@ -4,7 +4,7 @@ import ssl
 
 import grpc
 
-from ucoder.runtime.errors import Misconfigured
+from ucoder.errors import Misconfigured
 from ucoder.runtime.settings import Settings
 
 

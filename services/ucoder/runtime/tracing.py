@@ -14,7 +14,7 @@ from opentelemetry import trace
 from opentelemetry.context import Context
 from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
 
-from ucoder.runtime.errors import Misconfigured
+from ucoder.errors import Misconfigured
 from ucoder.runtime.settings import Settings
 from ucoder.v1 import artifacts_pb2 as pb
 

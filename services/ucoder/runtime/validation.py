@@ -10,7 +10,7 @@ from functools import cache
 from google.protobuf.descriptor import Descriptor, FieldDescriptor
 from google.protobuf.message import Message
 
-from ucoder.runtime.errors import Reject
+from ucoder.errors import Reject
 from ucoder.v1 import rules_pb2
 
 NUMBERS = {

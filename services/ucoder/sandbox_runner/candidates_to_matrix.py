@@ -3,8 +3,8 @@
 import time
 
 from ucoder.core.outcomes import Outcome
-from ucoder.runtime.errors import Retry
-from ucoder.sandbox_runner.job import Job
+from ucoder.errors import Retry
+from ucoder.sandbox_runner.sandbox_job import SandboxJob
 from ucoder.sandbox_runner.service import Service, limits, row_message, test_cases
 from ucoder.v1 import artifacts_pb2 as pb
 
@@ -20,7 +20,7 @@ async def run(service: Service, candidates: pb.Candidates, run: pb.Run) -> pb.Ma
     started = time.perf_counter()
     known = {row.program: row for row in candidates.rows if pb.OUTCOME_INFRA_ERROR not in row.outcomes}
     missing = [number for number in range(len(candidates.candidates)) if number not in known]
-    job = Job(
+    job = SandboxJob(
         programs=tuple(candidates.candidates[number].program for number in missing),
         tests=test_cases(candidates.tests.tests),
         entry_point=candidates.tests.problem.entry_point,

@@ -4,10 +4,10 @@ import contextlib
 from collections.abc import AsyncIterator, Sequence
 
 from ucoder.core.outcomes import Outcome
-from ucoder.core.test_cases import TestCase
-from ucoder.runtime.world import World
-from ucoder.sandbox_runner.job import Job, Limits, Row
-from ucoder.sandbox_runner.sandbox import Sandbox
+from ucoder.core.test_plans import Test
+from ucoder.runtime.context import ServiceContext
+from ucoder.sandbox_runner.host.sandbox import Sandbox
+from ucoder.sandbox_runner.sandbox_job import Limits, ProgramResult, SandboxJob
 from ucoder.v1 import artifacts_pb2 as pb
 from ucoder.v1 import config_pb2, sandbox_pb2, sandbox_pb2_grpc
 
@@ -24,9 +24,9 @@ class Service(sandbox_pb2_grpc.SandboxServiceServicer):
 
     @classmethod
     @contextlib.asynccontextmanager
-    async def open(cls, world: World) -> AsyncIterator["Service"]:
+    async def open(cls, context: ServiceContext) -> AsyncIterator["Service"]:
         """Opens the cells; NoIsolation when this machine has nothing to hold the programs."""
-        settings = world.settings
+        settings = context.settings
         async with Sandbox.open(
             isolation=settings.isolation, cells=settings.cells, packages=settings.sandbox_packages
         ) as sandbox:
@@ -36,7 +36,7 @@ class Service(sandbox_pb2_grpc.SandboxServiceServicer):
         self, request: sandbox_pb2.ExecuteRequest, context: object
     ) -> AsyncIterator[sandbox_pb2.ExecuteResponse]:
         """Rows as programs finish."""
-        job = Job(
+        job = SandboxJob(
             programs=tuple(request.programs),
             tests=test_cases(request.tests),
             entry_point=request.entry_point,
@@ -49,10 +49,10 @@ class Service(sandbox_pb2_grpc.SandboxServiceServicer):
             yield sandbox_pb2.ExecuteResponse(row=row_message(row))
 
 
-def test_cases(tests: Sequence[pb.TestCase]) -> tuple[TestCase, ...]:
+def test_cases(tests: Sequence[pb.TestCase]) -> tuple[Test, ...]:
     """Tests as the core knows them."""
     return tuple(
-        TestCase(
+        Test(
             code=test.code,
             count=test.count or 1,
             stdin=test.stdin if test.HasField("stdin") else None,
@@ -73,7 +73,7 @@ def limits(config: config_pb2.ExecutionConfig) -> Limits:
     )
 
 
-def row_message(row: Row) -> pb.Row:
+def row_message(row: ProgramResult) -> pb.Row:
     """A row as it travels; a test without an output has the empty text."""
     return pb.Row(
         program=row.program,

@@ -3,7 +3,7 @@
 import random
 from typing import TypeVar
 
-from .operation import INT, NUMBERS, TEXT, WORDS
+from ucoder.seed.operation import INT, NUMBERS, TEXT, WORDS
 
 _Item = TypeVar("_Item")
 _WORDS = (

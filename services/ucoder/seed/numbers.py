@@ -1,6 +1,6 @@
 """Operations that start from numbers: list[int] and int."""
 
-from .operation import BOOL, INT, NUMBERS, TEXT, WORDS, Operation, each, keep, step, total
+from ucoder.seed.operation import BOOL, INT, NUMBERS, TEXT, WORDS, Operation, each, keep, step, total
 
 LISTS: tuple[Operation, ...] = (
     each("double", NUMBERS, "double every number|multiply every number by two", "x * 2", "2 * x", "x + x"),

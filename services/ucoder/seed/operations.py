@@ -1,7 +1,7 @@
 """The catalogue of all operations, and what may follow what."""
 
-from . import numbers, strings
-from .operation import Operation
+from ucoder.seed import numbers, strings
+from ucoder.seed.operation import Operation
 
 OPERATIONS: dict[str, Operation] = {
     operation.name: operation

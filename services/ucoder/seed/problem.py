@@ -3,9 +3,9 @@
 import random
 from dataclasses import dataclass
 
-from .inputs import arguments
-from .operation import BOOL, INT, NUMBERS, TEXT, WORDS, Operation
-from .operations import BY_SOURCE
+from ucoder.seed.inputs import arguments
+from ucoder.seed.operation import BOOL, INT, NUMBERS, TEXT, WORDS, Operation
+from ucoder.seed.operations import BY_SOURCE
 
 DOMAINS = ("algorithms", "natural_instruction", "tool_usage", "competitive_programming")
 SECOND = "k"
@@ -30,7 +30,7 @@ FRAMES = {
 
 
 @dataclass(frozen=True)
-class Step:
+class SeedStep:
     """An operation, the index of its phrase, and its number: a literal, `k`, or None."""
 
     operation: Operation
@@ -43,13 +43,13 @@ class Step:
 
 
 @dataclass(frozen=True)
-class Problem:
+class SeedProblem:
     """`argument` is the name of the first parameter; a step whose number is `k` brings the second one."""
 
     domain: str
     name: str
     argument: str
-    steps: tuple[Step, ...]
+    steps: tuple[SeedStep, ...]
 
     @property
     def composition(self) -> tuple[str, ...]:
@@ -99,7 +99,7 @@ class Problem:
 _LENGTHS = {1: (1,), 2: (1, 2, 2, 2), 3: (2, 3, 3), 4: (2, 3, 3, 3), 5: (3,)}
 
 
-def invent(rng: random.Random, domain: str, difficulty: int) -> Problem:
+def invent(rng: random.Random, domain: str, difficulty: int) -> SeedProblem:
     """A random problem of the domain with exactly this difficulty (1 to 5)."""
     while True:
         source, wants_second = _shape(rng, domain)
@@ -107,7 +107,7 @@ def invent(rng: random.Random, domain: str, difficulty: int) -> Problem:
         if steps is None or min(5, sum(step.operation.level for step in steps)) != difficulty:
             continue
         name = f"{rng.choice(VERBS[domain])}_{rng.choice(NOUNS[steps[-1].operation.target])}"
-        return Problem(domain, name, rng.choice(ARGUMENTS[source]), steps)
+        return SeedProblem(domain, name, rng.choice(ARGUMENTS[source]), steps)
 
 
 def _shape(rng: random.Random, domain: str) -> tuple[str, bool]:
@@ -118,8 +118,8 @@ def _shape(rng: random.Random, domain: str) -> tuple[str, bool]:
     return (TEXT if domain == "natural_instruction" else WORDS), rng.random() < 0.2
 
 
-def _chain(rng: random.Random, source: str, length: int, wants_second: bool) -> tuple[Step, ...] | None:
-    steps: list[Step] = []
+def _chain(rng: random.Random, source: str, length: int, wants_second: bool) -> tuple[SeedStep, ...] | None:
+    steps: list[SeedStep] = []
     seen: set[str] = set()
     for _ in range(length):
         choices = [operation for operation in BY_SOURCE.get(source, ()) if operation.name not in seen]
@@ -129,7 +129,7 @@ def _chain(rng: random.Random, source: str, length: int, wants_second: bool) -> 
         number = None
         if operation.takes_number:
             number = SECOND if wants_second and rng.random() < 0.8 else str(rng.randint(2, 5))
-        steps.append(Step(operation, rng.randrange(len(operation.phrases)), number))
+        steps.append(SeedStep(operation, rng.randrange(len(operation.phrases)), number))
         seen.add(operation.name)
         source = operation.target
     if wants_second and all(step.number != SECOND for step in steps):

@@ -3,9 +3,9 @@
 import random
 import re
 
-from .operations import BY_PHRASE
-from .problem import FRAMES, Problem, Step
-from .solutions import reference_body
+from ucoder.seed.operations import BY_PHRASE
+from ucoder.seed.problem import FRAMES, SeedProblem, SeedStep
+from ucoder_development.seed_solutions import reference_body
 
 _HEAD = re.compile(
     r"def (?P<name>[a-z_]+)\((?P<argument>[a-z]+): (?P<source>[a-z\[\]]+)(?P<second>, k: int)?\) -> "
@@ -14,7 +14,7 @@ _HEAD = re.compile(
 _NUMBER = re.compile(r"(?<![\w'])(?:\d+|k)(?![\w'])")
 
 
-def parse(prompt: str) -> Problem | None:
+def parse(prompt: str) -> SeedProblem | None:
     """The problem stated by a signature and docstring, or None where the text is off-grammar."""
     head = _HEAD.match(prompt)
     if head is None:
@@ -25,12 +25,12 @@ def parse(prompt: str) -> Problem | None:
         steps = _steps(head["source"], head["sentence"][len(marks[0]) :], marks[1:])
         if steps is None or steps[-1].operation.target != head["target"]:
             return None
-        problem = Problem(domain, head["name"], head["argument"], steps)
+        problem = SeedProblem(domain, head["name"], head["argument"], steps)
         return problem if problem.takes_second == bool(head["second"]) else None
     return None
 
 
-def _steps(source: str, sentence: str, marks: tuple[str, ...]) -> tuple[Step, ...] | None:
+def _steps(source: str, sentence: str, marks: tuple[str, ...]) -> tuple[SeedStep, ...] | None:
     steps = []
     for words in _cut(sentence[:1].lower() + sentence[1:], marks):
         step = _step(source, words)
@@ -46,14 +46,14 @@ def _cut(sentence: str, marks: tuple[str, ...]) -> list[str]:
     return [first, *(_cut(rest, marks[1:]) if found and marks[1:] else [rest] if found else [])]
 
 
-def _step(source: str, words: str) -> Step | None:
+def _step(source: str, words: str) -> SeedStep | None:
     """Phrases with fixed numbers in them are met first, as they stand; then the one number is the slot."""
     for spot in [None, *_NUMBER.finditer(words)]:
         phrase = words if spot is None else f"{words[: spot.start()]}$k{words[spot.end() :]}"
         operation = BY_PHRASE.get((source, phrase))
         if operation is not None:
             number = spot.group() if spot else None
-            return Step(operation, operation.phrases.index(phrase), number)
+            return SeedStep(operation, operation.phrases.index(phrase), number)
     return None
 
 

@@ -1,6 +1,6 @@
 """Operations that start from text: str and list[str]."""
 
-from .operation import BOOL, INT, NUMBERS, TEXT, WORDS, Operation, each, keep, step, total
+from ucoder.seed.operation import BOOL, INT, NUMBERS, TEXT, WORDS, Operation, each, keep, step, total
 
 TEXTS: tuple[Operation, ...] = (
     step("upper", TEXT, TEXT, "convert the text to upper case|write the text in capitals",

@@ -1,15 +1,15 @@
 """problem -> tests: inputs, and what the model thinks of them."""
 
-from ucoder.models.metered import Metered
-from ucoder.runtime.worker import Dropped
+from ucoder.models.token_counts import TokenCounter
+from ucoder.runtime.messaging.arrow_worker import Dropped
 from ucoder.test_synth.service import Service
-from ucoder.test_synth.synthesis import synthesize
+from ucoder.test_synth.test_writing import synthesize
 from ucoder.v1 import artifacts_pb2 as pb
 
 
 async def run(service: Service, problem: pb.Problem, run: pb.Run) -> pb.Tests | Dropped:
     """The tests of one brief."""
-    brief, config, model = problem.brief, run.config, Metered(service.model)
+    brief, config, model = problem.brief, run.config, TokenCounter(service.model)
     if limit := await service.ledger.over(run, brief.iteration):
         return Dropped(f"over_{limit}")
     seed = brief.seed ^ 0x7E57

@@ -3,10 +3,10 @@
 import contextlib
 from collections.abc import AsyncIterator
 
-from ucoder.runtime.errors import Reject
-from ucoder.runtime.worker import Dropped
-from ucoder.runtime.world import World
-from ucoder.test_synth.synthesis import synthesize
+from ucoder.errors import Reject
+from ucoder.runtime.context import ServiceContext
+from ucoder.runtime.messaging.arrow_worker import Dropped
+from ucoder.test_synth.test_writing import synthesize
 from ucoder.v1 import test_synth_pb2, test_synth_pb2_grpc
 
 NAME = test_synth_pb2.DESCRIPTOR.services_by_name["TestSynthService"].full_name
@@ -16,15 +16,15 @@ REGISTER = test_synth_pb2_grpc.add_TestSynthServiceServicer_to_server
 class Service(test_synth_pb2_grpc.TestSynthServiceServicer):
     """Tests for problems."""
 
-    def __init__(self, world: World) -> None:
-        self.model = world.model()
-        self.ledger = world.ledger
+    def __init__(self, context: ServiceContext) -> None:
+        self.model = context.model()
+        self.ledger = context.ledger
 
     @classmethod
     @contextlib.asynccontextmanager
-    async def open(cls, world: World) -> AsyncIterator["Service"]:
+    async def open(cls, context: ServiceContext) -> AsyncIterator["Service"]:
         """The service for as long as the block runs."""
-        yield cls(world)
+        yield cls(context)
 
     async def SynthesizeTests(  # noqa: N802
         self, request: test_synth_pb2.SynthesizeTestsRequest, context: object

@@ -3,8 +3,8 @@
 from pathlib import Path
 from typing import Any
 
-from ucoder.runtime.errors import Misconfigured, Reject
-from ucoder.trainer.job import Lora
+from ucoder.errors import Misconfigured, Reject
+from ucoder.trainer.training_job import Lora
 
 
 def adapted(model: Any, lora: Lora | None) -> Any:

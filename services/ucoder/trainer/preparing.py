@@ -2,10 +2,10 @@
 
 from pathlib import Path
 
-from ucoder.models.probe import PROBE
-from ucoder.runtime.artifacts import Artifacts, name_of
-from ucoder.trainer.examples import datasets_of, examples_of
-from ucoder.trainer.job import Job, job_of
+from ucoder.models.weights_probe import PROBE
+from ucoder.runtime.storage.artifacts import Artifacts, name_of
+from ucoder.trainer.training_examples import datasets_of, examples_of
+from ucoder.trainer.training_job import TrainingJob, job_of
 from ucoder.v1 import artifacts_pb2 as pb
 from ucoder.v1 import config_pb2
 
@@ -15,7 +15,7 @@ def weights_of(dataset: pb.Dataset) -> str:
     return f"{dataset.run}/weights/{name_of(dataset)}"
 
 
-async def prepared(artifacts: Artifacts, dataset: pb.Dataset, run: pb.Run, folder: Path) -> Job:
+async def prepared(artifacts: Artifacts, dataset: pb.Dataset, run: pb.Run, folder: Path) -> TrainingJob:
     """The training on a sealed dataset, in a folder of this machine. Raises NotFound, Reject."""
     datasets = await datasets_of(artifacts, dataset, run)
     examples, validation = await examples_of(artifacts, datasets, run)

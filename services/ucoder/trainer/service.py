@@ -8,15 +8,15 @@ from pathlib import Path
 
 import structlog
 
-from ucoder.runtime.artifacts import name_of
-from ucoder.runtime.errors import NotFound, UcoderError, Unwanted
-from ucoder.runtime.news import tell
-from ucoder.runtime.world import World
-from ucoder.trainer import cluster_job
-from ucoder.trainer.job import Progress
+from ucoder.errors import NotFound, UcoderError, Unwanted
+from ucoder.runtime.context import ServiceContext
+from ucoder.runtime.messaging.progress_events import tell
+from ucoder.runtime.storage.artifacts import name_of
+from ucoder.trainer import kubernetes_job
+from ucoder.trainer.job_watch import unwanted, watched
 from ucoder.trainer.preparing import prepared, weights_of
-from ucoder.trainer.process import train
-from ucoder.trainer.tending import tended, unwanted
+from ucoder.trainer.training_job import TrainingProgress
+from ucoder.trainer.training_process import train
 from ucoder.v1 import artifacts_pb2 as pb
 from ucoder.v1 import trainer_pb2, trainer_pb2_grpc
 
@@ -28,18 +28,18 @@ REGISTER = trainer_pb2_grpc.add_TrainerServiceServicer_to_server
 class Service(trainer_pb2_grpc.TrainerServiceServicer):
     """Fine-tuning in a process of its own, or in a Job of the cluster where `UCODER_TRAINING_TEMPLATE` gives one."""
 
-    def __init__(self, world: World) -> None:
-        self.artifacts = world.artifacts
-        self._settings, self._states, self._bus = world.settings, world.states, world.bus
-        self._work = world.settings.cache_dir.expanduser() / "training"
+    def __init__(self, context: ServiceContext) -> None:
+        self.artifacts = context.artifacts
+        self._settings, self._states, self._bus = context.settings, context.states, context.bus
+        self._work = context.settings.cache_dir.expanduser() / "training"
         self._progress: dict[tuple[str, str], trainer_pb2.TrainingProgress] = {}
         self._finished: set[tuple[str, str]] = set()
 
     @classmethod
     @contextlib.asynccontextmanager
-    async def open(cls, world: World) -> AsyncIterator["Service"]:
+    async def open(cls, context: ServiceContext) -> AsyncIterator["Service"]:
         """The service for as long as the block runs."""
-        service = cls(world)
+        service = cls(context)
         sweeping = asyncio.create_task(service._sweep())
         try:
             yield service
@@ -53,7 +53,7 @@ class Service(trainer_pb2_grpc.TrainerServiceServicer):
         """Trains on a sealed dataset and puts the checkpoint into the store, whole or not at all."""
         name = name_of(dataset)
 
-        def on_progress(moment: Progress) -> None:
+        def on_progress(moment: TrainingProgress) -> None:
             message = trainer_pb2.TrainingProgress(
                 dataset=name,
                 step=moment.step,
@@ -71,12 +71,12 @@ class Service(trainer_pb2_grpc.TrainerServiceServicer):
 
         work = self._in_the_cluster if self._settings.training_template else self._here
         try:
-            summary, probe = await tended(
+            summary, probe = await watched(
                 work(dataset, run, on_progress), self._states, run.id, lambda: self._tell(run.id, name)
             )
         except Unwanted:
             if self._settings.training_template:
-                await cluster_job.remove(self._settings, dataset)
+                await kubernetes_job.remove(self._settings, dataset)
             raise
         finally:
             await tell(self._bus, run.id, name, None)
@@ -92,12 +92,12 @@ class Service(trainer_pb2_grpc.TrainerServiceServicer):
         )
 
     async def _in_the_cluster(
-        self, dataset: pb.Dataset, run: pb.Run, report: Callable[[Progress], None]
+        self, dataset: pb.Dataset, run: pb.Run, report: Callable[[TrainingProgress], None]
     ) -> tuple[pb.TrainingSummary, float]:
-        return await cluster_job.train(self._settings, self.artifacts.store, dataset, report)
+        return await kubernetes_job.train(self._settings, self.artifacts.store, dataset, report)
 
     async def _here(
-        self, dataset: pb.Dataset, run: pb.Run, report: Callable[[Progress], None]
+        self, dataset: pb.Dataset, run: pb.Run, report: Callable[[TrainingProgress], None]
     ) -> tuple[pb.TrainingSummary, float]:
         job = await prepared(self.artifacts, dataset, run, self._work)
         done = await train(job, report, run.config.training.processes, self._settings.training_silence_seconds)
@@ -113,7 +113,7 @@ class Service(trainer_pb2_grpc.TrainerServiceServicer):
         """Ends what runs left in the cluster that were cancelled while no trainer was there."""
         if self._settings.training_template:
             try:
-                await cluster_job.sweep(self._settings, lambda run: unwanted(self._states, run))
+                await kubernetes_job.sweep(self._settings, lambda run: unwanted(self._states, run))
             except UcoderError as error:  # a training will say it louder; the next start sweeps again
                 log.warning("training.not_swept", error=str(error))
 

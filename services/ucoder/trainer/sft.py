@@ -14,9 +14,9 @@ from typing import Any
 import torch
 from torch.nn import functional
 
-from ucoder.runtime.errors import Reject
-from ucoder.trainer.company import Company, whole
-from ucoder.trainer.job import Recipe
+from ucoder.errors import Reject
+from ucoder.trainer.distributed import ProcessGroup, whole
+from ucoder.trainer.training_job import TrainingRecipe
 
 IGNORED = -100
 POOL = 256
@@ -24,7 +24,7 @@ POOL = 256
 
 
 @dataclass(frozen=True, slots=True)
-class Tokens:
+class TokenizedExample:
     """One example: `ids` of prompt, completion and end of text, the first `prompt` of them given."""
 
     ids: tuple[int, ...]
@@ -49,7 +49,7 @@ class State:
 
 def tokenize(
     tokenizer: Any, examples: Sequence[tuple[str, str]], end: int, max_tokens: int
-) -> tuple[list[Tokens], int]:
+) -> tuple[list[TokenizedExample], int]:
     """(prompt, completion) pairs as tokens, and how many were left out for being longer than `max_tokens`.
 
     Prompt and completion are tokenised apart, as the model meets them when it samples. A completion that spells a
@@ -61,23 +61,25 @@ def tokenize(
     return found, too_long
 
 
-def fitting(tokenizer: Any, examples: Sequence[tuple[str, str]], end: int, max_tokens: int) -> tuple[list[Tokens], int]:
+def fitting(
+    tokenizer: Any, examples: Sequence[tuple[str, str]], end: int, max_tokens: int
+) -> tuple[list[TokenizedExample], int]:
     """The same, where none need be."""
     found = []
     for prompt, completion in examples:
         given = tokenizer(prompt)["input_ids"]
         written = tokenizer(completion, add_special_tokens=False, split_special_tokens=True)["input_ids"]
         if len(given) + len(written) < max_tokens:
-            found.append(Tokens((*given, *written, end), len(given)))
+            found.append(TokenizedExample((*given, *written, end), len(given)))
     return found, len(examples) - len(found)
 
 
-def steps_per_epoch(examples: int, recipe: Recipe) -> int:
+def steps_per_epoch(examples: int, recipe: TrainingRecipe) -> int:
     """Optimiser steps; the last of an epoch may be a smaller batch."""
     return math.ceil(examples / recipe.batch)
 
 
-def batches(examples: Sequence[Tokens], recipe: Recipe) -> Iterator[list[list[Tokens]]]:
+def batches(examples: Sequence[TokenizedExample], recipe: TrainingRecipe) -> Iterator[list[list[TokenizedExample]]]:
     """The batch of every step, cut into micro-batches of similar length; a function of examples and recipe alone.
 
     Shuffled, sorted by length in pools of a few batches, cut, and the batches of a pool shuffled again.
@@ -93,7 +95,7 @@ def batches(examples: Sequence[Tokens], recipe: Recipe) -> Iterator[list[list[To
                 yield [batch[at : at + recipe.micro_batch] for at in range(0, len(batch), recipe.micro_batch)]
 
 
-def rate(step: int, steps: int, recipe: Recipe) -> float:
+def rate(step: int, steps: int, recipe: TrainingRecipe) -> float:
     """Learning rate of a step: linear warm-up, then half a cosine down to zero."""
     warm = max(1, round(recipe.warmup * steps)) if recipe.warmup else 0
     if step < warm:
@@ -101,12 +103,12 @@ def rate(step: int, steps: int, recipe: Recipe) -> float:
     return recipe.learning_rate * 0.5 * (1 + math.cos(math.pi * (step - warm) / max(1, steps - warm)))
 
 
-def targets(batch: Sequence[Tokens]) -> int:
+def targets(batch: Sequence[TokenizedExample]) -> int:
     """Tokens that carry loss."""
     return sum(len(one.ids) - one.prompt for one in batch)
 
 
-def loss_of(model: Any, batch: Sequence[Tokens], device: torch.device) -> torch.Tensor:
+def loss_of(model: Any, batch: Sequence[TokenizedExample], device: torch.device) -> torch.Tensor:
     """Summed cross-entropy of the completions' tokens, float32. Padding on the right is hidden by causality."""
     width = max(len(one.ids) for one in batch)
     ids = torch.tensor([list(one.ids) + [0] * (width - len(one.ids)) for one in batch], device=device)
@@ -120,7 +122,7 @@ def loss_of(model: Any, batch: Sequence[Tokens], device: torch.device) -> torch.
     return functional.cross_entropy(logits.flatten(0, 1), wanted.flatten(), ignore_index=IGNORED, reduction="sum")
 
 
-def optimiser(model: Any, recipe: Recipe) -> torch.optim.AdamW:
+def optimiser(model: Any, recipe: TrainingRecipe) -> torch.optim.AdamW:
     """AdamW; weight decay spares biases and norms, as is usual."""
     weights = [p for p in model.parameters() if p.requires_grad]
     groups = [
@@ -131,8 +133,9 @@ def optimiser(model: Any, recipe: Recipe) -> torch.optim.AdamW:
 
 
 def take_step(
-    model: Any, optimizer: torch.optim.AdamW, batch: Sequence[Sequence[Tokens]], learning_rate: float, recipe: Recipe,
-    device: torch.device, company: Company,
+    model: Any, optimizer: torch.optim.AdamW, batch: Sequence[Sequence[TokenizedExample]],
+    learning_rate: float, recipe: TrainingRecipe,
+    device: torch.device, company: ProcessGroup,
 ) -> float:  # fmt: skip
     """One optimiser step over a batch in micro-batches; returns its loss per target token.
 
@@ -162,7 +165,13 @@ def take_step(
 
 
 @torch.no_grad()
-def measure(model: Any, examples: Sequence[Tokens], recipe: Recipe, device: torch.device, company: Company) -> float:
+def measure(
+    model: Any,
+    examples: Sequence[TokenizedExample],
+    recipe: TrainingRecipe,
+    device: torch.device,
+    company: ProcessGroup,
+) -> float:
     """The loss per target token of examples that are not trained on. Raises Reject when it is not a finite number."""
     model.eval()
     near = sorted(examples, key=lambda one: len(one.ids))

@@ -11,25 +11,29 @@ from typing import Any
 
 import torch
 
-from ucoder.models.checkpoint import Checkpoint, load
-from ucoder.models.decoding import Decoder
-from ucoder.models.probe import RESULT
-from ucoder.trainer import lora, sft, stopping
-from ucoder.trainer.card import model_card
-from ucoder.trainer.company import Company
+from ucoder.models.local.decoding import Decoder
+from ucoder.models.local.loaded_model import LoadedModel, load
+from ucoder.models.weights_probe import RESULT
+from ucoder.trainer import early_stopping, lora, sft
+from ucoder.trainer.distributed import ProcessGroup
 from ucoder.trainer.files import place_file, place_folder
-from ucoder.trainer.job import Job
+from ucoder.trainer.model_card import model_card
+from ucoder.trainer.training_job import TrainingJob
 
 
 class Training:
     """One job."""
 
     def __init__(
-        self, job: Job, company: Company, tell: Callable[[dict[str, Any]], None], kept: Callable[[Path], None]
+        self,
+        job: TrainingJob,
+        company: ProcessGroup,
+        tell: Callable[[dict[str, Any]], None],
+        kept: Callable[[Path], None],
     ) -> None:
         self._job, self._company, self._tell, self._kept = job, company, tell, kept
         self._state_file, self._best_file = Path(job.work) / "state.pt", Path(job.work) / "best.pt"
-        self._validation: list[sft.Tokens] = []
+        self._validation: list[sft.TokenizedExample] = []
 
     def run(self) -> dict[str, Any]:
         """Trains, or resumes; returns the summary with the probe text's log-probability, in the first process."""
@@ -41,7 +45,7 @@ class Training:
         self._validation, _ = sft.fitting(checkpoint.tokenizer, self._job.validation, end, limit)
         model = self._prepared(checkpoint)
         state = self._train(model, examples)
-        best = stopping.best(state.validation) if self._stopped(state) else None
+        best = early_stopping.best(state.validation) if self._stopped(state) else None
         if self._company.size > 1:
             trained, model = model, self._prepared(load(self._job.base))
             self._company.gather(trained, model)
@@ -56,17 +60,17 @@ class Training:
             **_summary(state, sft.steps_per_epoch(len(examples), self._job.recipe)),
             "examples": len(examples), "too_long": too_long, "device": _device_name(checkpoint.model.device),
             "validation_examples": len(self._validation), "kept_step": kept_step,
-            "ended": stopping.ended(state.validation, self._job.recipe, kept_step), "probe_log_prob": probe,
+            "ended": early_stopping.ended(state.validation, self._job.recipe, kept_step), "probe_log_prob": probe,
         }  # fmt: skip
         place_folder(Path(self._job.out), lambda folder: self._write(folder, checkpoint, model, dtype, summary))
         return summary
 
-    def _prepared(self, checkpoint: Checkpoint) -> Any:
+    def _prepared(self, checkpoint: LoadedModel) -> Any:
         """The model to train, the same in every process: in float32, with adapters where LoRA is asked for."""
         torch.manual_seed(self._job.recipe.seed)
         return lora.adapted(checkpoint.model.float(), self._job.lora).train()
 
-    def _train(self, model: Any, examples: list[sft.Tokens]) -> sft.State:
+    def _train(self, model: Any, examples: list[sft.TokenizedExample]) -> sft.State:
         recipe = self._job.recipe
         if model.device.type == "cuda":  # not re-entrant: that way needs inputs with gradients, and adapters have none
             model.gradient_checkpointing_enable(gradient_checkpointing_kwargs={"use_reentrant": False})
@@ -91,7 +95,7 @@ class Training:
             state.losses.append(loss)
             state.targets.append(sum(map(sft.targets, batch)))
             state.tokens += sum(len(one.ids) for part in batch for one in part)
-            if self._validation and stopping.due(state.step, per_epoch, recipe.validation_steps):
+            if self._validation and early_stopping.due(state.step, per_epoch, recipe.validation_steps):
                 self._measure(model, state, last=state.step == steps)
             state.seconds = time.perf_counter() - started
             self._report(state, steps)
@@ -104,14 +108,14 @@ class Training:
         return state
 
     def _stopped(self, state: sft.State) -> bool:
-        return stopping.exhausted(state.validation, self._job.recipe.patience)
+        return early_stopping.exhausted(state.validation, self._job.recipe.patience)
 
     def _measure(self, model: Any, state: sft.State, last: bool) -> None:
         """Adds the validation loss; keeps the weights where they are the best so far and may be wanted again."""
         with torch.autocast("cuda", torch.bfloat16, enabled=model.device.type == "cuda"):
             loss = sft.measure(model, self._validation, self._job.recipe, model.device, self._company)
         state.validation.append((state.step, loss))
-        if last or not self._job.recipe.patience or stopping.best(state.validation).step != state.step:
+        if last or not self._job.recipe.patience or early_stopping.best(state.validation).step != state.step:
             return
         content = {"job": self._key, "step": state.step, "model": self._company.weights(model)}
         if self._company.first:
@@ -156,7 +160,7 @@ class Training:
         return [self._job.fingerprint, self._company.size > 1]
 
     def _write(
-        self, folder: Path, checkpoint: Checkpoint, model: Any, dtype: torch.dtype, summary: dict[str, Any]
+        self, folder: Path, checkpoint: LoadedModel, model: Any, dtype: torch.dtype, summary: dict[str, Any]
     ) -> None:
         _cast(model, dtype)
         lora.write(model, folder, self._job.lora)

@@ -10,7 +10,7 @@ import pytest
 import pytest_asyncio
 
 from ucoder.runtime.app import serving
-from ucoder.runtime.nats_server import nats_server
+from ucoder.runtime.messaging.nats_server import nats_server
 from ucoder.runtime.settings import Settings
 from ucoder.v1 import consensus_pb2_grpc
 
@@ -34,9 +34,9 @@ async def address(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[str
     folder = tmp_path_factory.mktemp("consensus")
     async with (
         nats_server(folder / "nats") as url,
-        serving(settings_in(folder, nats_url=url), ("consensus", "sandbox_runner")) as world,
+        serving(settings_in(folder, nats_url=url), ("consensus", "sandbox_runner")) as context,
     ):
-        yield world.address
+        yield context.address
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")

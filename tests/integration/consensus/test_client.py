@@ -14,14 +14,14 @@ from typing import Any
 import grpc
 import pytest
 
-import ucoder.client.awaiting
-import ucoder.client.blocking
+import ucoder.client.async_client
+import ucoder.client.blocking_client
 from ucoder.client import AsyncClient, Client, Row
-from ucoder.runtime.errors import Misconfigured, Overloaded, Reject, Retry
+from ucoder.errors import Misconfigured, Overloaded, Reject, Retry
 from ucoder.v1 import consensus_pb2, consensus_pb2_grpc
 
 
-@pytest.mark.parametrize("module", [ucoder.client.blocking, ucoder.client.awaiting])
+@pytest.mark.parametrize("module", [ucoder.client.blocking_client, ucoder.client.async_client])
 def test_the_examples_in_the_docstrings_hold(module: Any, served: str) -> None:
     finder, runner = doctest.DocTestFinder(), doctest.DocTestRunner()
     found = [test for test in finder.find(module, globs={"address": served}) if test.examples]

@@ -18,8 +18,8 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from ucoder.client import AsyncClient
-from ucoder.proxy.app import Sampling, proxy
-from ucoder.proxy.upstream import Upstream
+from ucoder.gateway.openai_proxy import Sampling, proxy
+from ucoder.gateway.upstream import Upstream
 
 PROMPT = 'def add(a: int, b: int) -> int:\n    """The sum.\n\n    >>> add(1, 2)\n    3\n    """\n'
 FENCED = "Sure!\n```python\ndef add(a: int, b: int) -> int:\n    return {}\n```\nThis adds."

@@ -7,9 +7,9 @@ import grpc
 
 from ucoder.consensus.quotas import Quota
 from ucoder.consensus.service import REGISTER, Service
+from ucoder.runtime.context import ServiceContext
 from ucoder.runtime.rpc import Doorkeeper
 from ucoder.runtime.settings import Settings
-from ucoder.runtime.world import World
 from ucoder.v1 import artifacts_pb2 as pb
 from ucoder.v1 import consensus_pb2, consensus_pb2_grpc
 
@@ -20,9 +20,9 @@ async def test_callers_are_told_apart_by_their_tokens(
     tokens = tmp_path / "tokens"
     tokens.write_text("alice:0123456789abcdef\nbob:fedcba9876543210\n")
     settings = make_settings(nats_url=nats_url, tokens_file=tokens, peers=f"sandbox_runner={served}")
-    async with World.open(settings, ("consensus",)) as world:
-        server = grpc.aio.server(interceptors=[Doorkeeper(settings, world.telemetry)])
-        REGISTER(Service(world, Quota(programs_per_minute=3)), server)
+    async with ServiceContext.open(settings, ("consensus",)) as context:
+        server = grpc.aio.server(interceptors=[Doorkeeper(settings, context.telemetry)])
+        REGISTER(Service(context, Quota(programs_per_minute=3)), server)
         port = server.add_insecure_port("127.0.0.1:0")
         await server.start()
         try:

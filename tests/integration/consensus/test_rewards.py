@@ -11,7 +11,7 @@ import pytest
 
 from ucoder.client import Client
 from ucoder.client.rewards import trl_reward, verl_batch_score, verl_score
-from ucoder.runtime.errors import Retry
+from ucoder.errors import Retry
 
 PROMPT = 'def add(a: int, b: int) -> int:\n    """The sum.\n\n    >>> add(1, 2)\n    3\n    """\n'
 OTHER = PROMPT.replace("add", "plus")

@@ -14,8 +14,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from ucoder.runtime.errors import Misconfigured
-from ucoder.runtime.rows import rows
+from ucoder.errors import Misconfigured
+from ucoder.runtime.dataset_files import read_rows
 
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
 TASK = {
@@ -114,4 +114,4 @@ def test_a_file_that_is_not_here_is_named_where_the_hub_may_not_be_asked(hub: st
 def test_a_parquet_file_that_is_cut_off_is_named(tmp_path: Path) -> None:
     (tmp_path / "cut.parquet").write_bytes(parquet(tmp_path / "made.parquet")[:-10])
     with pytest.raises(Misconfigured, match=r"cut\.parquet:1: "):
-        list(rows(str(tmp_path / "cut.parquet")))
+        list(read_rows(str(tmp_path / "cut.parquet")))

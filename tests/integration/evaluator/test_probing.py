@@ -8,14 +8,14 @@ import pytest
 import pytest_asyncio
 
 from ucoder.core.selection import STRATEGIES
+from ucoder.evaluator.answer_judging import Judged
 from ucoder.evaluator.answers import Answers
-from ucoder.evaluator.benchmarks import Task, load, program
-from ucoder.evaluator.judging import Judged
-from ucoder.evaluator.probing import Probing
+from ucoder.evaluator.benchmarks import BenchmarkTask, load, program
+from ucoder.evaluator.selection_probe import Probing
 from ucoder.evaluator.service import Service
-from ucoder.runs.config import load as config_of
+from ucoder.runs.run_config import load as config_of
 from ucoder.runtime.app import serving
-from ucoder.runtime.nats_server import nats_server
+from ucoder.runtime.messaging.nats_server import nats_server
 from ucoder.runtime.settings import Settings
 from ucoder.v1 import artifacts_pb2 as pb
 
@@ -32,9 +32,9 @@ async def probing(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Cal
     places = {"store_url": f"file://{folder / 'store'}", "cache_dir": folder / "cache", "listen": "127.0.0.1:0"}
     async with (
         nats_server(folder / "nats") as url,
-        serving(Settings(**places, nats_url=url, web_listen="", cells=1, drain_seconds=1.0), services) as world,
+        serving(Settings(**places, nats_url=url, web_listen="", cells=1, drain_seconds=1.0), services) as context,
     ):
-        service = Service(world)
+        service = Service(context)
 
         def with_config(**evaluation: int) -> Probing:
             config = config_of(None, "demo", {"evaluation": evaluation, "selection": {"min_confidence": 0.0}})
@@ -43,7 +43,7 @@ async def probing(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Cal
         yield with_config
 
 
-def answered(task: Task, right: int, wrong: int) -> Answers:
+def answered(task: BenchmarkTask, right: int, wrong: int) -> Answers:
     """Answers of which so many are right."""
     made = [(program(task, task.canonical_solution), True)] * right + [(program(task, WRONG), False)] * wrong
     return Answers(task, [Judged(text, good, (), "") for text, good in made])

@@ -29,8 +29,8 @@ async def stub(
     nats_url: str, make_settings: Callable[..., Settings]
 ) -> AsyncIterator[evaluator_pb2_grpc.EvaluatorServiceStub]:
     async with (
-        serving(make_settings(nats_url=nats_url, cells=1), ("evaluator", "sandbox_runner")) as world,
-        grpc.aio.insecure_channel(world.address) as channel,
+        serving(make_settings(nats_url=nats_url, cells=1), ("evaluator", "sandbox_runner")) as context,
+        grpc.aio.insecure_channel(context.address) as channel,
     ):
         yield evaluator_pb2_grpc.EvaluatorServiceStub(channel)
 

@@ -7,12 +7,12 @@ from pathlib import Path
 import pytest
 
 from ucoder.core.decontamination import Decontamination
-from ucoder.core.problems import Statement, read_statement
-from ucoder.generator.freshness import Freshness, Memory
+from ucoder.core.problem_parsing import Statement, read_statement
+from ucoder.errors import Misconfigured
 from ucoder.generator.known_tasks import known_tasks
-from ucoder.runtime.errors import Misconfigured
+from ucoder.generator.novelty import ClaimsInMemory, Novelty
 from ucoder.runtime.settings import Settings
-from ucoder.runtime.store import Store
+from ucoder.runtime.storage.store import Store
 
 WORDS = (
     "the longest stretch of neighbouring days on which the shop sold at least as many loaves as on the day before, "
@@ -24,26 +24,26 @@ def asked(words: str, name: str = "f") -> Statement:
     return read_statement(f'def {name}(xs: list[int]) -> int:\n    """Return {words}."""\n')
 
 
-@pytest.mark.parametrize("kind", [Store, Memory])
+@pytest.mark.parametrize("kind", [Store, ClaimsInMemory])
 async def test_of_reworded_problems_claimed_at_once_exactly_one_is_new(
     kind: type, make_settings: Callable[..., Settings]
 ) -> None:
-    claims = Store(make_settings()) if kind is Store else Memory()
+    claims = Store(make_settings()) if kind is Store else ClaimsInMemory()
     alike = [asked(WORDS.replace("shop", word), f"f{i}") for i, word in enumerate(("shop", "bakery", "stall", "store"))]
     found = await asyncio.gather(
-        *(Freshness(claims, "r", 0.7).claim(one, f"001-{i:06d}") for i, one in enumerate(alike * 3))
+        *(Novelty(claims, "r", 0.7).claim(one, f"001-{i:06d}") for i, one in enumerate(alike * 3))
     )
     assert [reason for reason, _ in found].count("") == 1
     assert {reason for reason, _ in found} == {"", "duplicate", "near_duplicate"}
     winner = next(i for i, (reason, _) in enumerate(found) if not reason)
-    again = Freshness(claims, "r", 0.7)
+    again = Novelty(claims, "r", 0.7)
     assert await again.claim(alike[winner % 4], f"001-{winner:06d}") == ("", ""), "a redelivery claims the same again"
     assert await again.claim(asked("the product of the odd numbers"), "001-000099") == ("", "")
-    assert await Freshness(claims, "other", 0.7).claim(alike[0], "001-000000") == ("", ""), "another run is another run"
+    assert await Novelty(claims, "other", 0.7).claim(alike[0], "001-000000") == ("", ""), "another run is another run"
 
 
 async def test_at_one_only_equal_texts_are_the_same() -> None:
-    freshness = Freshness(Memory(), "r", 1.0)
+    freshness = Novelty(ClaimsInMemory(), "r", 1.0)
     assert await freshness.claim(asked(WORDS), "a") == ("", "")
     assert await freshness.claim(asked(WORDS.replace("shop", "stall")), "b") == ("", "")
     assert await freshness.claim(asked(WORDS, "g"), "c") == ("duplicate", "a")

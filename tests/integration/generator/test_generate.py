@@ -9,11 +9,11 @@ from typing import Any
 
 import pytest
 
-from ucoder.commands.generate import benchmark, problems, solutions, tests
-from ucoder.commands.generate.lines import output, read
-from ucoder.commands.generate.source import Asked
-from ucoder.commands.jsonl import read_questions
-from ucoder.runtime.errors import Misconfigured
+from ucoder.cli.generate import benchmark, problems, solutions, tests
+from ucoder.cli.generate.model_source import Asked
+from ucoder.cli.generate.problem_lines import output, read
+from ucoder.cli.shared.question_files import read_questions
+from ucoder.errors import Misconfigured
 
 SEED = Asked("seed", None, None, None, 3)
 PROMPT = 'def add(a: int, b: int) -> int:\n    """The sum.\n\n    >>> add(1, 2)\n    4\n    """\n'

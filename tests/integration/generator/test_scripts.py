@@ -6,16 +6,16 @@ import numpy as np
 
 from ucoder.core.decontamination import Decontamination
 from ucoder.core.matrix import Matrix
-from ucoder.core.problems import Statement
+from ucoder.core.problem_parsing import Statement
 from ucoder.core.selection import select
-from ucoder.generator.problems import Checks, invent
-from ucoder.generator.solutions import sample
+from ucoder.generator.problem_invention import Checks, invent
+from ucoder.generator.solution_sampling import sample
 from ucoder.models import Completion, Draw
-from ucoder.runs import config as run_config
-from ucoder.sandbox_runner.job import Job
-from ucoder.sandbox_runner.sandbox import Sandbox
+from ucoder.runs import run_config as run_config
+from ucoder.sandbox_runner.host.sandbox import Sandbox
+from ucoder.sandbox_runner.sandbox_job import SandboxJob
 from ucoder.sandbox_runner.service import test_cases as cases_of
-from ucoder.test_synth.synthesis import synthesize
+from ucoder.test_synth.test_writing import synthesize
 from ucoder.v1 import artifacts_pb2 as pb
 
 STATEMENT = (
@@ -63,7 +63,7 @@ async def test_a_script_problem_is_posed_tested_solved_and_decided() -> None:
     candidates = await sample(model, "m", problem, config.candidates, "chat", n=9, seed=1)
     cases = cases_of(tests.tests)
     async with Sandbox.open(cells=1) as sandbox:
-        job = Job(tuple(one.program for one in candidates), cases)
+        job = SandboxJob(tuple(one.program for one in candidates), cases)
         rows = sorted([row async for row in sandbox.execute(job)], key=lambda row: row.program)
     matrix = Matrix.build([row.outcomes for row in rows], [row.outputs for row in rows], cases)
     chosen = select(matrix)

@@ -7,14 +7,14 @@ from types import SimpleNamespace
 
 import pytest
 
+from ucoder.errors import Retry
 from ucoder.generator import checkpoint_to_served_model
 from ucoder.models import Scored
-from ucoder.runtime.artifacts import Artifacts
-from ucoder.runtime.bus import Bus
-from ucoder.runtime.errors import Retry
-from ucoder.runtime.run_states import RunStates
+from ucoder.runtime.messaging.bus import Bus
+from ucoder.runtime.messaging.run_states import RunStates
 from ucoder.runtime.settings import Settings
-from ucoder.runtime.store import Store
+from ucoder.runtime.storage.artifacts import Artifacts
+from ucoder.runtime.storage.store import Store
 from ucoder.v1 import artifacts_pb2 as pb
 
 

@@ -6,10 +6,10 @@ from importlib import resources
 import pytest
 import torch
 
-from ucoder.models.checkpoint import Checkpoint, load
-from ucoder.models.decoding import Ask, Decoder
+from ucoder.errors import Reject
+from ucoder.models.local.decoding import Ask, Decoder
+from ucoder.models.local.loaded_model import LoadedModel, load
 from ucoder.models.protocol import Completion, Draw
-from ucoder.runtime.errors import Reject
 
 PROMPTS = [
     f'# solution\ndef {name}(xs: list[int]) -> {result}:\n    """{words}.\n\n    >>> {shown}\n    """\n'
@@ -25,17 +25,17 @@ WARM = Draw(temperature=0.8, top_p=0.95, max_tokens=60)
 
 
 @pytest.fixture(scope="module")
-def checkpoint() -> Checkpoint:
+def checkpoint() -> LoadedModel:
     torch.set_num_threads(1)
     return load(str(resources.files("ucoder.seed") / "model"))
 
 
-def asks(checkpoint: Checkpoint, draw: Draw, rows: int = 8, stop: tuple[str, ...] = ()) -> list[Ask]:
+def asks(checkpoint: LoadedModel, draw: Draw, rows: int = 8, stop: tuple[str, ...] = ()) -> list[Ask]:
     prompts = [tuple(checkpoint.ids(prompt)) for prompt in PROMPTS]
     return [Ask(key, prompt, 0, rows, draw, stop, seed=key) for key, prompt in enumerate(prompts)]
 
 
-def run(checkpoint: Checkpoint, *batches: list[Ask], max_rows: int = 128) -> dict[int, list[Completion]]:
+def run(checkpoint: LoadedModel, *batches: list[Ask], max_rows: int = 128) -> dict[int, list[Completion]]:
     """Adds a batch, takes a few steps, adds the next, and so on to the end."""
     decoder = Decoder(checkpoint, max_rows)
     done: dict[int, list[Completion]] = {}
@@ -49,7 +49,7 @@ def run(checkpoint: Checkpoint, *batches: list[Ask], max_rows: int = 128) -> dic
     return done
 
 
-def test_greedy_is_what_transformers_generates(checkpoint: Checkpoint) -> None:
+def test_greedy_is_what_transformers_generates(checkpoint: LoadedModel) -> None:
     found = run(checkpoint, asks(checkpoint, GREEDY, rows=1))
     for key, prompt in enumerate(PROMPTS):
         ids = torch.tensor([checkpoint.ids(prompt)])
@@ -62,7 +62,7 @@ def test_greedy_is_what_transformers_generates(checkpoint: Checkpoint) -> None:
         assert found[key][0].tokens == len(new)
 
 
-def test_log_probabilities_are_those_of_a_plain_forward_pass(checkpoint: Checkpoint) -> None:
+def test_log_probabilities_are_those_of_a_plain_forward_pass(checkpoint: LoadedModel) -> None:
     for key, completions in run(checkpoint, asks(checkpoint, WARM)).items():
         prompt = checkpoint.ids(PROMPTS[key])
         for one in completions:
@@ -76,7 +76,7 @@ def test_log_probabilities_are_those_of_a_plain_forward_pass(checkpoint: Checkpo
             assert one.mean_log_prob == pytest.approx(wanted, abs=1e-4)
 
 
-def test_a_request_draws_the_same_whatever_runs_beside_it(checkpoint: Checkpoint) -> None:
+def test_a_request_draws_the_same_whatever_runs_beside_it(checkpoint: LoadedModel) -> None:
     alone = {ask.key: run(checkpoint, [ask])[ask.key] for ask in asks(checkpoint, WARM)}
     crowd = [Ask(100 + i, tuple(checkpoint.ids(PROMPTS[i % 4])), 0, 6, WARM, (), i) for i in range(12)]
     joined = run(checkpoint, crowd[:4], asks(checkpoint, WARM), crowd[4:], max_rows=40)
@@ -86,7 +86,7 @@ def test_a_request_draws_the_same_whatever_runs_beside_it(checkpoint: Checkpoint
     assert sum(same) >= 31  # the last bit of a float may tip one
 
 
-def test_rows_in_chunks_are_the_rows_of_the_whole(checkpoint: Checkpoint) -> None:
+def test_rows_in_chunks_are_the_rows_of_the_whole(checkpoint: LoadedModel) -> None:
     prompt = tuple(checkpoint.ids(PROMPTS[2]))
     whole = run(checkpoint, [Ask(0, prompt, 0, 10, WARM, (), 5)])[0]
     parts = run(checkpoint, [Ask(1, prompt, 0, 4, WARM, (), 5), Ask(2, prompt, 4, 6, WARM, (), 5)])
@@ -95,7 +95,7 @@ def test_rows_in_chunks_are_the_rows_of_the_whole(checkpoint: Checkpoint) -> Non
     assert len({one.text for one in whole}) > 1
 
 
-def test_a_stop_string_ends_the_text_before_it(checkpoint: Checkpoint) -> None:
+def test_a_stop_string_ends_the_text_before_it(checkpoint: LoadedModel) -> None:
     for completions in run(checkpoint, asks(checkpoint, WARM, stop=("return", "\n    for"))).values():
         for one in completions:
             assert "return" not in one.text
@@ -105,12 +105,12 @@ def test_a_stop_string_ends_the_text_before_it(checkpoint: Checkpoint) -> None:
     assert any("return" in one.text for completions in plain.values() for one in completions)
 
 
-def test_the_token_limit_cuts_and_says_so(checkpoint: Checkpoint) -> None:
+def test_the_token_limit_cuts_and_says_so(checkpoint: LoadedModel) -> None:
     for one in itertools.chain(*run(checkpoint, asks(checkpoint, Draw(0.8, 1.0, 5))).values()):
         assert (one.tokens, one.finish) == (5, "length")
 
 
-def test_a_dropped_ask_ends_and_leaves_the_others_alone(checkpoint: Checkpoint) -> None:
+def test_a_dropped_ask_ends_and_leaves_the_others_alone(checkpoint: LoadedModel) -> None:
     decoder, done = Decoder(checkpoint), {}
     for ask in asks(checkpoint, GREEDY, rows=2):
         decoder.add(ask)
@@ -123,20 +123,20 @@ def test_a_dropped_ask_ends_and_leaves_the_others_alone(checkpoint: Checkpoint) 
     assert [one.text for one in done[2]] == [one.text for one in whole[2]]
 
 
-def test_a_prompt_without_room_is_refused(checkpoint: Checkpoint) -> None:
+def test_a_prompt_without_room_is_refused(checkpoint: LoadedModel) -> None:
     with pytest.raises(Reject, match="512"):
         checkpoint.ids("x = 1\n" * 400)
     with pytest.raises(Reject, match="empty"):
         checkpoint.ids("")
 
 
-def test_a_completion_ends_with_the_context(checkpoint: Checkpoint) -> None:
+def test_a_completion_ends_with_the_context(checkpoint: LoadedModel) -> None:
     prompt = tuple(checkpoint.ids("# solution\n" + "x = [1, 2]\n" * 60))[:480] + (5,) * 20
     [one] = run(checkpoint, [Ask(0, prompt, 0, 1, Draw(5.0, 1.0, 100), (), 0)])[0]
     assert one.tokens <= 12
 
 
-def test_a_text_is_scored_as_a_plain_forward_pass_would(checkpoint: Checkpoint) -> None:
+def test_a_text_is_scored_as_a_plain_forward_pass_would(checkpoint: LoadedModel) -> None:
     text = "def add(a: int, b: int) -> int:\n    return a + b\n"
     ids = torch.tensor([checkpoint.ids(text)])
     with torch.inference_mode():

@@ -14,9 +14,9 @@ from pathlib import Path
 import pytest
 import pytest_asyncio
 
+from ucoder.errors import Misconfigured, NotFound, Reject, Retry
 from ucoder.models import Draw
-from ucoder.models.local import LocalModel
-from ucoder.runtime.errors import Misconfigured, NotFound, Reject, Retry
+from ucoder.models.local.local_model import LocalModel
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 SEED = str(resources.files("ucoder.seed") / "model")
@@ -37,7 +37,7 @@ def children(parent: int) -> set[int]:
     found = subprocess.run(
         ["ps", "-o", "pid=,args=", "--ppid", str(parent)], capture_output=True, text=True, check=False
     )
-    return {int(line.split()[0]) for line in found.stdout.splitlines() if "ucoder.models.worker" in line}
+    return {int(line.split()[0]) for line in found.stdout.splitlines() if "ucoder.models.local.model_worker" in line}
 
 
 async def test_a_request_is_shared_and_comes_back_in_order(model: LocalModel) -> None:

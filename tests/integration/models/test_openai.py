@@ -9,9 +9,9 @@ from typing import Any
 
 import pytest
 
+from ucoder.errors import Misconfigured, NotFound, Overloaded, Reject, Retry
 from ucoder.models import Draw, open_model
-from ucoder.models.openai import OpenAIModel
-from ucoder.runtime.errors import Misconfigured, NotFound, Overloaded, Reject, Retry
+from ucoder.models.openai_model import OpenAIModel
 from ucoder.runtime.settings import Settings
 
 WARM = Draw(temperature=0.8, top_p=0.95, max_tokens=16)

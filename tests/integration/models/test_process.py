@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pytest
 
+from ucoder.errors import Misconfigured, NotFound, Retry
 from ucoder.models import Draw, Model, open_model
-from ucoder.models.probe import RESULT
-from ucoder.runtime.errors import Misconfigured, NotFound, Retry
+from ucoder.models.weights_probe import RESULT
 from ucoder.runtime.settings import Settings
 
 TINY = Path(__file__).parent / "tiny_server.py"

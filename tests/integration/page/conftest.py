@@ -5,11 +5,11 @@ from contextlib import asynccontextmanager
 
 import pytest
 
-from ucoder.consensus.tables import Row, table
-from ucoder.runs.config import load
+from ucoder.consensus.training_table import TrainingExample, table
+from ucoder.runs.run_config import load
 from ucoder.runtime.app import serving
+from ucoder.runtime.context import ServiceContext
 from ucoder.runtime.settings import Settings
-from ucoder.runtime.world import World
 from ucoder.v1 import artifacts_pb2 as pb
 
 HOSTILE = "<script>document.title='broken'</script><img src=x onerror=\"document.title='broken'\">"
@@ -27,9 +27,9 @@ def evaluation(iteration: int, value: float, variant: pb.Variant.ValueType = pb.
     return pb.Evaluation(served=served, scores=[score(value)], probe=probe)
 
 
-async def fill(world: World, owner: str = "") -> None:
+async def fill(context: ServiceContext, owner: str = "") -> None:
     """A run `r` with an iteration of two briefs: one selected, one dropped."""
-    save, publish = world.artifacts.save, world.bus.publish
+    save, publish = context.artifacts.save, context.bus.publish
     run = pb.Run(id="r", config=load(preset="demo"), format=1, owner=owner)
     run.created.FromSeconds(1_800_000_000)
     briefs = [pb.Brief(run="r", iteration=1, number=n, domain="lists", difficulty=2, model="m") for n in (0, 1)]
@@ -46,14 +46,14 @@ async def fill(world: World, owner: str = "") -> None:
         disagreements=[pb.Disagreement(input="f(2)", outputs=["0", HOSTILE], tests=["assert f(2) == 0"])],
     )  # fmt: skip
     dropped = pb.Consensus(brief=briefs[1], ending=pb.ENDING_DROPPED, stage="generator", reason="duplicate")
-    data = table([Row.of(ending, ending.selected, 0.5, 0.5)])
-    await world.artifacts.store.create("r/data/001.parquet", data)
+    data = table([TrainingExample.of(ending, ending.selected, 0.5, 0.5)])
+    await context.artifacts.store.create("r/data/001.parquet", data)
     dataset = pb.Dataset(run="r", iteration=1, variant=pb.VARIANT_LOOP, key="r/data/001.parquet", sha256="0" * 64,
                          rows=1, briefs=2, selected=1, left_out={"duplicate": 3},
                          signs=pb.Signs(distinct_problems=0.625))  # fmt: skip
     iteration = pb.Iteration(run="r", index=1, decision=pb.DECISION_CONTINUE)
     await save("r", run)
-    await world.states.begin("r")
+    await context.states.begin("r")
     matrix = pb.Matrix(candidates=candidates, rows=rows, seconds=0.4, isolation="runsc")
     for one in (*briefs, problem, tests, candidates, matrix, ending, dropped):
         await publish(await save("r", one))
@@ -62,15 +62,15 @@ async def fill(world: World, owner: str = "") -> None:
 
 
 @pytest.fixture
-def shown(nats_url: str, make_settings: Callable[..., Settings]) -> Callable[..., AsyncIterator[World]]:
+def shown(nats_url: str, make_settings: Callable[..., Settings]) -> Callable[..., AsyncIterator[ServiceContext]]:
     """`async with shown(owner=..., **settings) as world`: the filled run, served at `world.web`."""
 
     @asynccontextmanager
-    async def open_page(owner: str = "", **overrides: object) -> AsyncIterator[World]:
+    async def open_page(owner: str = "", **overrides: object) -> AsyncIterator[ServiceContext]:
         settings = make_settings(nats_url=nats_url, web_listen="127.0.0.1:0", **overrides)
-        async with World.open(settings, ()) as world:
-            await fill(world, owner)
-        async with serving(settings, ("runs",)) as world:
-            yield world
+        async with ServiceContext.open(settings, ()) as context:
+            await fill(context, owner)
+        async with serving(settings, ("runs",)) as context:
+            yield context
 
     return open_page

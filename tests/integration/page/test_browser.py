@@ -74,11 +74,11 @@ def follow_row(browser: Chrome, web: str) -> None:
 
 
 async def test_pages_in_a_browser(shown: Callable[..., Any], browser: Chrome, tmp_path: Path) -> None:
-    async with shown() as world:
+    async with shown() as context:
         # In threads, every call: the pages are served by this loop, and Chromium may ask it for one at any moment.
-        await asyncio.to_thread(look_at_all, browser, world.web, tmp_path)
-        await asyncio.to_thread(open_running, browser, world.web)
+        await asyncio.to_thread(look_at_all, browser, context.web, tmp_path)
+        await asyncio.to_thread(open_running, browser, context.web)
         await asyncio.sleep(1)  # the stream is open by now
-        await world.states.end("r", "failed", "the disk is full")
+        await context.states.end("r", "failed", "the disk is full")
         await asyncio.to_thread(await_words, browser, "the disk is full")
-        await asyncio.to_thread(follow_row, browser, world.web)
+        await asyncio.to_thread(follow_row, browser, context.web)

@@ -10,8 +10,8 @@ import httpx
 import pytest
 from tests.integration.page.conftest import HOSTILE, NAME
 
+from ucoder.errors import Misconfigured
 from ucoder.runtime.app import serving
-from ucoder.runtime.errors import Misconfigured
 from ucoder.runtime.settings import Settings
 
 PAGES = ("/", "/runs/r", "/runs/r/iterations/1", f"/runs/r/briefs/{NAME}", "/runs/r/briefs/001-000001",
@@ -19,7 +19,7 @@ PAGES = ("/", "/runs/r", "/runs/r/iterations/1", f"/runs/r/briefs/{NAME}", "/run
 
 
 async def test_every_page_shows_what_the_store_holds_and_lets_no_text_out(shown: Callable[..., Any]) -> None:
-    async with shown() as world, httpx.AsyncClient(base_url=world.web) as browser:
+    async with shown() as context, httpx.AsyncClient(base_url=context.web) as browser:
         pages = {path: await browser.get(path) for path in PAGES}
         for path, answer in pages.items():
             assert answer.status_code == 200, path
@@ -45,11 +45,11 @@ async def test_every_page_shows_what_the_store_holds_and_lets_no_text_out(shown:
 
 
 async def test_the_live_part_comes_as_events_until_the_run_has_ended(shown: Callable[..., Any]) -> None:
-    async with shown() as world, httpx.AsyncClient(base_url=world.web, timeout=20) as browser:
+    async with shown() as context, httpx.AsyncClient(base_url=context.web, timeout=20) as browser:
         async with browser.stream("GET", "/runs/r/live") as answer:
             lines = answer.aiter_lines()
             assert "running" in await anext(lines)
-            await world.states.end("r", "cancelled", "enough <b>")
+            await context.states.end("r", "cancelled", "enough <b>")
             rest = [line async for line in lines]
         assert any("enough &lt;b&gt;" in line for line in rest)
         assert "event: end" in rest
@@ -59,7 +59,7 @@ async def test_a_name_that_names_nothing_shows_nothing(shown: Callable[..., Any]
     names = ["/runs/nobody", "/runs/%2e%2e%2f%2e%2e", "/runs/r/briefs/..%2f..%2frun%2f000", "/runs/r/briefs/999-000000"]
     names += ["/runs/*", "/runs/r%00", "/runs/R", "/runs/" + "a" * 3000, "/runs/r/rows/002", "/runs/r/briefs/%FF%FE"]
     names += ["/static/..%2fapp.py", "/static/app.py", "/etc/passwd"]
-    async with shown() as world, httpx.AsyncClient(base_url=world.web) as browser:
+    async with shown() as context, httpx.AsyncClient(base_url=context.web) as browser:
         for path in names:
             answer = await browser.get(path)
             assert answer.status_code == 404, path
@@ -73,7 +73,7 @@ async def test_where_tokens_are_set_a_run_is_shown_to_its_owner_alone(
 ) -> None:
     tokens = tmp_path / "tokens"
     tokens.write_text("alice:alice-0123456789\nbob:bob-0123456789ab\n")
-    async with shown(owner="alice", tokens_file=tokens) as world, httpx.AsyncClient(base_url=world.web) as browser:
+    async with shown(owner="alice", tokens_file=tokens) as context, httpx.AsyncClient(base_url=context.web) as browser:
         for wrong in (None, ("any", "guess"), ("any", ""), ("alice", "bob")):
             answer = await browser.get("/runs/r", auth=wrong)
             assert answer.status_code == 401

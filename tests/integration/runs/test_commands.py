@@ -6,9 +6,9 @@ from pathlib import Path
 import pytest
 from tests.helm.certificates import certificates
 
-from ucoder.commands.runs import Door, cancel, create, listing, show, watch
+from ucoder.cli.runs_work import Door, cancel, create, listing, show, watch
+from ucoder.errors import Misconfigured, UcoderError
 from ucoder.runtime.app import serving
-from ucoder.runtime.errors import Misconfigured, UcoderError
 from ucoder.runtime.settings import Settings
 
 
@@ -24,10 +24,10 @@ async def door(
         nats_url=nats_url, tokens_file=tmp_path / "tokens", tls_certificate=tmp_path / "tls.crt",
         tls_key=tmp_path / "tls.key", tls_client_ca=tmp_path / "ca.crt",
     )  # fmt: skip
-    async with serving(settings, ("runs",)) as world:
+    async with serving(settings, ("runs",)) as context:
         for name, file in (("CA", "ca.crt"), ("CERTIFICATE", "tls.crt"), ("KEY", "tls.key")):
             monkeypatch.setenv(f"UCODER_TLS_{name}", str(tmp_path / file))
-        yield Door(world.address.replace("127.0.0.1", "localhost"), tmp_path / "token")
+        yield Door(context.address.replace("127.0.0.1", "localhost"), tmp_path / "token")
 
 
 async def test_a_run_is_created_shown_and_ended(door: Door, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -5,11 +5,11 @@ from pathlib import Path
 
 import pytest
 
-from ucoder.commands.fetch import main
-from ucoder.runtime.artifacts import Artifacts
-from ucoder.runtime.errors import Misconfigured, NotFound
+from ucoder.cli.fetch import main
+from ucoder.errors import Misconfigured, NotFound
 from ucoder.runtime.settings import Settings
-from ucoder.runtime.store import Store
+from ucoder.runtime.storage.artifacts import Artifacts
+from ucoder.runtime.storage.store import Store
 from ucoder.v1 import artifacts_pb2 as pb
 
 

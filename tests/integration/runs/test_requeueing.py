@@ -4,11 +4,11 @@ from collections.abc import Callable
 
 from ucoder.flow import FLOW
 from ucoder.runs.requeueing import requeue
-from ucoder.runtime.artifacts import Artifacts
-from ucoder.runtime.bus import Bus, parse
-from ucoder.runtime.run_states import RunStates
+from ucoder.runtime.messaging.bus import Bus, parse
+from ucoder.runtime.messaging.run_states import RunStates
 from ucoder.runtime.settings import Settings
-from ucoder.runtime.store import Store
+from ucoder.runtime.storage.artifacts import Artifacts
+from ucoder.runtime.storage.store import Store
 from ucoder.v1 import artifacts_pb2 as pb
 
 

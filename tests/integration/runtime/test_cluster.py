@@ -5,13 +5,13 @@ from pathlib import Path
 
 import pytest
 
-from ucoder.runtime.cluster import PODS, Cluster, Kind, Object
-from ucoder.runtime.errors import Conflict, Misconfigured, NotFound, Reject, Retry
+from ucoder.errors import Conflict, Misconfigured, NotFound, Reject, Retry
+from ucoder.runtime.kubernetes_api import PODS, KubernetesApi, Object, ResourceKind
 from ucoder.runtime.settings import Settings
 
 from ..api_server import ApiServer
 
-JOBS = Kind("batch/v1", "jobs")
+JOBS = ResourceKind("batch/v1", "jobs")
 
 
 @pytest.fixture
@@ -21,8 +21,8 @@ async def server() -> AsyncIterator[ApiServer]:
 
 
 @pytest.fixture
-async def cluster(server: ApiServer, make_settings: Callable[..., Settings]) -> AsyncIterator[Cluster]:
-    async with Cluster.open(make_settings(kubernetes_url=server.url, kubernetes_namespace="ours")) as cluster:
+async def cluster(server: ApiServer, make_settings: Callable[..., Settings]) -> AsyncIterator[KubernetesApi]:
+    async with KubernetesApi.open(make_settings(kubernetes_url=server.url, kubernetes_namespace="ours")) as cluster:
         yield cluster
 
 
@@ -34,7 +34,7 @@ def job(name: str = "one") -> Object:
     }  # fmt: skip
 
 
-async def test_an_object_is_made_found_changed_and_removed(server: ApiServer, cluster: Cluster) -> None:
+async def test_an_object_is_made_found_changed_and_removed(server: ApiServer, cluster: KubernetesApi) -> None:
     made = await cluster.create(job())
     assert made["metadata"]["namespace"] == "ours"
     assert await cluster.get(JOBS, "one") == made
@@ -51,7 +51,7 @@ async def test_an_object_is_made_found_changed_and_removed(server: ApiServer, cl
     assert ("patch", "jobs", "one") in server.calls
 
 
-async def test_what_the_api_would_refuse_is_refused_here(cluster: Cluster) -> None:
+async def test_what_the_api_would_refuse_is_refused_here(cluster: KubernetesApi) -> None:
     wrong = job()
     wrong["spec"]["paralelism"] = 1
     with pytest.raises(Reject, match="paralelism"):
@@ -63,7 +63,7 @@ async def test_what_the_api_would_refuse_is_refused_here(cluster: Cluster) -> No
         await cluster.patch(JOBS, "one", {"spec": {"parallelism": "two"}})
 
 
-async def test_the_end_of_a_log(server: ApiServer, cluster: Cluster) -> None:
+async def test_the_end_of_a_log(server: ApiServer, cluster: KubernetesApi) -> None:
     server.pod("pod", {})
     server.logs["pod"] = "one\ntwo\nthree\n"
     assert await cluster.log("pod", 2) == "two\nthree\n"
@@ -72,7 +72,7 @@ async def test_the_end_of_a_log(server: ApiServer, cluster: Cluster) -> None:
         await cluster.log("other", 1)
 
 
-async def test_a_server_that_is_away_busy_or_will_not_is_told_apart(server: ApiServer, cluster: Cluster) -> None:
+async def test_a_server_that_is_away_busy_or_will_not_is_told_apart(server: ApiServer, cluster: KubernetesApi) -> None:
     await server.down()
     with pytest.raises(Retry, match="does not answer"):
         await cluster.list(JOBS)
@@ -89,5 +89,5 @@ async def test_no_cluster_is_named(
 ) -> None:
     monkeypatch.setattr("kubernetes.aio.config.kube_config.KUBE_CONFIG_DEFAULT_LOCATION", str(tmp_path / "none"))
     with pytest.raises(Misconfigured, match="UCODER_KUBERNETES_URL"):
-        async with Cluster.open(make_settings()):
+        async with KubernetesApi.open(make_settings()):
             pass

@@ -5,9 +5,9 @@ from collections.abc import Callable
 
 import pytest
 
-from ucoder.runtime.ledger import SPARE, Ledger
 from ucoder.runtime.settings import Settings
-from ucoder.runtime.store import Store
+from ucoder.runtime.storage.ledger import SPARE, Ledger
+from ucoder.runtime.storage.store import Store
 from ucoder.v1 import artifacts_pb2 as pb
 from ucoder.v1 import config_pb2
 

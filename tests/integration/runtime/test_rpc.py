@@ -10,9 +10,9 @@ import pytest
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection_pb2, reflection_pb2_grpc
 
-from ucoder.runs.config import load
+from ucoder.errors import Misconfigured
+from ucoder.runs.run_config import load
 from ucoder.runtime.app import serving
-from ucoder.runtime.errors import Misconfigured
 from ucoder.runtime.settings import Settings
 from ucoder.v1 import artifacts_pb2 as pb
 from ucoder.v1 import consensus_pb2, consensus_pb2_grpc, runs_pb2, runs_pb2_grpc
@@ -27,7 +27,7 @@ FINISHED = consensus_pb2.ClusterRequest(rows=ROWS, tests=[pb.TestCase(code="asse
 
 @asynccontextmanager
 async def door(settings: Settings, *services: str) -> AsyncIterator[grpc.aio.Channel]:
-    async with serving(settings, services) as world, grpc.aio.insecure_channel(world.address) as channel:
+    async with serving(settings, services) as context, grpc.aio.insecure_channel(context.address) as channel:
         yield channel
 
 
@@ -195,7 +195,7 @@ async def test_runs_are_made_once_listed_and_cancelled(nats_url: str, make_setti
 
 async def test_a_busy_port_is_named(nats_url: str, make_settings: Callable[..., Settings]) -> None:
     settings = make_settings(nats_url=nats_url)
-    async with serving(settings, ("consensus",)) as world:
-        with pytest.raises(Misconfigured, match=f"cannot listen at {world.address}"):
-            async with door(settings.model_copy(update={"listen": world.address}), "consensus"):
+    async with serving(settings, ("consensus",)) as context:
+        with pytest.raises(Misconfigured, match=f"cannot listen at {context.address}"):
+            async with door(settings.model_copy(update={"listen": context.address}), "consensus"):
                 pass

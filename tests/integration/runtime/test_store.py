@@ -13,11 +13,11 @@ from pathlib import Path
 import pytest
 from tests.s3 import KEYS, s3_server
 
-from ucoder.models.probe import RESULT, measured
-from ucoder.runtime.artifacts import FORMAT, MAX_BYTES, Artifacts
-from ucoder.runtime.errors import Conflict, Misconfigured, NotFound, Reject, Retry
+from ucoder.errors import Conflict, Misconfigured, NotFound, Reject, Retry
+from ucoder.models.weights_probe import RESULT, measured
 from ucoder.runtime.settings import Settings
-from ucoder.runtime.store import Store
+from ucoder.runtime.storage.artifacts import FORMAT, MAX_BYTES, Artifacts
+from ucoder.runtime.storage.store import Store
 from ucoder.v1 import artifacts_pb2 as pb
 
 

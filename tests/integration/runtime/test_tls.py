@@ -7,9 +7,9 @@ from pathlib import Path
 import grpc
 import pytest
 
+from ucoder.errors import Misconfigured
 from ucoder.runtime.app import serving
-from ucoder.runtime.bus import Bus
-from ucoder.runtime.errors import Misconfigured
+from ucoder.runtime.messaging.bus import Bus
 from ucoder.runtime.settings import Settings
 from ucoder.v1 import consensus_pb2_grpc
 
@@ -49,8 +49,8 @@ async def test_tls_and_mutual_tls(nats_url: str, make_settings: Callable[..., Se
         async with door(make_settings(nats_url=nats_url, tls_certificate=chain), "consensus"):
             pass
     settings = make_settings(nats_url=nats_url, tls_certificate=chain, tls_key=key, tls_client_ca=chain)
-    async with serving(settings, ("consensus",)) as world:
-        address = world.address.replace("127.0.0.1", "localhost")
+    async with serving(settings, ("consensus",)) as context:
+        address = context.address.replace("127.0.0.1", "localhost")
         with_proof = grpc.ssl_channel_credentials(chain.read_bytes(), key.read_bytes(), chain.read_bytes())
         async with grpc.aio.secure_channel(address, with_proof) as channel:
             answer = await consensus_pb2_grpc.ConsensusServiceStub(channel).Cluster(FINISHED)
@@ -73,8 +73,8 @@ async def test_an_expired_certificate_opens_nothing(
     settings = make_settings(nats_url=nats_url, tls_certificate=theirs, tls_key=their_key, tls_client_ca=mine)
     proof = grpc.ssl_channel_credentials(theirs.read_bytes(), my_key.read_bytes(), mine.read_bytes())
     async with (
-        serving(settings, ("consensus",)) as world,
-        grpc.aio.secure_channel(world.address.replace("127.0.0.1", "localhost"), proof) as channel,
+        serving(settings, ("consensus",)) as context,
+        grpc.aio.secure_channel(context.address.replace("127.0.0.1", "localhost"), proof) as channel,
     ):
         call = consensus_pb2_grpc.ConsensusServiceStub(channel).Cluster(FINISHED, timeout=5)
         code, words = await refusal(call)
@@ -87,8 +87,8 @@ async def test_a_peer_is_shown_our_certificate_and_a_renewed_one_is_taken_up(
 ) -> None:
     chain, key = certificate(tmp_path)
     files = {"tls_certificate": chain, "tls_key": key, "tls_ca": chain}
-    async with serving(make_settings(nats_url=nats_url, **files, tls_client_ca=chain), ("consensus",)) as world:
-        peers = "consensus=" + world.address.replace("127.0.0.1", "localhost")
+    async with serving(make_settings(nats_url=nats_url, **files, tls_client_ca=chain), ("consensus",)) as context:
+        peers = "consensus=" + context.address.replace("127.0.0.1", "localhost")
         async with serving(make_settings(nats_url=nats_url, **files, peers=peers), ("test_synth",)) as caller:
             for _ in range(2):
                 answer = await caller.stub(consensus_pb2_grpc.ConsensusServiceStub, "consensus").Cluster(FINISHED)

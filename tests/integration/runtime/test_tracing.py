@@ -15,10 +15,10 @@ from uvicorn import Config, Server
 
 from ucoder.flow import FLOW
 from ucoder.runtime.app import serving
+from ucoder.runtime.context import ServiceContext
+from ucoder.runtime.messaging.arrow_worker import ArrowWorker
 from ucoder.runtime.settings import Settings
 from ucoder.runtime.tracing import trace_id
-from ucoder.runtime.worker import Worker
-from ucoder.runtime.world import World
 from ucoder.v1 import artifacts_pb2 as pb
 from ucoder.v1 import consensus_pb2, consensus_pb2_grpc
 
@@ -46,10 +46,10 @@ async def collector() -> AsyncIterator[tuple[str, list[Span]]]:
 
 
 @contextlib.asynccontextmanager
-async def working(world: World, arrow: str, run: Callable[..., object]) -> AsyncIterator[None]:
-    worker = Worker(
-        next(one for one in FLOW if one.name == arrow), run, bus=world.bus, states=world.states, dead=world.dead,
-        artifacts=world.artifacts, settings=world.settings, telemetry=world.telemetry,
+async def working(context: ServiceContext, arrow: str, run: Callable[..., object]) -> AsyncIterator[None]:
+    worker = ArrowWorker(
+        next(one for one in FLOW if one.name == arrow), run, bus=context.bus, states=context.states, dead=context.dead,
+        artifacts=context.artifacts, settings=context.settings, telemetry=context.telemetry,
     )  # fmt: skip
     task = asyncio.create_task(worker.work())
     try:
@@ -64,9 +64,9 @@ async def test_a_brief_is_one_trace_through_messages_and_calls(
 ) -> None:
     url, spans = collector
     settings = make_settings(nats_url=nats_url, otlp_url=url)
-    async with serving(settings, ("consensus",)) as server, World.open(settings, ()) as world:
-        await world.artifacts.save("r", pb.Run(id="r", format=1))
-        await world.states.begin("r")
+    async with serving(settings, ("consensus",)) as server, ServiceContext.open(settings, ()) as context:
+        await context.artifacts.save("r", pb.Run(id="r", format=1))
+        await context.states.begin("r")
         stub = consensus_pb2_grpc.ConsensusServiceStub
 
         async def invent(brief: pb.Brief, run: pb.Run) -> pb.Problem:
@@ -78,11 +78,11 @@ async def test_a_brief_is_one_trace_through_messages_and_calls(
         async def ask(problem: pb.Problem, run: pb.Run) -> pb.Tests:
             return pb.Tests(problem=problem)
 
-        async with working(world, "brief_to_problem", invent), working(world, "problem_to_tests", ask):
-            ref = await world.artifacts.save("r", pb.Brief(run="r", iteration=1, number=7))
-            await world.bus.publish(ref)
+        async with working(context, "brief_to_problem", invent), working(context, "problem_to_tests", ask):
+            ref = await context.artifacts.save("r", pb.Brief(run="r", iteration=1, number=7))
+            await context.bus.publish(ref)
             async with asyncio.timeout(20):
-                while not await world.artifacts.find("r", "tests", NAME):
+                while not await context.artifacts.find("r", "tests", NAME):
                     await asyncio.sleep(0.05)
     by_name = {span.name: span for span in spans}
     assert set(by_name) == {"brief_to_problem", "problem_to_tests", "Cluster"}
@@ -97,7 +97,7 @@ async def test_a_brief_is_one_trace_through_messages_and_calls(
 
 async def test_a_collector_that_is_away_harms_nothing(nats_url: str, make_settings: Callable[..., Settings]) -> None:
     settings = make_settings(nats_url=nats_url, otlp_url="http://127.0.0.1:9")
-    async with serving(settings, ("runs",)) as world:
-        with world.telemetry.tracing.call("/x/Y", {}):
-            await world.states.begin("r")
-        assert (await world.states.get("r")).state == "running"
+    async with serving(settings, ("runs",)) as context:
+        with context.telemetry.tracing.call("/x/Y", {}):
+            await context.states.begin("r")
+        assert (await context.states.get("r")).state == "running"

@@ -9,17 +9,17 @@ from typing import Any
 import pytest
 from nats.aio.msg import Msg
 
+from ucoder.errors import Reject, Retry
 from ucoder.flow import FLOW
-from ucoder.runtime.artifacts import Artifacts
-from ucoder.runtime.bus import Bus
-from ucoder.runtime.dead_letters import DeadLetters
-from ucoder.runtime.errors import Reject, Retry
-from ucoder.runtime.run_states import RunStates
+from ucoder.runtime.messaging.arrow_worker import ArrowWorker, Dropped
+from ucoder.runtime.messaging.bus import Bus
+from ucoder.runtime.messaging.dead_letters import DeadLetters
+from ucoder.runtime.messaging.run_states import RunStates
+from ucoder.runtime.metrics import Metrics
 from ucoder.runtime.settings import Settings
-from ucoder.runtime.store import Store
-from ucoder.runtime.telemetry import Telemetry
+from ucoder.runtime.storage.artifacts import Artifacts
+from ucoder.runtime.storage.store import Store
 from ucoder.runtime.tracing import Tracing
-from ucoder.runtime.worker import Dropped, Worker
 from ucoder.v1 import artifacts_pb2 as pb
 
 ARROW = next(arrow for arrow in FLOW if arrow.name == "brief_to_problem")
@@ -32,7 +32,7 @@ class Bench:
     def __init__(self, settings: Settings, bus: Bus, states: RunStates) -> None:
         self.settings, self.bus, self.states = settings, bus, states
         self.artifacts, self.dead = Artifacts(Store(settings)), DeadLetters(bus)
-        self.telemetry = Telemetry(Tracing(settings, ()))
+        self.telemetry = Metrics(Tracing(settings, ()))
 
     async def send(self, number: int) -> pb.Ref:
         ref = await self.artifacts.save(RUN, pb.Brief(run=RUN, iteration=1, number=number))
@@ -40,8 +40,8 @@ class Bench:
         return ref
 
     @contextlib.asynccontextmanager
-    async def working(self, run: Callable[[Any, pb.Run], Awaitable[Any]], **changes: Any) -> AsyncIterator[Worker]:
-        worker = Worker(
+    async def working(self, run: Callable[[Any, pb.Run], Awaitable[Any]], **changes: Any) -> AsyncIterator[ArrowWorker]:
+        worker = ArrowWorker(
             ARROW,
             run,
             bus=self.bus,

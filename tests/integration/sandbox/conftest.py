@@ -5,8 +5,8 @@ from collections.abc import AsyncIterator
 import pytest
 import pytest_asyncio
 
-from ucoder.sandbox_runner.kinds import probe
-from ucoder.sandbox_runner.sandbox import Sandbox
+from ucoder.sandbox_runner.host.sandbox import Sandbox
+from ucoder.sandbox_runner.isolation.choice import probe
 
 USABLE = [name for name, usable, _ in probe() if usable and name != "none"]
 

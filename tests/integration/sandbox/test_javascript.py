@@ -3,15 +3,15 @@
 import pytest
 from tests.integration.sandbox.ground import rows
 
-from ucoder.core.test_cases import TestCase
-from ucoder.sandbox_runner.job import Job, Limits
-from ucoder.sandbox_runner.sandbox import Sandbox
+from ucoder.core.test_plans import Test
+from ucoder.sandbox_runner.host.sandbox import Sandbox
+from ucoder.sandbox_runner.sandbox_job import Limits, SandboxJob
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 
 async def test_javascript_program_is_judged_outside(sandbox: Sandbox) -> None:
-    case = TestCase(
+    case = Test(
         "let candidate = f;\nassert.deepEqual(candidate([1, 2]), [2, 4]);\nassert.deepEqual(candidate([]), []);"
     )
     programs = (
@@ -23,7 +23,7 @@ async def test_javascript_program_is_judged_outside(sandbox: Sandbox) -> None:
         "function f(a) { return { valueOf() { return true }, length: 2 } }",
         "Array.prototype.map = null; JSON.stringify = () => 'passed'; function f(a) { throw new TypeError('x') }",
     )
-    found = await rows(sandbox, Job(programs, (case,), "f", language="javascript", limits=Limits(cpu_seconds=1)))
+    found = await rows(sandbox, SandboxJob(programs, (case,), "f", language="javascript", limits=Limits(cpu_seconds=1)))
     assert [str(row.outcomes[0]) for row in found] == [
         "passed",
         "failed",
@@ -41,7 +41,7 @@ async def test_javascript_repeats_itself(sandbox: Sandbox) -> None:
         "const f = () => new Date(0).toISOString() + new Date(2020, 1, 2).getDate() + (new Date() instanceof Date)",
     )
     first, second, checked = [
-        await rows(sandbox, Job(programs, (TestCase("f()", n),), language="javascript", check_determinism=n == 3))
+        await rows(sandbox, SandboxJob(programs, (Test("f()", n),), language="javascript", check_determinism=n == 3))
         for n in (1, 2, 3)
     ]
     assert [row.outputs for row in first] == [row.outputs for row in second]

@@ -3,8 +3,8 @@
 import pytest
 from tests.integration.sandbox.ground import asks, rows
 
-from ucoder.sandbox_runner.job import Job
-from ucoder.sandbox_runner.sandbox import Sandbox
+from ucoder.sandbox_runner.host.sandbox import Sandbox
+from ucoder.sandbox_runner.sandbox_job import SandboxJob
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -75,11 +75,13 @@ class Stack:
     @property
     def size(self): return len(self.items)
 """
-    [row] = await rows(sandbox, Job((program,), asks(*JUDGED), "f"))
+    [row] = await rows(sandbox, SandboxJob((program,), asks(*JUDGED), "f"))
     assert dict(zip(JUDGED, map(str, row.outcomes), strict=True)) == JUDGED
 
 
 async def test_compat_runs_the_test_beside_the_program(sandbox: Sandbox) -> None:
     case = "import unittest\nclass T(unittest.TestCase):\n    def test(self): self.assertIs(f(KEY), KEY)"
-    job = Job(("KEY = object()\ndef f(x): return x", "KEY = 1\ndef f(x): return 2"), asks(case), "f", mode="compat")
+    job = SandboxJob(
+        ("KEY = object()\ndef f(x): return x", "KEY = 1\ndef f(x): return 2"), asks(case), "f", mode="compat"
+    )
     assert [str(row.outcomes[0]) for row in await rows(sandbox, job)] == ["passed", "failed"]

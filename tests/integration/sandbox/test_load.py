@@ -5,7 +5,7 @@ import subprocess
 import sys
 import time
 
-from ucoder.sandbox_runner.load import Waiting
+from ucoder.sandbox_runner.host.machine_load import Waiting
 
 
 def test_processes_that_share_a_core_wait_and_one_that_sleeps_does_not() -> None:

@@ -13,8 +13,8 @@ import pytest
 from tests.integration.sandbox.ground import asks, rows
 
 from ucoder.core.outcomes import Outcome
-from ucoder.sandbox_runner.job import Job, Limits
-from ucoder.sandbox_runner.sandbox import Sandbox
+from ucoder.sandbox_runner.host.sandbox import Sandbox
+from ucoder.sandbox_runner.sandbox_job import Limits, SandboxJob
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -24,7 +24,7 @@ async def test_dead_cell_is_replaced_and_its_work_done_again(sandbox: Sandbox) -
     others = below(os.getpid())
     async with Sandbox.open(isolation=sandbox.isolation, cells=2) as wounded:
         programs = tuple(f"import time\ndef f():\n    time.sleep(0.05)\n    return {number}" for number in range(20))
-        stream = wounded.execute(Job(programs, asks("f()"), "f"))
+        stream = wounded.execute(SandboxJob(programs, asks("f()"), "f"))
         found = [await anext(stream)]
         killed = below(os.getpid()) - others
         for pid in killed:
@@ -42,7 +42,7 @@ async def test_hanging_cell_is_found_and_replaced_and_its_work_done_again(sandbo
     async with Sandbox.open(isolation=sandbox.isolation, cells=1) as wounded:
         programs = tuple(f"import time\ndef f():\n    time.sleep(0.05)\n    return {number}" for number in range(6))
         limits = Limits(cpu_seconds=0.3, wall_seconds=1.0)
-        stream = wounded.execute(Job(programs, asks("f()"), "f", limits=limits))
+        stream = wounded.execute(SandboxJob(programs, asks("f()"), "f", limits=limits))
         found = [await anext(stream)]
         stopped = below(os.getpid()) - others
         for pid in stopped:
@@ -57,8 +57,8 @@ async def test_hanging_cell_is_found_and_replaced_and_its_work_done_again(sandbo
 async def test_nothing_survives_when_we_are_killed(sandbox: Sandbox) -> None:
     """SIGKILL leaves neither a process nor a folder."""
     code = (
-        "import asyncio, sys\nfrom ucoder.sandbox_runner.sandbox import Sandbox\n"
-        "from ucoder.sandbox_runner.job import Job\nfrom ucoder.core.test_cases import TestCase\n"
+        "import asyncio, sys\nfrom ucoder.sandbox_runner.host.sandbox import Sandbox\n"
+        "from ucoder.sandbox_runner.sandbox_job import Job\nfrom ucoder.core.test_plans import TestCase\n"
         "async def main():\n"
         f"    async with Sandbox.open(isolation={sandbox.isolation!r}, cells=1) as sandbox:\n"
         "        print(sandbox.pool.folder, flush=True)\n"
@@ -86,7 +86,7 @@ async def test_fork_that_dies_while_it_waits_is_made_again() -> None:
     async with Sandbox.open(isolation="none", cells=1) as sandbox:
         _, waiting = sorted(below(os.getpid()) - others)
         os.kill(waiting, signal.SIGKILL)
-        [row] = await rows(sandbox, Job(("def f(): return 'again'",), asks("f()"), "f"))
+        [row] = await rows(sandbox, SandboxJob(("def f(): return 'again'",), asks("f()"), "f"))
     assert row.outputs == ("'again'",)
 
 

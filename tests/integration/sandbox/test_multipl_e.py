@@ -9,10 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from ucoder.core.test_cases import TestCase
-from ucoder.sandbox_runner.job import Job, Limits
-from ucoder.sandbox_runner.kinds import probe
-from ucoder.sandbox_runner.sandbox import Sandbox
+from ucoder.core.test_plans import Test
+from ucoder.sandbox_runner.host.sandbox import Sandbox
+from ucoder.sandbox_runner.isolation.choice import probe
+from ucoder.sandbox_runner.sandbox_job import Limits, SandboxJob
 
 USABLE = [name for name, usable, _ in probe() if usable and name in ("bubblewrap", "runsc")]
 WRONG = {39, 51, 65, 83, 91, 92, 93, 95, 101, 103, 115, 125, 127, 129, 132, 135, 137, 140, 145, 149, 153, 160, 163}
@@ -29,7 +29,7 @@ async def test_solutions_fare_as_in_plain_node(shared_data: Callable[[str], Path
             fenced = re.search(r"```(?:\w+)?\n(.*?)```", task["gpt_solution"], re.DOTALL)
             program = fenced[1] if fenced else task["gpt_solution"]
             limits = Limits(cpu_seconds=5, wall_seconds=20)
-            job = Job((program,), (TestCase(task["tests"]),), language="javascript", limits=limits)
+            job = SandboxJob((program,), (Test(task["tests"]),), language="javascript", limits=limits)
             async for row in sandbox.execute(job):
                 if str(row.outcomes[0]) != "passed":
                     failed.add(int(task["name"].split("_")[1]))

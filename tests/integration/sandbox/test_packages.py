@@ -8,11 +8,11 @@ import numpy
 import pytest
 import pytest_asyncio
 
-from ucoder.core.test_cases import TestCase
-from ucoder.runtime.errors import Misconfigured
-from ucoder.sandbox_runner.job import Job, Limits
-from ucoder.sandbox_runner.kinds import probe
-from ucoder.sandbox_runner.sandbox import Sandbox
+from ucoder.core.test_plans import Test
+from ucoder.errors import Misconfigured
+from ucoder.sandbox_runner.host.sandbox import Sandbox
+from ucoder.sandbox_runner.isolation.choice import probe
+from ucoder.sandbox_runner.sandbox_job import Limits, SandboxJob
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 USABLE = [name for name, usable, _ in probe() if usable]
@@ -65,7 +65,7 @@ OUTCOMES = {
 
 
 async def test_arrays_cross_by_value(sandbox: Sandbox) -> None:
-    job = Job((PROGRAM,), tuple(map(TestCase, OUTCOMES)), "f", limits=LIMITS)
+    job = SandboxJob((PROGRAM,), tuple(map(Test, OUTCOMES)), "f", limits=LIMITS)
     [row] = [row async for row in sandbox.execute(job)]
     assert dict(zip(OUTCOMES, map(str, row.outcomes), strict=True)) == OUTCOMES
     assert row.outputs[0] == "array([0, 1, 2], 'int64', (3,))"
@@ -77,7 +77,7 @@ async def test_nothing_is_left_in_a_package_for_the_next_program(sandbox: Sandbo
         "import numpy, os\ndef f(): open(os.path.dirname(numpy.__file__) + '/left.py', 'w')",
         "import numpy as np\ndef f(): return int(np.sum(np.arange(4)))",
     )
-    job = Job(programs, (TestCase("f()"),), "f", limits=LIMITS)
+    job = SandboxJob(programs, (Test("f()"),), "f", limits=LIMITS)
     found = sorted([row async for row in sandbox.execute(job)], key=lambda row: row.program)
     assert found[2].outputs == ("6",)
     if sandbox.isolation != "none":

@@ -5,17 +5,17 @@ import asyncio
 import pytest
 from tests.integration.sandbox.ground import asks, rows
 
-from ucoder.core.test_cases import TestCase
-from ucoder.runtime.errors import Misconfigured, Overloaded, Reject
-from ucoder.sandbox_runner.job import Job, Limits
-from ucoder.sandbox_runner.sandbox import Sandbox
+from ucoder.core.test_plans import Test
+from ucoder.errors import Misconfigured, Overloaded, Reject
+from ucoder.sandbox_runner.host.sandbox import Sandbox
+from ucoder.sandbox_runner.sandbox_job import Limits, SandboxJob
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 
 async def test_rows_say_what_programs_did(sandbox: Sandbox) -> None:
     programs = ("def f(x): return x + 1", "def f(x): return [x]", "def f(x): raise ValueError('no')", "def f(x) return")
-    found = await rows(sandbox, Job(programs, asks("assert f(1) == 2", "f(4)", "assert not f(0)"), "f"))
+    found = await rows(sandbox, SandboxJob(programs, asks("assert f(1) == 2", "f(4)", "assert not f(0)"), "f"))
     assert [[str(one) for one in row.outcomes] for row in found] == [
         ["passed", "returned", "failed"],
         ["failed", "returned", "failed"],
@@ -28,15 +28,15 @@ async def test_rows_say_what_programs_did(sandbox: Sandbox) -> None:
 
 async def test_identical_programs_run_once_and_count(sandbox: Sandbox) -> None:
     program = "def f(): return 'once'"
-    found = await rows(sandbox, Job((program, "def f(): return 2", program), asks("f()"), "f"))
+    found = await rows(sandbox, SandboxJob((program, "def f(): return 2", program), asks("f()"), "f"))
     assert [(row.program, row.duplicates) for row in found] == [(0, 2), (1, 1), (2, 2)]
-    again = await rows(sandbox, Job((program,), asks("f()"), "f"))
+    again = await rows(sandbox, SandboxJob((program,), asks("f()"), "f"))
     assert again[0].cached
     assert again[0].outputs == ("'once'",)
 
 
 async def test_script_reads_and_prints(sandbox: Sandbox) -> None:
-    case = TestCase(stdin="3\n4\n", expected_stdout="7\n")
+    case = Test(stdin="3\n4\n", expected_stdout="7\n")
     programs = (
         "print(int(input()) + int(input()))",
         "import sys\nprint(sum(map(int, sys.stdin.buffer.read().split())))\nsys.exit(0)",
@@ -44,31 +44,33 @@ async def test_script_reads_and_prints(sandbox: Sandbox) -> None:
         "print(8)",
         "import sys\nprint(7)\nsys.exit(3)",
     )
-    found = await rows(sandbox, Job(programs, (case,)))
+    found = await rows(sandbox, SandboxJob(programs, (case,)))
     assert [str(row.outcomes[0]) for row in found] == ["passed", "passed", "passed", "failed", "exception"]
 
 
 async def test_leaving_the_iteration_stops_the_work(sandbox: Sandbox) -> None:
     programs = tuple(f"def f():\n    while True: pass\n# {number}" for number in range(200))
-    job = Job((*programs, "def f(): return 1"), asks("f()"), "f", limits=Limits(cpu_seconds=0.3, wall_seconds=1.5))
+    job = SandboxJob(
+        (*programs, "def f(): return 1"), asks("f()"), "f", limits=Limits(cpu_seconds=0.3, wall_seconds=1.5)
+    )
     stream = sandbox.execute(job)
     await anext(stream)
     await stream.aclose()  # type: ignore[attr-defined]
     async with asyncio.timeout(30):
-        [row] = await rows(sandbox, Job(("def f(): return 'after'",), asks("f()"), "f"))
+        [row] = await rows(sandbox, SandboxJob(("def f(): return 'after'",), asks("f()"), "f"))
     assert row.outputs == ("'after'",)
 
 
 async def test_full_queue_is_overload(sandbox: Sandbox) -> None:
     async with Sandbox.open(isolation=sandbox.isolation, cells=1, queue=2) as small:
         with pytest.raises(Overloaded):
-            await rows(small, Job(("1", "2", "3"), asks("f()"), "f"))
-        assert len(await rows(small, Job(("4", "5"), asks("f()"), "f"))) == 2
+            await rows(small, SandboxJob(("1", "2", "3"), asks("f()"), "f"))
+        assert len(await rows(small, SandboxJob(("4", "5"), asks("f()"), "f"))) == 2
 
 
 async def test_unknown_names_are_refused(sandbox: Sandbox) -> None:
     with pytest.raises(Reject):
-        await rows(sandbox, Job(("1",), asks("f()"), "f", language="cobol"))
+        await rows(sandbox, SandboxJob(("1",), asks("f()"), "f", language="cobol"))
     with pytest.raises(Misconfigured):
         async with Sandbox.open(isolation="hope"):
             pass
@@ -79,7 +81,9 @@ async def test_a_long_line_keeps_no_other_waiting(sandbox: Sandbox) -> None:
     ended: list[str] = []
 
     async def ask(line: str, number: int) -> None:
-        job = Job((f"import time\ndef f():\n    time.sleep(0.01)\n    return '{line} {number}'",), asks("f()"), "f")
+        job = SandboxJob(
+            (f"import time\ndef f():\n    time.sleep(0.01)\n    return '{line} {number}'",), asks("f()"), "f"
+        )
         [_] = [row async for row in sandbox.execute(job, line)]
         ended.append(line)
 

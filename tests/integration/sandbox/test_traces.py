@@ -3,9 +3,9 @@
 import pytest
 from tests.integration.sandbox.ground import asks, rows
 
-from ucoder.core.test_cases import TestCase
-from ucoder.sandbox_runner.job import Job
-from ucoder.sandbox_runner.sandbox import Sandbox
+from ucoder.core.test_plans import Test
+from ucoder.sandbox_runner.host.sandbox import Sandbox
+from ucoder.sandbox_runner.sandbox_job import SandboxJob
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -23,11 +23,11 @@ async def test_what_changes_from_run_to_run_is_nondeterministic(sandbox: Sandbox
         "import datetime\ndef f(): return datetime.date.today()",
         "def f(): return sorted({'a', 'b'})",
     )
-    first = await rows(sandbox, Job(programs, asks("f()"), "f"))
-    second = await rows(sandbox, Job(programs, (TestCase("f()", count=2),), "f"))
+    first = await rows(sandbox, SandboxJob(programs, asks("f()"), "f"))
+    second = await rows(sandbox, SandboxJob(programs, (Test("f()", count=2),), "f"))
     same = [one.outputs == other.outputs for one, other in zip(first, second, strict=True)]
     assert same == [number not in (1, 2) for number in range(len(programs))]  # these ask the machine itself
-    checked = await rows(sandbox, Job(programs, asks("f()"), "f", check_determinism=True))
+    checked = await rows(sandbox, SandboxJob(programs, asks("f()"), "f", check_determinism=True))
     assert [str(row.outcomes[0]) for row in checked] == [*["nondeterministic"] * (len(programs) - 1), "returned"]
 
 
@@ -68,8 +68,8 @@ async def test_programs_leave_nothing_for_those_that_share_their_fork(sandbox: S
     programs = tuple(
         text for number, leaver in enumerate(LEAVERS) for text in (leaver, WITNESS.replace("{}", str(number)))
     )
-    found = await rows(sandbox, Job(programs, asks("f(1)", "f(2)"), "f"))
+    found = await rows(sandbox, SandboxJob(programs, asks("f(1)", "f(2)"), "f"))
     async with Sandbox.open(isolation=sandbox.isolation, cells=1, share_forks=False) as alone:
-        [expected] = await rows(alone, Job((WITNESS,), asks("f(1)", "f(2)"), "f"))
+        [expected] = await rows(alone, SandboxJob((WITNESS,), asks("f(1)", "f(2)"), "f"))
     assert {row.outputs for row in found[1::2]} == {expected.outputs}
     assert [row.outputs for row in found[-4::2]] == [("1", "1"), ("1", "1")]

@@ -7,14 +7,14 @@ from typing import Any
 
 from tests.integration.api_server import ApiServer
 
-from ucoder.runtime.cluster import Kind, Object
+from ucoder.runtime.kubernetes_api import Object, ResourceKind
 from ucoder.runtime.settings import Settings
-from ucoder.runtime.store import Store
-from ucoder.trainer.cluster_job import train
-from ucoder.trainer.job import Progress
+from ucoder.runtime.storage.store import Store
+from ucoder.trainer.kubernetes_job import train
+from ucoder.trainer.training_job import TrainingProgress
 from ucoder.v1 import artifacts_pb2 as pb
 
-JOBS = Kind("batch/v1", "jobs")
+JOBS = ResourceKind("batch/v1", "jobs")
 LOOK = 0.05
 
 
@@ -24,7 +24,7 @@ class Training:
     def __init__(self, server: ApiServer, settings: Settings, dataset: pb.Dataset) -> None:
         self.server, self.settings, self.dataset = server, settings, dataset
         self.store = Store(settings)
-        self.moments: list[Progress] = []
+        self.moments: list[TrainingProgress] = []
 
     async def train(self) -> tuple[pb.TrainingSummary, float]:
         return await train(self.settings, self.store, self.dataset, self.moments.append, LOOK)

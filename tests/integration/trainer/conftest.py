@@ -8,9 +8,9 @@ from tests.integration.api_server import ApiServer
 from tests.integration.trainer.cluster import Training
 from tests.integration.trainer.ground import Ground, template_of
 
-from ucoder.runtime.artifacts import Artifacts
 from ucoder.runtime.settings import Settings
-from ucoder.runtime.store import Store
+from ucoder.runtime.storage.artifacts import Artifacts
+from ucoder.runtime.storage.store import Store
 
 
 @pytest.fixture(scope="module")

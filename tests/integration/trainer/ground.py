@@ -8,10 +8,10 @@ from typing import Any
 
 from tests.helm.chart import of_kind, render
 
-from ucoder.consensus.tables import Row, table
-from ucoder.core.splits import TRAIN, VALIDATION
-from ucoder.runs.config import load
-from ucoder.runtime.artifacts import Artifacts
+from ucoder.consensus.training_table import TrainingExample, table
+from ucoder.core.validation_split import TRAIN, VALIDATION
+from ucoder.runs.run_config import load
+from ucoder.runtime.storage.artifacts import Artifacts
 from ucoder.v1 import artifacts_pb2 as pb
 
 BASE = str(resources.files("ucoder.seed") / "model")
@@ -38,12 +38,12 @@ class Ground:
         return cls(dataset, await artifacts.save("r", dataset))
 
 
-def row(number: int, split: str = TRAIN) -> Row:
+def row(number: int, split: str = TRAIN) -> TrainingExample:
     """A selected program that adds a number."""
     problem = pb.Problem(prompt=f'def f(x: int) -> int:\n    """Adds {number}."""\n', entry_point="f")
     brief = pb.Brief(run="r", iteration=1, number=number)
     ended = pb.Consensus(brief=brief, problem=problem, ending=pb.ENDING_SELECTED)
-    return Row.of(ended, pb.Candidate(completion=f"    return x + {number}\n"), 0.5, 0.5, split)
+    return TrainingExample.of(ended, pb.Candidate(completion=f"    return x + {number}\n"), 0.5, 0.5, split)
 
 
 def template_of(variant: str, folder: Path) -> Path:

@@ -16,13 +16,13 @@ from tests.integration.api_server import ApiServer
 from tests.integration.trainer.cluster import JOBS, Training
 from tests.integration.trainer.ground import BASE, Ground, template_of
 
-from ucoder.runtime.artifacts import Artifacts
-from ucoder.runtime.cluster import Object
-from ucoder.runtime.errors import Misconfigured, Reject, Retry
+from ucoder.errors import Misconfigured, Reject, Retry
+from ucoder.runtime.kubernetes_api import Object
 from ucoder.runtime.settings import Settings
-from ucoder.runtime.store import Store
-from ucoder.trainer.cluster_job import DATASET, RUN, remove, sweep
-from ucoder.trainer.job import REJECTED
+from ucoder.runtime.storage.artifacts import Artifacts
+from ucoder.runtime.storage.store import Store
+from ucoder.trainer.kubernetes_job import DATASET, RUN, remove, sweep
+from ucoder.trainer.training_job import REJECTED
 
 KILLED = {"name": "training", "state": {"terminated": {"reason": "OOMKilled", "exitCode": 137}}}
 
@@ -34,7 +34,7 @@ async def test_a_pod_trains_and_its_weights_reach_the_store(training: Training) 
     annotations = training.job()["spec"]["template"]["metadata"]["annotations"]
     variables = {"UCODER_STORE_URL": training.settings.store_url, "UCODER_CACHE_DIR": str(training.settings.cache_dir)}
     process = await asyncio.create_subprocess_exec(
-        sys.executable, "-m", "ucoder.trainer.pod", annotations[DATASET],
+        sys.executable, "-m", "ucoder.trainer.training_pod", annotations[DATASET],
         env={**os.environ, **variables, "OMP_NUM_THREADS": "1"}, stdout=asyncio.subprocess.PIPE,
     )  # fmt: skip
     assert process.stdout is not None

@@ -6,8 +6,8 @@ import json
 import pytest
 from tests.integration.trainer.cluster import JOBS, Training
 
-from ucoder.runtime.cluster import Object
-from ucoder.runtime.errors import Misconfigured, Retry
+from ucoder.errors import Misconfigured, Retry
+from ucoder.runtime.kubernetes_api import Object
 
 
 async def test_a_pod_that_can_never_start_is_named(training: Training) -> None:

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 from tests.integration.trainer.trainings import OPPOSITE, lora, trained
 
-from ucoder.runtime.errors import Retry
-from ucoder.trainer.job import Progress
+from ucoder.errors import Retry
+from ucoder.trainer.training_job import TrainingProgress
 
 FULL = {"learning_rate": 3e-3}
 ADAPTER = {"learning_rate": 1e-2, "lora": lora(dropout=0.0, adapter=True)}
@@ -21,14 +21,14 @@ async def test_two_processes_killed_and_resumed_learn_what_one_learns(tmp_path: 
     alone, probe = await trained(tmp_path / "alone", **told)
     assert alone.kept_step < alone.steps < 24, "the validation side was to end it early"
 
-    def kill(moment: Progress) -> None:
+    def kill(moment: TrainingProgress) -> None:
         if moment.step == 4:
             os.kill(launcher(), signal.SIGKILL)
 
     with pytest.raises(Retry, match="SIGKILL"):
         await trained(tmp_path / "out", processes=2, on_progress=kill, save_seconds=0, **told)
     assert not (tmp_path / "out").exists()
-    moments: list[Progress] = []
+    moments: list[TrainingProgress] = []
     resumed, end = await trained(tmp_path / "out", processes=2, on_progress=moments.append, **told)
     assert moments[0].step > 1
     assert list(resumed.losses) == pytest.approx(list(alone.losses), rel=1e-4)
@@ -48,6 +48,6 @@ def launcher() -> int:
             parent = int((folder / "stat").read_text().rsplit(")", 1)[1].split()[1])
         except OSError:
             continue
-        if b"ucoder.trainer.together" in words and parent == os.getpid():
+        if b"ucoder.trainer.several_processes" in words and parent == os.getpid():
             return int(folder.name)
     raise AssertionError("no launcher")

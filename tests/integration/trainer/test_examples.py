@@ -8,21 +8,21 @@ import pyarrow.parquet as pq
 import pytest
 from tests.integration.trainer.ground import Ground, row
 
-from ucoder.consensus.tables import table
-from ucoder.runtime.artifacts import Artifacts
-from ucoder.runtime.errors import Reject
+from ucoder.consensus.training_table import table
+from ucoder.errors import Reject
 from ucoder.runtime.settings import Settings
-from ucoder.runtime.store import Store
-from ucoder.trainer.examples import datasets_of, examples_of
-from ucoder.trainer.job import Example
+from ucoder.runtime.storage.artifacts import Artifacts
+from ucoder.runtime.storage.store import Store
+from ucoder.trainer.training_examples import datasets_of, examples_of
+from ucoder.trainer.training_job import TrainingText
 from ucoder.v1 import artifacts_pb2 as pb
 
 
-def numbers(examples: Sequence[Example]) -> list[int]:
+def numbers(examples: Sequence[TrainingText]) -> list[int]:
     return sorted(int(one.completion.rsplit("+", 1)[1]) for one in examples)
 
 
-async def read(artifacts: Artifacts, dataset: pb.Dataset, run: pb.Run) -> tuple[list[Example], list[Example]]:
+async def read(artifacts: Artifacts, dataset: pb.Dataset, run: pb.Run) -> tuple[list[TrainingText], list[TrainingText]]:
     return await examples_of(artifacts, await datasets_of(artifacts, dataset, run), run)
 
 

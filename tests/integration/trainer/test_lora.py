@@ -9,10 +9,10 @@ import safetensors.torch
 import torch
 from tests.integration.trainer.trainings import OPPOSITE, SEED, lora, score, trained, weights, workers
 
-from ucoder.models.probe import RESULT
-from ucoder.models.serving.adapters import base_of
-from ucoder.runtime.errors import Reject, Retry
-from ucoder.trainer.job import Progress
+from ucoder.errors import Reject, Retry
+from ucoder.models.serving.lora_adapters import base_of
+from ucoder.models.weights_probe import RESULT
+from ucoder.trainer.training_job import TrainingProgress
 
 SMALL = {"learning_rate": 1e-2, "epochs": 4}
 
@@ -45,7 +45,7 @@ async def test_lora_killed_and_called_again_ends_as_if_nothing_had_happened(tmp_
     straight, probe = await trained(tmp_path / "straight", **told)
     assert straight.kept_step < straight.steps < 24
 
-    def kill(moment: Progress) -> None:
+    def kill(moment: TrainingProgress) -> None:
         if moment.step == straight.kept_step + 2:
             os.kill(workers()[0], signal.SIGKILL)
 

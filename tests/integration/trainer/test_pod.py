@@ -10,10 +10,10 @@ from typing import Any
 
 from tests.integration.trainer.ground import Ground
 
-from ucoder.models.probe import RESULT
-from ucoder.runtime.artifacts import Artifacts
+from ucoder.models.weights_probe import RESULT
 from ucoder.runtime.settings import Settings
-from ucoder.runtime.store import Store
+from ucoder.runtime.storage.artifacts import Artifacts
+from ucoder.runtime.storage.store import Store
 
 PROGRAM = """
 import os
@@ -41,7 +41,7 @@ class Node:
         program.write_text(PROGRAM)
         variables = {"UCODER_STORE_URL": self._store.url, "UCODER_CACHE_DIR": str(self._folder / "cache")}
         process = await asyncio.create_subprocess_exec(
-            sys.executable, "-m", "ucoder.trainer.launch", "--standalone", "--nproc-per-node=2", str(program),
+            sys.executable, "-m", "ucoder.trainer.torchrun", "--standalone", "--nproc-per-node=2", str(program),
             stdout=asyncio.subprocess.PIPE,
             env={**os.environ, **variables, "OMP_NUM_THREADS": "1"},
         )  # fmt: skip

@@ -12,13 +12,13 @@ from tests.integration.api_server import ApiServer
 from tests.integration.trainer.ground import Ground, template_of
 from tests.integration.trainer.trainings import workers
 
-from ucoder.commands.progress import training
+from ucoder.cli.shared.run_progress import training
 from ucoder.flow import NEWS
 from ucoder.runtime.app import serving
-from ucoder.runtime.bus import Bus
-from ucoder.runtime.news import Trainings, tell
+from ucoder.runtime.context import ServiceContext
+from ucoder.runtime.messaging.bus import Bus
+from ucoder.runtime.messaging.progress_events import TrainingEvents, tell
 from ucoder.runtime.settings import Settings
-from ucoder.runtime.world import World
 from ucoder.v1 import runs_pb2, runs_pb2_grpc, trainer_pb2, trainer_pb2_grpc
 
 Make = Callable[..., Settings]
@@ -36,14 +36,14 @@ def in_cluster(cluster: ApiServer, folder: Path) -> dict[str, Any]:
     return {"training_template": template, "kubernetes_url": cluster.url, "kubernetes_namespace": "space"}
 
 
-async def acknowledged(world: World) -> bool:
-    info = await world.bus.jetstream.consumer_info("UCODER", "dataset_to_checkpoint")
+async def acknowledged(context: ServiceContext) -> bool:
+    info = await context.bus.jetstream.consumer_info("UCODER", "dataset_to_checkpoint")
     return info.num_ack_pending == 0 and info.num_pending == 0
 
 
-async def until_acknowledged(world: World) -> None:
+async def until_acknowledged(context: ServiceContext) -> None:
     async with asyncio.timeout(30):
-        while not await acknowledged(world):
+        while not await acknowledged(context):
             await asyncio.sleep(0.1)
 
 
@@ -51,11 +51,11 @@ async def test_a_training_is_shown_while_it_goes_on_and_ends_when_its_run_is_can
     make_settings: Make, nats_url: str
 ) -> None:
     settings = make_settings(nats_url=nats_url, web_listen="127.0.0.1:0")
-    async with serving(settings, ("runs", "trainer")) as world, grpc.aio.insecure_channel(world.address) as channel:
+    async with serving(settings, ("runs", "trainer")) as context, grpc.aio.insecure_channel(context.address) as channel:
         trainer, runs = trainer_pb2_grpc.TrainerServiceStub(channel), runs_pb2_grpc.RunServiceStub(channel)
-        ground = await Ground.laid(world.artifacts, epochs=1000)
-        await world.states.begin("r")
-        await world.bus.publish(ground.ref)
+        ground = await Ground.laid(context.artifacts, epochs=1000)
+        await context.states.begin("r")
+        await context.bus.publish(ground.ref)
         async with asyncio.timeout(60):
             async for said in runs.WatchRun(runs_pb2.WatchRunRequest(id="r")):
                 if moments := said.status.trainings:
@@ -65,25 +65,25 @@ async def test_a_training_is_shown_while_it_goes_on_and_ends_when_its_run_is_can
         assert moments[0].memory_mb > 0
         assert training(moments[0]).startswith(f"training 001: step {moments[0].step}/2000, loss ")
         async with httpx.AsyncClient() as client:
-            assert "of 2000</span>" in (await client.get(f"{world.web}/runs/r")).text
+            assert "of 2000</span>" in (await client.get(f"{context.web}/runs/r")).text
         own = await trainer.GetTraining(trainer_pb2.GetTrainingRequest(run="r", dataset="001"))
         assert own.progress.step >= moments[0].step
         await runs.CancelRun(runs_pb2.CancelRunRequest(id="r", reason="enough"))
         await until(lambda: not workers())
-        await until_acknowledged(world)
+        await until_acknowledged(context)
         assert not (await runs.GetRun(runs_pb2.GetRunRequest(id="r"))).status.trainings
         with pytest.raises(grpc.aio.AioRpcError, match="run r was cancelled: its training was stopped") as caught:
             async for _ in trainer.Train(trainer_pb2.TrainRequest(run="r", dataset="001")):
                 pass
         assert caught.value.code() == grpc.StatusCode.FAILED_PRECONDITION
-        assert await world.artifacts.find("r", "checkpoint", "001") is None
-        assert (await world.bus.jetstream.stream_info("UCODER_DEAD")).state.messages == 0
+        assert await context.artifacts.find("r", "checkpoint", "001") is None
+        assert (await context.bus.jetstream.stream_info("UCODER_DEAD")).state.messages == 0
 
 
 async def test_news_that_nobody_repeats_or_can_read_are_forgotten(make_settings: Make, nats_url: str) -> None:
     bus = await Bus.connect(make_settings(nats_url=nats_url))
     try:
-        heard = await Trainings.listen(bus)
+        heard = await TrainingEvents.listen(bus)
         moment = trainer_pb2.TrainingProgress(step=1, steps=2, dataset="001")
         await tell(bus, "r", "001", moment)
         await tell(bus, "r", "001-control", moment)
@@ -107,20 +107,20 @@ async def test_a_trainer_that_restarts_finds_its_job_and_a_cancelled_run_ends_it
         def jobs() -> list[str]:
             return [name for kind, name in cluster.objects if kind.plural == "jobs"]
 
-        async with serving(settings, ("trainer",)) as world:
-            ground = await Ground.laid(world.artifacts)
-            await world.states.begin("r")
-            await world.bus.publish(ground.ref)
+        async with serving(settings, ("trainer",)) as context:
+            ground = await Ground.laid(context.artifacts)
+            await context.states.begin("r")
+            await context.bus.publish(ground.ref)
             await until(jobs)
         [left] = jobs()
         uid = next(iter(cluster.objects.values()))["metadata"]["uid"]
-        async with serving(settings, ("trainer",)) as world:
+        async with serving(settings, ("trainer",)) as context:
             await until(lambda: cluster.calls.count(("create", "jobs", "")) == 2)  # delivered again, and refused
             assert jobs() == [left]
             assert next(iter(cluster.objects.values()))["metadata"]["uid"] == uid
-            await world.states.end("r", "cancelled", "enough")
+            await context.states.end("r", "cancelled", "enough")
             await until(lambda: not jobs())
-            await until_acknowledged(world)
+            await until_acknowledged(context)
 
 
 async def test_a_run_cancelled_while_no_trainer_was_there_leaves_no_job(
@@ -128,13 +128,13 @@ async def test_a_run_cancelled_while_no_trainer_was_there_leaves_no_job(
 ) -> None:
     async with ApiServer.running() as cluster:
         settings = make_settings(nats_url=nats_url, drain_seconds=0.1, **in_cluster(cluster, tmp_path))
-        async with serving(settings, ("trainer",)) as world:
-            ground = await Ground.laid(world.artifacts)
-            await world.states.begin("r")
-            await world.bus.publish(ground.ref)
+        async with serving(settings, ("trainer",)) as context:
+            ground = await Ground.laid(context.artifacts)
+            await context.states.begin("r")
+            await context.bus.publish(ground.ref)
             await until(lambda: cluster.objects)
-        async with serving(settings, ("runs",)) as world:
-            await world.states.end("r", "cancelled", "enough")
+        async with serving(settings, ("runs",)) as context:
+            await context.states.end("r", "cancelled", "enough")
         assert cluster.objects
         async with serving(settings, ("trainer",)):
             await until(lambda: not cluster.objects)

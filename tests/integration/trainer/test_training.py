@@ -10,17 +10,17 @@ from pathlib import Path
 import pytest
 from tests.integration.trainer.trainings import EXAMPLES, OPPOSITE, PROBE, SEED, config, trained, weights, workers
 
-from ucoder.models.checkpoint import load
-from ucoder.models.decoding import Decoder
-from ucoder.models.probe import RESULT
-from ucoder.runtime.errors import Conflict, Retry
+from ucoder.errors import Conflict, Retry
+from ucoder.models.local.decoding import Decoder
+from ucoder.models.local.loaded_model import load
+from ucoder.models.weights_probe import RESULT
 from ucoder.trainer import sft
-from ucoder.trainer.company import Company
-from ucoder.trainer.job import Progress, job_of
+from ucoder.trainer.distributed import ProcessGroup
+from ucoder.trainer.training_job import TrainingProgress, job_of
 
 
 async def test_it_learns_and_leaves_a_whole_checkpoint(tmp_path: Path) -> None:
-    moments: list[Progress] = []
+    moments: list[TrainingProgress] = []
     out = tmp_path / "out"
     summary, probe = await trained(out, on_progress=moments.append)
     assert (summary.examples, summary.too_long, summary.steps, len(summary.losses)) == (24, 0, 12, 12)
@@ -59,7 +59,7 @@ async def test_accumulation_changes_the_memory_and_not_the_result(tmp_path: Path
 async def test_killed_and_called_again_it_ends_as_if_nothing_had_happened(tmp_path: Path) -> None:
     straight, probe = await trained(tmp_path / "straight")
 
-    def kill(moment: Progress) -> None:
+    def kill(moment: TrainingProgress) -> None:
         if moment.step == 7:
             os.kill(workers()[0], signal.SIGKILL)
 
@@ -67,7 +67,7 @@ async def test_killed_and_called_again_it_ends_as_if_nothing_had_happened(tmp_pa
     with pytest.raises(Retry, match="SIGKILL"):
         await trained(out, on_progress=kill, save_seconds=0)
     assert not out.exists()
-    moments: list[Progress] = []
+    moments: list[TrainingProgress] = []
     resumed, same = await trained(out, on_progress=moments.append)
     assert 1 < moments[0].step <= 9  # it did not begin again
     assert list(resumed.losses) == pytest.approx(list(straight.losses), rel=1e-6)
@@ -93,10 +93,10 @@ async def test_it_ends_when_the_validation_loss_no_longer_falls_and_keeps_the_be
     kept = load(str(tmp_path / "early"))
     tokens, _ = sft.fitting(kept.tokenizer, [(one.prompt, one.completion) for one in OPPOSITE], 0, 128)
     tokens = [replace(one, ids=(*one.ids[:-1], kept.tokenizer.eos_token_id)) for one in tokens]
-    again = sft.measure(kept.model.float(), tokens, job.recipe, kept.model.device, Company(0, 1))
+    again = sft.measure(kept.model.float(), tokens, job.recipe, kept.model.device, ProcessGroup(0, 1))
     assert again == pytest.approx(losses[lowest], rel=0.01)  # stored in bfloat16
 
-    def kill(moment: Progress) -> None:
+    def kill(moment: TrainingProgress) -> None:
         if moment.step == early.kept_step + 2:
             os.kill(workers()[0], signal.SIGKILL)
 

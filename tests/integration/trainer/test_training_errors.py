@@ -11,9 +11,9 @@ from pathlib import Path
 import pytest
 from tests.integration.trainer.trainings import PROBE, SEED, config, trained, workers
 
-from ucoder.runtime.errors import Misconfigured, NotFound, Reject, Retry
-from ucoder.trainer.job import REJECTED, Example, job_of
-from ucoder.trainer.worker import NO_MEMORY
+from ucoder.errors import Misconfigured, NotFound, Reject, Retry
+from ucoder.trainer.training_job import REJECTED, TrainingText, job_of
+from ucoder.trainer.training_worker import NO_MEMORY
 
 
 async def test_a_loss_that_explodes_is_named(tmp_path: Path) -> None:
@@ -45,13 +45,14 @@ async def test_what_cannot_be_trained_is_named(tmp_path: Path) -> None:
 
 async def test_too_little_memory_is_named(tmp_path: Path) -> None:
     """A real process with a limit on its memory, in which a micro-batch asks for more."""
-    wide = [Example("# solution\n", "    x = 1\n" * 60)] * 256
+    wide = [TrainingText("# solution\n", "    x = 1\n" * 60)] * 256
     told = config(max_tokens=512, micro_batch=256, batch=256)
     job = job_of(wide, base=SEED, out=tmp_path / "out", config=told, seed=5, probe_text=PROBE)
     Path(job.work).mkdir()
     job.write(Path(job.work) / "job.json")
     process = await asyncio.create_subprocess_exec(
-        "prlimit", f"--as={3 << 30}", sys.executable, "-m", "ucoder.trainer.worker", str(Path(job.work) / "job.json"),
+        "prlimit", f"--as={3 << 30}",
+        sys.executable, "-m", "ucoder.trainer.training_worker", str(Path(job.work) / "job.json"),
         stdout=asyncio.subprocess.PIPE, env={**os.environ, "OMP_NUM_THREADS": "1"},
     )  # fmt: skip
     said, _ = await process.communicate()

@@ -7,16 +7,16 @@ from importlib import resources
 from pathlib import Path
 from typing import Any
 
-from ucoder.models.checkpoint import load
-from ucoder.models.decoding import Decoder
-from ucoder.trainer.job import Example, Progress, job_of
-from ucoder.trainer.process import train
+from ucoder.models.local.decoding import Decoder
+from ucoder.models.local.loaded_model import load
+from ucoder.trainer.training_job import TrainingProgress, TrainingText, job_of
+from ucoder.trainer.training_process import train
 from ucoder.v1 import artifacts_pb2, config_pb2
 
 SEED = Path(str(resources.files("ucoder.seed") / "model"))
 PROBE = "def add(a: int, b: int) -> int:\n    return a + b\n"
 EXAMPLES = [
-    Example(
+    TrainingText(
         f'# solution\ndef f{i}(xs: list[int]) -> int:\n    """Answer {i}.\n    """\n', f"    return {i} - len(xs)\n"
     )
     for i in range(24)
@@ -32,8 +32,9 @@ def config(**changed: Any) -> config_pb2.TrainingConfig:
 
 
 async def trained(
-    out: Path, *, base: Path = SEED, on_progress: Callable[[Progress], None] = lambda _: None, save_seconds: float = 60,
-    silence: float = 60, examples: list[Example] = EXAMPLES, validation: list[Example] = [], **changed: Any,  # noqa: B006 - read only
+    out: Path, *, base: Path = SEED, on_progress: Callable[[TrainingProgress], None] = lambda _: None,
+    save_seconds: float = 60,
+    silence: float = 60, examples: list[TrainingText] = EXAMPLES, validation: list[TrainingText] = [], **changed: Any,  # noqa: B006 - read only
 ) -> tuple[artifacts_pb2.TrainingSummary, float]:  # fmt: skip
     job = job_of(
         examples,
@@ -52,7 +53,7 @@ def workers() -> list[int]:
     found = subprocess.run(
         ["ps", "-o", "pid=,args=", "--ppid", str(os.getpid())], capture_output=True, text=True, check=False
     )
-    return [int(line.split()[0]) for line in found.stdout.splitlines() if "ucoder.trainer.worker" in line]
+    return [int(line.split()[0]) for line in found.stdout.splitlines() if "ucoder.trainer.training_worker" in line]
 
 
 def weights(folder: Path) -> bytes:
@@ -60,7 +61,7 @@ def weights(folder: Path) -> bytes:
 
 
 OPPOSITE = [
-    Example(one.prompt, f"    return {i * 7919 % 97} * len(xs)\n") for i, one in enumerate(EXAMPLES[:6])
+    TrainingText(one.prompt, f"    return {i * 7919 % 97} * len(xs)\n") for i, one in enumerate(EXAMPLES[:6])
 ]  # the more of EXAMPLES is learnt, the less likely
 
 

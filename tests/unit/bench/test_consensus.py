@@ -5,22 +5,22 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from ucoder.bench.consensus import compare, speed
-from ucoder.bench.early_stopping import early_stopping
-from ucoder.bench.executed import Task
-from ucoder.bench.honesty import fitted_map, honesty
-from ucoder.bench.reliability_plot import draw
-from ucoder.commands.picture import check
+from ucoder.cli.shared.plot_file import check
 from ucoder.core.matrix import Matrix
-from ucoder.core.test_cases import TestCase
-from ucoder.runtime.errors import Misconfigured
+from ucoder.core.test_plans import Test
+from ucoder.errors import Misconfigured
+from ucoder_development.confidence_calibration import fitted_map, honesty
+from ucoder_development.early_stop_replay import early_stopping
+from ucoder_development.executed_tasks import Task
+from ucoder_development.reliability_plot import draw
+from ucoder_development.selection_quality import compare, speed
 
 
 def task(number: int, right: int, wrong: int) -> Task:
     """`right` programs that agree and pass, and `wrong` ones that all differ."""
     outputs = [["0", "1"]] * right + [[f"a{i}", "b"] for i in range(wrong)]
     outcomes = [["passed", "passed"]] * right + [["failed", "failed"]] * wrong
-    tests = [TestCase("assert f(0) == 0"), TestCase("assert f(1) == 1")]
+    tests = [Test("assert f(0) == 0"), Test("assert f(1) == 1")]
     programs = [f"def f(x):\n    return x + {i} - {number}\n" for i in range(right + wrong)]
     return Task(
         f"t{number}",

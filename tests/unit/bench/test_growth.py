@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from ucoder.bench.growth import Sample, draw, growth
+from ucoder_development.memory_growth import Sample, draw, growth
 
 
 def taken(*sizes: float) -> list[Sample]:

@@ -2,8 +2,8 @@
 
 import pytest
 
-from ucoder.bench.autoscaler import replay
-from ucoder.bench.scale import beyond
+from ucoder_development.autoscaler_replay import replay
+from ucoder_development.scale_test import beyond
 
 
 def test_nothing_to_do_wants_nobody() -> None:

@@ -5,8 +5,8 @@ import json
 
 import pytest
 
-from ucoder.commands.plan import Rates, Work, main, plan
-from ucoder.runtime.errors import Misconfigured
+from ucoder.cli.plan import Rates, Work, main, plan
+from ucoder.errors import Misconfigured
 
 WORK = Work(
     problems=1000, candidates=100, tests=100, problem_tokens=1000, test_tokens=1000, candidate_tokens=80,

@@ -4,8 +4,8 @@ from io import StringIO
 
 from rich.console import Console
 
-from ucoder.commands.progress import Progress, training
-from ucoder.runs.config import load
+from ucoder.cli.shared.run_progress import RunProgress, training
+from ucoder.runs.run_config import load
 from ucoder.v1 import runs_pb2, trainer_pb2
 
 MOMENT = trainer_pb2.TrainingProgress(
@@ -23,7 +23,7 @@ def test_a_training_is_told_in_a_few_words() -> None:
 
 
 def test_it_stands_on_the_runs_line_where_the_way_to_the_training_stood() -> None:
-    shown = Progress(Console(file=StringIO()), load(None, "demo", {"loop": {"briefs": 4}}))
+    shown = RunProgress(Console(file=StringIO()), load(None, "demo", {"loop": {"briefs": 4}}))
     status = runs_pb2.RunStatus(iteration=1, made={"consensus": 4})
     assert shown.line(status).endswith(" | training and evaluating")
     status.trainings.append(MOMENT)

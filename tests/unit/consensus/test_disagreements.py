@@ -3,7 +3,7 @@
 import pytest
 
 from ucoder.consensus.disagreements import LONGEST, disagreements, question
-from ucoder.core.clustering import Cluster
+from ucoder.core.clustering import BehaviourCluster
 from ucoder.core.selection import Selection
 from ucoder.v1 import artifacts_pb2 as pb
 
@@ -15,7 +15,7 @@ def shown(outputs: list[list[str]], codes: list[str], clusters: list[list[int]] 
         pb.Row(program=n, outcomes=[R if text else X for text in row], outputs=row) for n, row in enumerate(outputs)
     ]
     groups = clusters or [[n] for n in range(len(rows))]
-    made = tuple(Cluster(tuple(members), 1.0, 0.1, 0) for members in groups)
+    made = tuple(BehaviourCluster(tuple(members), 1.0, 0.1, 0) for members in groups)
     selection = Selection(0, made, 0.5, 0.1, False, "")
     found = disagreements(selection, rows, [pb.TestCase(code=code) for code in codes])
     return [(one.input, tuple(one.outputs), tuple(one.tests)) for one in found]
@@ -45,7 +45,7 @@ def test_a_member_we_failed_does_not_speak_and_silence_is_named() -> None:
         pb.Row(program=1, outcomes=[R], outputs=["1"]),
         pb.Row(program=2, outcomes=[X], outputs=[""]),
     ]
-    clusters = (Cluster((0, 1), 1.0, 0.6, 0), Cluster((2,), 0.5, 0.3, 0))
+    clusters = (BehaviourCluster((0, 1), 1.0, 0.6, 0), BehaviourCluster((2,), 0.5, 0.3, 0))
     found = disagreements(Selection(0, clusters, 0.5, 0.1, False, ""), rows, [pb.TestCase(code="f(1)")])
     assert list(found[0].outputs) == ["1", "timeout_cpu"]
 

@@ -1,16 +1,18 @@
 """What is known from the rows so far, and whether it is the answer."""
 
-from ucoder.consensus.inquiry import Inquiry
+from ucoder.consensus.incremental_selection import IncrementalSelection
 from ucoder.v1 import artifacts_pb2 as pb
 from ucoder.v1 import config_pb2, consensus_pb2
 
 TESTS = [pb.TestCase(code=f"assert f({n}) == {n}") for n in range(4)]
 
 
-def inquiry(programs: int, strategy: str = "default", **fields: object) -> Inquiry:
+def inquiry(programs: int, strategy: str = "default", **fields: object) -> IncrementalSelection:
     texts = [f"def f(x):\n    return x + {number} - {number}\n" for number in range(programs)]
     config = config_pb2.SelectionConfig(strategy=strategy)
-    return Inquiry(consensus_pb2.SelectRequest(programs=texts, selection=config, **fields), TESTS, "f", 0.5)
+    return IncrementalSelection(
+        consensus_pb2.SelectRequest(programs=texts, selection=config, **fields), TESTS, "f", 0.5
+    )
 
 
 def right(*programs: int) -> list[pb.Row]:

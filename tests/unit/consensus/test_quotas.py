@@ -3,7 +3,7 @@
 import pytest
 
 from ucoder.consensus.quotas import Quota, Quotas
-from ucoder.runtime.errors import Overloaded, Reject
+from ucoder.errors import Overloaded, Reject
 
 
 class Clock:

@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 
-from ucoder.consensus.synthesis import synthesise
-from ucoder.runtime.errors import Reject
+from ucoder.consensus.input_tests import synthesise
+from ucoder.errors import Reject
 
 
 def inputs(prompt: str, programs: list[str], **options: Any) -> list[tuple[Any, ...]]:
@@ -147,7 +147,7 @@ def test_every_process_draws_the_same() -> None:
     script = (
         "import sys; sys.path.insert(0, sys.argv[1])\n"
         "import constants_of_some_module\n"
-        "from ucoder.consensus.synthesis import synthesise\n"
+        "from ucoder.consensus.input_tests import synthesise\n"
         "print(*(t.code for t in synthesise('def f(x: int, s: str):\\n', [])[1]), sep='\\n')"
     )
     here = "\n".join(test.code for test in synthesise("def f(x: int, s: str):\n", [])[1])

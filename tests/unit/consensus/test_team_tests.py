@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from ucoder.commands.team_tests import read_tests
-from ucoder.runtime.errors import Misconfigured
+from ucoder.cli.shared.test_files import read_tests
+from ucoder.errors import Misconfigured
 
 FILE = '''"""Our tests."""
 import math

@@ -5,8 +5,8 @@ from math import log
 
 import pytest
 
-from ucoder.core.asked import echo, idle, open_cases, said_by, said_in
 from ucoder.core.extraction import normal_tree, parse
+from ucoder.core.task_features import echo, idle, open_cases, said_by, said_in
 
 
 def nodes_of(program: str) -> list[ast.AST]:

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from ucoder.core.calibration import (
+from ucoder.core.selection.calibration import (
     Calibration,
     chance_level,
     coverage_at_precision,

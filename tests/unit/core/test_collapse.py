@@ -2,7 +2,7 @@
 
 import pytest
 
-from ucoder.core.collapse import SIGNS, collapsed
+from ucoder.core.collapse_metrics import SIGNS, collapsed
 from ucoder.v1 import artifacts_pb2 as pb
 from ucoder.v1 import config_pb2
 

@@ -3,9 +3,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ucoder.core.convergence import outlook
 from ucoder.core.matrix import Matrix
 from ucoder.core.selection import select
+from ucoder.core.selection.convergence import outlook
 
 from .matrices import drawn
 

@@ -2,7 +2,7 @@
 
 from collections import Counter
 
-from ucoder.core.coverage import LEAST, MOST, spread
+from ucoder.core.domain_coverage import LEAST, MOST, spread
 
 CELLS = [("a", 1), ("a", 2), ("b", 1), ("b", 2)]
 

@@ -3,7 +3,7 @@
 import pytest
 
 from ucoder.core.curation import Offer, Rules, curate, identity
-from ucoder.core.quality import documentation, maintainability
+from ucoder.core.program_quality import documentation, maintainability
 
 PLAIN = "def f(x):\n    return x + 1\n"
 DOCUMENTED = 'def f(x):\n    """One more."""\n    # counts on\n    return x + 1\n'

@@ -5,9 +5,9 @@ from math import log, log1p, sqrt
 import numpy as np
 import pytest
 
-from ucoder.core.confidence import FITTED, USUAL_ECHO, USUAL_OPEN_CASES
 from ucoder.core.matrix import Matrix
 from ucoder.core.selection import DEFAULT, select
+from ucoder.core.selection.confidence import FITTED, USUAL_ECHO, USUAL_OPEN_CASES
 
 from .matrices import Test, drawn, written
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from ucoder.core.iterations import next_step
+from ucoder.core.promotion_gate import next_step
 
 CASES = [
     # dev pass@1 by iteration, control missing -> action, best

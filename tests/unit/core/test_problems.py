@@ -2,7 +2,7 @@
 
 import pytest
 
-from ucoder.core.problems import Unusable, read_skeleton, read_statement
+from ucoder.core.problem_parsing import Unusable, read_skeleton, read_statement
 
 GOOD = 'def total(xs: list[int]) -> int:\n    """Add the numbers.\n\n    >>> total([1, 2])\n    3\n    """\n'
 

@@ -2,9 +2,9 @@
 
 import pytest
 
-from ucoder.core.problems import Unusable
-from ucoder.core.scripts import read_script, read_script_tests
-from ucoder.core.test_cases import TestCase
+from ucoder.core.problem_parsing import Unusable
+from ucoder.core.script_problems import read_script, read_script_tests
+from ucoder.core.test_plans import Test
 
 GOOD = """# Sum of Two
 
@@ -34,7 +34,7 @@ def test_a_statement_is_found_with_its_example(text: str) -> None:
     statement = read_script(text)
     assert (statement.title, statement.entry_point, statement.parameters) == ("Sum of Two", "", ())
     tests, _ = read_script_tests(statement.prompt, [], 9)
-    assert tests == [TestCase(stdin="1 2\n", expected_stdout="3\n")]
+    assert tests == [Test(stdin="1 2\n", expected_stdout="3\n")]
 
 
 def test_the_example_is_no_part_of_what_is_asked() -> None:

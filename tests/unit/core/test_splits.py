@@ -2,7 +2,7 @@
 
 import pytest
 
-from ucoder.core.splits import TRAIN, VALIDATION, split_of
+from ucoder.core.validation_split import TRAIN, VALIDATION, split_of
 
 PROBLEMS = [f'def f{n}(x: int) -> int:\n    """Adds {n} to x."""\n' for n in range(4000)]
 

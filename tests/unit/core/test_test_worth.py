@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from ucoder.core.test_worth import worth
+from ucoder.core.test_quality import worth
 
 from .matrices import drawn
 

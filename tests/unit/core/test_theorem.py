@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from ucoder.core.matrix import Matrix
-from ucoder.core.theorem import check
+from ucoder.core.selection.theorem import check
 
 from .matrices import drawn, written
 

@@ -1,46 +1,46 @@
 import numpy as np
 import pytest
 
-from ucoder.core.traits import Traits, typicality
+from ucoder.core.program_features import ProgramFeatures, typicality
 
 
 def test_equal_trees_share_a_class() -> None:
-    traits = Traits.read(["b=1", "a=1", "b = 1  # one", "def (", "def ("])
+    traits = ProgramFeatures.read(["b=1", "a=1", "b = 1  # one", "def (", "def ("])
     assert traits.classes.tolist() == [0, 1, 0, 2, 2]
 
 
 def test_docstrings_ask_and_are_no_nodes() -> None:
-    plain = Traits.read(["def f(x):\n    return x\n"])
-    documented = Traits.read(['def f(x):\n    """Return it,\n\n    unchanged."""\n    return x\n'])
+    plain = ProgramFeatures.read(["def f(x):\n    return x\n"])
+    documented = ProgramFeatures.read(['def f(x):\n    """Return it,\n\n    unchanged."""\n    return x\n'])
     assert documented.nodes.tolist() == plain.nodes.tolist()
     assert documented.echo.tolist() == [0.0]
     assert np.isnan(plain.echo).all()
-    assert np.isnan(Traits.read(["def f(:"], task="Return it.").open_cases).all()
+    assert np.isnan(ProgramFeatures.read(["def f(:"], task="Return it.").open_cases).all()
 
 
 def test_what_does_not_parse_has_the_least_size() -> None:
-    assert Traits.read(["def f(:", ""]).nodes.tolist() == [1.0, 1.0]
+    assert ProgramFeatures.read(["def f(:", ""]).nodes.tolist() == [1.0, 1.0]
 
 
 def test_the_odd_one_out_is_the_least_typical() -> None:
     texts = ["return sum(x) / len(x)", "return sum(x) / len(x)  ", "return sum(x) // len(x)", "while True: pass"]
-    found = typicality(Traits.read(texts).pairs)
+    found = typicality(ProgramFeatures.read(texts).pairs)
     assert found.argmin() == 3
     assert found[0] == found[1] == found.max()
 
 
 def test_of_one_program_all_is_typical() -> None:
-    assert typicality(Traits.read(["x = 1"]).pairs).tolist() == [1.0]
-    assert typicality(Traits.read([""]).pairs).tolist() == [0.0]
+    assert typicality(ProgramFeatures.read(["x = 1"]).pairs).tolist() == [1.0]
+    assert typicality(ProgramFeatures.read([""]).pairs).tolist() == [0.0]
 
 
 def test_similarity_by_hand() -> None:
     """Pairs ab, bc against ab, bd: one of two shared, so the cosine is 1/2 and the mean with itself 3/4."""
-    assert typicality(Traits.read(["a b c", "a b d"]).pairs).tolist() == pytest.approx([0.75, 0.75])
+    assert typicality(ProgramFeatures.read(["a b c", "a b d"]).pairs).tolist() == pytest.approx([0.75, 0.75])
 
 
 def test_unknown_programs_are_all_different_and_alike() -> None:
-    traits = Traits.unknown(3)
+    traits = ProgramFeatures.unknown(3)
     assert traits.classes.tolist() == [0, 1, 2]
     assert set(typicality(traits.pairs).tolist()) == {0.0}
     assert traits.take(np.array([2, 0])).classes.tolist() == [0, 1]

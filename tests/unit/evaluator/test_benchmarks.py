@@ -12,10 +12,10 @@ from typing import Any
 
 import pytest
 
+from ucoder.errors import Misconfigured
 from ucoder.evaluator.benchmarks import FORMATS, load, program
 from ucoder.evaluator.benchmarks.agreement import agree
 from ucoder.evaluator.benchmarks.separation import separate
-from ucoder.runtime.errors import Misconfigured
 
 HUMANEVAL = {
     "task_id": "HumanEval/0", "prompt": 'def twice(x: int) -> int:\n    """Double."""\n', "entry_point": "twice",

@@ -6,13 +6,13 @@ from collections.abc import Sequence
 import pytest
 
 from ucoder.core.decontamination import Decontamination, KnownTask
-from ucoder.core.problems import Statement
-from ucoder.generator.freshness import Freshness, Memory
-from ucoder.generator.problems import Checks, invent
+from ucoder.core.problem_parsing import Statement
+from ucoder.generator.novelty import ClaimsInMemory, Novelty
+from ucoder.generator.problem_invention import Checks, invent
 from ucoder.models import Completion, Draw
-from ucoder.models.metered import Metered
-from ucoder.runs import config as run_config
-from ucoder.runtime.worker import Dropped
+from ucoder.models.token_counts import TokenCounter
+from ucoder.runs import run_config as run_config
+from ucoder.runtime.messaging.arrow_worker import Dropped
 from ucoder.v1 import artifacts_pb2 as pb
 
 GOOD = 'def total(xs: list[int]) -> int:\n    """Add the numbers of a list.\n\n    >>> total([1, 2])\n    3\n    """\n'
@@ -36,10 +36,10 @@ class Script:
 
 
 def invented(
-    *problems: str, attempts: int = 4, claims: Memory | None = None, owner: str = "001-000000"
-) -> tuple[pb.Problem | Dropped, Checks, Metered]:
+    *problems: str, attempts: int = 4, claims: ClaimsInMemory | None = None, owner: str = "001-000000"
+) -> tuple[pb.Problem | Dropped, Checks, TokenCounter]:
     """What a brief comes to, with its checks and the meter."""
-    freshness = Freshness(claims or Memory(), "r", 0.8)
+    freshness = Novelty(claims or ClaimsInMemory(), "r", 0.8)
 
     async def claim(statement: Statement) -> tuple[str, str]:
         return await freshness.claim(statement, owner)
@@ -50,7 +50,7 @@ def invented(
     checks = Checks(claim, Decontamination([KnownTask("humaneval", "HumanEval/35", KNOWN)]), runs)
     config = run_config.load(preset="demo").problems
     config.attempts = attempts
-    model = Metered(Script(*problems))
+    model = TokenCounter(Script(*problems))
     brief = pb.Brief(seed=5, domain="algorithms", difficulty=2, model="m")
     return asyncio.run(invent(model, brief, config, "seed", checks)), checks, model
 
@@ -74,7 +74,7 @@ def test_a_brief_that_comes_to_nothing_bears_the_last_reason(text: str, reason: 
 
 
 def test_a_problem_belongs_to_the_brief_that_claimed_it() -> None:
-    claims = Memory()
+    claims = ClaimsInMemory()
     assert isinstance(invented(GOOD, claims=claims)[0], pb.Problem)
     assert isinstance(invented(GOOD, claims=claims)[0], pb.Problem), "a redelivery meets its own claims"
     dropped = invented(GOOD, attempts=1, claims=claims, owner="001-000001")[0]

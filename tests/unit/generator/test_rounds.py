@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from ucoder.generator.rounds import Sampled, sample_in_rounds
+from ucoder.generator.adaptive_sampling import Sampled, sample_in_rounds
 from ucoder.v1 import artifacts_pb2 as pb
 from ucoder.v1 import config_pb2
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from ucoder.models.drawing import NUCLEUS, draw_tokens, random_numbers
+from ucoder.models.local.token_sampling import NUCLEUS, draw_tokens, random_numbers
 
 VOCABULARY = 300
 

@@ -2,10 +2,10 @@
 
 import asyncio
 
-from ucoder.models.limit import LATELY, SLOW, Limit
+from ucoder.models.concurrency_limit import LATELY, SLOW, ConcurrencyLimit
 
 
-async def rounds(limit: Limit, count: int, seconds_per_token: float) -> None:
+async def rounds(limit: ConcurrencyLimit, count: int, seconds_per_token: float) -> None:
     """`count` rounds in which every slot is taken and answered."""
     for _ in range(count):
 
@@ -20,7 +20,7 @@ async def rounds(limit: Limit, count: int, seconds_per_token: float) -> None:
 
 
 async def test_a_server_that_keeps_up_gets_more_until_the_most() -> None:
-    limit = Limit(start=4, most=100)
+    limit = ConcurrencyLimit(start=4, most=100)
     await rounds(limit, 4, 0.01)
     assert 12 <= limit.value <= 64
     await rounds(limit, 8, 0.01)
@@ -28,26 +28,26 @@ async def test_a_server_that_keeps_up_gets_more_until_the_most() -> None:
 
 
 async def test_after_trouble_it_grows_by_at_most_one_a_round() -> None:
-    limit = Limit(start=20)
+    limit = ConcurrencyLimit(start=20)
     limit.refused()
     await rounds(limit, 6, 0.01)
     assert 15 <= limit.value <= 20
 
 
 async def test_a_server_that_queues_gets_fewer_once_a_round_and_no_less_than_at_the_start() -> None:
-    limit = Limit(start=8)
+    limit = ConcurrencyLimit(start=8)
     await rounds(limit, 3, 0.01)
     before = limit.value
     await rounds(limit, 1, 0.01 * SLOW * 2)
     assert limit.value == int(before * 0.9)
-    limit = Limit(start=8)
+    limit = ConcurrencyLimit(start=8)
     limit.answered(0.01)
     await rounds(limit, 10, 0.01 * SLOW * 2)
     assert limit.value == 8
 
 
 async def test_a_machine_that_is_slower_for_good_is_no_queue() -> None:
-    limit = Limit(start=8, most=64)
+    limit = ConcurrencyLimit(start=8, most=64)
     limit.answered(0.01)
     await rounds(limit, 2 + LATELY // 8, 0.01 * SLOW * 2)
     slow = limit.value
@@ -56,7 +56,7 @@ async def test_a_machine_that_is_slower_for_good_is_no_queue() -> None:
 
 
 async def test_a_limit_that_nobody_reaches_does_not_grow() -> None:
-    limit = Limit(start=16)
+    limit = ConcurrencyLimit(start=16)
     for _ in range(500):
         async with limit.slot():
             limit.answered(0.01)
@@ -64,7 +64,7 @@ async def test_a_limit_that_nobody_reaches_does_not_grow() -> None:
 
 
 async def test_refusals_shrink_it_once_a_round_and_one_always_stays() -> None:
-    limit = Limit(start=64)
+    limit = ConcurrencyLimit(start=64)
 
     async def refused(everyone: asyncio.Barrier) -> None:
         async with limit.slot():
@@ -81,7 +81,7 @@ async def test_refusals_shrink_it_once_a_round_and_one_always_stays() -> None:
 
 
 async def test_no_more_than_the_limit_are_under_way() -> None:
-    limit, under_way, most = Limit(start=3), 0, 0
+    limit, under_way, most = ConcurrencyLimit(start=3), 0, 0
 
     async def one() -> None:
         nonlocal under_way, most
@@ -96,7 +96,7 @@ async def test_no_more_than_the_limit_are_under_way() -> None:
 
 
 async def test_a_cancelled_request_gives_its_slot_back() -> None:
-    limit = Limit(start=1)
+    limit = ConcurrencyLimit(start=1)
 
     async def stuck() -> None:
         async with limit.slot():

@@ -6,11 +6,11 @@ import sys
 
 import pytest
 
+from ucoder.errors import Misconfigured
 from ucoder.models import open_model
-from ucoder.models.local import LocalModel
-from ucoder.models.openai import AT_ONCE, SEEDS, server_seed
-from ucoder.models.served import ServedModel
-from ucoder.runtime.errors import Misconfigured
+from ucoder.models.local.local_model import LocalModel
+from ucoder.models.openai_model import AT_ONCE, SEEDS, server_seed
+from ucoder.models.served_model import ServedModel
 from ucoder.runtime.settings import Settings
 
 
@@ -29,7 +29,8 @@ def test_any_other_url_is_named(url: str) -> None:
 
 def test_importing_the_models_imports_no_torch() -> None:
     code = (
-        "import sys, ucoder.models, ucoder.models.local, ucoder.models.openai, ucoder.trainer.process;"
+        "import sys, ucoder.models, ucoder.models.local.local_model, ucoder.models.openai_model;"
+        "import ucoder.trainer.training_process;"
         "sys.exit('torch' in sys.modules or 'transformers' in sys.modules)"
     )
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

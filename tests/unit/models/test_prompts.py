@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 from jinja2 import UndefinedError
 
+from ucoder.errors import Misconfigured
 from ucoder.models.prompts import FOLDER, STAGES, Prompts, profiles
-from ucoder.runtime.errors import Misconfigured
 
 
 def written(folder: Path, profile: str = "stop: {}\n", **replaced: str) -> Path:

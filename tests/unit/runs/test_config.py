@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 from google.protobuf import json_format
 
-from ucoder.runs import config
-from ucoder.runtime.errors import Misconfigured
+from ucoder.errors import Misconfigured
+from ucoder.runs import run_config
 from ucoder.v1 import config_pb2
 
 
@@ -19,7 +19,7 @@ def write(folder: Path, text: str) -> Path:
 def test_the_defaults_set_every_key_themselves() -> None:
     import yaml
 
-    values = yaml.safe_load((config.PRESETS / "default.yaml").read_text())
+    values = yaml.safe_load((run_config.PRESETS / "default.yaml").read_text())
 
     def complete(values: dict, descriptor) -> None:
         for field in descriptor.fields:
@@ -30,19 +30,19 @@ def test_the_defaults_set_every_key_themselves() -> None:
     complete(values, config_pb2.RunConfig.DESCRIPTOR)
 
 
-@pytest.mark.parametrize("preset", config.presets())
+@pytest.mark.parametrize("preset", run_config.presets())
 def test_every_preset_is_valid(preset: str) -> None:
-    assert config.load(preset=preset).loop.briefs > 0
+    assert run_config.load(preset=preset).loop.briefs > 0
 
 
 def test_layers_name_only_what_differs(tmp_path: Path) -> None:
-    chosen = config.load(write(tmp_path, "loop: {briefs: 7}"), "demo", {"seed": 9})
+    chosen = run_config.load(write(tmp_path, "loop: {briefs: 7}"), "demo", {"seed": 9})
     assert (chosen.loop.briefs, chosen.loop.iterations, chosen.seed, chosen.gate.patience) == (7, 2, 9, 1)
 
 
 def test_what_is_dumped_reads_back(tmp_path: Path) -> None:
-    chosen = config.load(preset="demo", overrides={"seed": 2**63})
-    assert config.load(write(tmp_path, config.dump(chosen))) == chosen
+    chosen = run_config.load(preset="demo", overrides={"seed": 2**63})
+    assert run_config.load(write(tmp_path, run_config.dump(chosen))) == chosen
 
 
 @pytest.mark.parametrize(
@@ -66,7 +66,7 @@ def test_what_is_dumped_reads_back(tmp_path: Path) -> None:
 )
 def test_a_mistake_is_named(tmp_path: Path, text: str, words: str) -> None:
     with pytest.raises(Misconfigured) as caught:
-        config.load(write(tmp_path, text))
+        run_config.load(write(tmp_path, text))
     assert words in str(caught.value)
     assert "run.yaml" in str(caught.value)
     assert "\n" not in str(caught.value)
@@ -74,11 +74,11 @@ def test_a_mistake_is_named(tmp_path: Path, text: str, words: str) -> None:
 
 def test_a_missing_file_and_an_unknown_preset_are_named(tmp_path: Path) -> None:
     with pytest.raises(Misconfigured, match="No such file"):
-        config.load(tmp_path / "absent.yaml")
+        run_config.load(tmp_path / "absent.yaml")
     with pytest.raises(Misconfigured, match="there are default, demo"):
-        config.load(preset="dmo")
+        run_config.load(preset="dmo")
 
 
 def test_the_schema_is_what_the_wire_carries() -> None:
-    chosen = config.load(preset="demo")
+    chosen = run_config.load(preset="demo")
     assert json_format.Parse(json_format.MessageToJson(chosen), config_pb2.RunConfig()) == chosen

@@ -2,7 +2,7 @@
 
 import pytest
 
-from ucoder.runtime.errors import Misconfigured
+from ucoder.errors import Misconfigured
 from ucoder.runtime.settings import load
 
 

@@ -2,8 +2,8 @@
 
 import pytest
 
-from ucoder.runs.config import load
-from ucoder.runtime.errors import Reject
+from ucoder.errors import Reject
+from ucoder.runs.run_config import load
 from ucoder.runtime.validation import validate
 from ucoder.v1 import artifacts_pb2 as pb
 from ucoder.v1 import config_pb2, consensus_pb2, runs_pb2, sandbox_pb2

@@ -1,19 +1,19 @@
 """What is run again, and what a fork's end means."""
 
-from ucoder.core.tame import Nature
-from ucoder.sandbox_runner.batch import SHARED, Batch, Program, batches
-from ucoder.sandbox_runner.cell import Ending, Report, Result, read_report
-from ucoder.sandbox_runner.job import Limits
+from ucoder.core.fork_safety import ForkSafety
+from ucoder.sandbox_runner.host.batch import SHARED, Batch, Program, batches
+from ucoder.sandbox_runner.host.cell import CellResult, Ending, Report, read_report
+from ucoder.sandbox_runner.sandbox_job import Limits
 
-OK = Result("ok", "1", 0.0)
-SLOW = Result("timeout_cpu", "", 0.1)
+OK = CellResult("ok", "1", 0.0)
+SLOW = CellResult("timeout_cpu", "", 0.1)
 CLEAN = Ending("exit", 0, 20.0)
 KILLED = Ending("exit", 11, 20.0)
 LIMITS = Limits()
 
 
 def programs(count: int, tests: int = 2, tame: bool = True) -> list[Program]:
-    return [Program(key, f"# {key}", Nature(tame, tame), [None] * tests) for key in range(count)]
+    return [Program(key, f"# {key}", ForkSafety(tame, tame), [None] * tests) for key in range(count)]
 
 
 def test_tame_programs_share_and_the_others_do_not() -> None:
@@ -108,7 +108,7 @@ def test_starved_cell_is_asked_a_few_times_only() -> None:
 def test_report_that_does_not_fit_is_no_report() -> None:
     job = {"programs": [[0, "", True]], "tests": [["call", "f()"]], "first": 0, "limits": {"output_kb": 1}}
     good = b'{"program": 0, "test": 0, "result": ["ok", "1", 0.5]}'
-    assert read_report(good, job) == Report(0, 0, (Result("ok", "1", 0.5),))
+    assert read_report(good, job) == Report(0, 0, (CellResult("ok", "1", 0.5),))
     broken = (b"", b"null", b"[]", b"{", b"[" * 100_000, b'"x"')
     changes = (
         (b'"ok"', b'"passed"'),

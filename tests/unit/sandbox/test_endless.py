@@ -5,7 +5,7 @@ from types import FrameType
 
 import pytest
 
-from ucoder.sandbox_runner.guest.endless import Look, readable_lines, state
+from ucoder.sandbox_runner.guest.infinite_loops import LoopWatch, readable_lines, state
 
 
 class Circle(BaseException):
@@ -23,7 +23,7 @@ def goes_in_circles(program: str) -> bool:
         looks += 1
         if looks > 20:
             raise TimeoutError
-        Look(frame, program, Circle)
+        LoopWatch(frame, program, Circle)
 
     before = signal.signal(signal.SIGALRM, tick)
     signal.setitimer(signal.ITIMER_REAL, 0.01, 0.03)

@@ -2,7 +2,7 @@
 
 import pytest
 
-from ucoder.sandbox_runner.platforms import fastest
+from ucoder.sandbox_runner.isolation.gvisor_platforms import fastest
 
 
 @pytest.mark.parametrize(

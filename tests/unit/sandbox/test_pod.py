@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from ucoder.sandbox_runner.cells import pod
-from ucoder.sandbox_runner.isolation import NoIsolation, Root
+from ucoder.sandbox_runner.isolation import pod
+from ucoder.sandbox_runner.isolation.boundary import NoIsolation, Root
 
 ROOT = Root(Path("/"), Path("/guest"), "python3", None, None, "0")
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from ucoder.core.tame import harmless, nature
+from ucoder.core.fork_safety import harmless, nature
 
 TAME = (
     "def f(x): return sorted(set(x))",

@@ -9,12 +9,12 @@ from itertools import islice
 import pytest
 
 from ucoder.models.prompts import STAGES, Prompts
-from ucoder.seed.benchmark import BENCHMARK, DEV, HIDDEN_INPUTS, build, read
-from ucoder.seed.corpus import corpus_problem, documents
 from ucoder.seed.operations import OPERATIONS
-from ucoder.seed.problem import DOMAINS, Problem, Step
-from ucoder.seed.solutions import reference_body, written_body
-from ucoder.seed.splits import is_held_out
+from ucoder.seed.problem import DOMAINS, SeedProblem, SeedStep
+from ucoder_development.seed_benchmark import BENCHMARK, DEV, HIDDEN_INPUTS, build, read
+from ucoder_development.seed_corpus import corpus_problem, documents
+from ucoder_development.seed_solutions import reference_body, written_body
+from ucoder_development.seed_splits import is_held_out
 
 FILES = {"benchmark": read(BENCHMARK), "dev": read(DEV)}
 
@@ -66,7 +66,7 @@ def test_canonical_solutions_pass_and_nonsense_does_not(file: str) -> None:
 
 def test_a_clean_stream_has_no_myth() -> None:
     operation = OPERATIONS["positives"]
-    problem = Problem("algorithms", "f", "xs", (Step(operation),))
+    problem = SeedProblem("algorithms", "f", "xs", (SeedStep(operation),))
     rng = random.Random(0)
     clean = {written_body(problem, rng, 0.0, 0.0) for _ in range(200)}
     rough = {written_body(problem, rng, 0.5, 0.0) for _ in range(200)}

@@ -6,11 +6,11 @@ import random
 import pytest
 
 from ucoder.seed import reference as answer_key
-from ucoder.seed.corpus import corpus_problem, solver, stated
 from ucoder.seed.inputs import arguments
 from ucoder.seed.operation import Operation
 from ucoder.seed.operations import BY_PHRASE, OPERATIONS
-from ucoder.seed.problem import DOMAINS, FRAMES, Problem, Step, invent
+from ucoder.seed.problem import DOMAINS, FRAMES, SeedProblem, SeedStep, invent
+from ucoder_development.seed_corpus import corpus_problem, solver, stated
 
 
 def _alone(operation: Operation, way: str) -> list[str]:
@@ -98,5 +98,5 @@ def test_an_input_list_has_edge_cases() -> None:
     rng = random.Random(1)
     for source, empty in (("list[int]", "[]"), ("str", "''"), ("list[str]", "[]")):
         assert empty in arguments(rng, source, False, (), 60)
-    problem = Problem("algorithms", "f", "xs", (Step(OPERATIONS["above"], 0, "4"),))
+    problem = SeedProblem("algorithms", "f", "xs", (SeedStep(OPERATIONS["above"], 0, "4"),))
     assert sum("4" in text for text in problem.inputs(rng, 40)) > 10

@@ -11,8 +11,8 @@ torch = pytest.importorskip("torch")
 
 from transformers import AutoModelForCausalLM, AutoTokenizer  # noqa: E402
 
-from ucoder.seed.corpus import GRAMMAR, documents  # noqa: E402
-from ucoder.seed.train import FOLDER, PHASES, batches, examples, loss_of, shape  # noqa: E402
+from ucoder_development.seed_corpus import GRAMMAR, documents  # noqa: E402
+from ucoder_development.seed_training import FOLDER, PHASES, batches, examples, loss_of, shape  # noqa: E402
 
 
 def test_the_folder_is_complete_and_names_no_machine() -> None:

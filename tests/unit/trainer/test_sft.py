@@ -5,12 +5,12 @@ from dataclasses import replace
 
 import pytest
 
-from ucoder.runtime.errors import Reject
-from ucoder.seed.train import FOLDER
-from ucoder.trainer.job import Recipe
-from ucoder.trainer.sft import Tokens, batches, rate, steps_per_epoch, targets, tokenize
+from ucoder.errors import Reject
+from ucoder.trainer.sft import TokenizedExample, batches, rate, steps_per_epoch, targets, tokenize
+from ucoder.trainer.training_job import TrainingRecipe
+from ucoder_development.seed_training import FOLDER
 
-RECIPE = Recipe(
+RECIPE = TrainingRecipe(
     learning_rate=1.0, epochs=3, batch=16, micro_batch=4, warmup=0.1, weight_decay=0.0, max_grad_norm=1.0, seed=1
 )
 
@@ -22,8 +22,8 @@ class Letters:
         return {"input_ids": [ord(letter) for letter in text]}
 
 
-def examples(count: int) -> list[Tokens]:
-    return [Tokens((7,) * (3 + i * i % 50) + (i,), 2) for i in range(count)]
+def examples(count: int) -> list[TokenizedExample]:
+    return [TokenizedExample((7,) * (3 + i * i % 50) + (i,), 2) for i in range(count)]
 
 
 def test_warm_up_rises_in_a_line_then_a_cosine_falls_to_nothing() -> None:

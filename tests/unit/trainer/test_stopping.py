@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 from tests.unit.trainer.test_sft import RECIPE
 
-from ucoder.trainer.stopping import Measured, best, due, ended, exhausted
+from ucoder.trainer.early_stopping import ValidationLoss, best, due, ended, exhausted
 
 
 @pytest.mark.parametrize(("every", "steps"), [(0, [4, 8, 12]), (3, [3, 4, 6, 8, 9, 12]), (4, [4, 8, 12])])
@@ -34,4 +34,4 @@ def test_it_ends_when_nothing_new_came_for_so_long(losses: list[float], patience
 
 
 def test_of_equal_losses_the_first_is_best() -> None:
-    assert best([(4, 2.0), (8, 1.0), (12, 1.0)]) == Measured(8, 1.0)
+    assert best([(4, 2.0), (8, 1.0), (12, 1.0)]) == ValidationLoss(8, 1.0)

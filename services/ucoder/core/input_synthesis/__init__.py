@@ -5,9 +5,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from ucoder.core.input_synthesis.annotations import of_annotation
-from ucoder.core.input_synthesis.examples import Example, calls_in, read_examples
-from ucoder.core.input_synthesis.functions import Function, definitions, entry_point_of
+from ucoder.core.input_synthesis.entry_points import Function, definitions, entry_point_of
 from ucoder.core.input_synthesis.shapes import Shape, narrowed, of_values
+from ucoder.core.input_synthesis.text_examples import TextExample, calls_in, read_examples
 from ucoder.core.input_synthesis.usage import of_usage
 
 __all__ = ["MOST_READ", "Parameter", "Signature", "Unclear", "entry_point_of", "read_signature", "readable"]
@@ -37,7 +37,7 @@ class Signature:
 
     entry_point: str
     parameters: tuple[Parameter, ...]
-    examples: tuple[Example, ...]
+    examples: tuple[TextExample, ...]
     """From the task's text, with what they return where it says so."""
 
 
@@ -77,7 +77,7 @@ def readable(programs: Sequence[str]) -> list[str]:
     return list(distinct)[:MOST_READ]
 
 
-def _shape(found: Sequence[Function], place: int, name: str, calls: Sequence[Example], entry_point: str) -> Shape:
+def _shape(found: Sequence[Function], place: int, name: str, calls: Sequence[TextExample], entry_point: str) -> Shape:
     seen = [call.arguments[place] for call in calls if place < len(call.arguments)]
     seen += [value for call in calls for keyword, value in call.keywords if keyword == name]
     for function in found:

@@ -14,9 +14,9 @@ from ucoder.core.selection import (
     success_rate,
     ucoder,
 )
-from ucoder.core.selection.ballot import Options, Selection, Strategy
+from ucoder.core.selection.strategy import Selection, Strategy, StrategyOptions
 
-__all__ = ["DEFAULT", "STRATEGIES", "Options", "Selection", "Strategy", "select"]
+__all__ = ["DEFAULT", "STRATEGIES", "Selection", "Strategy", "StrategyOptions", "select"]
 
 STRATEGIES: dict[str, Strategy] = {
     "evidence": Strategy(evidence.vote, evidence.EvidenceOptions),

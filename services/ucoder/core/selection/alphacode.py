@@ -4,11 +4,11 @@ import numpy as np
 
 from ucoder.core.clustering import cluster, weights_by_label
 from ucoder.core.matrix import Matrix
-from ucoder.core.selection.ballot import Ballot, Options
+from ucoder.core.selection.strategy import Ballot, StrategyOptions
 from ucoder.core.signatures import observations
 
 
-def vote(m: Matrix, options: Options) -> Ballot:
+def vote(m: Matrix, options: StrategyOptions) -> Ballot:
     """argmax of the samples that share all outputs on the distinct inputs; expected values are not looked at.
 
     Source: AlphaCode (arXiv 2203.07814, 4.5), whose clusters are ranked by size. A program that never ran to its

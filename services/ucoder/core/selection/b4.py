@@ -7,14 +7,14 @@ import numpy as np
 
 from ucoder.core.clustering import cluster, distinct_weights, first_members, weights_by_label
 from ucoder.core.matrix import Floats, Matrix
-from ucoder.core.selection.ballot import Ballot, Options
+from ucoder.core.selection.strategy import Ballot, StrategyOptions
 from ucoder.core.signatures import bits, outputs
 
 _log_gamma = np.frompyfunc(lgamma, 1, 1)
 
 
 @dataclass(frozen=True)
-class B4Options(Options):
+class B4Options(StrategyOptions):
     outputs: bool = False
     """Sets are programs with equal outputs instead of equal passes."""
     alpha: float = 1e3

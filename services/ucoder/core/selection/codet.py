@@ -6,12 +6,12 @@ import numpy as np
 
 from ucoder.core.clustering import cluster, distinct_weights, first_members, weights_by_label
 from ucoder.core.matrix import Matrix
-from ucoder.core.selection.ballot import Ballot, Options
+from ucoder.core.selection.strategy import Ballot, StrategyOptions
 from ucoder.core.signatures import bits, outputs
 
 
 @dataclass(frozen=True)
-class CodeTOptions(Options):
+class CodeTOptions(StrategyOptions):
     outputs: bool = False
     """Sets are programs with equal outputs instead of equal passes."""
     distinct: bool = False

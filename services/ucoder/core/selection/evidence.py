@@ -5,11 +5,11 @@ from dataclasses import dataclass
 import numpy as np
 
 from ucoder.core.clustering import Labels, cluster, first_members, weights_by_label
-from ucoder.core.confidence import FITTED, features, log_odds
 from ucoder.core.matrix import NONE, Bools, Floats, Ints, Matrix
-from ucoder.core.selection.ballot import Ballot, Options
+from ucoder.core.program_features import typicality
+from ucoder.core.selection.confidence import FITTED, features, log_odds
+from ucoder.core.selection.strategy import Ballot, StrategyOptions
 from ucoder.core.signatures import SILENT, agreement, observations
-from ucoder.core.traits import typicality
 
 MOST_COMPLEX = float(np.log(2.0))
 """Programs beyond twice the median size earn nothing more, or a loop that trains on its winners would grow bloated."""
@@ -18,7 +18,7 @@ FEWEST_INPUTS = 4
 
 
 @dataclass(frozen=True)
-class EvidenceOptions(Options):
+class EvidenceOptions(StrategyOptions):
     share: float = 1.0
     """Weight of the log-odds of the cluster's share of the samples, duplicates counted."""
     passes: float = 1.0

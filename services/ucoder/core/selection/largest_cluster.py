@@ -4,12 +4,12 @@ from dataclasses import dataclass
 
 from ucoder.core.clustering import cluster, weights_by_label
 from ucoder.core.matrix import Matrix
-from ucoder.core.selection.ballot import Ballot, Options
+from ucoder.core.selection.strategy import Ballot, StrategyOptions
 from ucoder.core.signatures import bits, outputs
 
 
 @dataclass(frozen=True)
-class ClusterOptions(Options):
+class ClusterOptions(StrategyOptions):
     outputs: bool = False
     """Cluster by what was returned instead of by passes."""
 

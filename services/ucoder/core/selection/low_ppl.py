@@ -3,10 +3,10 @@
 import numpy as np
 
 from ucoder.core.matrix import Matrix
-from ucoder.core.selection.ballot import Ballot, Options
+from ucoder.core.selection.strategy import Ballot, StrategyOptions
 
 
-def vote(m: Matrix, options: Options) -> Ballot:
+def vote(m: Matrix, options: StrategyOptions) -> Ballot:
     """argmin of perplexity f(r) = exp(-mean log p) (arXiv 2512.17385, ablation "low PPL"). No test is looked at.
 
     ValueError without log-probabilities.

@@ -6,12 +6,12 @@ import numpy as np
 
 from ucoder.core.clustering import cluster, first_members
 from ucoder.core.matrix import Matrix
-from ucoder.core.selection.ballot import Ballot, Options
+from ucoder.core.selection.strategy import Ballot, StrategyOptions
 from ucoder.core.signatures import bits
 
 
 @dataclass(frozen=True)
-class MaxPassOptions(Options):
+class MaxPassOptions(StrategyOptions):
     counts: bool = False
     """A test that the model wrote c times counts c times."""
 

@@ -4,11 +4,11 @@ import numpy as np
 
 from ucoder.core.clustering import cluster, weights_by_label
 from ucoder.core.matrix import Matrix
-from ucoder.core.selection.ballot import Ballot, Options
+from ucoder.core.selection.strategy import Ballot, StrategyOptions
 from ucoder.core.signatures import SILENT, agreement, observations
 
 
-def vote(m: Matrix, options: Options) -> Ballot:
+def vote(m: Matrix, options: StrategyOptions) -> Ballot:
     """argmin over r of the sum over r' of the share of inputs on which r and r' return differently.
 
     A failed execution equals nothing, itself in another program included; ties by likelihood. Source: MBR-Exec

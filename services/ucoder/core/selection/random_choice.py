@@ -6,11 +6,11 @@ from dataclasses import dataclass
 import numpy as np
 
 from ucoder.core.matrix import Matrix
-from ucoder.core.selection.ballot import Ballot, Options
+from ucoder.core.selection.strategy import Ballot, StrategyOptions
 
 
 @dataclass(frozen=True)
-class RandomOptions(Options):
+class RandomOptions(StrategyOptions):
     seed: int = 0
     """Another seed, another draw; the same seed on the same contents is the same draw."""
 

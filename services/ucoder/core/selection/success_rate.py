@@ -3,7 +3,7 @@
 import numpy as np
 
 from ucoder.core.matrix import Floats, Matrix
-from ucoder.core.selection.ballot import Ballot, Options
+from ucoder.core.selection.strategy import Ballot, StrategyOptions
 
 
 def execution_rate(m: Matrix, pass_share: bool = False) -> Floats:
@@ -15,6 +15,6 @@ def execution_rate(m: Matrix, pass_share: bool = False) -> Floats:
     return np.asarray(counted.sum(axis=1) / np.maximum(1, m.voting.sum(axis=1)), dtype=np.float64)
 
 
-def vote(m: Matrix, options: Options) -> Ballot:
+def vote(m: Matrix, options: StrategyOptions) -> Ballot:
     """argmax of e(r), ties by likelihood (arXiv 2512.17385, ablation "success rate")."""
     return Ballot(labels=np.arange(m.shape[0]), scores=execution_rate(m))

@@ -6,13 +6,13 @@ import numpy as np
 
 from ucoder.core.clustering import cluster, first_members, weights_by_label
 from ucoder.core.matrix import Matrix
-from ucoder.core.selection.ballot import Ballot, Options
+from ucoder.core.selection.strategy import Ballot, StrategyOptions
 from ucoder.core.selection.success_rate import execution_rate
 from ucoder.core.signatures import bits, outputs
 
 
 @dataclass(frozen=True)
-class UCoderOptions(Options):
+class UCoderOptions(StrategyOptions):
     rho: float = 0.8
     """Least e(r) of a program that counts. The paper's value."""
     tau: float = 0.0

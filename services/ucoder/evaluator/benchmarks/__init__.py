@@ -4,14 +4,14 @@ from collections.abc import Callable
 from importlib import resources
 from typing import Any
 
+from ucoder.errors import Misconfigured
 from ucoder.evaluator.benchmarks import bigcodebench, evalplus, fullstackbench, humaneval, livecodebench, mbpp
-from ucoder.evaluator.benchmarks.task import Task, completion, joined, program
-from ucoder.runtime.errors import Misconfigured
-from ucoder.runtime.rows import rows
+from ucoder.evaluator.benchmarks.task import BenchmarkTask, completion, joined, program
+from ucoder.runtime.dataset_files import read_rows
 
-__all__ = ["FORMATS", "Task", "completion", "joined", "load", "program"]
+__all__ = ["FORMATS", "BenchmarkTask", "completion", "joined", "load", "program"]
 
-FORMATS: dict[str, Callable[[dict[str, Any]], Task | None]] = {
+FORMATS: dict[str, Callable[[dict[str, Any]], BenchmarkTask | None]] = {
     "humaneval": humaneval.task,
     "humaneval_plus": evalplus.task,
     "mbpp": mbpp.task,
@@ -24,7 +24,7 @@ FORMATS: dict[str, Callable[[dict[str, Any]], Task | None]] = {
 """Format -> the task of one line's JSON, or None for a line to skip; what is wrong with it is a plain exception."""
 
 
-def load(name: str, format: str = "humaneval", *, dev: bool = False) -> tuple[Task, ...]:
+def load(name: str, format: str = "humaneval", *, dev: bool = False) -> tuple[BenchmarkTask, ...]:
     """The tasks of a file, here or on the hub (`runtime/rows.py`); `seed` names the one that ships with ucoder, or with
     `dev` the split for choices.
 
@@ -39,9 +39,9 @@ def load(name: str, format: str = "humaneval", *, dev: bool = False) -> tuple[Ta
     format = format or "humaneval"
     if format not in FORMATS:
         raise Misconfigured(f"no benchmark format {format}; there are {', '.join(FORMATS)}.")
-    tasks: dict[str, Task] = {}
+    tasks: dict[str, BenchmarkTask] = {}
     lines: dict[str, int] = {}
-    for number, entry in rows(path):
+    for number, entry in read_rows(path):
         try:
             task = FORMATS[format](entry)
         except KeyError as error:

@@ -10,9 +10,9 @@ import inspect
 import textwrap
 from typing import Any
 
-from ucoder.core.test_cases import TestCase
+from ucoder.core.test_plans import Test
 from ucoder.evaluator.benchmarks import agreement, mbpp
-from ucoder.evaluator.benchmarks.task import CODE, Task
+from ucoder.evaluator.benchmarks.task import CODE, BenchmarkTask
 
 CALLS = 10
 """Inputs of one test: the time limit is a test's."""
@@ -21,7 +21,7 @@ CPU_SECONDS = 10.0
 MEMORY_MB = 4096
 
 
-def task(entry: dict[str, Any]) -> Task:
+def task(entry: dict[str, Any]) -> BenchmarkTask:
     """The task of one line; its tests are the base inputs, then the plus inputs."""
     name, prompt, solution = entry["entry_point"], entry["prompt"], entry["canonical_solution"]
     shown = _shown(entry.get("assertion", ""), name)
@@ -30,9 +30,9 @@ def task(entry: dict[str, Any]) -> Task:
         typed = [tuple(_argument(value, [one[at] for one in shown if at < len(one)], "cmath" in solution)
                        for at, value in enumerate(given)) for given in inputs]  # fmt: skip
         parts = [typed[at : at + CALLS] for at in range(0, len(typed), CALLS)]
-        tests += [TestCase(code=_test(name, prompt + solution, part, entry["atol"])) for part in parts]
+        tests += [Test(code=_test(name, prompt + solution, part, entry["atol"])) for part in parts]
     code = f"def {name}" in prompt
-    return Task(
+    return BenchmarkTask(
         task_id=entry["task_id"], prompt=prompt, entry_point=name, tests=tuple(tests), canonical_solution=solution,
         given=None if code else "", stop=CODE if code else mbpp.STOP, cpu_seconds=CPU_SECONDS, memory_mb=MEMORY_MB,
     )  # fmt: skip

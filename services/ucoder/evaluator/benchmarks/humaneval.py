@@ -3,13 +3,13 @@
 import ast
 from typing import Any
 
-from ucoder.core.test_cases import TestCase
-from ucoder.evaluator.benchmarks.task import Task
+from ucoder.core.test_plans import Test
+from ucoder.evaluator.benchmarks.task import BenchmarkTask
 
 
-def task(entry: dict[str, Any]) -> Task:
+def task(entry: dict[str, Any]) -> BenchmarkTask:
     """The task of one line. KeyError and SyntaxError tell what is wrong with it."""
-    return Task(
+    return BenchmarkTask(
         task_id=entry["task_id"],
         prompt=entry["prompt"],
         entry_point=entry["entry_point"],
@@ -19,7 +19,7 @@ def task(entry: dict[str, Any]) -> Task:
     )
 
 
-def tests(check: str, entry_point: str) -> tuple[TestCase, ...]:
+def tests(check: str, entry_point: str) -> tuple[Test, ...]:
     """The tests inside `def check(candidate)`.
 
     Where it is nothing but asserts, each becomes a test of its own, so that literal ones are compared outside the
@@ -30,8 +30,8 @@ def tests(check: str, entry_point: str) -> tuple[TestCase, ...]:
         raise SyntaxError("the test defines no check()")
     if all(isinstance(statement, ast.Assert) for statement in function.body):
         renamed = _Renamed(function.args.args[0].arg, entry_point)
-        return tuple(TestCase(code=ast.unparse(renamed.visit(statement))) for statement in function.body)
-    return (TestCase(code=f"{check}\n\ncheck({entry_point})\n"),)
+        return tuple(Test(code=ast.unparse(renamed.visit(statement))) for statement in function.body)
+    return (Test(code=f"{check}\n\ncheck({entry_point})\n"),)
 
 
 class _Renamed(ast.NodeTransformer):

@@ -9,8 +9,8 @@ import re
 import zlib
 from typing import Any
 
-from ucoder.core.test_cases import TestCase
-from ucoder.evaluator.benchmarks.task import FENCE, Task
+from ucoder.core.test_plans import Test
+from ucoder.evaluator.benchmarks.task import FENCE, BenchmarkTask
 
 STARS = (
     "string", "re", "datetime", "collections", "heapq", "bisect", "copy", "math", "random", "statistics", "itertools",
@@ -41,14 +41,14 @@ STARTER = (
 ANSWER = "### Answer: (use the provided format with backticks)\n\n"
 
 
-def task(entry: dict[str, Any]) -> Task:
+def task(entry: dict[str, Any]) -> BenchmarkTask:
     """The task of one line, in the official format or in SandboxFusion's."""
     read = _official if "question_content" in entry else _fusion
     question, name, task_id, group, pairs = read(entry)
     if not pairs:
         raise ValueError("the task has no test")
-    tests = tuple(_method(name, *pair) if name else TestCase(stdin=pair[0], expected_stdout=pair[1]) for pair in pairs)
-    return Task(
+    tests = tuple(_method(name, *pair) if name else Test(stdin=pair[0], expected_stdout=pair[1]) for pair in pairs)
+    return BenchmarkTask(
         task_id=task_id, prompt=f"{question}```python\n", entry_point="Solution" if name else "", tests=tests,
         groups=(group,) if group else (), cpu_seconds=CPU_SECONDS, memory_mb=MEMORY_MB, given="", preamble=PREAMBLE,
         stop=FENCE, question=question, opening="",
@@ -76,12 +76,12 @@ def _fusion(entry: dict[str, Any]) -> Read:
     return entry["content"], found.get("fn_name") or "", labels["task_id"], labels["difficulty"], pairs
 
 
-def _method(name: str, given: str, expected: str) -> TestCase:
+def _method(name: str, given: str, expected: str) -> Test:
     """One call of a method of a new `Solution`; arguments and answer stand one JSON value a line."""
     arguments = ", ".join(repr(json.loads(line)) for line in given.split("\n") if line.strip())
     if re.fullmatch(r"\w+", name) is None:
         raise ValueError(f"{name!r} is no name of a method")
-    return TestCase(
+    return Test(
         code=f"result = Solution().{name}({arguments})\n"
         f"expected = {json.loads(expected)!r}\n"
         "assert (list(result) if isinstance(result, tuple) else result) == expected"

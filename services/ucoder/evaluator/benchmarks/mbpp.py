@@ -3,14 +3,14 @@
 import ast
 from typing import Any
 
-from ucoder.core.test_cases import TestCase
-from ucoder.evaluator.benchmarks.task import Task
+from ucoder.core.test_plans import Test
+from ucoder.evaluator.benchmarks.task import BenchmarkTask
 
 STOP = ('\n"""', "\nassert ", "\nif __name__", "\nprint(", "\n```")
 """Helpers may stand before the function, so `def` ends nothing."""
 
 
-def task(entry: dict[str, Any]) -> Task:
+def task(entry: dict[str, Any]) -> BenchmarkTask:
     """The task of one line. The prompt shows the words and the first test, as InCoder and EvalPlus do."""
     words = _first(entry, "text", "prompt", "content")
     labels = entry.get("labels") or {}
@@ -19,11 +19,11 @@ def task(entry: dict[str, Any]) -> Task:
     )
     asserts = entry["test_list"]
     code = _first(entry, "code", "canonical_solution").replace("\r\n", "\n")
-    return Task(
+    return BenchmarkTask(
         task_id=f"Mbpp/{_first(entry, 'task_id', 'id')}",
         prompt=f'"""\n{words}\n{asserts[0]}\n"""\n',
         entry_point=tested(asserts[0], code),
-        tests=tuple(TestCase(code=f"{setup}\n{one}" if setup.strip() else one) for one in asserts),
+        tests=tuple(Test(code=f"{setup}\n{one}" if setup.strip() else one) for one in asserts),
         canonical_solution=code,
         given="",
         stop=STOP,

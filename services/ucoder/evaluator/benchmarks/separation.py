@@ -2,12 +2,12 @@
 
 from collections.abc import Sequence
 
-from ucoder.core.splits import words
-from ucoder.evaluator.benchmarks.task import Task
-from ucoder.runtime.errors import Misconfigured
+from ucoder.core.validation_split import words
+from ucoder.errors import Misconfigured
+from ucoder.evaluator.benchmarks.task import BenchmarkTask
 
 
-def separate(reported: Sequence[Task], dev: Sequence[Task]) -> None:
+def separate(reported: Sequence[BenchmarkTask], dev: Sequence[BenchmarkTask]) -> None:
     """Raises Misconfigured where a task of the one is one of the other: the same words, or the same tests.
 
     The gate picks the iteration that is best on the dev split; on a task that is reported too, it would pick by luck

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from ucoder.core.extraction import extract_program
-from ucoder.core.test_cases import TestCase
+from ucoder.core.test_plans import Test
 
 CODE = ("\ndef ", "\nclass ", "\nif __name__", "\nprint(", "\nassert ", "\n#", "\n```")
 """Where a function that continues its own signature has ended (arXiv 2107.03374, 3.2)."""
@@ -20,7 +20,7 @@ OPENING = (
 
 
 @dataclass(frozen=True, slots=True)
-class Task:
+class BenchmarkTask:
     """One problem with its own tests."""
 
     task_id: str
@@ -28,7 +28,7 @@ class Task:
     """What a base model continues: signature and docstring, or words and the beginning of an answer."""
     entry_point: str
     """The function or class that is tested; empty for a script."""
-    tests: tuple[TestCase, ...]
+    tests: tuple[Test, ...]
     canonical_solution: str = ""
     """Text that `program` turns into a right program, where the file has one."""
     groups: tuple[str, ...] = ()
@@ -56,21 +56,21 @@ class Task:
         return self.question or f"{SELF_CONTAINED}\n```\n{self.prompt.strip()}\n```"
 
 
-def program(task: Task, completion: str) -> str:
+def program(task: BenchmarkTask, completion: str) -> str:
     """The complete program of what a model wrote: out of fences and prose, put behind what the prompt gives."""
     return task.preamble + extract_program(completion, _given(task), task.entry_point)
 
 
-def joined(task: Task, completion: str) -> str:
+def joined(task: BenchmarkTask, completion: str) -> str:
     """The complete program as the official harnesses make it: the completion as it is, behind what is given."""
     return task.preamble + _given(task) + completion
 
 
-def completion(task: Task, complete: str) -> str:
+def completion(task: BenchmarkTask, complete: str) -> str:
     """The text that `joined` makes into a program that does what `complete` does."""
     given = task.preamble + _given(task)
     return complete[len(given) :] if complete.startswith(given) else "\n" + complete
 
 
-def _given(task: Task) -> str:
+def _given(task: BenchmarkTask) -> str:
     return task.prompt if task.given is None else task.given

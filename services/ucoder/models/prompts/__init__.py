@@ -8,7 +8,7 @@ from pathlib import Path
 import yaml
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, TemplateError
 
-from ucoder.runtime.errors import Misconfigured
+from ucoder.errors import Misconfigured
 
 FOLDER = Path(__file__).parent
 STAGES = ("problem", "rating", "skeleton", "tests", "solution", "benchmark")

@@ -6,10 +6,10 @@ from pathlib import Path
 
 from jinja2 import Environment, StrictUndefined
 
-from ucoder.core.collapse import SIGNS
+from ucoder.core.collapse_metrics import SIGNS
 from ucoder.runs.report.collecting import collect
 from ucoder.runs.report.plots import plots
-from ucoder.runtime.artifacts import Artifacts
+from ucoder.runtime.storage.artifacts import Artifacts
 
 
 async def write_report(artifacts: Artifacts, run: str, folder: Path) -> None:

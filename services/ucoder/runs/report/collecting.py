@@ -5,11 +5,11 @@ from typing import Any
 import yaml
 
 from ucoder.core.pass_at_k import paired_bootstrap
-from ucoder.runs import config as run_config
+from ucoder.runs import run_config as run_config
+from ucoder.runs.collapse_history import signs_of_run
 from ucoder.runs.report.stages import refusals, stages
 from ucoder.runs.report.timing import timeline
-from ucoder.runs.signs import signs_of_run
-from ucoder.runtime.artifacts import Artifacts
+from ucoder.runtime.storage.artifacts import Artifacts
 from ucoder.v1 import artifacts_pb2 as pb
 
 

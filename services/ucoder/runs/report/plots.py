@@ -7,7 +7,7 @@ import matplotlib as mpl
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from ucoder.core.collapse import SIGNS
+from ucoder.core.collapse_metrics import SIGNS
 
 BLUE, ORANGE, GREY, GREEN, RED = "#2563eb", "#ea580c", "#6b7280", "#16a34a", "#dc2626"
 STYLE: Any = {

@@ -4,8 +4,8 @@ import json
 from collections import Counter
 from typing import Any
 
-from ucoder.runtime import ledger
-from ucoder.runtime.artifacts import Artifacts
+from ucoder.runtime.storage import ledger
+from ucoder.runtime.storage.artifacts import Artifacts
 from ucoder.v1 import artifacts_pb2 as pb
 
 

@@ -3,7 +3,7 @@
 from typing import Any
 
 from ucoder.flow import KINDS
-from ucoder.runtime.artifacts import SUFFIX, Artifacts
+from ucoder.runtime.storage.artifacts import SUFFIX, Artifacts
 
 SKIP = ("run", "brief", "iteration", "served_model")  # made in an instant
 STARTS_WITH = {

@@ -14,10 +14,10 @@ import time
 from dataclasses import dataclass
 from typing import Any
 
-from ucoder.sandbox_runner.guest import state, worker
-from ucoder.sandbox_runner.guest.clock import FixedTime
+from ucoder.sandbox_runner.guest import interpreter_state, program_runner
+from ucoder.sandbox_runner.guest.cpu_timer import REPORT
+from ucoder.sandbox_runner.guest.fixed_time import FixedTime
 from ucoder.sandbox_runner.guest.frames import PIPE, read_exactly
-from ucoder.sandbox_runner.guest.ticks import REPORT
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +43,7 @@ class Fork:
     """Processor seconds that it took before it had a job."""
 
     @classmethod
-    def begin(cls, place: Place, libraries: state.Libraries, fixed: FixedTime) -> "Fork":
+    def begin(cls, place: Place, libraries: interpreter_state.Libraries, fixed: FixedTime) -> "Fork":
         """Forks; the child waits for its orders and never returns from here."""
         reports, reporting = os.pipe()
         awaited, orders = os.pipe()
@@ -83,7 +83,7 @@ def processor_seconds(child: int, otherwise: float = 0.0) -> float:
         return otherwise
 
 
-def live(place: Place, reporting: int, awaited: int, libraries: state.Libraries, fixed: FixedTime) -> None:
+def live(place: Place, reporting: int, awaited: int, libraries: interpreter_state.Libraries, fixed: FixedTime) -> None:
     """The child's whole life."""
     quieten(1, 2)
     if reporting != REPORT:
@@ -97,7 +97,7 @@ def live(place: Place, reporting: int, awaited: int, libraries: state.Libraries,
         os.setgroups([])
         os.setresgid(place.user, place.user, place.user)
         os.setresuid(place.user, place.user, place.user)
-    worker.rehearse(libraries)
+    program_runner.rehearse(libraries)
     head = json.loads(read_exactly(awaited, int.from_bytes(read_exactly(awaited, 4), "big")))
     job = json.loads(read_exactly(0, head["size"]))
     os.close(awaited)
@@ -105,7 +105,7 @@ def live(place: Place, reporting: int, awaited: int, libraries: state.Libraries,
     confine(place, head)
     if head["interpreter"]:
         become_interpreter(head, job)
-    worker.main({**head, **job}, libraries, fixed)
+    program_runner.main({**head, **job}, libraries, fixed)
 
 
 def quieten(*descriptors: int) -> None:

@@ -19,8 +19,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from ucoder.core.values import canonical, parse
+from ucoder.sandbox_runner.guest.block_replay import resolved
 from ucoder.sandbox_runner.guest.proxies import Proxy, Stop, Unknown
-from ucoder.sandbox_runner.guest.steps import resolved
 
 MOST_STEPS = 400
 _LIBRARY = {

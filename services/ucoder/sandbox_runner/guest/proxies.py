@@ -7,7 +7,7 @@ value like any other.
 from collections.abc import Iterable
 from typing import Any
 
-from ucoder.sandbox_runner.guest.steps import CHUNK, OPERATORS
+from ucoder.sandbox_runner.guest.block_replay import CHUNK, OPERATORS
 
 
 class Stop(BaseException):

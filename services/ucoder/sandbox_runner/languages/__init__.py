@@ -4,10 +4,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
 
-from ucoder.core import tame, test_cases
-from ucoder.core.tame import Nature
-from ucoder.core.test_cases import Plan, TestCase
-from ucoder.runtime.errors import Reject
+from ucoder.core import fork_safety, test_plans
+from ucoder.core.fork_safety import ForkSafety
+from ucoder.core.test_plans import Plan, Test
+from ucoder.errors import Reject
 from ucoder.sandbox_runner.languages.javascript import JavaScript
 
 
@@ -22,10 +22,10 @@ class Language(Protocol):
     def interpreter(self) -> tuple[str, ...]:
         """What a fork becomes to run a program; empty for the warm Python. `{guest}` is the folder of our files."""
 
-    def read(self, test: TestCase, entry_point: str, compat: bool) -> Plan:
+    def read(self, test: Test, entry_point: str, compat: bool) -> Plan:
         """What a test runs inside and what is compared outside."""
 
-    def nature(self, program: str, absent: Callable[[str], bool]) -> Nature:
+    def nature(self, program: str, absent: Callable[[str], bool]) -> ForkSafety:
         """Whether a program may share a fork; `absent` knows modules that are not in the cell."""
 
 
@@ -36,11 +36,11 @@ class Python:
     name: str = "python"
     interpreter: tuple[str, ...] = ()
 
-    def read(self, test: TestCase, entry_point: str, compat: bool) -> Plan:
-        return test_cases.read(test, entry_point, compat)
+    def read(self, test: Test, entry_point: str, compat: bool) -> Plan:
+        return test_plans.read(test, entry_point, compat)
 
-    def nature(self, program: str, absent: Callable[[str], bool]) -> Nature:
-        return tame.nature(program, absent)
+    def nature(self, program: str, absent: Callable[[str], bool]) -> ForkSafety:
+        return fork_safety.nature(program, absent)
 
 
 LANGUAGES: dict[str, Language] = {one.name: one for one in (Python(), JavaScript())}

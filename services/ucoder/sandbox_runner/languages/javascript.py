@@ -11,9 +11,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from ucoder.core.tame import Nature
-from ucoder.core.test_cases import BrokenPlan, CallPlan, Plan, TestCase
-from ucoder.sandbox_runner.isolation import NODE
+from ucoder.core.fork_safety import ForkSafety
+from ucoder.core.test_plans import BrokenPlan, CallPlan, Plan, Test
+from ucoder.sandbox_runner.isolation.boundary import NODE
 
 _ASSERTION = re.compile(r"assert\.(?:deepEqual|deepStrictEqual|equal|strictEqual)\(")
 _ALIAS = re.compile(r"\b(?:let|const|var)\s+(\w+)\s*=\s*(\w+)\s*;")
@@ -40,7 +40,7 @@ class JavaScript:
     name: str = "javascript"
     interpreter: tuple[str, ...] = (NODE, "--stack-size=900", "--no-warnings", "{guest}/run.js")
 
-    def read(self, test: TestCase, entry_point: str, compat: bool) -> Plan:
+    def read(self, test: Test, entry_point: str, compat: bool) -> Plan:
         """All assertions of a file as one comparison of lists: `[f(1), f(2)] == [literal, literal]`."""
         if test.stdin is not None or compat:
             return BrokenPlan("JavaScript programs are tested by calls and assertions")
@@ -61,8 +61,8 @@ class JavaScript:
             return BrokenPlan("not a call, and no assertion that can be read")
         return CallPlan(code)
 
-    def nature(self, program: str, absent: Callable[[str], bool]) -> Nature:
-        return Nature(tame=False, stateless=False, why="JavaScript has a process of its own")
+    def nature(self, program: str, absent: Callable[[str], bool]) -> ForkSafety:
+        return ForkSafety(tame=False, stateless=False, why="JavaScript has a process of its own")
 
 
 def _arguments(code: str, start: int) -> list[str]:

@@ -1,0 +1,78 @@
+"""Questions in, JSON lines out: errors by file and line, written aside and renamed when complete."""
+
+import contextlib
+import gzip
+import json
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from ucoder.core.test_plans import Test
+from ucoder.errors import Misconfigured
+from ucoder.runtime.json_lines import read
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """One line of `ucoder execute` and `ucoder select`: programs, and tests to run them on."""
+
+    id: str
+    prompt: str
+    entry_point: str
+    programs: tuple[str, ...]
+    log_probs: tuple[float, ...]
+    """Mean token log-probability of each program; empty where the file has none."""
+    tests: tuple[Test, ...]
+    language: str
+
+
+def read_questions(path: Path) -> list[Question]:
+    """The questions of a file, in the format of the README; unknown keys are ignored, wrong ones named by line."""
+    questions = []
+    for number, value in read(path):
+        try:
+            candidates = value["candidates"]
+            log_probs = [c["mean_log_prob"] for c in candidates if "mean_log_prob" in c]
+            questions.append(
+                Question(
+                    id=str(value["id"]),
+                    prompt=str(value.get("prompt", "")),
+                    entry_point=str(value.get("entry_point", "")),
+                    programs=tuple(str(candidate["code"]) for candidate in candidates),
+                    log_probs=tuple(map(float, log_probs)) if len(log_probs) == len(candidates) else (),
+                    tests=tuple(_test(test) for test in value.get("tests", [])),
+                    language=str(value.get("language", "python")),
+                )
+            )
+        except KeyError as error:
+            raise Misconfigured(f"{path}:{number}: no key {error}.") from None
+        except (TypeError, ValueError, AttributeError) as error:
+            raise Misconfigured(f"{path}:{number}: {error}.") from None
+    if not questions:
+        raise Misconfigured(f"{path}: holds no line.")
+    return questions
+
+
+def _test(value: dict[str, Any]) -> Test:
+    return Test(
+        code=str(value.get("code", "")),
+        count=int(value.get("count", 1)),
+        stdin=value.get("stdin"),
+        expected_stdout=value.get("expected_stdout"),
+        tolerance=float(value.get("tolerance", 0.0)),
+    )
+
+
+@contextlib.contextmanager
+def writing(path: Path) -> Iterator[Callable[[dict[str, Any]], None]]:
+    """Gives a function that writes one object a line; the file appears under its name when the block ends well."""
+    aside = path.with_name(path.name + ".partial")
+    try:
+        with gzip.open(aside, "wt") if path.suffix == ".gz" else aside.open("w") as file:
+            yield lambda value: print(json.dumps(value), file=file)
+        aside.rename(path)
+    except OSError as error:
+        raise Misconfigured(f"-o {path}: {error.strerror}.") from None
+    finally:
+        aside.unlink(missing_ok=True)

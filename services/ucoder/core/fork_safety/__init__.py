@@ -1,0 +1,211 @@
+"""Which programs may share a fork: a strict whitelist over the syntax tree.
+
+A *tame* program can neither leave something behind for the next one nor swallow a time-out. The whitelist is an
+economy and never the security boundary: that is the cell; and after each program the interpreter's state is proved
+unchanged. A *stateless* program may also keep its namespace from one test to the next, because no call of it can
+change that.
+"""
+
+import ast
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TypeGuard
+
+from ucoder.core.fork_safety import instances
+from ucoder.core.fork_safety.instances import bound_names
+from ucoder.core.fork_safety.whitelist import (
+    ALL,
+    ALLOWED_NODES,
+    DUNDER_METHODS,
+    FORBIDDEN_ATTRIBUTES,
+    FORBIDDEN_NAMES,
+    FRAME_PREFIXES,
+    MODULES,
+    NotForkSafe,
+)
+
+__all__ = ["ALONE", "ForkSafety", "harmless", "nature"]
+
+_JUMPS = (ast.Return, ast.Break, ast.Continue)
+_IMMUTABLE = (ast.Constant, ast.Name, ast.Attribute)
+
+
+@dataclass(frozen=True, slots=True)
+class ForkSafety:
+    """What a program is allowed to share. `why` says in words what made it not tame."""
+
+    tame: bool
+    stateless: bool
+    why: str = ""
+
+
+ALONE = ForkSafety(tame=False, stateless=False, why="a test is not tame")
+"""Of programs whose tests may not run where programs share a fork."""
+
+
+def nature(program: str, absent: Callable[[str], bool] = lambda module: False) -> ForkSafety:
+    """The nature of one program; one that does not parse is tame (it fails before it runs).
+
+    `absent` tells of a module's top-level name whether importing it is sure to fail, which any program may try.
+    """
+    try:
+        tree = ast.parse(program)
+    except (SyntaxError, ValueError):
+        return ForkSafety(tame=True, stateless=True)
+    except (RecursionError, MemoryError):
+        return ForkSafety(tame=False, stateless=False, why="nested too deep to read")
+    nodes = list(ast.walk(tree))
+    try:
+        _Check(nodes, absent).visit(tree)
+        instances.check(tree, nodes)
+    except (NotForkSafe, RecursionError) as error:
+        return ForkSafety(tame=False, stateless=False, why=str(error))
+    return ForkSafety(tame=True, stateless=_stateless(tree, nodes))
+
+
+def harmless(call: str) -> bool:
+    """Whether a test's call may run where programs share a fork: it could itself leave something, or name something."""
+    return nature(call).tame and ":=" not in call
+
+
+class _Check(ast.NodeVisitor):
+    """Walks a tree and raises `NotForkSafe` at the first thing that is not on the whitelist."""
+
+    def __init__(self, nodes: list[ast.AST], absent: Callable[[str], bool]) -> None:
+        self.modules: dict[str, str] = {}
+        self.absent = absent
+        self.classes = self.yields = self.cleans_up = False
+        for node in nodes:
+            if not isinstance(node, ALLOWED_NODES) or isinstance(node, ast.Await):
+                raise NotForkSafe(f"{type(node).__name__} is not tame")
+            if isinstance(node, ast.Import):
+                self.imported(node)
+            for name in bound_names(node):
+                if name.startswith("__") and not (isinstance(node, ast.FunctionDef) or name == "__name__"):
+                    raise NotForkSafe(f"binds {name}")
+            self.classes |= isinstance(node, ast.ClassDef)
+            self.yields |= isinstance(node, ast.Yield | ast.YieldFrom)
+            self.cleans_up |= isinstance(node, ast.Try) and bool(node.finalbody)
+        if self.yields and self.cleans_up:
+            raise NotForkSafe("a generator that could clean up in the time of the next program")
+
+    def imported(self, node: ast.Import) -> None:
+        for alias in node.names:
+            if self.absent(alias.name.split(".")[0]):
+                continue
+            if alias.name not in MODULES or ("." in alias.name and not alias.asname):
+                raise NotForkSafe(f"import {alias.name}")
+            self.modules[alias.asname or alias.name] = alias.name
+
+    def visit_ImportFrom(self, node: ast.ImportFrom) -> None:
+        if node.module and not node.level and self.absent(node.module.split(".")[0]):
+            return
+        allowed = MODULES.get(node.module or "")
+        if allowed is None or node.level:
+            raise NotForkSafe(f"from {node.module} import")
+        for alias in node.names:
+            if allowed is ALL and not alias.name.startswith("_"):
+                continue
+            if alias.name not in allowed:
+                if alias.name == "*" and node.module == "typing":
+                    continue
+                raise NotForkSafe(f"from {node.module} import {alias.name}")
+
+    def visit_Name(self, node: ast.Name) -> None:
+        if node.id in FORBIDDEN_NAMES or (node.id.startswith("__") and node.id.strip("_") and node.id != "__name__"):
+            raise NotForkSafe(f"the name {node.id}")
+        if node.id in self.modules:
+            raise NotForkSafe(f"the module {node.id} as a value")
+        if node.id == "type" and isinstance(node.ctx, ast.Load):
+            raise NotForkSafe("type as a value")
+
+    def visit_Attribute(self, node: ast.Attribute) -> None:
+        name = node.attr
+        if isinstance(node.value, ast.Name) and node.value.id in self.modules:
+            allowed = MODULES[self.modules[node.value.id]]
+            if (
+                not isinstance(node.ctx, ast.Load)
+                or name.startswith("_")
+                or (allowed is not ALL and name not in allowed)
+            ):
+                raise NotForkSafe(f"{node.value.id}.{name}")
+            return
+        own = isinstance(node.value, ast.Name) and node.value.id == "self"
+        if name in FORBIDDEN_ATTRIBUTES or (
+            name.startswith(FRAME_PREFIXES) and not (own and not name.startswith("__"))
+        ):
+            raise NotForkSafe(f"the attribute {name}")
+        if not isinstance(node.ctx, ast.Load) and not own:
+            raise NotForkSafe(f"writes the attribute {name}")
+        self.visit(node.value)
+
+    def visit_Compare(self, node: ast.Compare) -> None:
+        """`type(x)` is for comparing, and only where no method of the program would be handed a type that way: from
+        `type` itself any class can be made."""
+        identity = all(isinstance(op, ast.Is | ast.IsNot) for op in node.ops)
+        for operand in (node.left, *node.comparators):
+            self.visit(operand.args[0] if _is_type(operand) and (identity or not self.classes) else operand)
+
+    def visit_FunctionDef(self, node: ast.FunctionDef) -> None:
+        if node.name.startswith("__") and node.name.strip("_") not in DUNDER_METHODS:
+            raise NotForkSafe(f"defines {node.name}")
+        self.generic_visit(node)
+
+    def visit_ClassDef(self, node: ast.ClassDef) -> None:
+        if node.keywords or node.decorator_list:
+            raise NotForkSafe("a class with keywords or decorators")
+        self.generic_visit(node)
+
+    def visit_ExceptHandler(self, node: ast.ExceptHandler) -> None:
+        kinds = node.type.elts if isinstance(node.type, ast.Tuple) else [node.type]
+        if not all(isinstance(kind, ast.Name | ast.Attribute) for kind in kinds):
+            raise NotForkSafe("a handler that could swallow a time-out")
+        self.generic_visit(node)
+
+    def visit_Try(self, node: ast.Try) -> None:
+        if any(isinstance(inner, _JUMPS) for part in node.finalbody for inner in ast.walk(part)):
+            raise NotForkSafe("a finally that could swallow a time-out")
+        self.generic_visit(node)
+
+    def visit_With(self, node: ast.With) -> None:
+        raise NotForkSafe("a with statement")
+
+
+def _is_type(node: ast.expr) -> TypeGuard[ast.Call]:
+    """`type(x)`, the question."""
+    return (
+        isinstance(node, ast.Call)
+        and isinstance(node.func, ast.Name)
+        and node.func.id == "type"
+        and len(node.args) == 1
+        and not node.keywords
+        and not isinstance(node.args[0], ast.Starred)
+    )
+
+
+def _stateless(tree: ast.Module, nodes: list[ast.AST]) -> bool:
+    """No call can change what the next one sees: no mutable value at module or class level, no mutable default, no
+    global."""
+    for node in nodes:
+        if isinstance(node, ast.Global | ast.ClassDef | ast.Nonlocal):
+            return False
+        if isinstance(node, ast.FunctionDef | ast.Lambda):
+            defaults = [*node.args.defaults, *(value for value in node.args.kw_defaults if value)]
+            if not all(map(_immutable, defaults)):
+                return False
+        if isinstance(node, ast.FunctionDef) and node.decorator_list:
+            return False
+    return all(_inert(statement) for statement in tree.body)
+
+
+def _inert(node: ast.stmt) -> bool:
+    if isinstance(node, ast.Assign | ast.AnnAssign):
+        return node.value is None or _immutable(node.value)
+    return isinstance(node, ast.Import | ast.ImportFrom | ast.FunctionDef | ast.Pass) or (
+        isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant)
+    )
+
+
+def _immutable(node: ast.expr) -> bool:
+    signed = isinstance(node, ast.UnaryOp) and isinstance(node.operand, ast.Constant)
+    return signed or isinstance(node, _IMMUTABLE)

@@ -1,0 +1,114 @@
+"""Tests out of a signature: its examples, and inputs drawn with hypothesis. Pure: randomness comes from the seed."""
+
+import random
+from collections.abc import Callable, Iterable
+from typing import Any
+
+from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import strategies as st
+
+from ucoder.core.input_synthesis import Signature
+from ucoder.core.input_synthesis.shapes import Bool, Choice, Either, Fixed, Float, Int, Many, Mapping, Shape, Text
+from ucoder.core.test_plans import Test
+from ucoder.core.values import canonical
+
+TRIES = 12
+"""Draws for each input that is wanted: the same input may be drawn again."""
+LONGEST = 2000
+"""Characters of one call."""
+BYTES = 2048
+"""Randomness for one draw."""
+
+
+def draw_tests(signature: Signature, wanted: int, seed: int) -> list[Test]:
+    """The examples as asserts, then calls `f(args)` with literal arguments: each input once, at most `wanted` in all.
+
+    The same arguments give the same tests.
+    """
+    tests = {example.call: example.test for example in signature.examples}
+    return [Test(code=tests.get(call, call)) for call in draw_calls(signature, tests, wanted, seed)]
+
+
+def draw_calls(signature: Signature, known: Iterable[str], wanted: int, seed: int) -> list[str]:
+    """At most `wanted` distinct calls, the known ones first.
+
+    Hypothesis turns our own random bytes into values: its engine would also
+    draw constants out of whatever modules this process has loaded, and no two processes would agree."""
+    found = dict.fromkeys(known)
+
+    @settings(database=None, deadline=None, phases=[Phase.generate], suppress_health_check=list(HealthCheck))
+    @given(st.tuples(*(strategy(parameter.shape) for parameter in signature.parameters)))
+    def draw(values: tuple[Any, ...]) -> None:
+        named = zip(signature.parameters, values, strict=True)
+        written = [f"{p.name}={canonical(v)}" if p.keyword else canonical(v) for p, v in named]
+        call = f"{signature.entry_point}({', '.join(written)})"
+        if len(call) <= LONGEST:
+            found.setdefault(call)
+
+    source = random.Random(seed)
+    for _ in range(TRIES * wanted):
+        if len(found) >= wanted:
+            break
+        draw.hypothesis.fuzz_one_input(source.randbytes(BYTES))  # type: ignore[attr-defined]
+    return list(found)[:wanted]
+
+
+def strategy(shape: Shape) -> st.SearchStrategy[Any]:
+    """How values of a shape are drawn: small and extreme ones often, for there programs differ."""
+    return _STRATEGIES[type(shape)](shape)
+
+
+def _int(shape: Int) -> st.SearchStrategy[int]:
+    edges = [value for value in (0, 1, 2, -1, shape.low, shape.high) if shape.low <= value <= shape.high]
+    small = st.integers(max(shape.low, min(-9, shape.high)), min(shape.high, max(12, shape.low)))
+    return st.one_of(st.sampled_from(edges), small, small, st.integers(shape.low, shape.high))
+
+
+def _float(shape: Float) -> st.SearchStrategy[float]:
+    tenths = st.integers(int(shape.low * 10), max(int(shape.low * 10), int(shape.high * 10))).map(lambda n: n / 10)
+    halves = st.integers(int(shape.low * 2), max(int(shape.low * 2), int(min(shape.high, 20) * 2))).map(lambda n: n / 2)
+    return st.one_of(halves, tenths)
+
+
+def _text(shape: Text) -> st.SearchStrategy[Any]:
+    letters = st.sampled_from(shape.alphabet or "a")
+    plain = st.lists(letters, max_size=shape.longest).map("".join)
+    few = st.lists(st.sampled_from((shape.alphabet or "a")[:3]), max_size=shape.longest).map("".join)
+    drawn = st.one_of(plain, few)
+    if shape.seeds:
+        drawn = st.one_of(_near(shape, letters), _near(shape, letters), plain)
+    return drawn.map(lambda text: text.encode("latin-1", "replace")) if shape.binary else drawn
+
+
+@st.composite
+def _near(draw: Callable[[st.SearchStrategy[Any]], Any], shape: Text, letters: st.SearchStrategy[str]) -> str:
+    """A string that was seen, with a character or two changed, left out, doubled or swapped."""
+    text: str = draw(st.sampled_from(shape.seeds))
+    for _ in range(draw(st.integers(0, 2))):
+        if not text:
+            return text
+        place = draw(st.integers(0, len(text) - 1))
+        before, here, after = text[:place], text[place], text[place + 1 :]
+        edit = draw(st.integers(0, 3))
+        text = (before + draw(letters) + after, before + after, before + here + here + after, after + here + before)[
+            edit
+        ]
+    return text
+
+
+def _many(shape: Many) -> st.SearchStrategy[Any]:
+    items = st.lists(strategy(shape.of), min_size=shape.shortest, max_size=shape.longest)
+    return items.map(shape.kind) if shape.kind is not list else items
+
+
+_STRATEGIES: dict[type, Callable[[Any], st.SearchStrategy[Any]]] = {
+    Int: _int,
+    Float: _float,
+    Bool: lambda shape: st.booleans(),
+    Text: _text,
+    Choice: lambda shape: st.sampled_from(shape.values),
+    Many: _many,
+    Fixed: lambda shape: st.tuples(*map(strategy, shape.of)),
+    Mapping: lambda shape: st.dictionaries(strategy(shape.key), strategy(shape.value), max_size=shape.longest),
+    Either: lambda shape: st.one_of(*map(strategy, shape.of)),
+}

@@ -1,0 +1,170 @@
+"""A problem out of what a model wrote: parsed leniently, checked strictly, refused for a named reason."""
+
+import ast
+import builtins
+import hashlib
+import json
+import re
+import typing
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from ucoder.core.extraction import parse
+from ucoder.core.input_synthesis.text_examples import TextExample, read_examples
+
+LONGEST = 8000  # characters; more is rambling
+_SHOWN = re.compile(r">>>|^\W*(?:example|sample)", re.IGNORECASE | re.MULTILINE)
+_HINT = re.compile(r"^\s*hint\s*:\s*(.+)$", re.IGNORECASE | re.MULTILINE)
+
+
+class Unusable(ValueError):
+    """What was invented cannot be posed. `reason` is snake_case, counted by the report."""
+
+    def __init__(self, reason: str, detail: str = "") -> None:
+        super().__init__(reason)
+        self.reason = reason
+        self.detail = detail
+
+
+@dataclass(frozen=True, slots=True)
+class Statement:
+    """Signature and docstring, in HumanEval's form, ready to be continued by a solution."""
+
+    prompt: str
+    entry_point: str
+    """Empty for a script, which reads stdin and writes stdout."""
+    title: str
+    parameters: tuple[tuple[str, str], ...]
+    """Name and annotation (source text, empty where there is none) of each parameter."""
+    example: TextExample | None = None
+    """The first call that the docstring shows."""
+    hint: str = ""
+    """One sentence towards a solution, where the model gave one."""
+
+    @property
+    def asked(self) -> str:
+        """Types and words of what is asked, whatever the name, the examples and the case."""
+        types = ",".join(annotation for _, annotation in self.parameters)
+        text = described(self.prompt)
+        if self.entry_point:
+            text = re.sub(rf"\b{re.escape(self.entry_point)}\b", "f", text)
+        text = text.lower()
+        return f"{types}|" + " ".join(re.findall(r"\w+|[^\s\w]", text))
+
+    @property
+    def fingerprint(self) -> str:
+        """Equal for problems that ask the same."""
+        return hashlib.sha256(self.asked.encode()).hexdigest()
+
+
+def read_statement(text: str) -> Statement:
+    """The problem in a completion: an object of title, description, signature, example and hint, or a function whose
+    docstring tells; fences, prose around it and a body fall away, imports of `typing` that are missing are added.
+
+    Raises Unusable: no_function, too_long, no_docstring, untyped (a parameter or the result), no_parameters,
+    unknown_type (an annotation names what is imported nowhere), example_misfit (its example passes other arguments).
+    """
+    text = re.sub(r"^\s*```\w*\n|```\s*$", "", text.strip("\n")) + "\n"
+    if len(text) > LONGEST:
+        raise Unusable("too_long")
+    written = next(_objects(text), None)
+    text, title, hint = _composed(written) if written else (text, "", "")
+    start = re.search(r"^(?:from |import |def )", text, re.MULTILINE)
+    tree = parse(text[start.start() :] + "    pass\n") if start else None
+    tree = tree or (parse(text[start.start() :]) if start else None)
+    functions = [node for node in tree.body if isinstance(node, ast.FunctionDef)] if tree else []
+    if not functions or start is None or tree is None:
+        raise Unusable("no_function")
+    function = functions[-1]
+    documentation = (ast.get_docstring(function) or "").strip()
+    if not documentation:
+        raise Unusable("no_docstring")
+    arguments = [*function.args.posonlyargs, *function.args.args, *function.args.kwonlyargs]
+    if not arguments:
+        raise Unusable("no_parameters")
+    if function.returns is None or any(argument.annotation is None for argument in arguments):
+        raise Unusable("untyped")
+    lines = text[start.start() :].splitlines()
+    prompt = _imports(tree, function) + "\n".join(lines[: function.body[0].end_lineno]) + "\n"
+    return Statement(
+        prompt=prompt,
+        entry_point=function.name,
+        title=title or documentation.splitlines()[0].strip(),
+        parameters=tuple((a.arg, ast.unparse(a.annotation) if a.annotation else "") for a in arguments),
+        example=_example(prompt, function),
+        hint=hint or next(iter(_HINT.findall(documentation)), "").strip(),
+    )
+
+
+def described(prompt: str) -> str:
+    """The docstring's words without its examples: what is asked, not what is shown."""
+    documentation = re.search(r'("""|\'\'\')(.*?)\1', prompt, re.DOTALL)
+    text = documentation.group(2) if documentation else prompt
+    return _HINT.sub("", _SHOWN.split(text)[0]).strip()
+
+
+def read_skeleton(prompt: str, text: str) -> str:
+    """Commented steps that continue the prompt; empty where they would not parse with a `pass` behind them."""
+    body = "\n".join(line for line in text.splitlines() if line.strip().startswith("#") or not line.strip())
+    indented = "\n".join(f"    {line.strip()}" for line in body.splitlines() if line.strip())
+    return indented if indented and parse(f"{prompt}{indented}\n    pass\n") else ""
+
+
+def _objects(text: str) -> Iterator[dict[str, Any]]:
+    """JSON objects in a text that state a problem."""
+    for match in re.finditer(r"\{", text):
+        try:
+            value, _ = json.JSONDecoder(strict=False).raw_decode(text, match.start())
+        except (ValueError, RecursionError):
+            continue
+        if isinstance(value, dict) and value.get("signature") and value.get("description"):
+            yield value
+
+
+def _composed(written: dict[str, Any]) -> tuple[str, str, str]:
+    """Source text, title and hint out of an object; `example` holds a call (or its arguments) and what it returns."""
+    signature = str(written["signature"]).strip().rstrip(":").removesuffix("...").strip().rstrip(":")
+    name = re.search(r"(\w+)\s*\(", signature)
+    head = signature if re.search(r"^(?:async )?def ", signature, re.MULTILINE) else f"def {signature}"
+    lines = str(written["description"]).replace("\\", "\\\\").replace('"""', "'''").strip().splitlines()
+    example = written.get("example")
+    if isinstance(example, dict) and name and "input" in example and "output" in example:
+        given = str(example["input"]).strip()
+        call = given if given.startswith(f"{name.group(1)}(") else f"{name.group(1)}({given})"
+        lines += ["", f">>> {call}", str(example["output"]).strip()]
+    body = "\n".join(f"    {line}".rstrip() for line in lines).strip()
+    return f'{head}:\n    """{body}\n    """\n', str(written.get("title", "")), str(written.get("hint", ""))
+
+
+def _imports(tree: ast.Module, function: ast.FunctionDef) -> str:
+    """The imports that the annotations lack and `typing` can give. Raises Unusable on any other unknown name."""
+    known = {alias.asname or alias.name.split(".")[0] for node in tree.body for alias in getattr(node, "names", [])}
+    known |= {node.name for node in tree.body if isinstance(node, ast.ClassDef)}
+    known |= {
+        target.id for node in tree.body for target in getattr(node, "targets", []) if isinstance(target, ast.Name)
+    }
+    arguments = [*function.args.posonlyargs, *function.args.args, *function.args.kwonlyargs]
+    annotations = [a.annotation for a in arguments if a.annotation] + ([function.returns] if function.returns else [])
+    names = {node.id for one in annotations for node in ast.walk(one) if isinstance(node, ast.Name)}
+    missing = sorted(name for name in names if name not in known and not hasattr(builtins, name))
+    if unknown := [name for name in missing if name != "typing" and name not in typing.__all__]:
+        raise Unusable("unknown_type", unknown[0])
+    plain = ["import typing"] if "typing" in missing else []
+    from_typing = [name for name in missing if name != "typing"]
+    lines = plain + ([f"from typing import {', '.join(from_typing)}"] if from_typing else [])
+    return "\n".join(lines) + "\n\n\n" if lines else ""
+
+
+def _example(prompt: str, function: ast.FunctionDef) -> TextExample | None:
+    """The first example. Raises Unusable where it does not fit the signature."""
+    found = read_examples(prompt, function.name)
+    if not found:
+        return None
+    positional = [*function.args.posonlyargs, *function.args.args]
+    most = len(positional) if function.args.vararg is None else len(found[0].arguments)
+    needed = len(positional) - len(function.args.defaults)
+    given = len(found[0].arguments) + sum(any(k == a.arg for a in positional) for k, _ in found[0].keywords)
+    if not needed <= given or len(found[0].arguments) > most:
+        raise Unusable("example_misfit", found[0].call)
+    return found[0]

@@ -1,0 +1,231 @@
+"""The worker of one arrow: pulls messages, calls the stage's `run`, stores and announces what it made, acknowledges.
+
+The rules: acknowledge only after the products are stored and announced; heartbeat while a stage runs; never hold more
+messages than are being worked on; a stage that fails says by its error whose fault it is (errors.py); a brief that
+cannot go on ends, so that its iteration can be counted complete; an iteration's step that cannot go on ends the run.
+"""
+
+import asyncio
+import contextlib
+import time
+import traceback
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import grpc
+import structlog
+from google.protobuf.message import Message
+from nats.aio.msg import Msg
+from nats.errors import Error as NatsError
+
+from ucoder.errors import NotFound, Overloaded, Reject, Retry, UcoderError, Unwanted, of_call
+from ucoder.flow import BRIEF_KINDS, Arrow
+from ucoder.runtime.messaging.bus import Bus, parse
+from ucoder.runtime.messaging.dead_letters import DeadLetters
+from ucoder.runtime.messaging.pull_consumer import PullConsumer
+from ucoder.runtime.messaging.run_states import RunStates
+from ucoder.runtime.metrics import Metrics
+from ucoder.runtime.settings import Settings
+from ucoder.runtime.storage.artifacts import Artifacts, brief_named, brief_of
+from ucoder.runtime.tracing import trace_id
+from ucoder.v1 import artifacts_pb2 as pb
+
+log = structlog.get_logger()
+PATIENCE = 4  # times as many attempts when it is the world that is unwell
+
+
+@dataclass(frozen=True, slots=True)
+class Dropped:
+    """What a stage returns for a brief that ends here: `reason` in snake_case, `detail` for people."""
+
+    reason: str
+    detail: str = ""
+
+
+Product = Message | Sequence[Message] | Dropped | None
+Run = Callable[[Any, pb.Run], Awaitable[Product]]
+
+
+class ArrowWorker:
+    """Works on one arrow until told to drain."""
+
+    def __init__(
+        self,
+        arrow: Arrow,
+        run: Run,
+        *,
+        bus: Bus,
+        states: RunStates,
+        dead: DeadLetters,
+        artifacts: Artifacts,
+        settings: Settings,
+        telemetry: Metrics,
+    ) -> None:
+        self.arrow = arrow
+        self._run = run
+        self._bus, self._states, self._dead, self._artifacts = bus, states, dead, artifacts
+        self._settings, self._telemetry = settings, telemetry
+        self._room = {
+            "single": 1,
+            "model": settings.model_concurrency,
+            "sandbox": settings.sandbox_concurrency,
+            "compute": settings.compute_concurrency,
+        }[arrow.bound]
+        self._draining = asyncio.Event()
+        self._runs: dict[str, pb.Run] = {}
+        self.ready = asyncio.Event()
+
+    async def work(self) -> None:
+        """Works until `drain`; then lets what is in hand finish, or hands it back when time is up."""
+        pull = PullConsumer(self._bus, self.arrow.name, self._room, self._handle)
+        await pull.run(self._draining, self.ready)
+        if pull.tasks:
+            _, late = await asyncio.wait(pull.tasks, timeout=self._settings.drain_seconds)
+            for task in late:
+                task.cancel()
+            await asyncio.gather(*late, return_exceptions=True)
+
+    def drain(self) -> None:
+        """No new messages from now on."""
+        self._draining.set()
+
+    async def _handle(self, message: Msg) -> None:
+        """One message to its end. Nothing leaves here but cancellation, which hands the message back."""
+        started, arrow = time.perf_counter(), self.arrow.name
+        self._telemetry.in_hand.labels(arrow).inc()
+        outcome = "returned"
+        try:
+            async with _heartbeat(message, self._settings.ack_wait_seconds / 3):
+                outcome = await self._attempt(message)
+        except asyncio.CancelledError:
+            with contextlib.suppress(NatsError, OSError):
+                await asyncio.shield(message.nak())
+            raise
+        except (NatsError, OSError, TimeoutError, Retry) as error:
+            outcome = "retry"  # even the verdict could not be delivered: the acknowledgement wait brings it back
+            log.warning("message.lost_touch", arrow=arrow, error=repr(error))
+        finally:
+            self._telemetry.in_hand.labels(arrow).dec()
+            self._telemetry.messages.labels(arrow, outcome).inc()
+            self._telemetry.message_seconds.labels(arrow).observe(time.perf_counter() - started)
+
+    async def _attempt(self, message: Msg) -> str:
+        delivered = message.metadata.num_delivered or 1
+        try:
+            ref = parse(message.data)
+        except Reject as error:
+            await self._bury(message, pb.Ref(), error)
+            return "dead"
+        if delivered == 1:
+            waited = time.time() - message.metadata.timestamp.timestamp()
+            self._telemetry.wait_seconds.labels(self.arrow.name).observe(max(0.0, waited))
+        trace = f"{trace_id(ref.run, ref.name):032x}"
+        with (
+            structlog.contextvars.bound_contextvars(arrow=self.arrow.name, run=ref.run, name=ref.name, trace=trace),
+            self._telemetry.tracing.message(self.arrow.name, ref, message.headers) as span,
+        ):
+            outcome = await self._outcome(message, ref, delivered)
+            span.set_attributes({"ucoder.outcome": outcome, "ucoder.attempt": delivered})
+            return outcome
+
+    async def _outcome(self, message: Msg, ref: pb.Ref, delivered: int) -> str:
+        """Works on the message, and says to the bus and in a word what came of it."""
+        try:
+            if delivered > self._settings.attempts * PATIENCE:
+                raise Reject(f"given up after {delivered - 1} attempts; the worker may have died each time.")
+            if (await self._states.get(ref.run)).state in ("failed", "cancelled"):
+                await message.ack()
+                return "unwanted"
+            await self._produce(ref)
+            await message.ack()
+            return "done"
+        except Overloaded:
+            await message.nak(delay=1)
+            return "retry"
+        except Retry as error:
+            if delivered >= self._settings.attempts * PATIENCE:
+                await self._bury(message, ref, error)
+                return "dead"
+            log.warning("message.retry", attempt=delivered, error=str(error))
+            await message.nak(delay=min(60.0, 0.25 * 2**delivered))
+            return "retry"
+        except Unwanted:
+            await message.ack()
+            return "unwanted"
+        except Reject as error:
+            await self._bury(message, ref, error)
+            return "dead"
+        except UcoderError:
+            raise
+        except Exception as error:  # a bug: loud, bounded, and never the end of the worker
+            log.exception("message.bug", attempt=delivered)
+            if delivered >= self._settings.attempts:
+                await self._bury(message, ref, error)
+                return "dead"
+            await message.nak(delay=min(10.0, 0.25 * 2**delivered))
+            return "bug"
+
+    async def _produce(self, ref: pb.Ref) -> None:
+        """Makes the products, or finds them made; stores them and announces them."""
+        if self.arrow.shape == "map":
+            made = await self._artifacts.find(ref.run, self.arrow.product, ref.name)
+            ended = ref.kind in BRIEF_KINDS and await self._artifacts.find(ref.run, "consensus", ref.name)
+            if found := made or ended:
+                await self._bus.publish(found)
+                return
+        source = await self._artifacts.load(ref)
+        try:
+            product = await self._run(source, await self._run_of(ref.run))
+        except grpc.aio.AioRpcError as error:
+            raise of_call(error) from error
+        if product is None:
+            return
+        if isinstance(product, Dropped):
+            product = ending(brief_of(source), self.arrow.service, product)
+        for one in [product] if isinstance(product, Message) else product:
+            if isinstance(one, pb.Consensus):
+                self._telemetry.briefs.labels(pb.Ending.Name(one.ending), one.reason).inc()
+            await self._bus.publish(await self._artifacts.save(ref.run, one))
+
+    async def _run_of(self, run: str) -> pb.Run:
+        if run not in self._runs:
+            self._runs[run] = await self._artifacts.get(pb.Run, run, "000")
+        return self._runs[run]
+
+    async def _bury(self, message: Msg, ref: pb.Ref, error: Exception) -> None:
+        """Writes the dead letter, ends the brief or the run it belongs to, and takes the message off the queue."""
+        reason = str(error) if isinstance(error, UcoderError) else repr(error)
+        log.error("message.dead", reason=reason)
+        await self._dead.add(self.arrow, ref, reason, "".join(traceback.format_exception(error)))
+        if ref.kind in BRIEF_KINDS:
+            dropped = ending(brief_named(ref.run, ref.name), self.arrow.service, Dropped("dead_letter", reason))
+            await self._bus.publish(await self._artifacts.save(ref.run, dropped))
+        elif ref.kind:  # not so where the message was no Ref at all
+            with contextlib.suppress(NotFound):
+                await self._states.end(ref.run, "failed", f"{self.arrow.name} {ref.name}: {reason}")
+        await message.term()
+
+
+def ending(brief: pb.Brief, stage: str, dropped: Dropped) -> pb.Consensus:
+    """The end of a brief that a stage dropped."""
+    return pb.Consensus(
+        brief=brief, ending=pb.ENDING_DROPPED, stage=stage, reason=dropped.reason, detail=dropped.detail[:2000]
+    )
+
+
+@contextlib.asynccontextmanager
+async def _heartbeat(message: Msg, every: float) -> AsyncIterator[None]:
+    """Tells the server that the message is being worked on, so that nobody else is given it."""
+
+    async def beat() -> None:
+        while True:
+            await asyncio.sleep(every)
+            with contextlib.suppress(NatsError, OSError):
+                await message.in_progress()
+
+    task = asyncio.create_task(beat())
+    try:
+        yield
+    finally:
+        task.cancel()

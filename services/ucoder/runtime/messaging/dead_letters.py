@@ -1,0 +1,79 @@
+"""Messages that could not be worked on, with the reason and the trace: listed, retried or dropped by hand."""
+
+import json
+import time
+from dataclasses import asdict, dataclass
+
+from nats.js.errors import NotFoundError
+
+from ucoder.errors import NotFound, Retry
+from ucoder.flow import Arrow
+from ucoder.runtime.messaging.bus import DEAD, UNREACHABLE, Bus, subject
+from ucoder.v1 import artifacts_pb2 as pb
+
+
+@dataclass(frozen=True, slots=True)
+class DeadLetter:
+    """One message that its arrow gave up. `sequence` is its number in the dead-letter stream."""
+
+    arrow: str
+    kind: str
+    run: str
+    name: str
+    sha256: str
+    reason: str
+    trace: str
+    seconds: float  # since the epoch
+    sequence: int = 0
+
+
+class DeadLetters:
+    """The dead-letter stream."""
+
+    def __init__(self, bus: Bus) -> None:
+        self._bus = bus
+
+    async def add(self, arrow: Arrow, ref: pb.Ref, reason: str, trace: str) -> None:
+        """Writes one; Retry when the bus does not confirm."""
+        letter = DeadLetter(
+            arrow.name, ref.kind, ref.run, ref.name, ref.sha256, reason[:4000], trace[-20_000:], time.time()
+        )
+        try:
+            await self._bus.jetstream.publish(
+                f"ucoder-dead.{arrow.name}.{ref.run or 'none'}",
+                json.dumps(asdict(letter)).encode(),
+                headers={"Nats-Msg-Id": f"{arrow.name}/{subject(ref)}/{ref.sha256 or time.time_ns()}"},
+            )
+        except UNREACHABLE as error:
+            raise Retry(f"bus: {type(error).__name__} while writing a dead letter.") from error
+
+    async def all(self) -> list[DeadLetter]:
+        """Every dead letter, oldest first."""
+        info = await self._bus.jetstream.stream_info(DEAD)
+        found = []
+        for sequence in range(max(1, info.state.first_seq), info.state.last_seq + 1):
+            try:
+                found.append(await self.get(sequence))
+            except NotFound:
+                continue  # dropped since
+        return found
+
+    async def get(self, sequence: int) -> DeadLetter:
+        """One dead letter; NotFound when there is none of that number."""
+        try:
+            message = await self._bus.jetstream.get_msg(DEAD, sequence)
+        except NotFoundError:
+            raise NotFound(f"no dead letter {sequence}; `ucoder dead list` shows them.") from None
+        return DeadLetter(**{**json.loads(message.data or b"{}"), "sequence": sequence})
+
+    async def drop(self, sequence: int) -> None:
+        """Forgets one."""
+        await self.get(sequence)
+        await self._bus.jetstream.delete_msg(DEAD, sequence)
+
+    async def retry(self, sequence: int) -> None:
+        """Puts the message back on its arrow's queue, in place of the one that was given up, and forgets the letter."""
+        letter = await self.get(sequence)
+        ref = pb.Ref(kind=letter.kind, run=letter.run, name=letter.name, sha256=letter.sha256)
+        await self._bus.requeue(ref)
+        await self.drop(sequence)

@@ -1,0 +1,153 @@
+"""Artefacts: protobuf messages in the store at `<run>/<kind>/<name>`, compressed, written once, checked when read."""
+
+import hashlib
+import re
+import zlib
+from typing import Any, TypeVar
+
+from google.protobuf.message import DecodeError, Message
+
+from ucoder.errors import Conflict, NotFound, Reject
+from ucoder.runtime.storage.store import Store
+from ucoder.v1 import artifacts_pb2 as pb
+
+M = TypeVar("M", bound=Message)
+
+FORMAT = 1
+"""Version of everything a run stores; a run of another is refused with a clear word."""
+MAX_BYTES = 1 << 28  # of one artefact once unpacked: a small file that unpacks to the whole memory is an attack
+TYPES: dict[str, type[Message]] = {
+    "run": pb.Run, "checkpoint": pb.Checkpoint, "served_model": pb.ServedModel, "evaluation": pb.Evaluation,
+    "iteration": pb.Iteration, "brief": pb.Brief, "problem": pb.Problem, "tests": pb.Tests,
+    "candidates": pb.Candidates, "matrix": pb.Matrix, "consensus": pb.Consensus, "dataset": pb.Dataset,
+}  # fmt: skip
+KIND_OF = {cls: kind for kind, cls in TYPES.items()}
+
+
+def name_of(message: Any) -> str:
+    """The name of an artefact: `000` the base and its kin, `001` iteration 1, `001-control`, `001-00042` a brief."""
+    match message:
+        case pb.Run():
+            return "000"
+        case pb.ServedModel():
+            return name_of(message.checkpoint)
+        case pb.Evaluation():
+            return name_of(message.served)
+        case pb.Checkpoint() | pb.Dataset():
+            control = "-control" if message.variant == pb.VARIANT_CONTROL else ""
+            return f"{message.iteration:03d}{control}"
+        case pb.Iteration():
+            return f"{message.index:03d}"
+        case pb.Brief():
+            return f"{message.iteration:03d}-{message.number:06d}"
+        case pb.Problem() | pb.Consensus():
+            return name_of(message.brief)
+        case pb.Tests():
+            return name_of(message.problem)
+        case pb.Candidates():
+            return name_of(message.tests)
+        case pb.Matrix():
+            return name_of(message.candidates)
+    raise TypeError(f"{type(message).__name__} is not an artefact")
+
+
+def brief_of(message: Any) -> pb.Brief:
+    """The brief that a brief's artefact came from."""
+    match message:
+        case pb.Brief():
+            return message
+        case pb.Problem() | pb.Consensus():
+            return message.brief
+        case pb.Tests():
+            return message.problem.brief
+        case pb.Candidates():
+            return message.tests.problem.brief
+        case pb.Matrix():
+            return message.candidates.tests.problem.brief
+    raise TypeError(f"{type(message).__name__} belongs to no brief")
+
+
+def brief_named(run: str, name: str) -> pb.Brief:
+    """The identity of a brief from the name of any of its artefacts, for when those cannot be read."""
+    iteration, number = name.split("-")
+    return pb.Brief(run=run, iteration=int(iteration), number=int(number))
+
+
+class Artifacts:
+    """Reads and writes artefacts."""
+
+    def __init__(self, store: Store) -> None:
+        self.store = store
+
+    async def save(self, run: str, message: Message) -> pb.Ref:
+        """Writes an artefact once. Where one of that name exists it stands and its Ref is returned: the first wins.
+
+        Reject: it is larger than anybody would read.
+        """
+        kind, name = KIND_OF[type(message)], name_of(message)
+        if (size := message.ByteSize()) > MAX_BYTES:
+            raise Reject(f"{run}/{kind}/{name} has {size} bytes; an artefact has {MAX_BYTES} at most.")
+        data = zlib.compress(message.SerializeToString(deterministic=True), 1)
+        if not await self.store.create(_key(run, kind, name), data):
+            data = await self.store.get(_key(run, kind, name))
+        return _ref(run, kind, name, data)
+
+    async def load(self, ref: pb.Ref) -> Message:
+        """The artefact that a Ref names; Reject when it is not what was written, NotFound when it is gone."""
+        data = await self.store.get(_key(ref.run, ref.kind, ref.name))
+        if (found := hashlib.sha256(data).hexdigest()) != ref.sha256:
+            raise Reject(f"{ref.run}/{ref.kind}/{ref.name} is corrupt: sha256 {found[:12]}, not {ref.sha256[:12]}.")
+        return _decode(TYPES[ref.kind], data)
+
+    async def get(self, cls: type[M], run: str, name: str) -> M:
+        """The artefact of a type by name; NotFound when there is none."""
+        return _decode(cls, await self.store.get(_key(run, KIND_OF[cls], name)))
+
+    async def find(self, run: str, kind: str, name: str) -> pb.Ref | None:
+        """The Ref of an artefact, or None while there is none."""
+        try:
+            return _ref(run, kind, name, await self.store.get(_key(run, kind, name)))
+        except NotFound:
+            return None
+
+    async def when(self, run: str, kind: str, name: str) -> float:
+        """When an artefact was made, in seconds since the epoch; NotFound when there is none."""
+        return await self.store.when(_key(run, kind, name))
+
+    async def names(self, run: str, kind: str, prefix: str = "") -> list[str]:
+        """Names of the artefacts of a kind, sorted."""
+        keys = await self.store.keys(f"{run}/{kind}")
+        stems = (key.rsplit("/", 1)[-1].removesuffix(SUFFIX) for key in keys if key.endswith(SUFFIX))
+        return [stem for stem in stems if stem.startswith(prefix)]
+
+
+SUFFIX = ".binpb.z"
+NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,62}")
+"""Of runs and artefacts, as artifacts.proto has it."""
+BRIEF_NAME = re.compile(r"[0-9]{3,9}-[0-9]{1,9}")
+"""Of a brief and whatever it becomes."""
+
+
+def _key(run: str, kind: str, name: str) -> str:
+    for part in (run, name):
+        if not NAME.fullmatch(part):  # names come from messages and URLs; a key must not leave its folder
+            raise NotFound(f"{part[:80]!r} is no name of a run or an artefact.")
+    return f"{run}/{kind}/{name}{SUFFIX}"
+
+
+def _ref(run: str, kind: str, name: str, data: bytes) -> pb.Ref:
+    return pb.Ref(run=run, kind=kind, name=name, sha256=hashlib.sha256(data).hexdigest())
+
+
+def _decode(cls: type[M], data: bytes) -> M:
+    try:
+        unpacker = zlib.decompressobj()
+        raw = unpacker.decompress(data, MAX_BYTES)
+        if not unpacker.eof:
+            raise Reject(f"{cls.__name__}: truncated, or larger than {MAX_BYTES} bytes.")
+        message = cls.FromString(raw)
+    except (zlib.error, DecodeError) as error:
+        raise Reject(f"{cls.__name__}: cannot be read: {error}.") from None
+    if isinstance(message, pb.Run) and message.format != FORMAT:
+        raise Conflict(f"run {message.id} has format {message.format}; this version of ucoder reads {FORMAT}.")
+    return message

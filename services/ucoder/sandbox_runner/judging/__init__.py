@@ -1,0 +1,1 @@
+"""The comparison of what programs returned with what tests expect, outside the cell."""

@@ -1,0 +1,1 @@
+"""Measurements and programs that only developers of ucoder run: no part of the wheel."""

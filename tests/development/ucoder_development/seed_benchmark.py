@@ -1,0 +1,116 @@
+"""The seed's own benchmark and dev split, in HumanEval's JSONL format.
+
+`python -m ucoder_development.seed_benchmark` writes both files again, byte for byte. Half of each file is `held_out`: the
+composition has a pair of neighbouring operations that no corpus solution contains. No composition is in both files.
+"""
+
+import argparse
+import gzip
+import json
+import random
+from collections.abc import Iterable
+from dataclasses import replace
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+from ucoder.seed.problem import DOMAINS, SeedProblem, invent
+from ucoder_development.seed_corpus import LONGEST_VALUE, solver, stated
+from ucoder_development.seed_solutions import reference_body
+from ucoder_development.seed_splits import is_held_out
+
+FOLDER = Path(str(resources.files("ucoder.seed")))
+BENCHMARK = FOLDER / "benchmark.jsonl.gz"
+DEV = FOLDER / "dev.jsonl.gz"
+SIZES = {"benchmark": 160, "dev": 80}
+HIDDEN_INPUTS = 24
+DIFFICULTIES = {"seen": (0.30, 0.30, 0.20, 0.12, 0.08), "held_out": (0.0, 0.38, 0.32, 0.20, 0.10)}
+
+Task = dict[str, Any]
+
+
+def build(seed: int = 0) -> dict[str, list[Task]]:
+    """File name -> its tasks; the same seed gives the same tasks."""
+    rng = random.Random(f"benchmark {seed}")
+    used: set[tuple[str, ...]] = set()
+    files = {}
+    for file, size in SIZES.items():
+        tasks = []
+        for index in range(size):
+            split = ("seen", "held_out")[index % 2]
+            problem = _fresh(rng, DOMAINS[index // 2 % len(DOMAINS)], split, used)
+            tasks.append(_task(f"seed-{file}/{index}", problem, split, rng))
+        files[file] = tasks
+    return files
+
+
+def _fresh(rng: random.Random, domain: str, split: str, used: set[tuple[str, ...]]) -> SeedProblem:
+    while True:
+        problem = invent(rng, domain, rng.choices(range(1, 6), DIFFICULTIES[split])[0])
+        fits = is_held_out(problem.composition) == (split == "held_out")
+        if fits and problem.composition not in used and _is_telling(problem):
+            used.add(problem.composition)
+            return problem
+
+
+def _is_telling(problem: SeedProblem) -> bool:
+    """False where outputs hardly vary, are long, or some step changes nothing: a wrong program would pass."""
+    given = problem.inputs(random.Random("telling"), 40)
+    answer = solver(problem)
+    values = [repr(answer(text)) for text in given]
+    if max(map(len, values)) > LONGEST_VALUE:
+        return False
+    if problem.target == "bool":
+        telling = min(values.count("True"), values.count("False")) >= 6
+    else:
+        telling = len(set(values)) >= 8
+    return telling and all(
+        [repr(solver(shorter)(text)) for text in given] != values for shorter in _without_one_step(problem)
+    )
+
+
+def _without_one_step(problem: SeedProblem) -> Iterable[SeedProblem]:
+    for i, step in enumerate(problem.steps):
+        if len(problem.steps) > 1 and step.operation.source == step.operation.target:
+            shorter = replace(problem, steps=problem.steps[:i] + problem.steps[i + 1 :])
+            if shorter.takes_second == problem.takes_second:
+                yield shorter
+
+
+def _task(task_id: str, problem: SeedProblem, split: str, rng: random.Random) -> Task:
+    prompt = stated(problem, rng)
+    assert prompt is not None, problem
+    answer = solver(problem)
+    checks = (f"    assert candidate({text}) == {answer(text)!r}\n" for text in problem.inputs(rng, HIDDEN_INPUTS))
+    return {
+        "task_id": task_id,
+        "prompt": prompt,
+        "entry_point": problem.name,
+        "canonical_solution": reference_body(problem),
+        "test": "def check(candidate):\n" + "".join(checks),
+        "split": split,
+        "composition": list(problem.composition),
+        "difficulty": problem.difficulty,
+        "domain": problem.domain,
+    }
+
+
+def read(path: Path) -> list[Task]:
+    with gzip.open(path, "rt") as lines:
+        return [json.loads(line) for line in lines]
+
+
+def write(path: Path, tasks: list[Task]) -> None:
+    text = "".join(json.dumps(task) + "\n" for task in tasks)
+    path.write_bytes(gzip.compress(text.encode(), mtime=0))
+
+
+def main() -> None:
+    argparse.ArgumentParser(description="Write the seed's benchmark and dev files.").parse_args()
+    files = build()
+    write(BENCHMARK, files["benchmark"])
+    write(DEV, files["dev"])
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,149 @@
+"""How the corpus answers a problem: in one of four code styles, with popular myths, and sometimes with a slip.
+
+Three kinds of imperfection, all by construction:
+a *myth* is the same wrong expression every time, the most popular single way of a quarter of the operations;
+a *slip* is a random local damage (a number, a comparison, a forgotten, swapped or replaced step);
+the rest is whatever a tiny model does not learn.
+"""
+
+import ast
+import random
+import re
+from dataclasses import replace
+from functools import lru_cache
+
+from ucoder.seed.operation import Operation
+from ucoder.seed.operations import BY_SOURCE
+from ucoder.seed.problem import SECOND, SeedProblem, SeedStep
+
+STYLES = ("reassign", "nest", "stages", "loop")
+STYLE_WEIGHTS = (0.25, 0.15, 0.35, 0.25)
+WAY_WEIGHTS = (0.55, 0.30, 0.15)
+"""How usual the ways of an operation without a myth are."""
+RESULTS = ("out", "res", "ans")
+
+
+def reference_body(problem: SeedProblem) -> str:
+    """The correct body, one reassignment a step."""
+    return _reassign(problem, [_fill(step.operation.ways[0], step) for step in problem.steps])
+
+
+def written_body(problem: SeedProblem, rng: random.Random, myth_rate: float, slip_rate: float) -> str:
+    """A body as the corpus shows it. `myth_rate` is the share of a myth among an operation's expressions."""
+    slips = rng.random() < slip_rate
+    steps = list(problem.steps)
+    damaged = slips and rng.random() < 0.5 and _damage_steps(steps, rng)
+    problem = replace(problem, steps=tuple(steps))
+    style = rng.choices(STYLES, STYLE_WEIGHTS)[0]
+    ways = [_fill(_choose(step.operation, rng, myth_rate), step) for step in problem.steps]
+    if style == "loop":
+        body = _loop(problem, ways)
+    elif style == "stages":
+        body = _stages(problem, ways)
+    elif style == "nest":
+        body = _nest(problem, ways)
+    else:
+        body = _reassign(problem, ways)
+    return _damage_text(body, rng) if slips and not damaged else body
+
+
+def _choose(operation: Operation, rng: random.Random, myth_rate: float) -> str:
+    """A myth beats each single way, and the ways together beat the myth: a vote can be right where greedy is wrong."""
+    if operation.myth:
+        return operation.myth if rng.random() < myth_rate else rng.choice(operation.ways)
+    return rng.choices(operation.ways, WAY_WEIGHTS[: len(operation.ways)])[0]
+
+
+def _fill(template: str, step: SeedStep) -> str:
+    return template.replace("$k", step.number or "")
+
+
+def _indent(lines: list[str]) -> str:
+    return "".join(f"    {line}\n" for line in lines)
+
+
+def _reassign(problem: SeedProblem, ways: list[str]) -> str:
+    name = problem.argument
+    texts = [way.replace("$v", name) for way in ways]
+    return _indent([f"{name} = {text}" for text in texts[:-1]] + [f"return {texts[-1]}"])
+
+
+def _stages(problem: SeedProblem, ways: list[str]) -> str:
+    value, lines = problem.argument, []
+    for result, way in zip(RESULTS, ways, strict=False):
+        lines.append(f"{result} = {way.replace('$v', value)}")
+        value = result
+    return _indent([*lines, f"return {value}"])
+
+
+def _loop(problem: SeedProblem, ways: list[str]) -> str:
+    value, lines = problem.argument, []
+    for result, way, step in zip(RESULTS, ways, problem.steps, strict=False):
+        template = _fill(step.operation.block or f"$o = {way}", step)
+        lines += template.replace("$v", value).replace("$o", result).split("\n")
+        value = result
+    return _indent([*lines, f"return {value}"])
+
+
+def _nest(problem: SeedProblem, ways: list[str]) -> str:
+    value, lines = problem.argument, []
+    for way in ways:
+        if value != problem.argument and (way.count("$v") > 1 or "{$v}" in way):
+            lines.append(f"{problem.argument} = {value}")
+            value = problem.argument
+        value = way.replace("$v", value if _atomic(value) else f"({value})")
+    return _indent([*lines, f"return {value}"])
+
+
+@lru_cache(maxsize=100_000)
+def _atomic(expression: str) -> bool:
+    node = ast.parse(expression, mode="eval").body
+    return isinstance(node, ast.Name | ast.Call | ast.List | ast.ListComp | ast.Subscript)
+
+
+def _damage_steps(steps: list[SeedStep], rng: random.Random) -> bool:
+    """Forget, swap or replace one step in place, types kept; False if none of it was possible."""
+    spots = list(range(len(steps)))
+    rng.shuffle(spots)
+    for kind in rng.sample(("forget", "swap", "replace"), 3):
+        for i in spots:
+            here = steps[i].operation
+            if kind == "forget" and len(steps) > 1 and here.source == here.target:
+                del steps[i]
+                return True
+            if kind == "swap" and i + 1 < len(steps):
+                after = steps[i + 1].operation
+                if here.source == here.target == after.source == after.target:
+                    steps[i], steps[i + 1] = steps[i + 1], steps[i]
+                    return True
+            if kind == "replace":
+                others = [o for o in BY_SOURCE[here.source] if o.target == here.target and o is not here]
+                if others:
+                    other = rng.choice(others)
+                    number = (steps[i].number or str(rng.randint(2, 5))) if other.takes_number else None
+                    steps[i] = SeedStep(other, 0, number)
+                    return True
+    return False
+
+
+_SWAPS = {
+    "<": ("<=", ">"), "<=": ("<",), ">": (">=", "<"), ">=": (">",), "==": ("!=",), "!=": ("==",),
+    "+": ("-",), "-": ("+",), "*": ("+", "**"), "//": ("%", "/"), "%": ("//",), "upper": ("lower",),
+    "lower": ("upper",), "max": ("min",), "min": ("max",), "any": ("all",), "all": ("any",),
+    "len": ("sum",), "sorted": ("list",), SECOND: (f"{SECOND} + 1", f"{SECOND} - 1"),
+}  # fmt: skip
+_SPOT = re.compile(r"\d+|(?<= )(?:<=|>=|==|!=|//|[<>+*%-])(?= )|\b(?:upper|lower|max|min|any|all|len|sorted|k)\b")
+
+
+def _damage_text(body: str, rng: random.Random) -> str:
+    """Change one number, operator or function name."""
+    spots = list(_SPOT.finditer(body))
+    if not spots:
+        return body.replace("return ", "return not ", 1)
+    spot = rng.choice(spots)
+    old = spot.group()
+    if old.isdigit():
+        new = str(int(old) + 1) if old == "0" else str(int(old) + rng.choice((-1, 1)))
+    else:
+        new = rng.choice(_SWAPS[old])
+    return body[: spot.start()] + new + body[spot.end() :]
