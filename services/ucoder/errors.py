@@ -10,45 +10,47 @@ UcoderError            expected; its text is one line for a person: what is wron
     └── Misconfigured  a flag, file or variable is wrong (the program ends: 2)   gRPC: FAILED_PRECONDITION
 """
 
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
-import grpc
+if TYPE_CHECKING:
+    import grpc
 
 
 class UcoderError(Exception):
     """Any expected failure. `str(error)` is the one line a person sees."""
 
-    status: ClassVar[grpc.StatusCode] = grpc.StatusCode.UNKNOWN
+    status: ClassVar[str] = "UNKNOWN"
+    """Name of the gRPC status code of an answer with this error."""
 
 
 class Retry(UcoderError):
     """The world is unwell (a server is down, a disk is full): the same message may succeed later."""
 
-    status = grpc.StatusCode.UNAVAILABLE
+    status = "UNAVAILABLE"
 
 
 class Overloaded(Retry):
     """There is more work than room for it; the caller should slow down and come again."""
 
-    status = grpc.StatusCode.RESOURCE_EXHAUSTED
+    status = "RESOURCE_EXHAUSTED"
 
 
 class Reject(UcoderError):
     """The message is unwell: no number of attempts will make it succeed."""
 
-    status = grpc.StatusCode.INVALID_ARGUMENT
+    status = "INVALID_ARGUMENT"
 
 
 class NotFound(Reject):
     """A name that names nothing: a run, an artefact, a checkpoint."""
 
-    status = grpc.StatusCode.NOT_FOUND
+    status = "NOT_FOUND"
 
 
 class Conflict(Reject):
     """The request contradicts what exists already, e.g. a run folder made with another configuration."""
 
-    status = grpc.StatusCode.FAILED_PRECONDITION
+    status = "FAILED_PRECONDITION"
 
 
 class Unwanted(Conflict):
@@ -58,21 +60,22 @@ class Unwanted(Conflict):
 class Misconfigured(Reject):
     """A flag, a file or an environment variable is wrong; the program says which and ends with code 2."""
 
-    status = grpc.StatusCode.FAILED_PRECONDITION
+    status = "FAILED_PRECONDITION"
 
 
-FAULTS: dict[grpc.StatusCode, type[UcoderError]] = {
-    grpc.StatusCode.INVALID_ARGUMENT: Reject,
-    grpc.StatusCode.UNIMPLEMENTED: Reject,
-    grpc.StatusCode.OUT_OF_RANGE: Reject,
-    grpc.StatusCode.NOT_FOUND: NotFound,
-    grpc.StatusCode.FAILED_PRECONDITION: Conflict,
-    grpc.StatusCode.UNAUTHENTICATED: Misconfigured,
-    grpc.StatusCode.PERMISSION_DENIED: Misconfigured,
-    grpc.StatusCode.RESOURCE_EXHAUSTED: Overloaded,
+FAULTS: dict[str, type[UcoderError]] = {
+    "INVALID_ARGUMENT": Reject,
+    "UNIMPLEMENTED": Reject,
+    "OUT_OF_RANGE": Reject,
+    "NOT_FOUND": NotFound,
+    "FAILED_PRECONDITION": Conflict,
+    "UNAUTHENTICATED": Misconfigured,
+    "PERMISSION_DENIED": Misconfigured,
+    "RESOURCE_EXHAUSTED": Overloaded,
 }
 
 
-def of_call(error: grpc.aio.AioRpcError) -> UcoderError:
+def of_call(error: "grpc.aio.AioRpcError") -> UcoderError:
     """What another service's status means here: its refusal is ours, anything else may pass with time."""
-    return FAULTS.get(error.code(), Retry)(error.details() or error.code().name)
+    status = error.code().name
+    return FAULTS.get(status, Retry)(error.details() or status)

@@ -116,7 +116,7 @@ class _Guard:
             except DecodeError as error:
                 await self._abort(grpc.StatusCode.INVALID_ARGUMENT, f"the request cannot be read: {error}.")
             except UcoderError as error:
-                await self._abort(error.status, str(error))
+                await self._abort(grpc.StatusCode[error.status], str(error))
         except BaseException:
             self._count()
             raise
@@ -127,7 +127,7 @@ class _Guard:
         error = of_call(error) if isinstance(error, grpc.aio.AioRpcError) else error
         try:
             if isinstance(error, UcoderError):
-                await self._abort(error.status, str(error))
+                await self._abort(grpc.StatusCode[error.status], str(error))
             elif isinstance(error, TimeoutError):
                 await self._abort(grpc.StatusCode.DEADLINE_EXCEEDED, "the deadline passed before the answer was ready.")
             elif isinstance(error, Exception) and not isinstance(error, grpc.aio.AbortError):
