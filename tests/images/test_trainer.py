@@ -9,7 +9,6 @@ from typing import Any
 from tests.helm.chart import Object, environment, render, templates
 from tests.integration.trainer.ground import BASE, Ground
 
-from ucoder.models.weights_probe import RESULT
 from ucoder.runtime.settings import Settings
 from ucoder.runtime.storage.artifacts import Artifacts
 from ucoder.runtime.storage.store import Store
@@ -59,7 +58,7 @@ async def test_a_training_job_s_container_makes_a_checkpoint(
     assert status == 0, said
     told = [json.loads(line) for line in said.splitlines() if line.startswith("{")]
     assert [one["progress"]["step"] for one in told if "progress" in one] == [1, 2], said  # 8 rows in batches of 4
-    done = json.loads(await store.get(f"r/weights/001/{RESULT}"))
+    done = json.loads(await store.get(f"r/weights/001/{TRAINING_RESULT_FILE}"))
     assert done["steps"] == 2
     assert await store.get("r/weights/001/model.safetensors") != (Path(BASE) / "model.safetensors").read_bytes()
     assert await store.keys("r/training") == []

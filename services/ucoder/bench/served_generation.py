@@ -14,11 +14,11 @@ import httpx
 
 from ucoder.errors import Misconfigured
 from ucoder.evaluator.benchmarks.task import BenchmarkTask
-from ucoder.generator.solution_sampling import sample
+from ucoder.generator.solution_sampling import sample_solutions
 from ucoder.models import open_model
 from ucoder.models.openai_model import server_seed
 from ucoder.models.prompts import Prompts
-from ucoder.models.served_model import ServedModel
+from ucoder.models.switching_model import SwitchingModel
 from ucoder.runtime.settings import Settings
 from ucoder.v1 import artifacts_pb2 as pb
 from ucoder.v1 import config_pb2
@@ -53,7 +53,7 @@ async def measure(
 ) -> ServedThroughput:
     """Alternates the two, after one round that warms the server up and is not counted."""
     model = open_model(settings)
-    if not isinstance(model, ServedModel):
+    if not isinstance(model, SwitchingModel):
         raise Misconfigured("UCODER_MODEL_URL names no server.")
     prompts = Prompts.load(profile)
     problems = [pb.Problem(prompt=task.prompt, entry_point=task.entry_point) for task in tasks]
@@ -62,7 +62,8 @@ async def measure(
 
     async def ours() -> None:
         asked = (
-            sample(model, name, problem, config, profile, n=samples, seed=seed) for seed, problem in enumerate(problems)
+            sample_solutions(model, name, problem, config, profile, n=samples, seed=seed)
+            for seed, problem in enumerate(problems)
         )
         await asyncio.gather(*asked)
 

@@ -15,7 +15,7 @@ from ucoder.cli.shared.sample_files import results, written
 from ucoder.errors import Misconfigured
 from ucoder.evaluator.answer_judging import AnswerJudge
 from ucoder.evaluator.answers import Answers, scores
-from ucoder.models import Draw
+from ucoder.models import SamplingParameters
 from ucoder.runs import run_config as run_config
 from ucoder.sandbox_runner.host.sandbox import Sandbox
 from ucoder.sandbox_runner.service import Service
@@ -91,7 +91,7 @@ def asking(model: str, profile: str | None, n: int, temperature: float | None) -
     profile = profile or profile_of(model)
     sampling = run_config.load(preset="demo" if profile == "seed" else None).evaluation.sampling
     hot = sampling.temperature if temperature is None else temperature
-    return Asking(profile, n, Draw(hot, sampling.top_p, sampling.max_tokens))
+    return Asking(profile, n, SamplingParameters(hot, sampling.top_p, sampling.max_tokens))
 
 
 def fractions(found: Sequence[pb.Score], benchmark: str) -> dict[str, object]:

@@ -17,7 +17,8 @@ from ucoder.client import Answer, AsyncClient
 from ucoder.core.extraction import extract_program
 from ucoder.core.input_synthesis import entry_point_of
 from ucoder.errors import Misconfigured, Retry
-from ucoder.models import Completion, Draw, Model, open_model
+from ucoder.models import Completion, Model, SamplingParameters, open_model
+from ucoder.runtime.atomic import write_text
 from ucoder.runtime.settings import load
 
 PORTION = 16
@@ -54,7 +55,7 @@ async def main(
     skeleton = text if entry_point_of(text) else ""
     console = Console(stderr=True)
     server = open_model(load(model_url=model))
-    draw = Draw(temperature=temperature, top_p=1.0, max_tokens=max_tokens)
+    draw = SamplingParameters(temperature=temperature, top_p=1.0, max_tokens=max_tokens)
     try:
         async with consensus_at(consensus, isolation, cells) as address:
             with _progress(console) as progress:
@@ -77,9 +78,7 @@ async def main(
     if answer.program is None:
         raise Retry(f"abstained: {answer.verdict.reason}; the evidence is above.")
     if out:
-        aside = out.with_name(out.name + ".partial")
-        aside.write_text(answer.program)
-        aside.rename(out)
+        write_text(out, answer.program)
     elif not as_json:
         print(answer.program, end="" if answer.program.endswith("\n") else "\n")
 
@@ -90,7 +89,7 @@ def asked(text: str, skeleton: str) -> str:
 
 
 async def _sample(
-    server: Model, name: str | None, prompt: str, n: int, draw: Draw, seed: int, progress: Progress
+    server: Model, name: str | None, prompt: str, n: int, draw: SamplingParameters, seed: int, progress: Progress
 ) -> list[Completion]:
     """`n` completions, in portions side by side."""
     served = [name] if name else await server.served()
@@ -100,7 +99,7 @@ async def _sample(
 
     async def portion(first: int) -> list[Completion]:
         size = min(PORTION, n - first)
-        some = await server.complete(served[0], prompt, n=size, draw=draw, stop=("\n```",), seed=seed + first)
+        some = await server.complete(served[0], prompt, n=size, sampling=draw, stop=("\n```",), seed=seed + first)
         progress.advance(sampling, size)
         return some
 

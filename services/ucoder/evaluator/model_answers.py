@@ -8,7 +8,7 @@ from typing import TypeVar
 from ucoder.evaluator.answer_judging import AnswerJudge
 from ucoder.evaluator.answers import Answers
 from ucoder.evaluator.benchmarks import BenchmarkTask, program
-from ucoder.models import Draw, Model
+from ucoder.models import Model, SamplingParameters
 from ucoder.models.prompts import Prompts
 
 T = TypeVar("T")
@@ -21,10 +21,10 @@ async def asked(
     tasks: Sequence[BenchmarkTask],
     name: str,
     profile: str,
-    draw: Draw,
+    draw: SamplingParameters,
     *,
     samples: int,
-    cool: Draw | None = None,
+    cool: SamplingParameters | None = None,
     cool_samples: int = 0,
 ) -> AsyncGenerator[Answers]:
     """Answers to each task as they are judged, in any order: `samples` drawn with `draw`, and one greedily.
@@ -41,17 +41,17 @@ async def asked(
         if not task.opening:  # the answer opens its blocks itself, and the last one counts
             stop = tuple(one for one in stop if one != "\n```\n")
 
-        async def complete(n: int, how: Draw) -> list[str]:
+        async def complete(n: int, how: SamplingParameters) -> list[str]:
             if not n:
                 return []
-            found = await model.complete(name, ask, n=n, draw=how, stop=stop, seed=1000 * place)
+            found = await model.complete(name, ask, n=n, sampling=how, stop=stop, seed=1000 * place)
             return [program(task, completion.text) for completion in found]
 
         async with room:
             drawn, cooled, best = await asyncio.gather(
                 complete(samples, draw),
                 complete(cool_samples if cool else 0, cool or draw),
-                complete(1, Draw(0.0, draw.top_p, draw.max_tokens)),
+                complete(1, SamplingParameters(0.0, draw.top_p, draw.max_tokens)),
             )
             judged = await judge.judge(task, [*drawn, *cooled, *best])
         split = len(drawn), len(drawn) + len(cooled)

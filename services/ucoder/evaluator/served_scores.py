@@ -9,8 +9,7 @@ from ucoder.evaluator.answer_judging import AnswerJudge
 from ucoder.evaluator.answers import Answers, scores
 from ucoder.evaluator.benchmarks import BenchmarkTask
 from ucoder.evaluator.model_answers import asked
-from ucoder.models import Model
-from ucoder.models.sampling_parameters import draw
+from ucoder.models import Model, SamplingParameters
 from ucoder.v1 import artifacts_pb2 as pb
 from ucoder.v1 import config_pb2
 
@@ -43,8 +42,8 @@ async def measure(
     """Scores of the checkpoint called `name`; `label` names the tasks in them."""
     found = {}
     coming = asked(
-        model, judge, tasks, name, profile, draw(config.sampling), samples=samples,
-        cool=draw(config.sampling, temperature=config.cool_temperature) if cool else None,
+        model, judge, tasks, name, profile, SamplingParameters.of(config.sampling), samples=samples,
+        cool=SamplingParameters.of(config.sampling, temperature=config.cool_temperature) if cool else None,
         cool_samples=config.cool_samples,
     )  # fmt: skip
     async with contextlib.aclosing(coming):

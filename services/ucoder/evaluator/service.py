@@ -10,7 +10,7 @@ from ucoder.evaluator.benchmarks import load
 from ucoder.evaluator.model_answers import asked
 from ucoder.evaluator.sample_judging import judged, programs_of
 from ucoder.evaluator.selection_probe import Probing
-from ucoder.models.sampling_parameters import draw
+from ucoder.models import SamplingParameters
 from ucoder.runtime.context import ServiceContext
 from ucoder.v1 import (
     config_pb2,
@@ -59,9 +59,9 @@ class Service(evaluator_pb2_grpc.EvaluatorServiceServicer):
         elif request.model and request.profile and request.HasField("config"):
             config = request.config
             coming = asked(
-                self.model, self.judge(), tasks, request.model, request.profile, draw(config.sampling),
+                self.model, self.judge(), tasks, request.model, request.profile, SamplingParameters.of(config.sampling),
                 samples=config.samples, cool_samples=config.cool_samples,
-                cool=draw(config.sampling, temperature=config.cool_temperature),
+                cool=SamplingParameters.of(config.sampling, temperature=config.cool_temperature),
             )  # fmt: skip
         else:
             raise Reject("source: give samples, or a model with profile and config.")

@@ -21,7 +21,7 @@ PATIENCE = (1.0, 2.0, 4.0, 8.0, 16.0)
 
 
 @dataclass
-class Sampled:
+class SampledPrograms:
     """What sampling came to. `undecided`: the budget ended it."""
 
     candidates: list[pb.Candidate] = field(default_factory=list)
@@ -30,19 +30,19 @@ class Sampled:
     undecided: bool = False
 
 
-async def sample_in_rounds(
+async def sample_adaptively(
     draw: Callable[[int, int], Awaitable[list[pb.Candidate]]],
-    look: Callable[[Sampled, int], Awaitable[float]],
+    look: Callable[[SampledPrograms, int], Awaitable[float]],
     grant: Callable[[int], Awaitable[bool]],
     over: Callable[[], Awaitable[bool]],
     config: config_pb2.CandidateConfig,
-) -> Sampled:
+) -> SampledPrograms:
     """Draws rounds until `look` finds a change unlikely, the budget ends, or the iteration is over.
 
     draw(first, count): candidates from the first-th on. look(so far, total): executes what is new; the probability that
     the rest of `total` would make another cluster win. grant(count): whether so many may be drawn beyond the budget.
     """
-    done, budget, most = Sampled(), config.n, max(config.n, config.most)
+    done, budget, most = SampledPrograms(), config.n, max(config.n, config.most)
     while True:
         count = min(config.round, budget - len(done.candidates))
         done.candidates += await draw(len(done.candidates), count)
@@ -61,7 +61,7 @@ async def sample_in_rounds(
             budget += config.round
 
 
-class Looks:
+class InterimSelection:
     """Looks at the candidates of one problem: the sandbox runs them, the consensus service says what follows."""
 
     def __init__(
@@ -73,7 +73,7 @@ class Looks:
     ) -> None:
         self._sandbox, self._consensus, self._tests, self._config = sandbox, consensus, tests, config
 
-    async def look(self, done: Sampled, total: int) -> float:
+    async def look(self, done: SampledPrograms, total: int) -> float:
         """Executes the candidates without a row; the probability that another cluster wins among `total`."""
         first = len(done.rows)
         for row in await self._execute(done.candidates[first:]):

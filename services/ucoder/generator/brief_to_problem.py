@@ -5,7 +5,7 @@ from dataclasses import asdict
 
 from ucoder.core.problem_parsing import Statement
 from ucoder.generator.novelty import Novelty
-from ucoder.generator.problem_invention import Checks, invent
+from ucoder.generator.problem_invention import ProblemChecks, invent_problem
 from ucoder.generator.service import Service
 from ucoder.models.token_counts import TokenCounter
 from ucoder.runtime.messaging.arrow_worker import Dropped
@@ -27,9 +27,9 @@ async def run(service: Service, brief: pb.Brief, run: pb.Run) -> pb.Problem | Dr
         return await freshness.claim(statement, name)
 
     known = service.known(config.evaluation.benchmark, config.evaluation.dev, *config.problems.decontaminate)
-    checks = Checks(claim, known, service.returns)
+    checks = ProblemChecks(claim, known, service.returns)
     model = TokenCounter(service.model)
-    made = await invent(model, brief, config.problems, config.model.profile, checks)
+    made = await invent_problem(model, brief, config.problems, config.model.profile, checks)
     for refusal in checks.refused:
         key = f"{run.id}/refused/{name}-{refusal.attempt}.json"
         await store.create(key, json.dumps({"brief": name} | asdict(refusal)).encode())

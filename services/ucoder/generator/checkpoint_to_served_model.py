@@ -4,8 +4,8 @@ import asyncio
 
 from ucoder.errors import NotFound, Retry
 from ucoder.generator.service import Service
-from ucoder.models.serving.lora_adapters import CONFIG
-from ucoder.models.weights_probe import PROBE, check
+from ucoder.models.serving.lora_adapters import ADAPTER_CONFIG_FILE
+from ucoder.models.weights_probe import PROBE_TEXT, check_log_prob
 from ucoder.runtime.storage.artifacts import name_of
 from ucoder.v1 import artifacts_pb2 as pb
 
@@ -19,7 +19,7 @@ async def run(service: Service, checkpoint: pb.Checkpoint, run: pb.Run) -> pb.Se
         await _turn(service, checkpoint, run)
     await service.model.serve(name)
     if checkpoint.HasField("probe_log_prob"):
-        check(name, (await service.model.score(name, PROBE)).mean_log_prob, checkpoint.probe_log_prob)
+        check_log_prob(name, (await service.model.score(name, PROBE_TEXT)).mean_log_prob, checkpoint.probe_log_prob)
     return pb.ServedModel(checkpoint=checkpoint, model=name)
 
 
@@ -31,7 +31,7 @@ async def _name(service: Service, path: str) -> str:
         return path
     if not service.model.folders:
         try:
-            await store.get_of(prefix, CONFIG)
+            await store.get_of(prefix, ADAPTER_CONFIG_FILE)
         except NotFound:
             return path
     return str(await store.folder(prefix))

@@ -11,15 +11,14 @@ from ucoder.core.problem_parsing import Statement, Unusable, described, read_ske
 from ucoder.core.ratings import read_rating
 from ucoder.core.script_problems import read_script
 from ucoder.models.prompts import Prompts
-from ucoder.models.sampling_parameters import draw
-from ucoder.models.token_counts import Completer
+from ucoder.models.protocol import Completer, SamplingParameters
 from ucoder.runtime.messaging.arrow_worker import Dropped
 from ucoder.v1 import artifacts_pb2 as pb
 from ucoder.v1 import config_pb2
 
 
 @dataclass(frozen=True, slots=True)
-class Refusal:
+class RefusedAttempt:
     """An attempt that came to nothing. `benchmark` and `task` are set where it repeats a known task."""
 
     attempt: int
@@ -31,7 +30,7 @@ class Refusal:
 
 
 @dataclass(frozen=True)
-class Checks:
+class ProblemChecks:
     """What a problem must pass besides being readable.
 
     claim(statement): ("", "") when it is new, else reason and detail. runs(program, call, entry_point): whether the
@@ -41,12 +40,12 @@ class Checks:
     claim: Callable[[Statement], Awaitable[tuple[str, str]]]
     known: Decontamination
     runs: Callable[[str, str, str], Awaitable[bool]]
-    refused: list[Refusal] = field(default_factory=list)
-    """Filled in by `invent`."""
+    refused: list[RefusedAttempt] = field(default_factory=list)
+    """Filled in by `invent_problem`."""
 
 
-async def invent(
-    model: Completer, brief: pb.Brief, config: config_pb2.ProblemConfig, profile: str, checks: Checks
+async def invent_problem(
+    model: Completer, brief: pb.Brief, config: config_pb2.ProblemConfig, profile: str, checks: ProblemChecks
 ) -> pb.Problem | Dropped:
     """A problem for the brief, or the reason of its last attempt.
 
@@ -57,10 +56,15 @@ async def invent(
     ask = prompts.render("problem", domain=brief.domain, difficulty=brief.difficulty)
     for attempt in range(1, config.attempts + 1):
         [wrote] = await model.complete(
-            brief.model, ask, n=1, draw=draw(config.sampling), stop=prompts.stop("problem"), seed=seeds.getrandbits(48)
+            brief.model,
+            ask,
+            n=1,
+            sampling=SamplingParameters.of(config.sampling),
+            stop=prompts.stop("problem"),
+            seed=seeds.getrandbits(48),
         )
         found = await _checked(wrote.text, attempt, checks, read_script if brief.script else read_statement)
-        if isinstance(found, Refusal):
+        if isinstance(found, RefusedAttempt):
             checks.refused.append(found)
             continue
         problem = pb.Problem(
@@ -80,21 +84,23 @@ async def invent(
     return Dropped(last.reason, f"after {config.attempts} attempts; {last.detail}".rstrip("; "))
 
 
-async def _checked(text: str, attempt: int, checks: Checks, read: Callable[[str], Statement]) -> Statement | Refusal:
+async def _checked(
+    text: str, attempt: int, checks: ProblemChecks, read: Callable[[str], Statement]
+) -> Statement | RefusedAttempt:
     """The statement in a completion, or why it cannot be posed. What costs least is asked first."""
     try:
         statement = read(text)
     except Unusable as error:
-        return Refusal(attempt, error.reason, error.detail, text)
+        return RefusedAttempt(attempt, error.reason, error.detail, text)
     if match := checks.known.find(statement.prompt):
         where = f"{match.benchmark} {match.task} by {match.rule}"
-        return Refusal(attempt, "contaminated", where, text, match.benchmark, match.task)
+        return RefusedAttempt(attempt, "contaminated", where, text, match.benchmark, match.task)
     if (call := _call(statement)) and not await checks.runs(
         f"{statement.prompt}    pass\n", call, statement.entry_point
     ):
-        return Refusal(attempt, "skeleton_fails", call, text)
+        return RefusedAttempt(attempt, "skeleton_fails", call, text)
     reason, detail = await checks.claim(statement)
-    return Refusal(attempt, reason, detail, text) if reason else statement
+    return RefusedAttempt(attempt, reason, detail, text) if reason else statement
 
 
 def _call(statement: Statement) -> str:
@@ -118,7 +124,7 @@ async def _rate_and_plan(
         name,
         prompts.render("rating", problem=problem.prompt),
         n=1,
-        draw=draw(config.rating),
+        sampling=SamplingParameters.of(config.rating),
         stop=prompts.stop("rating"),
         seed=seeds.getrandbits(48),
     )
@@ -129,7 +135,7 @@ async def _rate_and_plan(
         name,
         prompts.render("skeleton", problem=problem.prompt),
         n=1,
-        draw=draw(config.skeleton),
+        sampling=SamplingParameters.of(config.skeleton),
         stop=prompts.stop("skeleton"),
         seed=seeds.getrandbits(48),
     )

@@ -8,8 +8,8 @@ from ucoder.core.problem_parsing import Statement
 from ucoder.errors import NotFound, Retry
 from ucoder.generator.known_tasks import known_tasks
 from ucoder.generator.novelty import ClaimsInMemory, Novelty
-from ucoder.generator.problem_invention import Checks, invent
-from ucoder.generator.solution_sampling import sample
+from ucoder.generator.problem_invention import ProblemChecks, invent_problem
+from ucoder.generator.solution_sampling import sample_solutions
 from ucoder.runtime.context import ServiceContext
 from ucoder.runtime.messaging.arrow_worker import Dropped
 from ucoder.runtime.storage.artifacts import Artifacts
@@ -91,8 +91,8 @@ class Service(generator_pb2_grpc.GeneratorServiceServicer):
             async def claim(statement: Statement, owner: str = str(number)) -> tuple[str, str]:
                 return await freshness.claim(statement, owner)
 
-            checks = Checks(claim, known, self.returns)
-            made = await invent(self.model, brief, request.config, request.profile, checks)
+            checks = ProblemChecks(claim, known, self.returns)
+            made = await invent_problem(self.model, brief, request.config, request.profile, checks)
             if isinstance(made, Dropped):
                 yield generator_pb2.GenerateProblemsResponse(dropped=made.reason)
             else:
@@ -102,7 +102,7 @@ class Service(generator_pb2_grpc.GeneratorServiceServicer):
         self, request: generator_pb2.SampleSolutionsRequest, context: object
     ) -> AsyncIterator[generator_pb2.SampleSolutionsResponse]:
         """Programs for one problem."""
-        found = await sample(
+        found = await sample_solutions(
             self.model, await self.answering(request.model), request.problem, request.config, request.profile,
             n=request.config.n, seed=request.seed,
         )  # fmt: skip

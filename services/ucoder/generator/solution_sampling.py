@@ -2,13 +2,12 @@
 
 from ucoder.core.extraction import extract_program
 from ucoder.models.prompts import Prompts
-from ucoder.models.sampling_parameters import draw
-from ucoder.models.token_counts import Completer
+from ucoder.models.protocol import Completer, SamplingParameters
 from ucoder.v1 import artifacts_pb2 as pb
 from ucoder.v1 import config_pb2
 
 
-async def sample(
+async def sample_solutions(
     model: Completer,
     name: str,
     problem: pb.Problem,
@@ -24,7 +23,7 @@ async def sample(
         name,
         prompts.render("solution", problem=problem.prompt),
         n=n,
-        draw=draw(config.sampling),
+        sampling=SamplingParameters.of(config.sampling),
         stop=prompts.stop("solution"),
         seed=seed,
     )

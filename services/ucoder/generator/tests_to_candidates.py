@@ -1,9 +1,9 @@
 """tests -> candidates: programs sampled from the problem alone; the tests travel with them and tell when to stop."""
 
 from ucoder.core.extraction import normal_form
-from ucoder.generator.adaptive_sampling import FOLLOWED, Looks, Sampled, sample_in_rounds
+from ucoder.generator.adaptive_sampling import FOLLOWED, InterimSelection, SampledPrograms, sample_adaptively
 from ucoder.generator.service import Service
-from ucoder.generator.solution_sampling import sample
+from ucoder.generator.solution_sampling import sample_solutions
 from ucoder.models.token_counts import TokenCounter
 from ucoder.runtime.messaging.arrow_worker import Dropped
 from ucoder.runtime.storage import ledger
@@ -19,7 +19,7 @@ async def run(service: Service, tests: pb.Tests, run: pb.Run) -> pb.Candidates |
 
     async def draw(first: int, count: int) -> list[pb.Candidate]:
         seed = (brief.seed ^ 0x5EED) + first
-        return await sample(model, brief.model, problem, config, run.config.model.profile, n=count, seed=seed)
+        return await sample_solutions(model, brief.model, problem, config, run.config.model.profile, n=count, seed=seed)
 
     async def over() -> bool:
         return bool(await service.ledger.over(run, brief.iteration))
@@ -28,10 +28,10 @@ async def run(service: Service, tests: pb.Tests, run: pb.Run) -> pb.Candidates |
         return await service.ledger.grant(run.id, brief.iteration, count)
 
     if config.adaptive and run.config.selection.strategy in FOLLOWED:
-        looks = Looks(service.sandbox, service.consensus, tests, run.config)
-        found = await sample_in_rounds(draw, looks.look, grant, over, config)
+        looks = InterimSelection(service.sandbox, service.consensus, tests, run.config)
+        found = await sample_adaptively(draw, looks.look, grant, over, config)
     else:
-        found = Sampled(await draw(0, config.n))
+        found = SampledPrograms(await draw(0, config.n))
     await service.ledger.enter(
         brief,
         {

@@ -4,11 +4,11 @@ import functools
 import os
 
 from ucoder.errors import Misconfigured
-from ucoder.models.protocol import Completion, Draw, Model, Scored
+from ucoder.models.protocol import Completion, Model, SamplingParameters, TextScore
 from ucoder.runtime.settings import Settings
 from ucoder.runtime.storage.store import Store
 
-__all__ = ["Completion", "Draw", "Model", "Scored", "open_model"]
+__all__ = ["Completion", "Model", "SamplingParameters", "TextScore", "open_model"]
 
 
 def open_model(settings: Settings, store: Store | None = None) -> Model:
@@ -28,18 +28,18 @@ def open_model(settings: Settings, store: Store | None = None) -> Model:
     if url != "vllm" and not url.startswith(("http://", "https://")):
         raise Misconfigured(f"UCODER_MODEL_URL={url!r}: expected local, local:WORKERS, vllm or http(s)://host/v1.")
     from ucoder.models.openai_model import OpenAIModel
-    from ucoder.models.served_model import ServedModel
-    from ucoder.models.serving import Host
-    from ucoder.models.serving.fixed_server import FixedHost
-    from ucoder.models.serving.server_process import ProcessHost
-    from ucoder.models.serving.statefulset import StatefulSetHost
-    from ucoder.models.weights_probe import measured
+    from ucoder.models.serving import ModelServer
+    from ucoder.models.serving.fixed_server import FixedServer
+    from ucoder.models.serving.server_process import ServerProcess
+    from ucoder.models.serving.statefulset import StatefulSetServer
+    from ucoder.models.switching_model import SwitchingModel
+    from ucoder.models.weights_probe import trained_log_prob
 
-    host: Host
+    host: ModelServer
     if url == "vllm":
-        host = ProcessHost(settings.model_command, settings.cache_dir.expanduser(), settings.model_seconds)
+        host = ServerProcess(settings.model_command, settings.cache_dir.expanduser(), settings.model_seconds)
         client = OpenAIModel(host.url, api_key=settings.model_api_key)
     else:
         client = OpenAIModel(url, api_key=settings.model_api_key)
-        host = StatefulSetHost(client, settings) if settings.rollout_statefulset else FixedHost(client)
-    return ServedModel(client, host, functools.partial(measured, store=store))
+        host = StatefulSetServer(client, settings) if settings.rollout_statefulset else FixedServer(client)
+    return SwitchingModel(client, host, functools.partial(trained_log_prob, store=store))

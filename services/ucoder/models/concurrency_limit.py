@@ -5,9 +5,9 @@ from collections import deque
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
-SLOW = 8.0
+SLOWDOWN_LIMIT = 8.0
 """Seconds per token, as a multiple of the best seen lately, that mean a queue in the server; batching costs less."""
-LATELY = 256
+RECENT_ANSWERS = 256
 """Answers that the best is taken from: a machine that has become slower for good is no queue."""
 
 
@@ -21,7 +21,7 @@ class ConcurrencyLimit:
     def __init__(self, start: float = 16, most: float = 512) -> None:
         self._limit, self._start, self._most = start, start, most
         self._under_way = 0
-        self._lately: deque[float] = deque(maxlen=LATELY)
+        self._lately: deque[float] = deque(maxlen=RECENT_ANSWERS)
         self._untroubled = True
         self._deaf = 0  # answers that still belong to the round that made it shrink
         self._room = asyncio.Condition()
@@ -47,7 +47,7 @@ class ConcurrencyLimit:
     def answered(self, seconds_per_token: float) -> None:
         """The server answered, so fast."""
         self._lately.append(seconds_per_token)
-        if seconds_per_token > SLOW * min(self._lately):
+        if seconds_per_token > SLOWDOWN_LIMIT * min(self._lately):
             self._shrink(0.9, min(self._limit, self._start))
         elif 2 * self._under_way > self.value:  # a limit that nobody comes near teaches nothing
             self._limit = min(self._most, self._limit + (1 if self._untroubled else 1 / self._limit))

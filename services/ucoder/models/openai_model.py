@@ -6,12 +6,12 @@ from typing import Any, Literal
 
 from ucoder.errors import Misconfigured, NotFound, Retry, UcoderError
 from ucoder.models.concurrency_limit import ConcurrencyLimit
-from ucoder.models.http_client import ModelServer
-from ucoder.models.protocol import Completion, Draw, Scored
+from ucoder.models.protocol import Completion, SamplingParameters, TextScore
+from ucoder.models.retrying_client import RetryingClient
 
-AT_ONCE = 128
+MOST_PER_REQUEST = 128
 """Completions of one request; more are asked for in several, which share the prompt's prefix in the server's cache."""
-SEEDS = 1 << 31
+SEED_RANGE = 1 << 31
 """Servers take seeds of at least 31 bits."""
 
 
@@ -19,13 +19,13 @@ class OpenAIModel:
     """Completions from a server. `model` is what the server calls it."""
 
     def __init__(self, url: str, *, api_key: str = "", deadline_seconds: float = 600) -> None:
-        self._server = ModelServer(url, api_key=api_key, deadline_seconds=deadline_seconds)
+        self._server = RetryingClient(url, api_key=api_key, deadline_seconds=deadline_seconds)
         self._limit = ConcurrencyLimit()
-        self._at_once = AT_ONCE
+        self._at_once = MOST_PER_REQUEST
         self.url = self._server.url
 
     async def complete(
-        self, model: str, prompt: str, *, n: int, draw: Draw, stop: Sequence[str] = (), seed: int = 0
+        self, model: str, prompt: str, *, n: int, sampling: SamplingParameters, stop: Sequence[str] = (), seed: int = 0
     ) -> list[Completion]:
         """See `protocol.Model`. With a stop string, servers count the whole last token."""
         found: list[Completion] = []
@@ -35,21 +35,21 @@ class OpenAIModel:
                 "model": model,
                 "prompt": prompt,
                 "n": rows,
-                "temperature": draw.temperature,
-                "top_p": draw.top_p,
-                "max_tokens": draw.max_tokens,
+                "temperature": sampling.temperature,
+                "top_p": sampling.top_p,
+                "max_tokens": sampling.max_tokens,
                 "stop": list(stop) or None,
-                "seed": (server_seed(seed) + first) % SEEDS,
+                "seed": (server_seed(seed) + first) % SEED_RANGE,
                 "logprobs": 1,
             }
             choices = await self._choices({name: value for name, value in asked.items() if value is not None})
-            if len(choices) < rows:  # servers that draw fewer at once say so in this way
+            if len(choices) < rows:  # servers that sample fewer at once say so in this way
                 self._at_once = len(choices)
             choices.sort(key=lambda one: one.get("index", 0))
             found += [self._completion(choice) for choice in choices[:rows]]
         return found
 
-    async def score(self, model: str, text: str) -> Scored:
+    async def score(self, model: str, text: str) -> TextScore:
         """See `protocol.Model`: the server echoes the text with the log-probability of each token."""
         asked = {"model": model, "prompt": text, "max_tokens": 1, "temperature": 0, "echo": True, "logprobs": 1}
         [choice] = await self._choices(asked)
@@ -59,7 +59,7 @@ class OpenAIModel:
             raise Misconfigured(
                 f"{self._server.url}: does not echo prompts with log-probabilities, so it cannot score."
             )
-        return Scored(mean_log_prob=sum(written) / len(written), tokens=len(written))
+        return TextScore(mean_log_prob=sum(written) / len(written), tokens=len(written))
 
     async def load_adapter(self, name: str, folder: str) -> None:
         """Loads a LoRA adapter beside its base, to be asked for as `name` (vLLM's call, off unless it is allowed).
@@ -133,4 +133,4 @@ def server_seed(seed: int) -> int:
     mixed = (seed + 0x9E3779B97F4A7C15) & mask
     mixed = ((mixed ^ (mixed >> 30)) * 0xBF58476D1CE4E5B9) & mask
     mixed = ((mixed ^ (mixed >> 27)) * 0x94D049BB133111EB) & mask
-    return (mixed ^ (mixed >> 31)) % SEEDS
+    return (mixed ^ (mixed >> 31)) % SEED_RANGE

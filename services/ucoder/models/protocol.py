@@ -1,8 +1,13 @@
-"""What a model is asked and what it answers; every implementation and every caller meets here."""
+"""The interface of a model: what callers ask, what every implementation answers."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal, Protocol
+from typing import Literal, Protocol, Self
+
+from ucoder.v1 import config_pb2
+
+Finish = Literal["stop", "length"]
+"""`stop`: end-of-text token or stop string; `length`: cut at `max_tokens` or at the end of the context."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -10,68 +15,78 @@ class Completion:
     """One continuation of a prompt."""
 
     text: str
-    """What was written, up to the first stop string; the end-of-text token is no part of it."""
+    """Text of the completion up to the first stop string, without the end-of-text token."""
     tokens: int
-    """Tokens drawn: the end-of-text token counts, and so do those that make up the stop string."""
+    """Number of sampled tokens, including the end-of-text token and the tokens of the stop string."""
     mean_log_prob: float
-    """Mean natural log-probability of those `tokens`, under the model itself: before temperature and top-p."""
-    finish: Literal["stop", "length"]
-    """`stop`: end of text or a stop string; `length`: cut at `max_tokens` or at the end of the context."""
+    """Mean natural log-probability of those `tokens` under the model itself, before temperature and top-p."""
+    finish: Finish
 
 
 @dataclass(frozen=True, slots=True)
-class Draw:
-    """How tokens are drawn."""
+class SamplingParameters:
+    """The parameters that tokens are sampled with."""
 
     temperature: float
-    """0 is greedy: the likeliest token, no randomness."""
+    """0 is greedy: always the most likely token, without randomness."""
     top_p: float
-    """Draw from the fewest tokens whose probabilities reach this sum; 1 is all of them."""
+    """Sample from the fewest most likely tokens whose probabilities add up to this; 1 means all tokens."""
     max_tokens: int
+
+    @classmethod
+    def of(cls, sampling: config_pb2.Sampling, *, temperature: float | None = None) -> Self:
+        """Reads the parameters from a run's configuration; `temperature` replaces the configured one."""
+        chosen = sampling.temperature if temperature is None else temperature
+        return cls(temperature=chosen, top_p=sampling.top_p, max_tokens=sampling.max_tokens)
 
 
 @dataclass(frozen=True, slots=True)
-class Scored:
-    """A given text under the model."""
+class TextScore:
+    """The likelihood of a given text under the model."""
 
     mean_log_prob: float
-    """Mean natural log-probability of each token after the first, given those before it."""
+    """Mean natural log-probability of each token after the first, given the tokens before it."""
     tokens: int
-    """Tokens that were scored: one less than the text has."""
+    """Number of scored tokens: one less than the text has."""
 
 
-class Model(Protocol):
-    """Whoever answers for a model. `model` names a checkpoint: a Hugging Face folder, or what a server calls it."""
-
-    folders: bool
-    """Whether checkpoints are named by folders of this machine; else a stored one is named `store:PREFIX`."""
-    exclusive: bool
-    """Whether one checkpoint answers at a time, so that another one takes its place."""
+class Completer(Protocol):
+    """The part of a model that the stages of the loop use."""
 
     async def complete(
-        self, model: str, prompt: str, *, n: int, draw: Draw, stop: Sequence[str] = (), seed: int = 0
+        self, model: str, prompt: str, *, n: int, sampling: SamplingParameters, stop: Sequence[str] = (), seed: int = 0
     ) -> list[Completion]:
-        """`n` completions, the i-th drawn with random numbers that depend on (seed, i) alone. Cancel to stop the work.
+        """Samples `n` completions; the random numbers of the i-th depend on (seed, i) alone.
 
-        Raises Retry when the server is unwell, Reject when the request is (a prompt longer than the context).
+        Cancelling the call stops the work. Raises Retry when the server fails for now, Reject when the request cannot
+        succeed (for example a prompt longer than the context).
         """
         ...
 
-    async def score(self, model: str, text: str) -> Scored:
-        """The log-probability of a text of at least two tokens."""
+
+class Model(Completer, Protocol):
+    """A model client. `model` names a checkpoint: a Hugging Face folder, or the name that a server gives it."""
+
+    folders: bool
+    """Whether a checkpoint is named by a folder of this machine; otherwise a stored one is named `store:PREFIX`."""
+    exclusive: bool
+    """Whether only one checkpoint is loaded at a time, so that serving another one replaces it."""
+
+    async def score(self, model: str, text: str) -> TextScore:
+        """Returns the log-probability of a text of at least two tokens."""
         ...
 
     async def serve(self, model: str) -> None:
-        """Makes sure that this checkpoint answers, with the weights that its trainer measured (`probe`).
+        """Loads the checkpoint and checks that the weights are those its trainer measured (`weights_probe`).
 
-        Raises NotFound or Misconfigured when it never can, Retry when it may later.
+        Raises NotFound or Misconfigured when that can never succeed, Retry when it may succeed later.
         """
         ...
 
     async def served(self) -> list[str]:
-        """The checkpoints that answer now."""
+        """Returns the checkpoints that are loaded now."""
         ...
 
     async def close(self) -> None:
-        """Stops what was started; requests under way end with Retry."""
+        """Stops everything that was started; requests under way end with Retry."""
         ...

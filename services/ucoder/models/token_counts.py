@@ -1,31 +1,22 @@
-"""A model that counts what it draws, for whoever has a budget."""
+"""A wrapper around a model that counts the sampled tokens, for callers that have a token budget."""
 
 from collections.abc import Sequence
-from typing import Protocol
 
-from ucoder.models.protocol import Completion, Draw
-
-
-class Completer(Protocol):
-    """A model as far as the stages need it: see `Model.complete`."""
-
-    async def complete(
-        self, model: str, prompt: str, *, n: int, draw: Draw, stop: Sequence[str] = (), seed: int = 0
-    ) -> list[Completion]: ...
+from ucoder.models.protocol import Completer, Completion, SamplingParameters
 
 
 class TokenCounter:
-    """Another model, and the tokens drawn through here."""
+    """A model that passes every call on and adds up the tokens of the completions."""
 
     def __init__(self, model: Completer) -> None:
         self._model = model
         self.tokens = 0
-        """Tokens of the completions so far; prompts do not count."""
+        """Tokens of all completions so far; prompts do not count."""
 
     async def complete(
-        self, model: str, prompt: str, *, n: int, draw: Draw, stop: Sequence[str] = (), seed: int = 0
+        self, model: str, prompt: str, *, n: int, sampling: SamplingParameters, stop: Sequence[str] = (), seed: int = 0
     ) -> list[Completion]:
-        """The model's completions, counted."""
-        found = await self._model.complete(model, prompt, n=n, draw=draw, stop=stop, seed=seed)
-        self.tokens += sum(one.tokens for one in found)
-        return found
+        """Samples completions as `protocol.Completer` says, and counts their tokens."""
+        completions = await self._model.complete(model, prompt, n=n, sampling=sampling, stop=stop, seed=seed)
+        self.tokens += sum(completion.tokens for completion in completions)
+        return completions

@@ -3,7 +3,7 @@
 from ucoder.models.token_counts import TokenCounter
 from ucoder.runtime.messaging.arrow_worker import Dropped
 from ucoder.test_synth.service import Service
-from ucoder.test_synth.test_writing import synthesize
+from ucoder.test_synth.test_writing import synthesize_tests
 from ucoder.v1 import artifacts_pb2 as pb
 
 
@@ -13,6 +13,6 @@ async def run(service: Service, problem: pb.Problem, run: pb.Run) -> pb.Tests | 
     if limit := await service.ledger.over(run, brief.iteration):
         return Dropped(f"over_{limit}")
     seed = brief.seed ^ 0x7E57
-    made = await synthesize(model, brief.model, problem, config.tests, config.model.profile, seed=seed)
+    made = await synthesize_tests(model, brief.model, problem, config.tests, config.model.profile, seed=seed)
     await service.ledger.enter(brief, {"tokens-tests": model.tokens})
     return made

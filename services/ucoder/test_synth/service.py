@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator
 from ucoder.errors import Reject
 from ucoder.runtime.context import ServiceContext
 from ucoder.runtime.messaging.arrow_worker import Dropped
-from ucoder.test_synth.test_writing import synthesize
+from ucoder.test_synth.test_writing import synthesize_tests
 from ucoder.v1 import test_synth_pb2, test_synth_pb2_grpc
 
 NAME = test_synth_pb2.DESCRIPTOR.services_by_name["TestSynthService"].full_name
@@ -30,7 +30,7 @@ class Service(test_synth_pb2_grpc.TestSynthServiceServicer):
         self, request: test_synth_pb2.SynthesizeTestsRequest, context: object
     ) -> test_synth_pb2.SynthesizeTestsResponse:
         """Tests for one problem; INVALID_ARGUMENT when the model writes too few that can be read."""
-        made = await synthesize(
+        made = await synthesize_tests(
             self.model, request.model, request.problem, request.config, request.profile, seed=request.seed
         )
         if isinstance(made, Dropped):

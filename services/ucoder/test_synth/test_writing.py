@@ -8,14 +8,13 @@ from ucoder.core.input_synthesis import Unclear, read_signature
 from ucoder.core.input_synthesis.input_drawing import draw_calls
 from ucoder.core.script_problems import read_script_tests
 from ucoder.models.prompts import Prompts
-from ucoder.models.sampling_parameters import draw
-from ucoder.models.token_counts import Completer
+from ucoder.models.protocol import Completer, SamplingParameters
 from ucoder.runtime.messaging.arrow_worker import Dropped
 from ucoder.v1 import artifacts_pb2 as pb
 from ucoder.v1 import config_pb2
 
 
-async def synthesize(
+async def synthesize_tests(
     model: Completer, name: str, problem: pb.Problem, config: config_pb2.TestConfig, profile: str, *, seed: int
 ) -> pb.Tests | Dropped:
     """The tests that the checkpoint called `name` writes for a problem, or too_few_tests.
@@ -26,11 +25,11 @@ async def synthesize(
     asked: Counter[str] = Counter()
     for number in range(config.samples):
         asked[prompts.render("tests", problem=problem.prompt, kind=config.kinds[number % len(config.kinds)])] += 1
-    how, stop = draw(config.sampling), prompts.stop("tests")
+    how, stop = SamplingParameters.of(config.sampling), prompts.stop("tests")
     starts = [sum(list(asked.values())[:place]) for place in range(len(asked))]
     answers = await asyncio.gather(
         *(
-            model.complete(name, ask, n=count, draw=how, stop=stop, seed=seed + first)
+            model.complete(name, ask, n=count, sampling=how, stop=stop, seed=seed + first)
             for first, (ask, count) in zip(starts, asked.items(), strict=True)
         )
     )

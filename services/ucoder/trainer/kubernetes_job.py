@@ -17,7 +17,7 @@ import structlog
 import yaml
 
 from ucoder.errors import Conflict, Misconfigured, NotFound, Reject, Retry, UcoderError
-from ucoder.models.weights_probe import RESULT
+from ucoder.models.weights_probe import TRAINING_RESULT_FILE
 from ucoder.runtime.kubernetes_api import PODS, KubernetesApi, Object, ResourceKind
 from ucoder.runtime.settings import Settings
 from ucoder.runtime.storage.artifacts import name_of
@@ -101,7 +101,7 @@ async def sweep(settings: Settings, unwanted: Callable[[str], Any]) -> None:
 async def _finished(store: Store, dataset: pb.Dataset) -> tuple[pb.TrainingSummary, float] | None:
     """What the finished folder in the store says; None while there is none."""
     try:
-        said = json.loads(await store.get_of(weights_of(dataset), RESULT))
+        said = json.loads(await store.get_of(weights_of(dataset), TRAINING_RESULT_FILE))
     except NotFound:
         return None
     probe = float(said.pop("probe_log_prob"))

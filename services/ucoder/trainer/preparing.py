@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from ucoder.models.weights_probe import PROBE
+from ucoder.models.weights_probe import PROBE_TEXT
 from ucoder.runtime.storage.artifacts import Artifacts, name_of
 from ucoder.trainer.training_examples import datasets_of, examples_of
 from ucoder.trainer.training_job import TrainingJob, job_of
@@ -27,7 +27,7 @@ async def prepared(artifacts: Artifacts, dataset: pb.Dataset, run: pb.Run, folde
         out=folder / run.id / name_of(dataset),
         config=run.config.training,
         seed=run.config.seed * 1000 + dataset.iteration,
-        probe_text=PROBE,
+        probe_text=PROBE_TEXT,
     )
 
 

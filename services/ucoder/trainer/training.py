@@ -12,11 +12,11 @@ from typing import Any
 import torch
 
 from ucoder.models.local.decoding import Decoder
-from ucoder.models.local.loaded_model import LoadedModel, load
-from ucoder.models.weights_probe import RESULT
+from ucoder.models.local.loaded_model import LoadedModel, load_model
+from ucoder.models.weights_probe import TRAINING_RESULT_FILE
+from ucoder.runtime.atomic import atomic_file, atomic_folder
 from ucoder.trainer import early_stopping, lora, sft
 from ucoder.trainer.distributed import ProcessGroup
-from ucoder.trainer.files import place_file, place_folder
 from ucoder.trainer.model_card import model_card
 from ucoder.trainer.training_job import TrainingJob
 
@@ -37,7 +37,7 @@ class Training:
 
     def run(self) -> dict[str, Any]:
         """Trains, or resumes; returns the summary with the probe text's log-probability, in the first process."""
-        checkpoint = load(self._job.base)
+        checkpoint = load_model(self._job.base)
         dtype = _stored_dtype(self._job.base)
         end = checkpoint.tokenizer.eos_token_id
         limit = min(self._job.max_tokens, checkpoint.context)
@@ -47,7 +47,7 @@ class Training:
         state = self._train(model, examples)
         best = early_stopping.best(state.validation) if self._stopped(state) else None
         if self._company.size > 1:
-            trained, model = model, self._prepared(load(self._job.base))
+            trained, model = model, self._prepared(load_model(self._job.base))
             self._company.gather(trained, model)
             if not self._company.first:
                 return {}
@@ -62,7 +62,8 @@ class Training:
             "validation_examples": len(self._validation), "kept_step": kept_step,
             "ended": early_stopping.ended(state.validation, self._job.recipe, kept_step), "probe_log_prob": probe,
         }  # fmt: skip
-        place_folder(Path(self._job.out), lambda folder: self._write(folder, checkpoint, model, dtype, summary))
+        with atomic_folder(Path(self._job.out), durable=True) as folder:
+            self._write(folder, checkpoint, model, dtype, summary)
         return summary
 
     def _prepared(self, checkpoint: LoadedModel) -> Any:
@@ -119,7 +120,8 @@ class Training:
             return
         content = {"job": self._key, "step": state.step, "model": self._company.weights(model)}
         if self._company.first:
-            place_file(self._best_file, lambda path: torch.save(content, path))
+            with atomic_file(self._best_file, durable=True) as path:
+                torch.save(content, path)
             self._kept(self._best_file)
 
     def _put_back(self, model: Any) -> int:
@@ -141,7 +143,8 @@ class Training:
     def _save(self, model: Any, optimizer: torch.optim.AdamW, state: sft.State) -> None:
         content = {"job": self._key, "state": asdict(state), **self._company.state(model, optimizer)}
         if self._company.first:
-            place_file(self._state_file, lambda path: torch.save(content, path))
+            with atomic_file(self._state_file, durable=True) as path:
+                torch.save(content, path)
             self._kept(self._state_file)
 
     def _resume(self, model: Any, optimizer: torch.optim.AdamW) -> sft.State:
@@ -166,7 +169,9 @@ class Training:
         lora.write(model, folder, self._job.lora)
         checkpoint.tokenizer.save_pretrained(folder)
         (folder / "README.md").write_text(model_card(self._job, summary))
-        (folder / RESULT).write_text(json.dumps({"training": self._job.fingerprint, **summary}, indent=2) + "\n")
+        (folder / TRAINING_RESULT_FILE).write_text(
+            json.dumps({"training": self._job.fingerprint, **summary}, indent=2) + "\n"
+        )
 
 
 def _summary(state: sft.State, per_epoch: int) -> dict[str, Any]:

@@ -9,7 +9,7 @@ from typing import Any
 
 from ucoder import errors
 from ucoder.errors import Conflict, NotFound, Reject, Retry, UcoderError
-from ucoder.models.weights_probe import RESULT
+from ucoder.models.weights_probe import TRAINING_RESULT_FILE
 from ucoder.v1 import config_pb2
 
 SAVE_SECONDS = 30.0
@@ -116,7 +116,7 @@ class TrainingJob:
         out = Path(self.out)
         if not out.exists():
             return None
-        file = out / RESULT
+        file = out / TRAINING_RESULT_FILE
         found = json.loads(file.read_text()) if file.is_file() else {}
         if found.pop("training", None) != self.fingerprint:
             raise Conflict(f"{out} exists and was made by another training: remove it or choose another folder.")

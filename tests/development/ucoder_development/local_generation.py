@@ -14,11 +14,11 @@ from typing import Any
 
 from ucoder.errors import Retry
 from ucoder.evaluator.benchmarks.task import BenchmarkTask
-from ucoder.models import Draw, open_model
+from ucoder.models import SamplingParameters, open_model
 from ucoder.models.prompts import Prompts
 from ucoder.runtime.settings import Settings
 
-DRAW = Draw(temperature=0.8, top_p=1.0, max_tokens=120)
+DRAW = SamplingParameters(temperature=0.8, top_p=1.0, max_tokens=120)
 YARDSTICK_SECONDS = 8.0
 
 
@@ -46,7 +46,7 @@ async def measure(folder: str, tasks: list[BenchmarkTask], samples: int, profile
         await model.serve(folder)
         started = time.perf_counter()
         answers = await asyncio.gather(
-            *(model.complete(folder, prompt, n=samples, draw=DRAW, seed=seed) for seed, prompt in enumerate(asked))
+            *(model.complete(folder, prompt, n=samples, sampling=DRAW, seed=seed) for seed, prompt in enumerate(asked))
         )
         seconds = time.perf_counter() - started
     finally:

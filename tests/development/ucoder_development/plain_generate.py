@@ -12,7 +12,7 @@ import time
 import torch
 from transformers.utils import logging
 
-from ucoder.models.local.loaded_model import load
+from ucoder.models.local.loaded_model import load_model
 
 
 def main() -> None:
@@ -21,7 +21,7 @@ def main() -> None:
     torch.set_num_threads(1)
     logging.disable_progress_bar()  # type: ignore[no-untyped-call]
     logging.set_verbosity_error()  # type: ignore[no-untyped-call]
-    checkpoint = load(asked["model"])
+    checkpoint = load_model(asked["model"])
     prompts = [torch.tensor([checkpoint.ids(prompt)], device=checkpoint.model.device) for prompt in asked["prompts"]]
     tokens, started = 0, time.perf_counter()
     for ids in itertools.cycle(prompts):

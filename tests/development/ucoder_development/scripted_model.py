@@ -19,7 +19,7 @@ from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route
 
 from ucoder.errors import NotFound
-from ucoder.models.weights_probe import RESULT
+from ucoder.models.weights_probe import TRAINING_RESULT_FILE
 from ucoder.runs.run_to_checkpoint import base_path
 from ucoder.runtime.settings import load
 from ucoder.runtime.storage.store import Store
@@ -84,7 +84,7 @@ def server(store: Store, seconds: float) -> Starlette:
         """What the trainer measured, so that the model server passes for one that serves its weights."""
         if model not in scores:
             try:
-                data = await store.get_of(model.removeprefix("store:"), RESULT)
+                data = await store.get_of(model.removeprefix("store:"), TRAINING_RESULT_FILE)
                 scores[model] = float(json.loads(data)["probe_log_prob"])
             except NotFound:
                 scores[model] = -1.0

@@ -8,14 +8,14 @@ from ucoder.core.decontamination import Decontamination
 from ucoder.core.matrix import Matrix
 from ucoder.core.problem_parsing import Statement
 from ucoder.core.selection import select
-from ucoder.generator.problem_invention import Checks, invent
-from ucoder.generator.solution_sampling import sample
-from ucoder.models import Completion, Draw
+from ucoder.generator.problem_invention import ProblemChecks, invent_problem
+from ucoder.generator.solution_sampling import sample_solutions
+from ucoder.models import Completion, SamplingParameters
 from ucoder.runs import run_config as run_config
 from ucoder.sandbox_runner.host.sandbox import Sandbox
 from ucoder.sandbox_runner.sandbox_job import SandboxJob
 from ucoder.sandbox_runner.service import test_cases as cases_of
-from ucoder.test_synth.test_writing import synthesize
+from ucoder.test_synth.test_writing import synthesize_tests
 from ucoder.v1 import artifacts_pb2 as pb
 
 STATEMENT = (
@@ -31,7 +31,7 @@ class Answers:
     """Answers by what is asked."""
 
     async def complete(
-        self, model: str, prompt: str, *, n: int, draw: Draw, stop: Sequence[str] = (), seed: int = 0
+        self, model: str, prompt: str, *, n: int, sampling: SamplingParameters, stop: Sequence[str] = (), seed: int = 0
     ) -> list[Completion]:
         text = "3"
         if "Invent one new" in prompt:
@@ -54,13 +54,15 @@ async def runs(program: str, call: str, entry_point: str) -> bool:
 async def test_a_script_problem_is_posed_tested_solved_and_decided() -> None:
     config, model = run_config.load(), Answers()
     brief = pb.Brief(model="m", domain="competitive_programming", difficulty=2, script=True)
-    problem = await invent(model, brief, config.problems, "chat", Checks(claim, Decontamination([]), runs))
+    problem = await invent_problem(
+        model, brief, config.problems, "chat", ProblemChecks(claim, Decontamination([]), runs)
+    )
     assert isinstance(problem, pb.Problem)
     assert (problem.title, problem.entry_point, problem.rating) == ("Sum", "", 3.0)
-    tests = await synthesize(model, "m", problem, config.tests, "chat", seed=1)
+    tests = await synthesize_tests(model, "m", problem, config.tests, "chat", seed=1)
     assert isinstance(tests, pb.Tests)
     assert [(one.stdin, one.count) for one in tests.tests] == [("1 2\n", 1), ("4 5 6\n", 20), ("7\n", 20)]
-    candidates = await sample(model, "m", problem, config.candidates, "chat", n=9, seed=1)
+    candidates = await sample_solutions(model, "m", problem, config.candidates, "chat", n=9, seed=1)
     cases = cases_of(tests.tests)
     async with Sandbox.open(cells=1) as sandbox:
         job = SandboxJob(tuple(one.program for one in candidates), cases)

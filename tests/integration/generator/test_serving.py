@@ -9,7 +9,7 @@ import pytest
 
 from ucoder.errors import Retry
 from ucoder.generator import checkpoint_to_served_model
-from ucoder.models import Scored
+from ucoder.models import TextScore
 from ucoder.runtime.messaging.bus import Bus
 from ucoder.runtime.messaging.run_states import RunStates
 from ucoder.runtime.settings import Settings
@@ -27,8 +27,8 @@ class Serving:
     async def serve(self, model: str) -> None:
         self.serves.append(model)
 
-    async def score(self, model: str, text: str) -> Scored:
-        return Scored(mean_log_prob=-1.0, tokens=3)
+    async def score(self, model: str, text: str) -> TextScore:
+        return TextScore(mean_log_prob=-1.0, tokens=3)
 
 
 @pytest.fixture

@@ -7,9 +7,9 @@ import pytest
 import torch
 
 from ucoder.errors import Reject
-from ucoder.models.local.decoding import Ask, Decoder
-from ucoder.models.local.loaded_model import LoadedModel, load
-from ucoder.models.protocol import Completion, Draw
+from ucoder.models.local.decoding import Decoder, DecodeRequest
+from ucoder.models.local.loaded_model import LoadedModel, load_model
+from ucoder.models.protocol import Completion, SamplingParameters
 
 PROMPTS = [
     f'# solution\ndef {name}(xs: list[int]) -> {result}:\n    """{words}.\n\n    >>> {shown}\n    """\n'
@@ -20,22 +20,24 @@ PROMPTS = [
         ("largest_of", "int", "Take the largest number", "largest_of([3, 1])\n    3"),
     )
 ]
-GREEDY = Draw(temperature=0, top_p=1, max_tokens=60)
-WARM = Draw(temperature=0.8, top_p=0.95, max_tokens=60)
+GREEDY = SamplingParameters(temperature=0, top_p=1, max_tokens=60)
+WARM = SamplingParameters(temperature=0.8, top_p=0.95, max_tokens=60)
 
 
 @pytest.fixture(scope="module")
 def checkpoint() -> LoadedModel:
     torch.set_num_threads(1)
-    return load(str(resources.files("ucoder.seed") / "model"))
+    return load_model(str(resources.files("ucoder.seed") / "model"))
 
 
-def asks(checkpoint: LoadedModel, draw: Draw, rows: int = 8, stop: tuple[str, ...] = ()) -> list[Ask]:
+def asks(
+    checkpoint: LoadedModel, draw: SamplingParameters, rows: int = 8, stop: tuple[str, ...] = ()
+) -> list[DecodeRequest]:
     prompts = [tuple(checkpoint.ids(prompt)) for prompt in PROMPTS]
-    return [Ask(key, prompt, 0, rows, draw, stop, seed=key) for key, prompt in enumerate(prompts)]
+    return [DecodeRequest(key, prompt, 0, rows, draw, stop, seed=key) for key, prompt in enumerate(prompts)]
 
 
-def run(checkpoint: LoadedModel, *batches: list[Ask], max_rows: int = 128) -> dict[int, list[Completion]]:
+def run(checkpoint: LoadedModel, *batches: list[DecodeRequest], max_rows: int = 128) -> dict[int, list[Completion]]:
     """Adds a batch, takes a few steps, adds the next, and so on to the end."""
     decoder = Decoder(checkpoint, max_rows)
     done: dict[int, list[Completion]] = {}
@@ -78,7 +80,7 @@ def test_log_probabilities_are_those_of_a_plain_forward_pass(checkpoint: LoadedM
 
 def test_a_request_draws_the_same_whatever_runs_beside_it(checkpoint: LoadedModel) -> None:
     alone = {ask.key: run(checkpoint, [ask])[ask.key] for ask in asks(checkpoint, WARM)}
-    crowd = [Ask(100 + i, tuple(checkpoint.ids(PROMPTS[i % 4])), 0, 6, WARM, (), i) for i in range(12)]
+    crowd = [DecodeRequest(100 + i, tuple(checkpoint.ids(PROMPTS[i % 4])), 0, 6, WARM, (), i) for i in range(12)]
     joined = run(checkpoint, crowd[:4], asks(checkpoint, WARM), crowd[4:], max_rows=40)
     pairs = [pair for key, there in alone.items() for pair in zip(there, joined[key], strict=True)]
     same = [one.text == other.text for one, other in pairs]
@@ -88,8 +90,8 @@ def test_a_request_draws_the_same_whatever_runs_beside_it(checkpoint: LoadedMode
 
 def test_rows_in_chunks_are_the_rows_of_the_whole(checkpoint: LoadedModel) -> None:
     prompt = tuple(checkpoint.ids(PROMPTS[2]))
-    whole = run(checkpoint, [Ask(0, prompt, 0, 10, WARM, (), 5)])[0]
-    parts = run(checkpoint, [Ask(1, prompt, 0, 4, WARM, (), 5), Ask(2, prompt, 4, 6, WARM, (), 5)])
+    whole = run(checkpoint, [DecodeRequest(0, prompt, 0, 10, WARM, (), 5)])[0]
+    parts = run(checkpoint, [DecodeRequest(1, prompt, 0, 4, WARM, (), 5), DecodeRequest(2, prompt, 4, 6, WARM, (), 5)])
     same = [a.text == b.text for a, b in zip(whole, [*parts[1], *parts[2]], strict=True)]
     assert sum(same) >= 9
     assert len({one.text for one in whole}) > 1
@@ -106,7 +108,7 @@ def test_a_stop_string_ends_the_text_before_it(checkpoint: LoadedModel) -> None:
 
 
 def test_the_token_limit_cuts_and_says_so(checkpoint: LoadedModel) -> None:
-    for one in itertools.chain(*run(checkpoint, asks(checkpoint, Draw(0.8, 1.0, 5))).values()):
+    for one in itertools.chain(*run(checkpoint, asks(checkpoint, SamplingParameters(0.8, 1.0, 5))).values()):
         assert (one.tokens, one.finish) == (5, "length")
 
 
@@ -132,7 +134,7 @@ def test_a_prompt_without_room_is_refused(checkpoint: LoadedModel) -> None:
 
 def test_a_completion_ends_with_the_context(checkpoint: LoadedModel) -> None:
     prompt = tuple(checkpoint.ids("# solution\n" + "x = [1, 2]\n" * 60))[:480] + (5,) * 20
-    [one] = run(checkpoint, [Ask(0, prompt, 0, 1, Draw(5.0, 1.0, 100), (), 0)])[0]
+    [one] = run(checkpoint, [DecodeRequest(0, prompt, 0, 1, SamplingParameters(5.0, 1.0, 100), (), 0)])[0]
     assert one.tokens <= 12
 
 

@@ -11,7 +11,7 @@ from tests.integration.models.test_openai import Reply, Scripted, scripted
 from ucoder.errors import Misconfigured, Retry
 from ucoder.models import open_model
 from ucoder.models.openai_model import OpenAIModel
-from ucoder.models.serving.statefulset import ANNOTATION, REVISION, StatefulSetHost
+from ucoder.models.serving.statefulset import ANNOTATION, REVISION, StatefulSetServer
 from ucoder.runtime.kubernetes_api import STATEFUL_SETS, Object
 from ucoder.runtime.settings import Settings
 
@@ -80,14 +80,14 @@ def settings(controller: Controller, endpoint: Scripted, **changed: object) -> S
 
 
 @pytest.fixture
-async def host(controller: Controller, endpoint: Scripted) -> AsyncIterator[StatefulSetHost]:
+async def host(controller: Controller, endpoint: Scripted) -> AsyncIterator[StatefulSetServer]:
     client = OpenAIModel(endpoint.url)
-    yield StatefulSetHost(client, settings(controller, endpoint), look_seconds=0.05)
+    yield StatefulSetServer(client, settings(controller, endpoint), look_seconds=0.05)
     await client.close()
 
 
 async def test_it_is_rolled_once_and_by_no_other_calls_than_its_role_allows(
-    controller: Controller, host: StatefulSetHost
+    controller: Controller, host: StatefulSetServer
 ) -> None:
     await host.switch("base")  # what is served without an annotation
     assert controller.annotation is None
@@ -110,7 +110,7 @@ async def test_it_is_rolled_once_and_by_no_other_calls_than_its_role_allows(
     ],
 )
 async def test_pods_that_cannot_run_are_named_and_the_old_weights_stay(
-    controller: Controller, host: StatefulSetHost, waiting: dict[str, str], restarts: int, error: type[Exception]
+    controller: Controller, host: StatefulSetServer, waiting: dict[str, str], restarts: int, error: type[Exception]
 ) -> None:
     controller.trouble = {"state": {"waiting": waiting}, "restartCount": restarts}
     with pytest.raises(error, match=rf"vllm-1/vllm: {waiting['reason']} {waiting['message'][:4]}"):
@@ -119,7 +119,7 @@ async def test_pods_that_cannot_run_are_named_and_the_old_weights_stay(
     assert controller.names == ["base"]
 
 
-async def test_one_crash_is_waited_out(controller: Controller, host: StatefulSetHost) -> None:
+async def test_one_crash_is_waited_out(controller: Controller, host: StatefulSetServer) -> None:
     controller.trouble = {"state": {"waiting": {"reason": "CrashLoopBackOff"}}, "restartCount": 1}
     task = asyncio.create_task(host.switch(NEW))
     await asyncio.sleep(0.3)
@@ -133,13 +133,13 @@ async def test_time_that_runs_out_says_what_was_missing(controller: Controller, 
     message = "0/5 nodes have nvidia.com/gpu"
     controller.conditions = [{"type": "PodScheduled", "reason": "Unschedulable", "message": message}]
     client = OpenAIModel(endpoint.url)
-    host = StatefulSetHost(client, settings(controller, endpoint, model_seconds=0.5), look_seconds=0.05)
+    host = StatefulSetServer(client, settings(controller, endpoint, model_seconds=0.5), look_seconds=0.05)
     with pytest.raises(Retry, match=f"after 0.5 s.*vllm-1 finds no node: {message}"):
         await host.switch(NEW)
     await client.close()
 
 
-async def test_an_api_server_that_is_away_is_waited_for(controller: Controller, host: StatefulSetHost) -> None:
+async def test_an_api_server_that_is_away_is_waited_for(controller: Controller, host: StatefulSetServer) -> None:
     await controller.api.down()
     task = asyncio.create_task(host.switch(NEW))
     await asyncio.sleep(0.3)
@@ -156,7 +156,7 @@ async def test_an_api_server_that_is_away_is_waited_for(controller: Controller, 
     assert controller.names == [NEW]
 
 
-async def test_what_others_do_meanwhile_is_said(controller: Controller, host: StatefulSetHost) -> None:
+async def test_what_others_do_meanwhile_is_said(controller: Controller, host: StatefulSetServer) -> None:
     controller.trouble = {"state": {"waiting": {"reason": "ContainerCreating"}}}
     task = asyncio.create_task(host.switch(NEW))
     while controller.annotation is None:
@@ -174,7 +174,7 @@ async def test_what_others_do_meanwhile_is_said(controller: Controller, host: St
         await task
 
 
-async def test_a_missing_right_is_misconfigured(controller: Controller, host: StatefulSetHost) -> None:
+async def test_a_missing_right_is_misconfigured(controller: Controller, host: StatefulSetServer) -> None:
     controller.api.refuse["patch"] = 403
     with pytest.raises(Misconfigured, match="403"):
         await host.switch(NEW)

@@ -15,13 +15,13 @@ import pytest
 import pytest_asyncio
 
 from ucoder.errors import Misconfigured, NotFound, Reject, Retry
-from ucoder.models import Draw
+from ucoder.models import SamplingParameters
 from ucoder.models.local.local_model import LocalModel
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 SEED = str(resources.files("ucoder.seed") / "model")
 PROMPT = '# solution\ndef f(xs: list[int]) -> int:\n    """Add the numbers up.\n\n    >>> f([3, 1])\n    4\n    """\n'
-WARM = Draw(temperature=0.8, top_p=1, max_tokens=40)
+WARM = SamplingParameters(temperature=0.8, top_p=1, max_tokens=40)
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
@@ -41,9 +41,9 @@ def children(parent: int) -> set[int]:
 
 
 async def test_a_request_is_shared_and_comes_back_in_order(model: LocalModel) -> None:
-    whole = await model.complete(SEED, PROMPT, n=70, draw=WARM, seed=3)
-    again = await model.complete(SEED, PROMPT, n=70, draw=WARM, seed=3)
-    other = await model.complete(SEED, PROMPT, n=70, draw=WARM, seed=4)
+    whole = await model.complete(SEED, PROMPT, n=70, sampling=WARM, seed=3)
+    again = await model.complete(SEED, PROMPT, n=70, sampling=WARM, seed=3)
+    other = await model.complete(SEED, PROMPT, n=70, sampling=WARM, seed=4)
     assert len(whole) == 70
     assert sum(a.text == b.text for a, b in zip(whole, again, strict=True)) >= 69
     assert sum(a.text == b.text for a, b in zip(whole, other, strict=True)) < 60
@@ -57,14 +57,14 @@ async def test_scores_are_negative_and_counted(model: LocalModel) -> None:
 
 
 async def test_a_cancelled_request_leaves_nothing_to_do(model: LocalModel) -> None:
-    endless = Draw(temperature=5, top_p=1, max_tokens=400)
-    task = asyncio.create_task(model.complete(SEED, PROMPT, n=2000, draw=endless))
+    endless = SamplingParameters(temperature=5, top_p=1, max_tokens=400)
+    task = asyncio.create_task(model.complete(SEED, PROMPT, n=2000, sampling=endless))
     await asyncio.sleep(0.5)
     task.cancel()
     with pytest.raises(asyncio.CancelledError):
         await task
     started = time.perf_counter()
-    await model.complete(SEED, PROMPT, n=1, draw=Draw(0, 1, 3))
+    await model.complete(SEED, PROMPT, n=1, sampling=SamplingParameters(0, 1, 3))
     assert time.perf_counter() - started < 5  # 2,000 rows of 400 tokens would take minutes
 
 
@@ -72,21 +72,21 @@ async def test_what_is_wrong_is_said(model: LocalModel, tmp_path: Path) -> None:
     with pytest.raises(NotFound, match=r"config\.json"):
         await model.serve(str(tmp_path))
     with pytest.raises(NotFound, match="nowhere"):
-        await model.complete("/nowhere", PROMPT, n=1, draw=WARM)
+        await model.complete("/nowhere", PROMPT, n=1, sampling=WARM)
     with pytest.raises(Reject, match="512"):
-        await model.complete(SEED, "x = 1\n" * 400, n=1, draw=WARM)
+        await model.complete(SEED, "x = 1\n" * 400, n=1, sampling=WARM)
     broken = shutil.copytree(SEED, tmp_path / "broken")
     weights = broken / "model.safetensors"
     weights.write_bytes(weights.read_bytes()[:1000])
     with pytest.raises(Misconfigured, match="broken"):
         await model.serve(str(broken))
-    assert await model.complete(SEED, PROMPT, n=1, draw=WARM)
+    assert await model.complete(SEED, PROMPT, n=1, sampling=WARM)
 
 
 async def test_a_killed_worker_means_retry_and_a_new_worker(model: LocalModel) -> None:
     before = children(os.getpid())
-    endless = Draw(temperature=5, top_p=1, max_tokens=400)
-    task = asyncio.create_task(model.complete(SEED, PROMPT, n=300, draw=endless))
+    endless = SamplingParameters(temperature=5, top_p=1, max_tokens=400)
+    task = asyncio.create_task(model.complete(SEED, PROMPT, n=300, sampling=endless))
     await asyncio.sleep(0.5)
     for pid in before:
         os.kill(pid, signal.SIGKILL)
@@ -95,7 +95,7 @@ async def test_a_killed_worker_means_retry_and_a_new_worker(model: LocalModel) -
     while before & children(os.getpid()):  # both are noticed
         await asyncio.sleep(0.05)
     await asyncio.sleep(0.1)
-    assert len(await model.complete(SEED, PROMPT, n=2, draw=WARM)) == 2
+    assert len(await model.complete(SEED, PROMPT, n=2, sampling=WARM)) == 2
     after = children(os.getpid())
     assert len(after) == 2
     assert not before & after
@@ -129,4 +129,4 @@ async def test_a_closed_model_says_so() -> None:
     model = LocalModel(1)
     await model.close()
     with pytest.raises(Retry, match="closed"):
-        await model.complete(SEED, PROMPT, n=1, draw=WARM)
+        await model.complete(SEED, PROMPT, n=1, sampling=WARM)

@@ -10,11 +10,11 @@ from typing import Any
 import pytest
 
 from ucoder.errors import Misconfigured, NotFound, Overloaded, Reject, Retry
-from ucoder.models import Draw, open_model
+from ucoder.models import SamplingParameters, open_model
 from ucoder.models.openai_model import OpenAIModel
 from ucoder.runtime.settings import Settings
 
-WARM = Draw(temperature=0.8, top_p=0.95, max_tokens=16)
+WARM = SamplingParameters(temperature=0.8, top_p=0.95, max_tokens=16)
 Reply = tuple[int, dict[str, str], Any] | str
 """Status, headers and JSON; or `drop` (close after half an answer), `hang`."""
 
@@ -101,7 +101,7 @@ async def opened(url: str, **options: Any) -> AsyncIterator[OpenAIModel]:
 
 async def test_completions_come_in_order_with_their_log_probabilities() -> None:
     async with scripted(good(3)) as server, opened(server.url, api_key="sesame") as model:
-        found = await model.complete("m", "def f", n=3, draw=WARM, stop=("\ndef",), seed=9)
+        found = await model.complete("m", "def f", n=3, sampling=WARM, stop=("\ndef",), seed=9)
     assert [one.text for one in found] == ["t0", "t1", "t2"]
     assert [(one.tokens, one.mean_log_prob) for one in found] == [(2, -1.0)] * 3
     assert [one.finish for one in found] == ["length", "stop", "length"]
@@ -113,7 +113,7 @@ async def test_completions_come_in_order_with_their_log_probabilities() -> None:
 
 async def test_many_completions_are_asked_for_in_parts_whose_seeds_do_not_meet() -> None:
     async with scripted(good(128), good(72)) as server, opened(server.url) as model:
-        assert len(await model.complete("m", "def f", n=200, draw=WARM, seed=9)) == 200
+        assert len(await model.complete("m", "def f", n=200, sampling=WARM, seed=9)) == 200
     (_, _, one), (_, _, other) = server.asked
     assert (one["n"], other["n"], other["seed"] - one["seed"]) == (128, 72, 128)
 
@@ -123,7 +123,7 @@ async def test_many_completions_are_asked_for_in_parts_whose_seeds_do_not_meet()
 )
 async def test_passing_trouble_is_survived(trouble: list[Reply]) -> None:
     async with scripted(*trouble, good()) as server, opened(server.url) as model:
-        [one] = await model.complete("m", "def f", n=1, draw=WARM)
+        [one] = await model.complete("m", "def f", n=1, sampling=WARM)
     assert one.text == "t0"
     bodies = [body for _, _, body in server.asked]
     assert len(bodies) == len(trouble) + 1
@@ -133,7 +133,7 @@ async def test_passing_trouble_is_survived(trouble: list[Reply]) -> None:
 async def test_retry_after_is_honoured() -> None:
     async with scripted(failed(429, Retry_After="1"), good()) as server, opened(server.url) as model:
         started = time.perf_counter()
-        await model.complete("m", "def f", n=1, draw=WARM)
+        await model.complete("m", "def f", n=1, sampling=WARM)
     assert 0.95 < time.perf_counter() - started < 3
 
 
@@ -151,7 +151,7 @@ async def test_retry_after_is_honoured() -> None:
 async def test_lasting_trouble_is_reported_at_once(reply: Reply, error: type[Exception], message: str) -> None:
     async with scripted(reply) as server, opened(server.url) as model:
         with pytest.raises(error, match=message):
-            await model.complete("m", "def f", n=2, draw=WARM)
+            await model.complete("m", "def f", n=2, sampling=WARM)
     assert len(server.asked) == 1
 
 
@@ -159,19 +159,19 @@ async def test_a_server_that_stays_full_is_overloaded() -> None:
     replies = [failed(429, Retry_After="0")] * 6
     async with scripted(*replies) as server, opened(server.url) as model:
         with pytest.raises(Overloaded, match="429 engine is unwell"):
-            await model.complete("m", "def f", n=1, draw=WARM)
+            await model.complete("m", "def f", n=1, sampling=WARM)
 
 
 async def test_a_server_that_hangs_meets_the_deadline_and_is_let_go() -> None:
     async with scripted("hang") as server, opened(server.url, deadline_seconds=0.5) as model:
         with pytest.raises(Retry, match=r"within 0\.5 s"):
-            await model.complete("m", "def f", n=1, draw=WARM)
+            await model.complete("m", "def f", n=1, sampling=WARM)
         await until(lambda: server.dropped_by_client == 1)
 
 
 async def test_a_cancelled_request_closes_the_connection() -> None:
     async with scripted("hang") as server, opened(server.url) as model:
-        task = asyncio.create_task(model.complete("m", "def f", n=1, draw=WARM))
+        task = asyncio.create_task(model.complete("m", "def f", n=1, sampling=WARM))
         await until(lambda: bool(server.asked))
         task.cancel()
         with pytest.raises(asyncio.CancelledError):
@@ -182,13 +182,13 @@ async def test_a_cancelled_request_closes_the_connection() -> None:
 async def test_nobody_there() -> None:
     async with opened("http://127.0.0.1:9/v1", deadline_seconds=2) as model:
         with pytest.raises(Retry, match=r"127\.0\.0\.1:9"):
-            await model.complete("m", "def f", n=1, draw=WARM)
+            await model.complete("m", "def f", n=1, sampling=WARM)
 
 
 async def test_a_server_that_draws_fewer_at_once_is_asked_for_the_rest() -> None:
     async with scripted(good(2), good(2), good(1), good(2)) as server, opened(server.url) as model:
-        assert len(await model.complete("m", "def f", n=5, draw=WARM, seed=9)) == 5
-        assert len(await model.complete("m", "def f", n=2, draw=WARM, seed=9)) == 2
+        assert len(await model.complete("m", "def f", n=5, sampling=WARM, seed=9)) == 5
+        assert len(await model.complete("m", "def f", n=2, sampling=WARM, seed=9)) == 2
     bodies = [body for _, _, body in server.asked]
     assert [body["n"] for body in bodies] == [5, 2, 1, 2]
     assert [body["seed"] - bodies[0]["seed"] for body in bodies] == [0, 2, 4, 0]
@@ -197,7 +197,7 @@ async def test_a_server_that_draws_fewer_at_once_is_asked_for_the_rest() -> None
 async def test_log_probabilities_in_the_way_of_chats_are_read() -> None:
     choice = {"text": "x", "finish_reason": "stop", "logprobs": {"content": [{"logprob": -1.0}, {"logprob": -3.0}]}}
     async with scripted((200, {}, {"choices": [choice]})) as server, opened(server.url) as model:
-        [one] = await model.complete("m", "def f", n=1, draw=WARM)
+        [one] = await model.complete("m", "def f", n=1, sampling=WARM)
     assert (one.tokens, one.mean_log_prob) == (2, -2.0)
 
 

@@ -11,12 +11,12 @@ from pathlib import Path
 import pytest
 
 from ucoder.errors import Misconfigured, NotFound, Retry
-from ucoder.models import Draw, Model, open_model
-from ucoder.models.weights_probe import RESULT
+from ucoder.models import Model, SamplingParameters, open_model
+from ucoder.models.weights_probe import TRAINING_RESULT_FILE
 from ucoder.runtime.settings import Settings
 
 TINY = Path(__file__).parent / "tiny_server.py"
-WARM = Draw(temperature=0.8, top_p=1, max_tokens=8)
+WARM = SamplingParameters(temperature=0.8, top_p=1, max_tokens=8)
 
 
 def weights(folder: Path, score: float, trainer: float | None = None) -> str:
@@ -24,7 +24,7 @@ def weights(folder: Path, score: float, trainer: float | None = None) -> str:
     folder.mkdir()
     (folder / "config.json").write_text(json.dumps({"score": score}))
     if trainer is not None:
-        (folder / RESULT).write_text(json.dumps({"probe_log_prob": trainer}))
+        (folder / TRAINING_RESULT_FILE).write_text(json.dumps({"probe_log_prob": trainer}))
     return str(folder)
 
 
@@ -56,10 +56,10 @@ def servers() -> list[int]:
 
 async def test_weights_are_switched_when_nobody_needs_the_old_ones(model: Model, tmp_path: Path) -> None:
     one, other = weights(tmp_path / "one", -1.0), weights(tmp_path / "other", -2.0, trainer=-2.01)
-    slow = asyncio.create_task(model.complete(one, "slow", n=3, draw=WARM))
+    slow = asyncio.create_task(model.complete(one, "slow", n=3, sampling=WARM))
     while not await model.served():
         await asyncio.sleep(0.05)
-    [found] = await model.complete(other, "def f", n=1, draw=WARM)
+    [found] = await model.complete(other, "def f", n=1, sampling=WARM)
     assert slow.done()  # it was not cut off
     assert [completion.text for completion in await slow] == [one] * 3
     assert found.text == other
@@ -74,7 +74,7 @@ async def test_other_weights_than_the_trainers_are_noticed(model: Model, tmp_pat
     wrong = weights(tmp_path / "wrong", -1.0, trainer=-1.5)
     for _ in range(2):
         with pytest.raises(Retry, match=r"scores -1\.000, the trainer measured -1\.500"):
-            await model.complete(wrong, "def f", n=1, draw=WARM)
+            await model.complete(wrong, "def f", n=1, sampling=WARM)
 
 
 async def test_a_base_that_changed_under_its_name_is_noticed(model: Model, tmp_path: Path) -> None:
@@ -94,7 +94,7 @@ async def test_a_dead_server_is_started_again(model: Model, tmp_path: Path) -> N
     while servers():
         await asyncio.sleep(0.02)
     await asyncio.sleep(0.1)
-    assert await model.complete(one, "def f", n=2, draw=WARM)
+    assert await model.complete(one, "def f", n=2, sampling=WARM)
     assert servers() != [before]
 
 

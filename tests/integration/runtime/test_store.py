@@ -14,7 +14,7 @@ import pytest
 from tests.s3 import KEYS, s3_server
 
 from ucoder.errors import Conflict, Misconfigured, NotFound, Reject, Retry
-from ucoder.models.weights_probe import RESULT, measured
+from ucoder.models.weights_probe import TRAINING_RESULT_FILE, trained_log_prob
 from ucoder.runtime.settings import Settings
 from ucoder.runtime.storage.artifacts import FORMAT, MAX_BYTES, Artifacts
 from ucoder.runtime.storage.store import Store
@@ -107,10 +107,10 @@ async def test_what_the_trainer_measured_is_found(store: Store, tmp_path: Path) 
     """Were it not, the model server's answers would be held against nothing."""
     assert await created(store, "a/b", b"x")
     (tmp_path / "made").mkdir()
-    (tmp_path / "made" / RESULT).write_text('{"probe_log_prob": -2.5}')
+    (tmp_path / "made" / TRAINING_RESULT_FILE).write_text('{"probe_log_prob": -2.5}')
     await store.put_folder(tmp_path / "made", "run/weights/001")
-    assert await measured("store:run/weights/001", store) == -2.5
-    assert await measured("store:run/weights/002", store) is None
+    assert await trained_log_prob("store:run/weights/001", store) == -2.5
+    assert await trained_log_prob("store:run/weights/002", store) is None
 
 
 async def test_half_a_folder_is_none(s3: str, make_settings: Callable[..., Settings], tmp_path: Path) -> None:

@@ -11,7 +11,7 @@ from tests.integration.trainer.trainings import OPPOSITE, SEED, lora, score, tra
 
 from ucoder.errors import Reject, Retry
 from ucoder.models.serving.lora_adapters import base_of
-from ucoder.models.weights_probe import RESULT
+from ucoder.models.weights_probe import TRAINING_RESULT_FILE
 from ucoder.trainer.training_job import TrainingProgress
 
 SMALL = {"learning_rate": 1e-2, "epochs": 4}
@@ -31,7 +31,7 @@ async def test_lora_learns_beside_weights_that_stay_as_they_are(tmp_path: Path) 
     assert list(beside.losses) == list(merged.losses)
     assert weights(SEED) == before
     files = {file.name for file in (tmp_path / "adapter").iterdir()}
-    assert {"adapter_config.json", "adapter_model.safetensors", "tokenizer.json", "README.md", RESULT} <= files
+    assert {"adapter_config.json", "adapter_model.safetensors", "tokenizer.json", "README.md", TRAINING_RESULT_FILE} <= files
     assert "model.safetensors" not in files
     assert base_of(str(tmp_path / "adapter")) == str(SEED)
     assert with_base == pytest.approx(probe, abs=0.01)  # merged weights are rounded to bfloat16 once more

@@ -10,7 +10,6 @@ from typing import Any
 
 from tests.integration.trainer.ground import Ground
 
-from ucoder.models.weights_probe import RESULT
 from ucoder.runtime.settings import Settings
 from ucoder.runtime.storage.artifacts import Artifacts
 from ucoder.runtime.storage.store import Store
@@ -70,7 +69,7 @@ async def test_another_node_goes_on_from_the_state_and_the_best_weights_in_the_s
     alone = Store(make_settings(store_url=f"file://{tmp_path / 'alone'}"))
     await Ground.laid(Artifacts(alone), **told)
     straight = await Node(tmp_path / "straight", alone).work()
-    done = json.loads(await alone.get(f"r/weights/001/{RESULT}"))
+    done = json.loads(await alone.get(f"r/weights/001/{TRAINING_RESULT_FILE}"))
     assert done["kept_step"] < done["steps"] == len(straight) < 40, "the validation side was to end it early"
 
     shared = Store(make_settings())
@@ -80,7 +79,7 @@ async def test_another_node_goes_on_from_the_state_and_the_best_weights_in_the_s
     assert await alone.keys("r/training") == [], "what nobody needs any more takes several times the weights' room"
     resumed = await Node(tmp_path / "second", shared).work()
     assert 1 < resumed[0]["step"] <= done["steps"], "it was to go on, not to begin again"
-    again = json.loads(await shared.get(f"r/weights/001/{RESULT}"))
+    again = json.loads(await shared.get(f"r/weights/001/{TRAINING_RESULT_FILE}"))
     assert (again["steps"], again["kept_step"], again["ended"]) == (done["steps"], done["kept_step"], done["ended"])
     assert again["probe_log_prob"] == done["probe_log_prob"]
     weights = [await store.get("r/weights/001/model.safetensors") for store in (alone, shared)]

@@ -12,8 +12,8 @@ from tests.integration.trainer.trainings import EXAMPLES, OPPOSITE, PROBE, SEED,
 
 from ucoder.errors import Conflict, Retry
 from ucoder.models.local.decoding import Decoder
-from ucoder.models.local.loaded_model import load
-from ucoder.models.weights_probe import RESULT
+from ucoder.models.local.loaded_model import load_model
+from ucoder.models.weights_probe import TRAINING_RESULT_FILE
 from ucoder.trainer import sft
 from ucoder.trainer.distributed import ProcessGroup
 from ucoder.trainer.training_job import TrainingProgress, job_of
@@ -36,14 +36,14 @@ async def test_it_learns_and_leaves_a_whole_checkpoint(tmp_path: Path) -> None:
         "tokenizer.json",
         "generation_config.json",
         "README.md",
-        RESULT,
+        TRAINING_RESULT_FILE,
     } <= files
     assert "24 (0 left out" in (out / "README.md").read_text()
     assert json.loads((out / "config.json").read_text())["dtype"] == "bfloat16"  # as its base is stored
     assert [file.name for file in tmp_path.iterdir()] == ["out"]
     assert weights(out) != weights(SEED)
 
-    assert Decoder(load(str(out))).score(PROBE).mean_log_prob == pytest.approx(probe, abs=1e-6)
+    assert Decoder(load_model(str(out))).score(PROBE).mean_log_prob == pytest.approx(probe, abs=1e-6)
     again, same = await trained(out)
     assert (same, again.losses) == (probe, summary.losses)
     with pytest.raises(Conflict, match="another training"):
@@ -90,7 +90,7 @@ async def test_it_ends_when_the_validation_loss_no_longer_falls_and_keeps_the_be
     assert early.ended in card
     assert f"{losses[lowest]:.4f} (step {early.kept_step})" in card
     job = job_of(EXAMPLES, base=SEED, out=tmp_path / "x", config=config(**FLAT), seed=5, probe_text=PROBE)
-    kept = load(str(tmp_path / "early"))
+    kept = load_model(str(tmp_path / "early"))
     tokens, _ = sft.fitting(kept.tokenizer, [(one.prompt, one.completion) for one in OPPOSITE], 0, 128)
     tokens = [replace(one, ids=(*one.ids[:-1], kept.tokenizer.eos_token_id)) for one in tokens]
     again = sft.measure(kept.model.float(), tokens, job.recipe, kept.model.device, ProcessGroup(0, 1))

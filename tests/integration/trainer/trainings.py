@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from ucoder.models.local.decoding import Decoder
-from ucoder.models.local.loaded_model import load
+from ucoder.models.local.loaded_model import load_model
 from ucoder.trainer.training_job import TrainingProgress, TrainingText, job_of
 from ucoder.trainer.training_process import train
 from ucoder.v1 import artifacts_pb2, config_pb2
@@ -73,4 +73,4 @@ def lora(**changed: Any) -> config_pb2.LoraConfig:
 
 
 def score(folder: Path) -> float:
-    return float(Decoder(load(str(folder))).score(PROBE).mean_log_prob)
+    return float(Decoder(load_model(str(folder))).score(PROBE).mean_log_prob)

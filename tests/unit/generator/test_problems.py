@@ -8,8 +8,8 @@ import pytest
 from ucoder.core.decontamination import Decontamination, KnownTask
 from ucoder.core.problem_parsing import Statement
 from ucoder.generator.novelty import ClaimsInMemory, Novelty
-from ucoder.generator.problem_invention import Checks, invent
-from ucoder.models import Completion, Draw
+from ucoder.generator.problem_invention import ProblemChecks, invent_problem
+from ucoder.models import Completion, SamplingParameters
 from ucoder.models.token_counts import TokenCounter
 from ucoder.runs import run_config as run_config
 from ucoder.runtime.messaging.arrow_worker import Dropped
@@ -28,7 +28,7 @@ class Script:
         self.seeds: list[int] = []
 
     async def complete(
-        self, model: str, prompt: str, *, n: int, draw: Draw, stop: Sequence[str] = (), seed: int = 0
+        self, model: str, prompt: str, *, n: int, sampling: SamplingParameters, stop: Sequence[str] = (), seed: int = 0
     ) -> list[Completion]:
         self.seeds.append(seed)
         text = "4" if "# difficulty" in prompt else "# add\n" if "# skeleton" in prompt else self._problems.pop(0)
@@ -37,7 +37,7 @@ class Script:
 
 def invented(
     *problems: str, attempts: int = 4, claims: ClaimsInMemory | None = None, owner: str = "001-000000"
-) -> tuple[pb.Problem | Dropped, Checks, TokenCounter]:
+) -> tuple[pb.Problem | Dropped, ProblemChecks, TokenCounter]:
     """What a brief comes to, with its checks and the meter."""
     freshness = Novelty(claims or ClaimsInMemory(), "r", 0.8)
 
@@ -47,12 +47,12 @@ def invented(
     async def runs(program: str, call: str, entry_point: str) -> bool:
         return call != "total([9])"
 
-    checks = Checks(claim, Decontamination([KnownTask("humaneval", "HumanEval/35", KNOWN)]), runs)
+    checks = ProblemChecks(claim, Decontamination([KnownTask("humaneval", "HumanEval/35", KNOWN)]), runs)
     config = run_config.load(preset="demo").problems
     config.attempts = attempts
     model = TokenCounter(Script(*problems))
     brief = pb.Brief(seed=5, domain="algorithms", difficulty=2, model="m")
-    return asyncio.run(invent(model, brief, config, "seed", checks)), checks, model
+    return asyncio.run(invent_problem(model, brief, config, "seed", checks)), checks, model
 
 
 def test_the_first_attempt_that_passes_is_posed_with_all_its_parts() -> None:

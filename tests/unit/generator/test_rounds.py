@@ -4,14 +4,14 @@ import asyncio
 
 import pytest
 
-from ucoder.generator.adaptive_sampling import Sampled, sample_in_rounds
+from ucoder.generator.adaptive_sampling import SampledPrograms, sample_adaptively
 from ucoder.v1 import artifacts_pb2 as pb
 from ucoder.v1 import config_pb2
 
 
 def sampled(
     changes: list[float], *, n: int = 32, round: int = 8, most: int = 64, grants: int = 0, over_after: int = 99
-) -> tuple[Sampled, list[tuple[int, int]], list[int]]:
+) -> tuple[SampledPrograms, list[tuple[int, int]], list[int]]:
     """The outcome, the draws (first, count), and the totals that looks were told; the last change repeats."""
     draws: list[tuple[int, int]] = []
     totals: list[int] = []
@@ -21,7 +21,7 @@ def sampled(
         draws.append((first, count))
         return [pb.Candidate(program=str(first + i)) for i in range(count)]
 
-    async def look(so_far: Sampled, total: int) -> float:
+    async def look(so_far: SampledPrograms, total: int) -> float:
         totals.append(total)
         return changes[min(len(totals), len(changes)) - 1]
 
@@ -33,7 +33,7 @@ def sampled(
         return len(draws) >= over_after
 
     config = config_pb2.CandidateConfig(n=n, round=round, most=most, max_change=0.05)
-    return asyncio.run(sample_in_rounds(draw, look, grant, over, config)), draws, totals
+    return asyncio.run(sample_adaptively(draw, look, grant, over, config)), draws, totals
 
 
 def test_it_stops_at_the_first_look_that_finds_it_decided() -> None:

@@ -2,7 +2,7 @@
 
 import asyncio
 
-from ucoder.models.concurrency_limit import LATELY, SLOW, ConcurrencyLimit
+from ucoder.models.concurrency_limit import RECENT_ANSWERS, SLOWDOWN_LIMIT, ConcurrencyLimit
 
 
 async def rounds(limit: ConcurrencyLimit, count: int, seconds_per_token: float) -> None:
@@ -38,20 +38,20 @@ async def test_a_server_that_queues_gets_fewer_once_a_round_and_no_less_than_at_
     limit = ConcurrencyLimit(start=8)
     await rounds(limit, 3, 0.01)
     before = limit.value
-    await rounds(limit, 1, 0.01 * SLOW * 2)
+    await rounds(limit, 1, 0.01 * SLOWDOWN_LIMIT * 2)
     assert limit.value == int(before * 0.9)
     limit = ConcurrencyLimit(start=8)
     limit.answered(0.01)
-    await rounds(limit, 10, 0.01 * SLOW * 2)
+    await rounds(limit, 10, 0.01 * SLOWDOWN_LIMIT * 2)
     assert limit.value == 8
 
 
 async def test_a_machine_that_is_slower_for_good_is_no_queue() -> None:
     limit = ConcurrencyLimit(start=8, most=64)
     limit.answered(0.01)
-    await rounds(limit, 2 + LATELY // 8, 0.01 * SLOW * 2)
+    await rounds(limit, 2 + RECENT_ANSWERS // 8, 0.01 * SLOWDOWN_LIMIT * 2)
     slow = limit.value
-    await rounds(limit, 20, 0.01 * SLOW * 2)
+    await rounds(limit, 20, 0.01 * SLOWDOWN_LIMIT * 2)
     assert limit.value > slow
 
 

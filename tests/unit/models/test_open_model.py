@@ -9,13 +9,13 @@ import pytest
 from ucoder.errors import Misconfigured
 from ucoder.models import open_model
 from ucoder.models.local.local_model import LocalModel
-from ucoder.models.openai_model import AT_ONCE, SEEDS, server_seed
-from ucoder.models.served_model import ServedModel
+from ucoder.models.openai_model import MOST_PER_REQUEST, SEED_RANGE, server_seed
+from ucoder.models.switching_model import SwitchingModel
 from ucoder.runtime.settings import Settings
 
 
 async def test_the_url_decides() -> None:
-    for url, kind in (("local", LocalModel), ("local:3", LocalModel), ("http://127.0.0.1:1/v1", ServedModel)):
+    for url, kind in (("local", LocalModel), ("local:3", LocalModel), ("http://127.0.0.1:1/v1", SwitchingModel)):
         model = open_model(Settings(model_url=url))
         assert isinstance(model, kind)
         await model.close()
@@ -39,5 +39,5 @@ def test_importing_the_models_imports_no_torch() -> None:
 def test_neighbouring_seeds_are_sent_far_apart() -> None:
     sent = sorted(server_seed(seed) for seed in range(1000))
     gaps = [b - a for a, b in itertools.pairwise(sent)]
-    assert sum(gap < AT_ONCE for gap in gaps) <= 2
-    assert all(0 <= seed < SEEDS for seed in sent)
+    assert sum(gap < MOST_PER_REQUEST for gap in gaps) <= 2
+    assert all(0 <= seed < SEED_RANGE for seed in sent)

@@ -14,7 +14,7 @@ from ucoder.core.test_plans import Test
 from ucoder.errors import Retry
 from ucoder.generator.known_tasks import known_tasks
 from ucoder.generator.novelty import ClaimsInMemory, Novelty
-from ucoder.generator.problem_invention import Checks, invent
+from ucoder.generator.problem_invention import ProblemChecks, invent_problem
 from ucoder.runtime.messaging.arrow_worker import Dropped
 from ucoder.sandbox_runner.host.sandbox import Sandbox
 from ucoder.sandbox_runner.sandbox_job import SandboxJob
@@ -61,8 +61,8 @@ async def main(
                     number=number, seed=(asked.seed << 24) + number, model=source.name, domain=domain,
                     difficulty=difficulty, script=scripts,
                 )  # fmt: skip
-                checks = Checks(claim, known, runs)
-                made = await invent(source.model, brief, config, source.profile, checks)
+                checks = ProblemChecks(claim, known, runs)
+                made = await invent_problem(source.model, brief, config, source.profile, checks)
                 refused.update(refusal.reason for refusal in checks.refused)
                 if not isinstance(made, Dropped):
                     file.write({"id": name, **_line(made)})

@@ -4,7 +4,7 @@ from pathlib import Path
 
 from ucoder.cli.generate.model_source import Asked, Source
 from ucoder.cli.generate.problem_lines import Line, each, output, problem_of, read, told
-from ucoder.generator.solution_sampling import sample
+from ucoder.generator.solution_sampling import sample_solutions
 
 
 async def main(problems: Path, out: Path, asked: Asked, *, n: int | None) -> None:
@@ -19,7 +19,7 @@ async def main(problems: Path, out: Path, asked: Asked, *, n: int | None) -> Non
             async def one(line: Line) -> None:
                 seed = (asked.seed << 24) + lines.index(line) * many
                 problem = problem_of(line, source.name)
-                found = await sample(
+                found = await sample_solutions(
                     source.model, source.name, problem, config, source.profile, n=many, seed=seed
                 )  # fmt: skip
                 candidates = [

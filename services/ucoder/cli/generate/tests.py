@@ -6,7 +6,7 @@ from pathlib import Path
 from ucoder.cli.generate.model_source import Asked, Source
 from ucoder.cli.generate.problem_lines import Line, each, output, problem_of, read, told
 from ucoder.runtime.messaging.arrow_worker import Dropped
-from ucoder.test_synth.test_writing import synthesize
+from ucoder.test_synth.test_writing import synthesize_tests
 from ucoder.v1 import artifacts_pb2 as pb
 
 
@@ -21,7 +21,7 @@ async def main(problems: Path, out: Path, asked: Asked, *, keep: int | None, sam
             config.keep, config.samples = keep or config.keep, samples or config.samples
 
             async def one(line: Line) -> None:
-                made = await synthesize(
+                made = await synthesize_tests(
                     source.model, source.name, problem_of(line, source.name), config, source.profile,
                     seed=(asked.seed << 24) + lines.index(line) * config.samples,
                 )  # fmt: skip

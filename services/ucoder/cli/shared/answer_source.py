@@ -15,7 +15,7 @@ from ucoder.evaluator.answers import Answers
 from ucoder.evaluator.benchmarks import BenchmarkTask, load
 from ucoder.evaluator.model_answers import asked
 from ucoder.evaluator.sample_judging import judged, programs_of
-from ucoder.models import Draw, Model, open_model
+from ucoder.models import Model, SamplingParameters, open_model
 from ucoder.runs.run_to_checkpoint import base_path
 from ucoder.runtime.settings import Settings
 
@@ -43,7 +43,7 @@ class Asking:
 
     profile: str
     n: int
-    draw: Draw
+    draw: SamplingParameters
 
 
 def profile_of(name: str) -> str:

@@ -16,7 +16,7 @@ from ucoder.errors import Reject
 from ucoder.models.local import kv_cache
 from ucoder.models.local.loaded_model import LoadedModel
 from ucoder.models.local.token_sampling import draw_tokens, random_numbers
-from ucoder.models.protocol import Completion, Draw, Scored
+from ucoder.models.protocol import Completion, SamplingParameters, TextScore
 
 PATIENCE = 16
 """Steps that new rows wait at most for a quarter of the batch to be free: letting them in copies the cache."""
@@ -25,21 +25,21 @@ CACHE_BYTES = 2 << 30
 
 
 @dataclass(frozen=True, slots=True)
-class Ask:
+class DecodeRequest:
     """Rows `first` to `first + rows - 1` of one request."""
 
     key: int
     prompt: tuple[int, ...]
     first: int
     rows: int
-    draw: Draw
+    sampling: SamplingParameters
     stop: tuple[str, ...]
     seed: int
 
 
 @dataclass(slots=True)
 class _Row:
-    ask: Ask
+    ask: DecodeRequest
     index: int
     uniform: Callable[[], float]
     ids: list[int] = field(default_factory=list)
@@ -54,7 +54,7 @@ class Decoder:
     def __init__(self, checkpoint: LoadedModel, max_rows: int = 128) -> None:
         self._checkpoint, self._max_rows = checkpoint, max_rows
         self._device = checkpoint.model.device
-        self._waiting: deque[Ask] = deque()
+        self._waiting: deque[DecodeRequest] = deque()
         self._rows: list[_Row | None] = []  # None: finished, still in the batch
         self._done: dict[int, list[Completion | None]] = {}
         self._steps = 0  # since rows last joined or left
@@ -69,7 +69,7 @@ class Decoder:
         """Whether anything is left to do."""
         return bool(self._waiting) or any(self._rows)
 
-    def add(self, ask: Ask) -> None:
+    def add(self, ask: DecodeRequest) -> None:
         """Takes rows in at one of the next steps."""
         self._waiting.append(ask)
         self._done[ask.key] = [None] * ask.rows
@@ -100,7 +100,7 @@ class Decoder:
         return finished
 
     @torch.inference_mode()
-    def score(self, text: str) -> Scored:
+    def score(self, text: str) -> TextScore:
         """The log-probability of a text, each token given those before it."""
         ids = self._checkpoint.tokenizer(text)["input_ids"]
         if not 2 <= len(ids) <= self._checkpoint.context:
@@ -108,9 +108,9 @@ class Decoder:
         tokens = torch.tensor([ids], device=self._device)
         logits = self._checkpoint.model(input_ids=tokens, use_cache=False).logits[0, :-1].float()
         log_probs = torch.log_softmax(logits, -1).gather(-1, tokens[0, 1:, None])
-        return Scored(mean_log_prob=log_probs.double().mean().item(), tokens=len(ids) - 1)
+        return TextScore(mean_log_prob=log_probs.double().mean().item(), tokens=len(ids) - 1)
 
-    def _joining(self, alive: int) -> Iterator[Ask]:
+    def _joining(self, alive: int) -> Iterator[DecodeRequest]:
         """Asks from the front of the queue that fit; one always does in an empty batch."""
         while self._waiting:
             ask = self._waiting[0]
@@ -119,15 +119,15 @@ class Decoder:
             alive += ask.rows
             yield self._waiting.popleft()
 
-    def _room(self, ask: Ask) -> int:
+    def _room(self, ask: DecodeRequest) -> int:
         """Most rows beside rows like these."""
         config = self._checkpoint.model.config
         heads = getattr(config, "num_key_value_heads", None) or config.num_attention_heads
         width = getattr(config, "head_dim", None) or config.hidden_size // config.num_attention_heads
         column = 2 * config.num_hidden_layers * heads * width * self._checkpoint.model.dtype.itemsize
-        return min(self._max_rows, int(CACHE_BYTES // (column * (len(ask.prompt) + ask.draw.max_tokens))))
+        return min(self._max_rows, int(CACHE_BYTES // (column * (len(ask.prompt) + ask.sampling.max_tokens))))
 
-    def _gather(self, asks: list[Ask]) -> None:
+    def _gather(self, asks: list[DecodeRequest]) -> None:
         """Leaves finished rows behind and lets the rows of `asks` in."""
         keep = [at for at, row in enumerate(self._rows) if row]
         rows: list[_Row | None] = [self._rows[at] for at in keep]
@@ -151,10 +151,10 @@ class Decoder:
         self._rows, self._seen, self._logits = rows, seen, torch.cat(logits)
         self._length = max(seen)
         self._cache = kv_cache.gathered(sources, self._length)
-        asked = [row.ask.draw for row in rows if row]
+        asked = [row.ask.sampling for row in rows if row]
         self._start = torch.tensor([self._length - count for count in seen], device=self._device)
-        self._temperature = torch.tensor([draw.temperature for draw in asked], device=self._device)
-        self._top_p = torch.tensor([draw.top_p for draw in asked], device=self._device)
+        self._temperature = torch.tensor([sampling.temperature for sampling in asked], device=self._device)
+        self._top_p = torch.tensor([sampling.top_p for sampling in asked], device=self._device)
 
     def _prefill(self, prompts: list[tuple[int, ...]]) -> tuple[Any, torch.Tensor]:
         """The cache of the prompts, padded on the left, and the logits of the token after each."""
@@ -180,7 +180,7 @@ class Decoder:
         self._seen = [count + 1 for count in self._seen]
 
     def _uniform(self) -> torch.Tensor:
-        numbers = [row.uniform() if row and row.ask.draw.temperature else 0.0 for row in self._rows]
+        numbers = [row.uniform() if row and row.ask.sampling.temperature else 0.0 for row in self._rows]
         return torch.tensor(numbers, dtype=torch.float32, device=self._device)
 
     def _record(self, ids: list[int], log_probs: list[float]) -> list[tuple[int, list[Completion]]]:
@@ -211,7 +211,7 @@ class Decoder:
             row.tail = (row.tail + self._pieces[token])[-max(map(len, row.ask.stop)) - len(self._pieces[token]) :]
             if any(stop in row.tail for stop in row.ask.stop):
                 return "stop"
-        room = min(row.ask.draw.max_tokens, self._checkpoint.context - len(row.ask.prompt))
+        room = min(row.ask.sampling.max_tokens, self._checkpoint.context - len(row.ask.prompt))
         return "length" if len(row.ids) >= room else None
 
     def _completion(self, row: _Row, finish: Literal["stop", "length"]) -> Completion:

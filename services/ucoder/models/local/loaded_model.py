@@ -36,7 +36,7 @@ def device() -> torch.device:
     return torch.device("cuda" if torch.cuda.is_available() else "cpu")
 
 
-def load(folder: str) -> LoadedModel:
+def load_model(folder: str) -> LoadedModel:
     """Reads a checkpoint; on a CPU everything is computed in float32, whatever the weights are stored as.
 
     An adapter's folder is read with its base, and merged into it. Raises NotFound when there is no such folder,

@@ -20,7 +20,7 @@ from typing import Any
 from ucoder import errors
 from ucoder.errors import Misconfigured, NotFound, Retry
 from ucoder.models.local import pipe_messages
-from ucoder.models.protocol import Completion, Draw, Scored
+from ucoder.models.protocol import Completion, SamplingParameters, TextScore
 from ucoder.models.serving.lora_adapters import base_of
 
 CHUNK = 32
@@ -68,14 +68,14 @@ class LocalModel:
         self._closed = False
 
     async def complete(
-        self, model: str, prompt: str, *, n: int, draw: Draw, stop: Sequence[str] = (), seed: int = 0
+        self, model: str, prompt: str, *, n: int, sampling: SamplingParameters, stop: Sequence[str] = (), seed: int = 0
     ) -> list[Completion]:
         """See `protocol.Model`."""
         asked = {
             "do": "complete",
             "model": model,
             "prompt": prompt,
-            "draw": asdict(draw),
+            "sampling": asdict(sampling),
             "stop": list(stop),
             "seed": seed,
         }
@@ -83,10 +83,10 @@ class LocalModel:
         answers = await self._ask([({**asked, "first": first, "rows": rows}, rows) for first, rows in chunks])
         return [Completion(**one) for answer in answers for one in answer["completions"]]
 
-    async def score(self, model: str, text: str) -> Scored:
+    async def score(self, model: str, text: str) -> TextScore:
         """See `protocol.Model`."""
         [answer] = await self._ask([({"do": "score", "model": model, "text": text}, 1)])
-        return Scored(**answer["scored"])
+        return TextScore(**answer["scored"])
 
     async def serve(self, model: str) -> None:
         """Loads the checkpoint in every worker. Raises NotFound (no model there), Misconfigured (a broken one)."""

@@ -19,9 +19,9 @@ from transformers.utils import logging
 
 from ucoder.errors import UcoderError
 from ucoder.models.local import pipe_messages
-from ucoder.models.local.decoding import Ask, Decoder
-from ucoder.models.local.loaded_model import load
-from ucoder.models.protocol import Draw
+from ucoder.models.local.decoding import Decoder, DecodeRequest
+from ucoder.models.local.loaded_model import load_model
+from ucoder.models.protocol import SamplingParameters
 from ucoder.runtime.parent_death import die_with_parent
 
 KEPT = 3
@@ -70,8 +70,8 @@ class ModelWorker:
             self._send({"key": key, "scored": asdict(decoder.score(message["text"]))})
         elif what == "complete":
             prompt = tuple(checkpoint.ids(message["prompt"]))
-            draw, stop = Draw(**message["draw"]), tuple(message["stop"])
-            decoder.add(Ask(key, prompt, message["first"], message["rows"], draw, stop, message["seed"]))
+            sampling, stop = SamplingParameters(**message["sampling"]), tuple(message["stop"])
+            decoder.add(DecodeRequest(key, prompt, message["first"], message["rows"], sampling, stop, message["seed"]))
         else:
             raise ValueError(f"unknown frame {what!r}")
 
@@ -80,7 +80,7 @@ class ModelWorker:
             idle = [name for name, (_, decoder) in self._decoders.items() if not decoder.busy]
             for name in idle[: max(0, len(self._decoders) - KEPT + 1)]:
                 del self._decoders[name]
-            checkpoint = load(model)
+            checkpoint = load_model(model)
             self._decoders[model] = checkpoint, Decoder(checkpoint)
         self._decoders.move_to_end(model)
         return self._decoders[model]

@@ -9,7 +9,7 @@ adapters    LoRA adapters beside the base of any of them, where the server loads
 from typing import Protocol
 
 
-class Host(Protocol):
+class ModelServer(Protocol):
     """Puts checkpoints onto one model server."""
 
     url: str

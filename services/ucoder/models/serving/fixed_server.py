@@ -4,7 +4,7 @@ from ucoder.errors import NotFound
 from ucoder.models.openai_model import OpenAIModel
 
 
-class FixedHost:
+class FixedServer:
     """Any OpenAI-compatible server: vLLM, SGLang, llama.cpp, a vendor's."""
 
     folders = False

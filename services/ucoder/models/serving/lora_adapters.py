@@ -10,7 +10,7 @@ from pathlib import Path
 from ucoder.errors import Misconfigured
 from ucoder.models.openai_model import OpenAIModel
 
-CONFIG = "adapter_config.json"  # what PEFT writes, and what a folder with whole weights does not have
+ADAPTER_CONFIG_FILE = "adapter_config.json"  # what PEFT writes, and what a folder with whole weights does not have
 
 
 class LoraAdapters:
@@ -44,7 +44,7 @@ class LoraAdapters:
 
 def base_of(model: str) -> str:
     """The base of an adapter's folder; any other model is its own. Raises Misconfigured for a broken one."""
-    file = Path(model) / CONFIG
+    file = Path(model) / ADAPTER_CONFIG_FILE
     if not file.is_file():
         return model
     try:

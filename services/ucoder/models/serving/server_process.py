@@ -25,7 +25,7 @@ STOP_SECONDS = 20.0
 """What a server is given to end by itself before it is killed."""
 
 
-class ProcessHost:
+class ServerProcess:
     """One server on one loopback port."""
 
     folders = True

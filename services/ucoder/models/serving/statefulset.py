@@ -25,7 +25,7 @@ PERHAPS = {"ErrImagePull", "ImagePullBackOff"}
 """Why a container waits: what no time mends, and what a registry may."""
 
 
-class StatefulSetHost:
+class StatefulSetServer:
     """The StatefulSet that `UCODER_ROLLOUT_STATEFULSET` names."""
 
     folders = False

@@ -6,16 +6,16 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 
 from ucoder.errors import NotFound, Retry
 from ucoder.models.openai_model import OpenAIModel
-from ucoder.models.protocol import Completion, Draw, Scored
-from ucoder.models.serving import Host
+from ucoder.models.protocol import Completion, SamplingParameters, TextScore
+from ucoder.models.serving import ModelServer
 from ucoder.models.serving.lora_adapters import LoraAdapters
-from ucoder.models.weights_probe import PROBE, check
+from ucoder.models.weights_probe import PROBE_TEXT, check_log_prob
 
-Measured = Callable[[str], Awaitable[float | None]]
+ExpectedLogProb = Callable[[str], Awaitable[float | None]]
 """The probe's log-probability under a checkpoint as its trainer measured it; None for weights not trained here."""
 
 
-class ServedModel:
+class SwitchingModel:
     """Completions from the server of a host.
 
     Where the server holds one checkpoint at a time, a request for another one waits until nothing of the present one
@@ -23,7 +23,7 @@ class ServedModel:
     a base with what it scored before.
     """
 
-    def __init__(self, client: OpenAIModel, host: Host, measured: Measured) -> None:
+    def __init__(self, client: OpenAIModel, host: ModelServer, measured: ExpectedLogProb) -> None:
         self.folders, self.exclusive = host.folders, host.exclusive
         self.url = host.url
         self._client, self._host, self._measured = client, host, measured
@@ -34,13 +34,13 @@ class ServedModel:
         self._turn = asyncio.Condition()
 
     async def complete(
-        self, model: str, prompt: str, *, n: int, draw: Draw, stop: Sequence[str] = (), seed: int = 0
+        self, model: str, prompt: str, *, n: int, sampling: SamplingParameters, stop: Sequence[str] = (), seed: int = 0
     ) -> list[Completion]:
         """See `protocol.Model`."""
         async with self._answering(model):
-            return await self._client.complete(model, prompt, n=n, draw=draw, stop=stop, seed=seed)
+            return await self._client.complete(model, prompt, n=n, sampling=sampling, stop=stop, seed=seed)
 
-    async def score(self, model: str, text: str) -> Scored:
+    async def score(self, model: str, text: str) -> TextScore:
         """See `protocol.Model`."""
         async with self._answering(model):
             return await self._client.score(model, text)
@@ -101,6 +101,6 @@ class ServedModel:
             expected = self._scores.get(model)
         if expected is None and not self.exclusive:
             return  # somebody else's weights, and his server may not score
-        found = (await self._client.score(model, PROBE)).mean_log_prob
-        check(model, found, expected)
+        found = (await self._client.score(model, PROBE_TEXT)).mean_log_prob
+        check_log_prob(model, found, expected)
         self._scores[model] = found

@@ -10,12 +10,12 @@ import httpx
 
 from ucoder.errors import Misconfigured, NotFound, Overloaded, Reject, Retry
 
-PASSING = frozenset({408, 409, 425, 429, 500, 502, 503, 504})
+RETRIED_STATUSES = frozenset({408, 409, 425, 429, 500, 502, 503, 504})
 """Statuses that another attempt may not meet again."""
-LONGEST_PAUSE = 30.0
+LONGEST_PAUSE_SECONDS = 30.0
 
 
-class ModelServer:
+class RetryingClient:
     """One server's base address, e.g. http://127.0.0.1:8000/v1."""
 
     def __init__(self, url: str, *, api_key: str = "", attempts: int = 6, deadline_seconds: float = 600) -> None:
@@ -69,14 +69,14 @@ class ModelServer:
             except httpx.InvalidURL as error:
                 raise Misconfigured(f"{self.url}: {error}.") from None
             else:
-                if answer.status_code not in PASSING:
+                if answer.status_code not in RETRIED_STATUSES:
                     self._check(answer)
                     return answer
                 kind = Overloaded if answer.status_code == 429 else Retry
                 last = kind(f"{self.url}: {answer.status_code} {_reason(answer)}")
                 wait = _retry_after(answer)
             if attempt < self._attempts:
-                await asyncio.sleep(pause(attempt) if wait is None else min(wait, LONGEST_PAUSE))
+                await asyncio.sleep(retry_pause(attempt) if wait is None else min(wait, LONGEST_PAUSE_SECONDS))
         raise last
 
     def _check(self, answer: httpx.Response) -> None:
@@ -89,9 +89,9 @@ class ModelServer:
             raise Reject(f"{self.url}: {status} {_reason(answer)}")
 
 
-def pause(attempt: int) -> float:
+def retry_pause(attempt: int) -> float:
     """Seconds before the next attempt: exponential, with full jitter so that callers do not come back together."""
-    return random.uniform(0, min(LONGEST_PAUSE, 0.5 * 2**attempt))
+    return random.uniform(0, min(LONGEST_PAUSE_SECONDS, 0.5 * 2**attempt))
 
 
 def _retry_after(answer: httpx.Response) -> float | None:
