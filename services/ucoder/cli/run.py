@@ -25,6 +25,7 @@ from ucoder.runs.report import write_report
 from ucoder.runs.run_to_checkpoint import base_path
 from ucoder.runtime import log, settings
 from ucoder.runtime.app import serving
+from ucoder.runtime.atomic import write_text
 from ucoder.runtime.messaging.nats_server import nats_server
 from ucoder.v1 import config_pb2, runs_pb2, runs_pb2_grpc
 
@@ -138,9 +139,7 @@ def _choose(
         raise Misconfigured(f"{folder} holds a run already; add --resume to go on with it, or choose another --out.")
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        aside = folder / "config.yaml.partial"
-        aside.write_text(run_config.dump(chosen))
-        aside.rename(folder / "config.yaml")
+        write_text(folder / "config.yaml", run_config.dump(chosen))
     except OSError as error:
         raise Misconfigured(f"--out {folder}: {error.strerror}; choose a folder that can be written.") from None
     return chosen, folder

@@ -13,6 +13,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from ucoder.cli.shared.question_files import writing
 from ucoder.errors import Misconfigured
 from ucoder.runtime import json_lines
+from ucoder.runtime.atomic import partial_path
 from ucoder.v1 import artifacts_pb2 as pb
 
 AT_ONCE = 16
@@ -30,7 +31,7 @@ class Output:
     def __init__(self, out: Path, settings: Line) -> None:
         """Raises Misconfigured where a half-written file of other settings is in the way."""
         self.out = out
-        self._aside = out.with_name(out.name + ".partial")
+        self._aside = partial_path(out)
         self.done: dict[str, Line] = {}
         """Lines by id that an earlier attempt left."""
         try:

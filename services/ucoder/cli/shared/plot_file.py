@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ucoder.errors import Misconfigured
+from ucoder.runtime.atomic import atomic_file
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -26,9 +27,8 @@ def check(file: Path | None) -> None:
 
 def save(figure: "Figure", file: Path) -> None:
     """Writes a picture whole or not at all. Misconfigured: the folder takes no file."""
-    aside = file.with_name(file.name + ".partial")
     try:
-        figure.savefig(aside, format=file.suffix[1:], dpi=150)
-        aside.rename(file)
+        with atomic_file(file) as temporary:
+            figure.savefig(temporary, format=file.suffix[1:], dpi=150)
     except OSError as error:
         raise Misconfigured(f"--plot {file}: {error.strerror}.") from None

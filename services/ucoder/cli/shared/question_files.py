@@ -1,4 +1,4 @@
-"""Questions in, JSON lines out: errors by file and line, written aside and renamed when complete."""
+"""Reads questions from JSON lines, and writes results as JSON lines into a file that is complete or absent."""
 
 import contextlib
 import gzip
@@ -10,12 +10,13 @@ from typing import Any
 
 from ucoder.core.test_plans import Test
 from ucoder.errors import Misconfigured
+from ucoder.runtime.atomic import atomic_file
 from ucoder.runtime.json_lines import read
 
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """One line of `ucoder execute` and `ucoder select`: programs, and tests to run them on."""
+    """One input line of `ucoder execute` and `ucoder select`: programs, and the tests to run them on."""
 
     id: str
     prompt: str
@@ -28,7 +29,7 @@ class Question:
 
 
 def read_questions(path: Path) -> list[Question]:
-    """The questions of a file, in the format of the README; unknown keys are ignored, wrong ones named by line."""
+    """Reads the questions of a file. Unknown keys are ignored. Raises Misconfigured that names the wrong line."""
     questions = []
     for number, value in read(path):
         try:
@@ -50,7 +51,7 @@ def read_questions(path: Path) -> list[Question]:
         except (TypeError, ValueError, AttributeError) as error:
             raise Misconfigured(f"{path}:{number}: {error}.") from None
     if not questions:
-        raise Misconfigured(f"{path}: holds no line.")
+        raise Misconfigured(f"{path}: the file holds no question.")
     return questions
 
 
@@ -65,14 +66,13 @@ def _test(value: dict[str, Any]) -> Test:
 
 
 @contextlib.contextmanager
-def writing(path: Path) -> Iterator[Callable[[dict[str, Any]], None]]:
-    """Gives a function that writes one object a line; the file appears under its name when the block ends well."""
-    aside = path.with_name(path.name + ".partial")
+def write_lines(path: Path) -> Iterator[Callable[[dict[str, Any]], None]]:
+    """Yields a function that writes one object as a line. The file gets its name when the block ends without error."""
     try:
-        with gzip.open(aside, "wt") if path.suffix == ".gz" else aside.open("w") as file:
+        with (
+            atomic_file(path) as temporary,
+            gzip.open(temporary, "wt") if path.suffix == ".gz" else temporary.open("w") as file,
+        ):
             yield lambda value: print(json.dumps(value), file=file)
-        aside.rename(path)
     except OSError as error:
         raise Misconfigured(f"-o {path}: {error.strerror}.") from None
-    finally:
-        aside.unlink(missing_ok=True)

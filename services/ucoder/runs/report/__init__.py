@@ -9,6 +9,7 @@ from jinja2 import Environment, StrictUndefined
 from ucoder.core.collapse_metrics import SIGNS
 from ucoder.runs.report.collecting import collect
 from ucoder.runs.report.plots import plots
+from ucoder.runtime.atomic import write_text
 from ucoder.runtime.storage.artifacts import Artifacts
 
 
@@ -18,11 +19,5 @@ async def write_report(artifacts: Artifacts, run: str, folder: Path) -> None:
     template = (resources.files("ucoder.runs.report") / "report.html.jinja").read_text()
     environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
     page = environment.from_string(template).render(report=report, plots=plots(report), signs=SIGNS)
-    _write(folder / "report.json", json.dumps(report, indent=2) + "\n")
-    _write(folder / "report.html", page)
-
-
-def _write(path: Path, text: str) -> None:
-    aside = path.with_name(path.name + ".partial")
-    aside.write_text(text)
-    aside.rename(path)
+    write_text(folder / "report.json", json.dumps(report, indent=2) + "\n")
+    write_text(folder / "report.html", page)

@@ -9,7 +9,7 @@ import obstore
 from obstore.exceptions import AlreadyExistsError, BaseError, NotFoundError
 from obstore.store import from_url
 
-from ucoder.runtime.atomic import TemporaryFiles
+from ucoder.runtime.atomic import TemporaryFolder
 
 DONE = "DONE"
 """In a folder's prefix: written once and last, it says below which of its writers' names the whole folder lies."""
@@ -104,7 +104,7 @@ class BucketStore:
         target = self._cache / prefix
         if target.exists():
             return target
-        with TemporaryFiles(str(self._cache / ".aside")).one() as aside:
+        with TemporaryFolder(str(self._cache / ".aside")).new_path() as aside:
             await self.get_folder(prefix, Path(aside))
             target.parent.mkdir(parents=True, exist_ok=True)
             try:

@@ -16,7 +16,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TypeVar
 
-from ucoder.runtime.atomic import TemporaryFiles
+from ucoder.runtime.atomic import TemporaryFolder
 
 ASIDE = ".aside"
 """The folder of what is not finished, in the store's own."""
@@ -31,7 +31,7 @@ class FileStore:
         """Raises OSError when the folder cannot be made and written."""
         root.mkdir(parents=True, exist_ok=True)
         tempfile.TemporaryFile(dir=root).close()  # of no name: others may be starting at this moment
-        self._root, self._asides = str(root), TemporaryFiles(str(root / ASIDE))
+        self._root, self._temporary = str(root), TemporaryFolder(str(root / ASIDE))
 
     async def create(self, key: str, data: bytes) -> None:
         """Unlike a rename, a link fails where something is."""
@@ -108,7 +108,7 @@ class FileStore:
     async def get_folder(self, prefix: str, folder: Path) -> None:
         """A copy."""
         path = self._path(prefix)
-        await self._reading(lambda: shutil.copytree(path, folder))
+        await self._reading(lambda: shutil.copytree(path, folder, dirs_exist_ok=True))
 
     async def folder(self, prefix: str) -> Path:
         """The thing itself."""
@@ -132,7 +132,7 @@ class FileStore:
             os.makedirs(os.path.dirname(path), exist_ok=True)
         except FileExistsError as error:  # which would mean that the object is there
             raise NotADirectoryError(f"a file is in the way: {error.filename}") from None
-        with self._asides.one() as aside:
+        with self._temporary.new_path() as aside:
             write(aside)
 
     async def _reading(self, read: Callable[[], T]) -> T:
@@ -149,7 +149,7 @@ class FileStore:
 
     def _check(self) -> None:
         """OSError when the store itself is gone, such as a disk that is no longer mounted."""
-        if not os.path.isdir(self._asides.folder):
+        if not os.path.isdir(self._temporary.path):
             raise OSError(f"the folder {self._root} is gone")
 
 

@@ -4,15 +4,14 @@ Keys are written once: `create` fails where something is already, which is what 
 half-written object is never seen.
 """
 
-import asyncio
 import contextlib
-import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Protocol
 from urllib.parse import unquote, urlsplit
 
 from ucoder.errors import Misconfigured, NotFound, Retry
+from ucoder.runtime.atomic import atomic_file, atomic_folder
 from ucoder.runtime.settings import Settings
 from ucoder.runtime.storage.bucket_store import BucketStore
 from ucoder.runtime.storage.file_store import FileStore
@@ -87,13 +86,12 @@ class Store:
 
     async def get_file(self, key: str, path: Path) -> bool:
         """Copies what is at a key into a file, whole or not at all; False where there is nothing."""
-        aside = path.with_name(path.name + ".partial")
         with self._errors("read", key):
             try:
-                await self._objects.get_file(key, aside)
+                with atomic_file(path) as temporary:
+                    await self._objects.get_file(key, temporary)
             except FileNotFoundError:
                 return False
-            aside.rename(path)
             return True
 
     async def remove(self, key: str) -> None:
@@ -116,12 +114,8 @@ class Store:
 
     async def get_folder(self, prefix: str, folder: Path) -> None:
         """Copies what `put_folder` put there into a folder that is not there yet, whole or not at all."""
-        aside = folder.with_name(folder.name + ".partial")
-        with self._errors("read", prefix):
-            await asyncio.to_thread(shutil.rmtree, aside, ignore_errors=True)
-            folder.parent.mkdir(parents=True, exist_ok=True)
-            await self._objects.get_folder(prefix, aside)
-            aside.rename(folder)
+        with self._errors("read", prefix), atomic_folder(folder) as temporary:
+            await self._objects.get_folder(prefix, temporary)
 
     async def get_of(self, prefix: str, name: str) -> bytes:
         """One file of what `put_folder` put there; NotFound when there is none or not all of the folder is there."""
