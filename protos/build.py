@@ -1,7 +1,7 @@
-"""Generates the Python code of `protos/` into `services/`, for `make protos` and for the package build alike.
+"""Generates the Python code of `protos/` into `services/`.
 
-`protos/` and `services/` both hold `ucoder/`, so the import paths that protoc writes are right as they are.
-Run as a program it generates and exits; hatchling calls `ProtoBuildHook` for every wheel, editable ones included.
+`make protos` runs this file as a program. Hatchling calls `ProtoBuildHook` when it builds a wheel, an editable one
+included. Both folders hold `ucoder/`, so the import paths that protoc writes need no rewriting.
 """
 
 import sys
@@ -12,9 +12,9 @@ ROOT = Path(__file__).resolve().parent.parent
 
 
 def generate(root: Path = ROOT) -> None:
-    """Runs protoc with the gRPC and the mypy plugins over every file of `protos/ucoder/v1`.
+    """Runs protoc with its gRPC and mypy plugins on every file of `protos/ucoder/v1`.
 
-    Raises SystemExit with protoc's own message when a file does not compile.
+    Raises SystemExit, after protoc has printed the reason, when a file does not compile.
     """
     import grpc_tools
     from grpc_tools import protoc
@@ -31,7 +31,7 @@ def generate(root: Path = ROOT) -> None:
         f"--mypy_out=quiet:{out}",
         f"--mypy_grpc_out=quiet:{out}",
     ]
-    # pip's isolated builds put the plugins beside that build's own interpreter, which may not be on PATH.
+    # An isolated build of pip installs the plugins next to its own interpreter, whose folder may not be on PATH.
     names = ("protoc-gen-mypy", "protoc-gen-mypy_grpc")
     arguments += [f"--plugin={name}={plugins / name}" for name in names if (plugins / name).exists()]
     if code := protoc.main([*arguments, *files]):
@@ -41,12 +41,12 @@ def generate(root: Path = ROOT) -> None:
 
 try:
     from hatchling.builders.hooks.plugin.interface import BuildHookInterface
-except ImportError:  # run as a program by `make protos`, where hatchling need not be installed
+except ImportError:  # `make protos` runs this file as a program, and hatchling need not be installed then
     pass
 else:
 
     class ProtoBuildHook(BuildHookInterface):  # type: ignore[type-arg]
-        """Lets hatchling generate the code before it collects files."""
+        """Generates the code before hatchling collects the files of a wheel."""
 
         def initialize(self, version: str, build_data: dict[str, Any]) -> None:
             generate(Path(self.root))
