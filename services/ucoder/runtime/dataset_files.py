@@ -1,39 +1,74 @@
-"""Rows of a public file: JSON lines or Parquet, here or in a dataset on the Hugging Face hub."""
+"""Reads rows of dataset files: JSON lines (plain or gzip) and Parquet, on this machine or on the Hugging Face hub."""
 
+import gzip
+import json
+import zlib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 from ucoder.errors import Misconfigured
-from ucoder.runtime import json_lines
 
 HUB = "hf://datasets/"
-BATCH = 64
+PARQUET_BATCH = 64
 """Rows of a Parquet file in memory at once; some hold megabytes of tests."""
+NumberedRow = tuple[int, dict[str, Any]]
 
 
-def read_rows(name: str) -> Iterator[tuple[int, dict[str, Any]]]:
-    """Objects with their line or row numbers. Raises Misconfigured: unreadable, cut off, no object, not on the hub."""
-    path = Path(name) if not name.startswith(HUB) else _fetched(name)
-    return _parquet(path) if path.suffix == ".parquet" else json_lines.read(path)
+def read_rows(name: str) -> Iterator[NumberedRow]:
+    """Yields objects with their line or row numbers, from a path or from `hf://datasets/OWNER/NAME[@REVISION]/FILE`.
+
+    Raises Misconfigured when the file cannot be read, is cut off, holds a row that is no object, or is not on the hub.
+    """
+    path = Path(name) if not name.startswith(HUB) else _downloaded(name)
+    return _read_parquet(path) if path.suffix == ".parquet" else read_json_lines(path)
 
 
-def _parquet(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
+def read_json_lines(path: Path) -> Iterator[NumberedRow]:
+    """Yields objects with their line numbers; empty lines are skipped.
+
+    Raises Misconfigured, naming file and line, when the file cannot be read or is cut off, or a line is no object.
+    """
+    number = 0
+    try:
+        with path.open("rb") as raw:
+            zipped = raw.read(2) == b"\x1f\x8b"
+        with gzip.open(path, "rt", encoding="utf-8") if zipped else path.open(encoding="utf-8") as file:
+            for number, line in enumerate(file, 1):
+                if not line.strip():
+                    continue
+                try:
+                    value = json.loads(line)
+                except (ValueError, RecursionError) as error:
+                    raise Misconfigured(f"{path}:{number}: not JSON: {error}.") from None
+                if not isinstance(value, dict):
+                    raise Misconfigured(f"{path}:{number}: expected an object, found a {type(value).__name__}.")
+                yield number, value
+    except EOFError:
+        raise Misconfigured(f"{path}:{number + 1}: the file is cut off here; download it again.") from None
+    except UnicodeDecodeError as error:
+        raise Misconfigured(f"{path}:{number + 1}: not UTF-8 text: {error.reason}.") from None
+    except (OSError, zlib.error) as error:
+        where = f"{path}:{number + 1}" if number else path
+        raise Misconfigured(f"{where}: {getattr(error, 'strerror', None) or error}.") from None
+
+
+def _read_parquet(path: Path) -> Iterator[NumberedRow]:
     import pyarrow.parquet as pq
     from pyarrow import ArrowException
 
     done = 0
     try:
         with pq.ParquetFile(path) as file:
-            for batch in file.iter_batches(BATCH):
+            for batch in file.iter_batches(PARQUET_BATCH):
                 yield from enumerate(batch.to_pylist(), done + 1)
                 done += len(batch)
     except (OSError, ArrowException) as error:
         raise Misconfigured(f"{path}:{done + 1}: this Parquet file cannot be read from here on: {error}.") from None
 
 
-def _fetched(name: str) -> Path:
-    """The file `hf://datasets/OWNER/NAME[@REVISION]/PATH` in the hub's cache, fetched when it is not there yet."""
+def _downloaded(name: str) -> Path:
+    """Returns the file in the hub's local cache; downloads it when it is not there yet."""
     owner, _, rest = name.removeprefix(HUB).partition("/")
     dataset, _, path = rest.partition("/")
     dataset, _, revision = dataset.partition("@")
@@ -42,9 +77,9 @@ def _fetched(name: str) -> Path:
     try:
         from huggingface_hub import hf_hub_download
     except ImportError:
-        raise Misconfigured(f"{name}: the hub's client is not here: pip install 'ucoder[local]'.") from None
+        raise Misconfigured(f"{name}: the hub's client is not installed: pip install 'ucoder[local]'.") from None
     try:
         return Path(hf_hub_download(f"{owner}/{dataset}", path, repo_type="dataset", revision=revision or None))
     except (OSError, ValueError) as error:  # all of the hub's errors are one of these
-        words = " ".join(str(error).split())
-        raise Misconfigured(f"{name}: {words[:300]} Or give a file that is here.") from None
+        reason = " ".join(str(error).split())
+        raise Misconfigured(f"{name}: {reason[:300]} Or give a file on this machine.") from None

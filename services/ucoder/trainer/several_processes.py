@@ -3,14 +3,14 @@ which dies with its parent as a single worker does."""
 
 import sys
 
-from ucoder.runtime.parent_death import die_with_parent
+from ucoder.runtime.child_process import end_with_parent
 from ucoder.trainer.torchrun import launch
 
 
 def main() -> int:
     """Returns when all processes have ended; the exit code is theirs."""
     processes, job, parent = sys.argv[1:]
-    die_with_parent(int(parent))
+    end_with_parent(int(parent))
     return launch(["--standalone", f"--nproc-per-node={processes}", "-m", "ucoder.trainer.training_worker", job])
 
 

@@ -1,6 +1,9 @@
-"""`python -m ucoder.trainer.torchrun ARGUMENTS`: torchrun, with an exit code that tells whether trying again can help.
+"""Runs torchrun with an exit code that tells whether another attempt can help: `python -m ucoder.trainer.torchrun`.
 
-torchrun itself ends with 1 whatever its processes ended with; a Job's podFailurePolicy goes by the code alone.
+    python -m ucoder.trainer.torchrun [--die-with PID] ARGUMENTS OF TORCHRUN
+
+torchrun itself always ends with 1, whatever its processes ended with; a Job's podFailurePolicy knows only the exit code.
+`--die-with` names the process that started this one: torchrun and its processes end with it, however it ends.
 """
 
 import sys
@@ -9,18 +12,23 @@ from collections.abc import Sequence
 from torch.distributed import run
 from torch.distributed.elastic.multiprocessing.errors import ChildFailedError
 
-from ucoder.trainer.training_job import REJECTED
+from ucoder.runtime.child_process import end_with_parent
+from ucoder.trainer.training_job import ExitCode
 
 
-def launch(arguments: Sequence[str]) -> int:
-    """Returns when all processes have ended: 0, REJECTED when one of them ended with it, else 1."""
+def main(arguments: Sequence[str]) -> ExitCode:
+    """Returns when all processes have ended; REJECTED if one of them ended with that code."""
+    if arguments[:1] == ["--die-with"]:
+        end_with_parent(int(arguments[1]))
+        arguments = arguments[2:]
     try:
         run.main(list(arguments))
     except ChildFailedError as error:
         print(error, file=sys.stderr)
-        return REJECTED if any(one.exitcode == REJECTED for one in error.failures.values()) else 1
-    return 0
+        rejected = any(failure.exitcode == ExitCode.REJECTED for failure in error.failures.values())
+        return ExitCode.REJECTED if rejected else ExitCode.FAILED
+    return ExitCode.FINISHED
 
 
 if __name__ == "__main__":
-    sys.exit(launch(sys.argv[1:]))
+    sys.exit(main(sys.argv[1:]))

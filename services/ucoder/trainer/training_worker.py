@@ -20,7 +20,7 @@ from safetensors import SafetensorError
 from transformers.utils import logging
 
 from ucoder.errors import Reject, Retry, UcoderError
-from ucoder.runtime.parent_death import die_with_parent
+from ucoder.runtime.child_process import end_with_parent
 from ucoder.trainer.distributed import ProcessGroup, joined
 from ucoder.trainer.training import Training
 from ucoder.trainer.training_job import REJECTED, TrainingJob
@@ -43,7 +43,7 @@ def _take(lock: IO[str], job: TrainingJob) -> None:
 
 def main() -> NoReturn:
     """Runs the job of a file, tied to whoever started it."""
-    die_with_parent(int(sys.argv[2]) if len(sys.argv) > 2 else os.getppid())
+    end_with_parent(int(sys.argv[2]) if len(sys.argv) > 2 else os.getppid())
     leave(perform(lambda company: TrainingJob.read(Path(sys.argv[1]))))
 
 

@@ -16,7 +16,7 @@ from grpc_health.v1 import health_pb2, health_pb2_grpc
 
 from ucoder.errors import Retry
 from ucoder.flow import SERVICES
-from ucoder.runtime.child_process import dying_with_parent
+from ucoder.runtime.child_process import ending_with_parent
 from ucoder.sandbox_runner.host.machine_load import written_mb
 
 READY_SECONDS = 120.0
@@ -79,7 +79,7 @@ class Fleet:
         environment |= {f"UCODER_{key}": value for key, value in self.variables.items()} | {"OMP_NUM_THREADS": "1"}
         with (self.folder / f"{name}.log").open("ab") as log:
             member.process = await asyncio.create_subprocess_exec(
-                *dying_with_parent(*command), env=environment, stdin=asyncio.subprocess.DEVNULL, stdout=log, stderr=log
+                *ending_with_parent(*command), env=environment, stdin=asyncio.subprocess.DEVNULL, stdout=log, stderr=log
             )
 
     async def ready(self, name: str) -> None:

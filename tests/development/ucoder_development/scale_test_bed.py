@@ -14,7 +14,7 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 from ucoder.runs import run_config
-from ucoder.runtime.child_process import dying_with_parent
+from ucoder.runtime.child_process import ending_with_parent
 from ucoder.runtime.messaging.bus import Bus
 from ucoder.runtime.messaging.nats_server import nats_server
 from ucoder.runtime.messaging.run_states import RunStates
@@ -114,7 +114,7 @@ class Ground:
         environment = {key: value for key, value in os.environ.items() if not key.startswith("UCODER_")}
         environment |= {f"UCODER_{key}": value for key, value in variables.items()} | {"OMP_NUM_THREADS": "1"}
         process = await asyncio.create_subprocess_exec(
-            *dying_with_parent(sys.executable, "-m", "ucoder", "serve", "sandbox-runner"), env=environment,
+            *ending_with_parent(sys.executable, "-m", "ucoder", "serve", "sandbox-runner"), env=environment,
             stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT,
         )  # fmt: skip
         core = self.cores[number % len(self.cores)]

@@ -25,9 +25,9 @@ from ucoder.cli.shared.question_files import Question, read_questions
 from ucoder.core.outcomes import Outcome
 from ucoder.core.test_plans import Test
 from ucoder.errors import Misconfigured
-from ucoder.runtime import json_lines
+from ucoder.runtime.dataset_files import read_json_lines
 from ucoder.sandbox_runner.host.machine_load import family, resident_mb
-from ucoder.sandbox_runner.host.sandbox import Sandbox
+from ucoder.sandbox_runner.sandbox import Sandbox
 from ucoder.sandbox_runner.sandbox_job import Limits, ProgramResult
 
 CHECK = Limits(cpu_seconds=5.0, wall_seconds=20.0, give_up_after_timeouts=1)
@@ -193,7 +193,7 @@ def _left() -> tuple[int, int]:
 def read(data: Path, tasks: int | None) -> list[Record]:
     """Records of a file in the form of the dev file. Misconfigured: a line is none, or lacks `check` or `correct`."""
     records = []
-    for question, (number, value) in zip(read_questions(data), json_lines.read(data), strict=True):
+    for question, (number, value) in zip(read_questions(data), read_json_lines(data), strict=True):
         if "check" not in value or len(value.get("correct", ())) != len(question.programs):
             raise Misconfigured(f"{data}:{number}: needs `check`, and `correct` with one truth per candidate.")
         records.append(Record(question, value["check"], tuple(map(bool, value["correct"]))))

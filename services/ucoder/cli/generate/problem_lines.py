@@ -12,8 +12,8 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from ucoder.cli.shared.question_files import writing
 from ucoder.errors import Misconfigured
-from ucoder.runtime import json_lines
 from ucoder.runtime.atomic import partial_path
+from ucoder.runtime.dataset_files import read_json_lines
 from ucoder.v1 import artifacts_pb2 as pb
 
 AT_ONCE = 16
@@ -81,7 +81,7 @@ def output(out: Path, **settings: Any) -> Iterator[Output]:
 def read(path: Path) -> list[Line]:
     """Problems of a file: id (or task_id), prompt, entry_point (empty: a script). Misconfigured names the line."""
     found: dict[str, Line] = {}
-    for number, value in json_lines.read(path):
+    for number, value in read_json_lines(path):
         line = {"id": str(value.get("id", value.get("task_id", ""))), **value}
         for key in ("id", "prompt", "entry_point"):
             if not isinstance(line.get(key), str) or not (line[key] or key == "entry_point"):

@@ -11,7 +11,7 @@ from typing import Any
 from ucoder.core.test_plans import Test
 from ucoder.errors import Misconfigured
 from ucoder.runtime.atomic import atomic_file
-from ucoder.runtime.json_lines import read
+from ucoder.runtime.dataset_files import read_json_lines
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +31,7 @@ class Question:
 def read_questions(path: Path) -> list[Question]:
     """Reads the questions of a file. Unknown keys are ignored. Raises Misconfigured that names the wrong line."""
     questions = []
-    for number, value in read(path):
+    for number, value in read_json_lines(path):
         try:
             candidates = value["candidates"]
             log_probs = [c["mean_log_prob"] for c in candidates if "mean_log_prob" in c]

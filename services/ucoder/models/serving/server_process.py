@@ -17,7 +17,7 @@ import httpx
 import structlog
 
 from ucoder.errors import Misconfigured, NotFound, Retry
-from ucoder.runtime.child_process import dying_with_parent
+from ucoder.runtime.child_process import ending_with_parent
 
 log = structlog.get_logger()
 LOOK_SECONDS = 0.2
@@ -28,7 +28,7 @@ STOP_SECONDS = 20.0
 class ServerProcess:
     """One server on one loopback port."""
 
-    folders = True
+    reads_folders = True
     exclusive = True
 
     def __init__(self, command: str, logs: Path, seconds: float) -> None:
@@ -83,7 +83,7 @@ class ServerProcess:
                 out.write(f"\n$ {shlex.join(words)}\n".encode())
                 out.flush()
                 self._process = await asyncio.create_subprocess_exec(
-                    *dying_with_parent(*words), stdin=asyncio.subprocess.DEVNULL, stdout=out, stderr=out,
+                    *ending_with_parent(*words), stdin=asyncio.subprocess.DEVNULL, stdout=out, stderr=out,
                     env=_environment(), process_group=0,  # Ctrl-C is ours, and its own children end with it
                 )  # fmt: skip
         except OSError as error:

@@ -9,7 +9,7 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 from ucoder.errors import Misconfigured
-from ucoder.runtime.child_process import dying_with_parent
+from ucoder.runtime.child_process import ending_with_parent
 
 
 def binary() -> Path:
@@ -26,7 +26,7 @@ async def nats_server(state: Path) -> AsyncIterator[str]:
     """Runs a server with JetStream that keeps its state in a folder; gives its URL. It dies when this process does."""
     state.mkdir(parents=True, exist_ok=True)
     process = await asyncio.create_subprocess_exec(
-        *dying_with_parent(str(binary()), "-a", "127.0.0.1", "-p", "-1", "-js", "-sd", str(state)),
+        *ending_with_parent(str(binary()), "-a", "127.0.0.1", "-p", "-1", "-js", "-sd", str(state)),
         stderr=asyncio.subprocess.PIPE, stdin=asyncio.subprocess.DEVNULL,
         process_group=0,  # Ctrl-C is ours: the server is stopped when the work is handed back
     )  # fmt: skip
