@@ -5,12 +5,13 @@ UcoderError            expected; its text is one line for a person: what is wron
 │   └── Overloaded     too much at once      bus: nak with back-off              gRPC: RESOURCE_EXHAUSTED
 └── Reject             the message is unwell bus: terminate, dead letter         gRPC: INVALID_ARGUMENT
     ├── NotFound       names nothing we have                                     gRPC: NOT_FOUND
+    ├── NoInputs       no tests given, and no inputs can be synthesised          gRPC: INVALID_ARGUMENT
     ├── Conflict       contradicts what we have                                  gRPC: FAILED_PRECONDITION
     │   └── Unwanted   its run has ended meanwhile bus: acknowledged             gRPC: FAILED_PRECONDITION
     └── Misconfigured  a flag, file or variable is wrong (the program ends: 2)   gRPC: FAILED_PRECONDITION
 """
 
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 if TYPE_CHECKING:
     import grpc
@@ -21,6 +22,8 @@ class UcoderError(Exception):
 
     status: ClassVar[str] = "UNKNOWN"
     """Name of the gRPC status code of an answer with this error."""
+    metadata: ClassVar[tuple[tuple[str, str], ...]] = ()
+    """Trailing metadata of such an answer, where the status code alone does not identify the error."""
 
 
 class Retry(UcoderError):
@@ -45,6 +48,12 @@ class NotFound(Reject):
     """A name that names nothing: a run, an artefact, a checkpoint."""
 
     status = "NOT_FOUND"
+
+
+class NoInputs(Reject):
+    """The request has no tests, and no inputs can be synthesised for its programs."""
+
+    metadata = (("ucoder-error", "NoInputs"),)
 
 
 class Conflict(Reject):
@@ -75,7 +84,9 @@ FAULTS: dict[str, type[UcoderError]] = {
 }
 
 
-def of_call(error: "grpc.aio.AioRpcError") -> UcoderError:
-    """What another service's status means here: its refusal is ours, anything else may pass with time."""
+def of_call(error: "grpc.RpcError") -> UcoderError:
+    """Returns the error that another service answered with. A status that is not known may pass with time: Retry."""
     status = error.code().name
-    return FAULTS.get(status, Retry)(error.details() or status)
+    metadata: Any = error.trailing_metadata() or ()
+    kind = NoInputs if NoInputs.metadata[0] in map(tuple, metadata) else FAULTS.get(status, Retry)
+    return kind(error.details() or status)

@@ -127,7 +127,7 @@ class _Guard:
         error = of_call(error) if isinstance(error, grpc.aio.AioRpcError) else error
         try:
             if isinstance(error, UcoderError):
-                await self._abort(grpc.StatusCode[error.status], str(error))
+                await self._abort(grpc.StatusCode[error.status], str(error), error.metadata)
             elif isinstance(error, TimeoutError):
                 await self._abort(grpc.StatusCode.DEADLINE_EXCEEDED, "the deadline passed before the answer was ready.")
             elif isinstance(error, Exception) and not isinstance(error, grpc.aio.AbortError):
@@ -138,9 +138,9 @@ class _Guard:
         finally:
             self._count()
 
-    async def _abort(self, status: grpc.StatusCode, words: str) -> None:
+    async def _abort(self, status: grpc.StatusCode, words: str, metadata: tuple[tuple[str, str], ...] = ()) -> None:
         self._status = status
-        await self._context.abort(status, words)
+        await self._context.abort(status, words, metadata)
 
     def _count(self) -> None:
         keeper = self._keeper
