@@ -1,1 +1,1 @@
-"""The loop's front door: starts runs, decides what comes next, reports."""
+"""The service that starts runs, decides after each evaluation what comes next, and reports how far a run is."""

@@ -1,4 +1,7 @@
-"""The signs of collapse of a run, iteration by iteration, for the gate and for those who look on."""
+"""Reads the collapse metrics of a run, iteration by iteration, for the promotion gate, the dashboard and the report.
+
+The metrics and the rule are in core/collapse_metrics.py.
+"""
 
 from collections.abc import Mapping
 
@@ -7,29 +10,34 @@ from ucoder.runtime.storage.artifacts import Artifacts
 from ucoder.v1 import artifacts_pb2 as pb
 
 
-async def signs_of_run(artifacts: Artifacts, run: str, line: Mapping[int, pb.Evaluation]) -> list[dict[str, float]]:
-    """Signs by name for each iteration from the base on, up to the first evaluation that is missing."""
-    found: list[dict[str, float]] = []
-    while len(found) in line:
-        index = len(found)
+async def collapse_history(
+    artifacts: Artifacts, run: str, evaluations: Mapping[int, pb.Evaluation]
+) -> list[dict[str, float]]:
+    """Returns the metrics by name of each iteration, from the base on up to the first evaluation that is missing.
+
+    evaluations: those of the loop's own checkpoints by iteration.
+    """
+    history: list[dict[str, float]] = []
+    while len(history) in evaluations:
+        index = len(history)
         dataset = await artifacts.get(pb.Dataset, run, f"{index:03d}") if index else pb.Dataset()
-        found.append(signs_of(line[index], dataset))
-    return found
+        history.append(_metrics_of(evaluations[index], dataset))
+    return history
 
 
-def signs_of(evaluation: pb.Evaluation, dataset: pb.Dataset) -> dict[str, float]:
-    """The signs of one iteration that are known: of what it was trained on, and of the model that came out."""
+def _metrics_of(evaluation: pb.Evaluation, dataset: pb.Dataset) -> dict[str, float]:
+    """Returns the known metrics of one iteration: of its training data, and of the model trained on them."""
     probe = evaluation.probe
-    signs = {field.name: value for field, value in dataset.signs.ListFields()}
+    metrics = {field.name: value for field, value in dataset.signs.ListFields()}
     if probe.claims:
-        signs["test_accuracy"] = probe.true_claims / probe.claims
+        metrics["test_accuracy"] = probe.true_claims / probe.claims
     if probe.selected:
-        signs["selection_precision"] = probe.right / probe.selected
-    return signs
+        metrics["selection_precision"] = probe.right / probe.selected
+    return metrics
 
 
-def collapses(config: pb.Run, signs: list[dict[str, float]]) -> dict[int, str]:
-    """What collapsed, in words, by iteration in which something did."""
-    least = {name: getattr(config.config.gate.collapse, name) for name in SIGNS}
-    found = {index: collapsed(signs[: index + 1], least) for index in range(len(signs))}
-    return {index: words for index, words in found.items() if words}
+def collapses(run: pb.Run, history: list[dict[str, float]]) -> dict[int, str]:
+    """Returns what collapsed, in words, by iteration; iterations in which nothing did are absent."""
+    least = {name: getattr(run.config.gate.collapse, name) for name in SIGNS}
+    words = {index: collapsed(history[: index + 1], least) for index in range(len(history))}
+    return {index: text for index, text in words.items() if text}

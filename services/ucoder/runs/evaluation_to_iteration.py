@@ -1,7 +1,11 @@
-"""evaluation -> iteration: the promotion gate. Each evaluation is an occasion; the decision looks at all of them."""
+"""The arrow evaluation -> iteration: asks the promotion gate (core/promotion_gate.py) what comes next.
+
+Every evaluation triggers it; the gate decides on all evaluations of the run so far.
+"""
 
 from ucoder.core.promotion_gate import next_step
-from ucoder.runs.collapse_history import collapses, signs_of_run
+from ucoder.runs.checkpoint_scores import loop_evaluations, pass_at_1
+from ucoder.runs.collapse_history import collapse_history, collapses
 from ucoder.runs.service import Service
 from ucoder.v1 import artifacts_pb2 as pb
 
@@ -9,29 +13,32 @@ DECISIONS = {"continue": pb.DECISION_CONTINUE, "stop": pb.DECISION_STOP, "roll_b
 
 
 async def run(service: Service, evaluation: pb.Evaluation, run: pb.Run) -> pb.Iteration | None:
-    """The next iteration, the end, or None while an evaluation that matters is missing."""
+    """Returns the next iteration, or the end of the run; None while an evaluation that the gate needs is missing."""
     names = await service.artifacts.names(run.id, "evaluation")
-    found = [await service.artifacts.get(pb.Evaluation, run.id, name) for name in names]
-    line = {e.served.checkpoint.iteration: e for e in found if e.served.checkpoint.variant == pb.VARIANT_LOOP}
-    step = next_step(
-        {index: dev_score(one) for index, one in line.items()},
-        collapses(run, await signs_of_run(service.artifacts, run.id, line)),
-        control_missing=run.config.loop.control and len(line) == len(found),
+    evaluations = [await service.artifacts.get(pb.Evaluation, run.id, name) for name in names]
+    own = loop_evaluations(evaluations)
+    decision = next_step(
+        {index: dev_score(one) for index, one in own.items()},
+        collapses(run, await collapse_history(service.artifacts, run.id, own)),
+        control_missing=run.config.loop.control and len(own) == len(evaluations),
         iterations=run.config.loop.iterations,
         min_gain=run.config.gate.min_gain,
         patience=run.config.gate.patience,
     )
-    if step.action == "wait":
+    if decision.action == "wait":
         return None
     return pb.Iteration(
         run=run.id,
-        index=len(line),
-        decision=DECISIONS[step.action],
-        reason=step.reason,
-        served=line[step.best].served,
+        index=len(own),
+        decision=DECISIONS[decision.action],
+        reason=decision.reason,
+        served=own[decision.best].served,
     )
 
 
 def dev_score(evaluation: pb.Evaluation) -> float:
-    """pass@1 on the dev split."""
-    return next(s.value for s in evaluation.scores if s.tasks == "dev" and s.metric == "pass_at_1")
+    """Returns pass@1 on the dev split, a fraction. Raises ValueError when the evaluation has none."""
+    score = pass_at_1(evaluation, "dev")
+    if score is None:
+        raise ValueError("the evaluation has no pass@1 on the dev split, which the promotion gate decides on")
+    return score.value

@@ -1,4 +1,4 @@
-"""What the store holds and nothing was made of, put back on the bus: the store alone is enough to go on with a run."""
+"""Puts a run back on the bus from what the store holds, so that the store alone is enough to go on with a run."""
 
 from ucoder.flow import BRIEF_KINDS, FLOW
 from ucoder.runtime.messaging.bus import Bus
@@ -6,10 +6,10 @@ from ucoder.runtime.storage.artifacts import Artifacts
 
 
 async def requeue(run: str, artifacts: Artifacts, bus: Bus) -> int:
-    """Puts every artefact before its arrow that has no product yet; answers how many.
+    """Publishes again every artefact whose arrow has made no product yet; returns how many.
 
-    Stages find what they have made, so one too many is harmless. Of the sources that a gather waits for, each is an
-    occasion to look; one of an iteration is enough, the last.
+    One too many does no harm, because a stage finds a product that it has made before. A `gather` arrow looks at all
+    sources of an iteration whenever one arrives, so for each iteration only the last source is published.
     """
     made = {arrow.product: set(await artifacts.names(run, arrow.product)) for arrow in FLOW}
     made["run"] = set(await artifacts.names(run, "run"))

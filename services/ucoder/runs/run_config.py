@@ -1,4 +1,4 @@
-"""A run's configuration: presets and files laid over the defaults, checked against the schema, with helpful errors."""
+"""Reads and checks a run's configuration: defaults, then a preset, then a file, each naming only what differs."""
 
 import difflib
 import os
@@ -18,34 +18,37 @@ PRESETS = resources.files("ucoder.runs") / "presets"
 
 
 def presets() -> list[str]:
-    """Names of the presets that ship with ucoder."""
+    """Returns the names of the presets that ship with ucoder."""
     return sorted(entry.name.removesuffix(".yaml") for entry in PRESETS.iterdir() if entry.name.endswith(".yaml"))
 
 
 def load(
     file: Path | None = None, preset: str | None = None, overrides: dict[str, Any] | None = None
 ) -> config_pb2.RunConfig:
-    """The default preset, then `preset`, then the file, then `overrides`, each naming only what differs.
+    """Returns the default preset, overlaid by `preset`, then by the file, then by `overrides`.
 
     Raises Misconfigured naming the file, the key and, for a mistyped key, the nearest known one.
     """
-    values = _read(str(PRESETS / "default.yaml"), (PRESETS / "default.yaml").read_text())
+    values = _read_yaml(str(PRESETS / "default.yaml"), (PRESETS / "default.yaml").read_text())
     if preset is not None:
         if preset not in presets():
-            raise Misconfigured(f"no preset {preset}; there are {', '.join(presets())}.")
-        values = _merge(values, _read(preset, (PRESETS / f"{preset}.yaml").read_text()))
+            raise Misconfigured(f"there is no preset {preset}; choose one of {', '.join(presets())}.")
+        values = _overlay(values, _read_yaml(preset, (PRESETS / f"{preset}.yaml").read_text()))
     if file is not None:
         try:
-            values = _merge(values, _read(str(file), file.read_text()))
+            values = _overlay(values, _read_yaml(str(file), file.read_text()))
         except OSError as error:
             raise Misconfigured(f"{file}: {error.strerror}.") from None
         except UnicodeDecodeError:
             raise Misconfigured(f"{file}: not a text file.") from None
-    return parse(_merge(values, overrides or {}), str(file or preset or "configuration"))
+    return parse(_overlay(values, overrides or {}), str(file or preset or "configuration"))
 
 
 def parse(values: dict[str, Any], source: str) -> config_pb2.RunConfig:
-    """A configuration from plain values; Misconfigured when one is unknown, of the wrong type, or out of range."""
+    """Returns a configuration made of plain values, such as YAML gives.
+
+    Raises Misconfigured when a key is unknown, or a value has the wrong type or is out of range.
+    """
     _check_keys(values, config_pb2.RunConfig.DESCRIPTOR, source, "")
     try:
         config = json_format.ParseDict(values, config_pb2.RunConfig())
@@ -59,25 +62,28 @@ def parse(values: dict[str, Any], source: str) -> config_pb2.RunConfig:
     training = config.training
     if training.lora.rank and training.lora.adapter and training.start == config_pb2.TrainingConfig.START_LAST:
         raise Misconfigured(
-            f"{source}: training.lora.adapter needs training.start: START_BASE, for an adapter"
-            " cannot be the base of the next; or merge it, with training.lora.adapter: false."
+            f"{source}: training.lora.adapter needs training.start: START_BASE, because an adapter"
+            " cannot be the base of the next; or set training.lora.adapter: false, which merges it."
         )
-    separate_splits(config, f"{source}: ")
+    refuse_shared_tasks(config, f"{source}: ")
     return config
 
 
-def separate_splits(config: config_pb2.RunConfig, source: str = "") -> None:
-    """Misconfigured where one file is dev split and benchmark; the evaluator compares the tasks of different files."""
+def refuse_shared_tasks(config: config_pb2.RunConfig, source: str = "") -> None:
+    """Raises Misconfigured when one file is both dev split and benchmark.
+
+    The evaluator compares the tasks of files that differ.
+    """
     reported, dev = config.evaluation.benchmark, config.evaluation.dev
     if dev != "seed" and os.path.realpath(reported) == os.path.realpath(dev):
         raise Misconfigured(
-            f"{source}evaluation.dev: {dev} is evaluation.benchmark too; never choose on what is reported: give "
-            "another file."
+            f"{source}evaluation.dev: {dev} is evaluation.benchmark too. Give another file, because the gate "
+            "must not choose on the tasks that are reported."
         )
 
 
 def dump(config: config_pb2.RunConfig) -> str:
-    """The configuration as YAML that `load` reads back."""
+    """Returns the configuration as YAML that `load` reads back."""
     values = json_format.MessageToDict(
         config, preserving_proto_field_name=True, always_print_fields_with_no_presence=True
     )
@@ -85,7 +91,7 @@ def dump(config: config_pb2.RunConfig) -> str:
     return yaml.safe_dump(values, sort_keys=False)
 
 
-def _read(source: str, text: str) -> dict[str, Any]:
+def _read_yaml(source: str, text: str) -> dict[str, Any]:
     try:
         values = yaml.safe_load(text)
     except yaml.YAMLError as error:
@@ -95,27 +101,28 @@ def _read(source: str, text: str) -> dict[str, Any]:
     if values is None:
         return {}
     if not isinstance(values, dict):
-        raise Misconfigured(f"{source}: expected keys and values, found a {type(values).__name__}.")
+        raise Misconfigured(f"{source}: expected keys and values, not a {type(values).__name__}.")
     return values
 
 
-def _merge(below: dict[str, Any], above: dict[str, Any]) -> dict[str, Any]:
+def _overlay(below: dict[str, Any], above: dict[str, Any]) -> dict[str, Any]:
     merged = dict(below)
     for key, value in above.items():
         both = isinstance(value, dict) and isinstance(merged.get(key), dict)
-        merged[key] = _merge(merged[key], value) if both else value
+        merged[key] = _overlay(merged[key], value) if both else value
     return merged
 
 
-def _check_keys(values: dict[str, Any], descriptor: Descriptor, source: str, at: str) -> None:
+def _check_keys(values: dict[str, Any], descriptor: Descriptor, source: str, path: str) -> None:
+    """Raises Misconfigured for a key that the schema does not have. `path` is where `values` are, as in `loop.`."""
     fields = descriptor.fields_by_name
     for key, value in values.items():
         if key not in fields:
             near = difflib.get_close_matches(str(key), fields, 1)
-            hint = f"did you mean {at}{near[0]}?" if near else f"{at or 'the file '}knows {', '.join(fields)}."
-            raise Misconfigured(f"{source}: unknown key {at}{key}; {hint}")
+            hint = f"did you mean {path}{near[0]}?" if near else f"{path or 'the file '}has {', '.join(fields)}."
+            raise Misconfigured(f"{source}: unknown key {path}{key}; {hint}")
         inner = fields[key].message_type
         if inner is not None and not inner.GetOptions().map_entry:
             if not isinstance(value, dict):
-                raise Misconfigured(f"{source}: {at}{key} holds keys of its own, not {value!r}.")
-            _check_keys(value, inner, source, f"{at}{key}.")
+                raise Misconfigured(f"{source}: {path}{key} needs keys of its own below it, not {value!r}.")
+            _check_keys(value, inner, source, f"{path}{key}.")

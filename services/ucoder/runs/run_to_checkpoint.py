@@ -1,4 +1,4 @@
-"""run -> checkpoint: the base model is checkpoint 0."""
+"""The arrow run -> checkpoint: makes the base model the run's checkpoint 0."""
 
 from importlib import resources
 from pathlib import Path
@@ -9,14 +9,14 @@ from ucoder.v1 import artifacts_pb2 as pb
 
 
 async def run(service: Service, source: pb.Run, run: pb.Run) -> pb.Checkpoint:
-    """The base checkpoint."""
+    """Returns checkpoint 0."""
     return pb.Checkpoint(run=run.id, iteration=0, variant=pb.VARIANT_LOOP, path=base_path(run.config.model.base))
 
 
 def base_path(base: str) -> str:
-    """Where the base model is: the shipped one for `seed`, a Hugging Face folder, or a name the model server knows.
+    """Returns where the base model is: the shipped model for `seed`, a Hugging Face folder, or a model server's name.
 
-    Misconfigured when it looks like a folder and holds no model.
+    Raises Misconfigured when `base` looks like a folder that holds no model.
     """
     if base == "seed":
         return str(resources.files("ucoder.seed") / "model")

@@ -97,7 +97,7 @@ async def test_a_run_is_its_owners_alone(nats_url: str, make_settings: Callable[
         await runs.CreateRun(asked, metadata=alice)
         code, words = await refusal(runs.CreateRun(asked, metadata=bob))
         assert (code, words) == (
-            grpc.StatusCode.FAILED_PRECONDITION, "run r exists and is another caller's; choose another id.",
+            grpc.StatusCode.FAILED_PRECONDITION, "run r exists and belongs to another caller; choose another id.",
         )  # fmt: skip
         for call in (
             runs.GetRun(runs_pb2.GetRunRequest(id="r"), metadata=bob),

@@ -51,9 +51,9 @@ def test_what_is_dumped_reads_back(tmp_path: Path) -> None:
         ("loop: {brief: 3}", "unknown key loop.brief; did you mean loop.briefs?"),
         ("nonsense: 1", "unknown key nonsense;"),
         ("loop: {briefs: 0}", "loop.briefs: 0 is less than 1."),
-        ("loop: 3", "loop holds keys of its own, not 3."),
+        ("loop: 3", "loop needs keys of its own below it, not 3."),
         ("loop: {briefs: many}", "briefs"),
-        ("- a\n- b", "expected keys and values, found a list."),
+        ("- a\n- b", "expected keys and values, not a list."),
         ("loop: {briefs: 1", "not YAML"),
         ("problems: {min_difficulty: 4, max_difficulty: 2}", "min_difficulty is above"),
         ("training: {start: START_LAST, lora: {rank: 4, adapter: true}}", "an adapter cannot be the base of the next"),
@@ -75,7 +75,7 @@ def test_a_mistake_is_named(tmp_path: Path, text: str, words: str) -> None:
 def test_a_missing_file_and_an_unknown_preset_are_named(tmp_path: Path) -> None:
     with pytest.raises(Misconfigured, match="No such file"):
         run_config.load(tmp_path / "absent.yaml")
-    with pytest.raises(Misconfigured, match="there are default, demo"):
+    with pytest.raises(Misconfigured, match="choose one of default, demo"):
         run_config.load(preset="dmo")
 
 

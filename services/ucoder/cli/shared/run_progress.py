@@ -8,7 +8,7 @@ from rich.live import Live
 from rich.progress_bar import ProgressBar
 from rich.table import Table
 
-from ucoder.runs.run_status import PER_BRIEF
+from ucoder.runs.brief_history import BRIEF_STAGES
 from ucoder.v1 import artifacts_pb2 as pb
 from ucoder.v1 import config_pb2, runs_pb2, trainer_pb2
 
@@ -66,7 +66,7 @@ class RunProgress:
         """The status in one line."""
         if not status.iteration:
             return "measuring the base model"
-        counts = " ".join(f"{NAMES.get(kind, 'ended')} {status.made[kind]}" for kind in PER_BRIEF)
+        counts = " ".join(f"{NAMES.get(kind, 'ended')} {status.made[kind]}" for kind in BRIEF_STAGES)
         dropped = sum(status.dropped.values())
         ends = f"selected {status.selected} abstained {status.abstained} dropped {dropped}"
         limits = {reason.partition(".over_")[2] for reason in status.dropped} - {""}
@@ -101,7 +101,7 @@ class RunProgress:
         for column in ("stage", "", "done", "per s"):
             table.add_column(column, justify="left" if column in ("stage", "") else "right")
         elapsed = max(0.1, time.monotonic() - self._iteration_begun)
-        for kind in PER_BRIEF:
+        for kind in BRIEF_STAGES:
             made, total = status.made[kind], max(1, self._config.loop.briefs)
             bar = ProgressBar(total=total, completed=made, width=30)
             table.add_row(NAMES.get(kind, "ended"), bar, f"{made}/{total}", f"{made / elapsed:.1f}")

@@ -1,7 +1,7 @@
-"""The dashboard that RunService serves beside its gRPC door: runs, how far they are, and any brief's whole life.
+"""The dashboard that RunService serves beside gRPC: all runs, how far each is, and the history of every brief.
 
-Server-rendered pages, one small script for live updates, no build chain. What a model wrote is hostile here too: every
-text is escaped, and the pages forbid every script but our own file.
+The pages are rendered on the server, and one small script updates them. Texts that a model wrote may be hostile, so
+every text is escaped and the pages allow no script but our own file.
 """
 
 from ucoder.runs.dashboard.server import serve_dashboard

@@ -1,4 +1,5 @@
-// Puts the server's latest rendering of a run in place, for as long as the run goes on. The browser reconnects by itself.
+// Replaces the changing part of a run's page with each new rendering that the server sends, until the run has ended.
+// The browser reconnects by itself when the connection is lost.
 const live = document.getElementById("live");
 if (live && live.dataset.source) {
   const source = new EventSource(live.dataset.source);

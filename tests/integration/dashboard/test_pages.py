@@ -8,7 +8,7 @@ from typing import Any
 
 import httpx
 import pytest
-from tests.integration.page.conftest import HOSTILE, NAME
+from tests.integration.dashboard.conftest import HOSTILE, NAME
 
 from ucoder.errors import Misconfigured
 from ucoder.runtime.app import serving

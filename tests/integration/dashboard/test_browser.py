@@ -10,7 +10,7 @@ import pytest
 from selenium.webdriver import Chrome, ChromeOptions, ChromeService
 from selenium.webdriver.common.by import By
 from selenium.webdriver.support.wait import WebDriverWait
-from tests.integration.page.conftest import NAME
+from tests.integration.dashboard.conftest import NAME
 
 PHONE, DESK = (390, 844), (1280, 900)
 
