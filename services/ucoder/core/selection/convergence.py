@@ -5,6 +5,7 @@ how many more samples come.
 """
 
 from dataclasses import dataclass
+from enum import StrEnum
 
 import numpy as np
 
@@ -16,6 +17,15 @@ from ucoder.core.selection.evidence import MOST_COMPLEX, EvidenceOptions, beyond
 FACE_VALUE = EvidenceOptions()
 NEW_CLUSTERS = 24
 """New clusters followed in a simulated completion; smaller ones cannot win."""
+
+
+class StopReason(StrEnum):
+    """The reason why sampling or execution stopped before all programs of the budget had been run."""
+
+    SETTLED = "settled"
+    """The remaining programs cannot change the answer, or only with an accepted probability."""
+    PARTIAL = "partial"
+    """The time was over: the caller's, or that of the iteration."""
 
 
 @dataclass(frozen=True)
