@@ -1,86 +1,243 @@
-"""`ucoder runs ...`."""
+"""`ucoder runs`: creates, lists, shows, watches, cancels and resumes runs, and fetches checkpoints out of the store."""
 
+import contextlib
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from ucoder.cli.shared.options import finish
+from ucoder.cli.shared.options import AddressFlag, AddressTokenFlag, ConfigFlag, PresetFlag, read_token
+from ucoder.cli.shared.registration import command
+from ucoder.errors import Misconfigured, NotFound, of_call
+
+if TYPE_CHECKING:
+    from ucoder.runtime.storage.artifacts import Artifacts
+    from ucoder.v1 import artifacts_pb2 as pb
+    from ucoder.v1 import runs_pb2, runs_pb2_grpc
 
 runs = typer.Typer(
-    help="Create, list, show, watch, cancel and resume runs; fetch what they made.", no_args_is_help=True
+    help="Creates, lists, shows, watches, cancels and resumes runs; fetches their checkpoints.", no_args_is_help=True
 )
-AddressFlag = Annotated[str | None, typer.Option("--address", help="RunService, host:port. Default: UCODER_LISTEN.")]
-TokenFlag = Annotated[Path | None, typer.Option("--token-file", help="File with the caller's token for --address.")]
-RunName = Annotated[str, typer.Argument(help="Id of a run; `ucoder runs list` names them.")]
+RunArgument = Annotated[str, typer.Argument(help="Id of a run; `ucoder runs list` lists them.")]
 
 
-@runs.command("create")
-def runs_create(
-    config: Annotated[Path | None, typer.Option(help="YAML file that names what differs from the defaults.")] = None,
-    preset: Annotated[str | None, typer.Option(help="Shipped configuration: `demo` fits a laptop.")] = None,
-    run: Annotated[str, typer.Option("--id", help="The run's id. Default: the service chooses one.")] = "",
+@command(runs, "create")
+async def create_run(
+    config: ConfigFlag = None,
+    preset: PresetFlag = None,
+    run: Annotated[str, typer.Option("--id", help="Id of the new run. Default: the service chooses one.")] = "",
     address: AddressFlag = None,
-    token_file: TokenFlag = None,
+    token_file: AddressTokenFlag = None,
 ) -> None:
-    """Start a run on services that are served elsewhere; `ucoder run` brings its own."""
-    from ucoder.cli.runs_work import Door, create
+    """Starts a run on services that are served elsewhere; `ucoder run` brings its own.
 
-    finish(create(Door(address, token_file), config, preset, run))
+    Example: `ucoder runs create --config my-run.yaml --address localhost:7070`
+    """
+    from ucoder.runs import run_config
+    from ucoder.v1 import runs_pb2
 
-
-@runs.command("list")
-def runs_list(address: AddressFlag = None, token_file: TokenFlag = None) -> None:
-    """Every run in a line."""
-    from ucoder.cli.runs_work import Door, listing
-
-    finish(listing(Door(address, token_file)))
+    request = runs_pb2.CreateRunRequest(id=run, config=run_config.load(config, preset))
+    async with RunServiceAddress(address, token_file).connect() as (service, metadata):
+        _print_status((await service.CreateRun(request, metadata=metadata)).status)
 
 
-@runs.command("show")
-def runs_show(run: RunName, address: AddressFlag = None, token_file: TokenFlag = None) -> None:
-    """One run as it is now."""
-    from ucoder.cli.runs_work import Door, show
+@command(runs, "list")
+async def list_runs(address: AddressFlag = None, token_file: AddressTokenFlag = None) -> None:
+    """Lists every run, one a line.
 
-    finish(show(Door(address, token_file), run))
+    Example: `ucoder runs list`
+    """
+    from rich.console import Console
+    from rich.table import Table
+
+    from ucoder.v1 import runs_pb2
+
+    async with RunServiceAddress(address, token_file).connect() as (service, metadata):
+        answer = await service.ListRuns(runs_pb2.ListRunsRequest(), metadata=metadata)
+    table = Table("run", "state", "iteration", "briefs ended", "pass@1", "reason")
+    for run in answer.runs:
+        ended = f"{run.made['consensus']}/{run.briefs}"
+        table.add_row(run.id, _state(run), str(run.iteration), ended, _pass_at_1(run), run.reason)
+    Console().print(table)
 
 
-@runs.command("watch")
-def runs_watch(run: RunName, address: AddressFlag = None, token_file: TokenFlag = None) -> None:
-    """One run whenever it has changed, until it has ended."""
-    from ucoder.cli.runs_work import Door, watch
+@command(runs, "show")
+async def show_run(run: RunArgument, address: AddressFlag = None, token_file: AddressTokenFlag = None) -> None:
+    """Shows one run as it is now.
 
-    finish(watch(Door(address, token_file), run))
+    Example: `ucoder runs show my-run`
+    """
+    from ucoder.v1 import runs_pb2
+
+    async with RunServiceAddress(address, token_file).connect() as (service, metadata):
+        _print_status((await service.GetRun(runs_pb2.GetRunRequest(id=run), metadata=metadata)).status)
 
 
-@runs.command("cancel")
-def runs_cancel(
-    run: RunName,
-    reason: Annotated[str, typer.Option(help="Words for whoever asks why.")] = "",
+@command(runs, "watch")
+async def watch_run(run: RunArgument, address: AddressFlag = None, token_file: AddressTokenFlag = None) -> None:
+    """Shows one run whenever it has changed, until it has ended.
+
+    Example: `ucoder runs watch my-run --address localhost:7070`
+    """
+    from ucoder.v1 import runs_pb2
+
+    async with RunServiceAddress(address, token_file).connect() as (service, metadata):
+        async for answer in service.WatchRun(runs_pb2.WatchRunRequest(id=run), metadata=metadata):
+            _print_status(answer.status)
+
+
+@command(runs, "cancel")
+async def cancel_run(
+    run: RunArgument,
+    reason: Annotated[str, typer.Option(help="Reason that the run's status shows.")] = "",
     address: AddressFlag = None,
-    token_file: TokenFlag = None,
+    token_file: AddressTokenFlag = None,
 ) -> None:
-    """End a run where it stands; what is stored stays."""
-    from ucoder.cli.runs_work import Door, cancel
+    """Ends a run now. Everything that it has stored stays.
 
-    finish(cancel(Door(address, token_file), run, reason))
+    Example: `ucoder runs cancel my-run --reason "wrong model"`
+    """
+    from ucoder.v1 import runs_pb2
 
-
-@runs.command("resume")
-def runs_resume(run: RunName, address: AddressFlag = None, token_file: TokenFlag = None) -> None:
-    """Go on with a run that failed or was cancelled, from what the store holds."""
-    from ucoder.cli.runs_work import Door, resume
-
-    finish(resume(Door(address, token_file), run))
+    request = runs_pb2.CancelRunRequest(id=run, reason=reason)
+    async with RunServiceAddress(address, token_file).connect() as (service, metadata):
+        _print_status((await service.CancelRun(request, metadata=metadata)).status)
 
 
-@runs.command("fetch")
-def runs_fetch(
-    run: RunName,
-    folder: Annotated[Path, typer.Argument(help="Where to put it; not there yet.")],
-    checkpoint: Annotated[str | None, typer.Option(help="As 001 or 001-control. Default: the best one.")] = None,
+@command(runs, "resume")
+async def resume_run(run: RunArgument, address: AddressFlag = None, token_file: AddressTokenFlag = None) -> None:
+    """Continues a run that failed or was cancelled, from what the store holds.
+
+    Example: `ucoder runs resume my-run`
+    """
+    from rich.console import Console
+
+    from ucoder.v1 import runs_pb2
+
+    async with RunServiceAddress(address, token_file).connect() as (service, metadata):
+        answer = await service.ResumeRun(runs_pb2.ResumeRunRequest(id=run), metadata=metadata)
+    Console().print(f"{answer.requeued} artefacts put back on the bus", highlight=False)
+    _print_status(answer.status)
+
+
+@command(runs, "fetch")
+async def fetch_checkpoint(
+    run: RunArgument,
+    folder: Annotated[Path, typer.Argument(help="Folder to make for the checkpoint.")],
+    checkpoint: Annotated[str | None, typer.Option(help="Such as 001 or 001-control. Default: the best one.")] = None,
 ) -> None:
-    """Copy a run's best checkpoint out of UCODER_STORE_URL's store: an ordinary Hugging Face folder."""
-    from ucoder.cli.fetch import main
+    """Copies a run's best checkpoint out of the store at UCODER_STORE_URL: an ordinary Hugging Face folder.
 
-    finish(main(run, folder, checkpoint))
+    The best one is that of the promotion gate's last decision. The folder is complete or absent.
+
+    Example: `ucoder runs fetch my-run models/my-run-best`
+    """
+    from rich.console import Console
+
+    from ucoder.runtime.settings import load
+    from ucoder.runtime.storage.artifacts import Artifacts
+    from ucoder.runtime.storage.store import Store
+    from ucoder.runtime.storage.weights_reference import WeightsReference
+    from ucoder.v1 import artifacts_pb2 as pb
+
+    if folder.exists():
+        raise Misconfigured(f"{folder} exists already: name a folder that does not exist.")
+    artifacts = Artifacts(Store(load()))
+    await artifacts.get(pb.Run, run, "000")  # raises Conflict for a run of another version
+    found = await (_checkpoint(artifacts, run, checkpoint) if checkpoint else _best_checkpoint(artifacts, run))
+    weights = WeightsReference.parse(found.path)
+    if not weights.stored:
+        raise NotFound(f"the checkpoint is run {run}'s base model, {weights}: the store holds no copy of it.")
+    with Console(stderr=True).status(f"fetching {weights}"):
+        await artifacts.store.get_folder(weights.place, folder)
+    which = f"iteration {found.iteration}" + (", control" if found.variant == pb.VARIANT_CONTROL else "")
+    trained = f"trained on {found.training.examples} examples"
+    Console().print(f"{folder}: {which} of run {run}, {trained}", highlight=False, soft_wrap=True)
+
+
+async def _best_checkpoint(artifacts: "Artifacts", run: str) -> "pb.Checkpoint":
+    from ucoder.v1 import artifacts_pb2 as pb
+
+    decided = await artifacts.names(run, "iteration")
+    if not decided:
+        raise NotFound(f"run {run} has evaluated no checkpoint yet.")
+    return (await artifacts.get(pb.Iteration, run, decided[-1])).served.checkpoint
+
+
+async def _checkpoint(artifacts: "Artifacts", run: str, name: str) -> "pb.Checkpoint":
+    from ucoder.v1 import artifacts_pb2 as pb
+
+    if name not in (known := await artifacts.names(run, "checkpoint")):
+        raise NotFound(f"run {run} has no checkpoint {name}; it has {', '.join(known)}.")
+    return await artifacts.get(pb.Checkpoint, run, name)
+
+
+@dataclass(frozen=True)
+class RunServiceAddress:
+    """The address of a RunService, host:port (default: UCODER_LISTEN), and the file of the caller's token.
+
+    UCODER_TLS_CA, UCODER_TLS_CERTIFICATE and UCODER_TLS_KEY say whether and how TLS is used.
+    """
+
+    address: str | None
+    token_file: Path | None
+
+    @contextlib.asynccontextmanager
+    async def connect(
+        self,
+    ) -> "AsyncIterator[tuple[runs_pb2_grpc.RunServiceAsyncStub, tuple[tuple[str, str], ...]]]":
+        """Yields the service and the metadata of every call. An error of the service becomes one of ours."""
+        import grpc
+
+        from ucoder.client.connection import Connection
+        from ucoder.runtime.settings import load
+        from ucoder.v1 import runs_pb2_grpc
+
+        settings = load()
+        connection = Connection(
+            address=self.address or settings.listen, token=read_token(self.token_file),
+            ca=settings.tls_ca, certificate=settings.tls_certificate, key=settings.tls_key,
+        )  # fmt: skip
+        try:
+            credentials = connection.credentials
+        except OSError as error:
+            raise Misconfigured(f"TLS: {error.filename}: {error.strerror}.") from None
+        address = connection.address
+        channel = grpc.aio.secure_channel(address, credentials) if credentials else grpc.aio.insecure_channel(address)
+        async with channel:
+            try:
+                yield runs_pb2_grpc.RunServiceStub(channel), connection.metadata
+            except grpc.aio.AioRpcError as error:
+                raise of_call(error) from None
+
+
+def _state(run: "runs_pb2.RunStatus") -> str:
+    """Returns running, succeeded, failed or cancelled."""
+    from ucoder.v1 import runs_pb2
+
+    return runs_pb2.RunState.Name(run.state).removeprefix("RUN_STATE_").lower()
+
+
+def _print_status(run: "runs_pb2.RunStatus") -> None:
+    """Prints a run in one line."""
+    from rich.console import Console
+
+    ends = f"selected {run.selected} abstained {run.abstained} dropped {sum(run.dropped.values())}"
+    progress = f"iteration {run.iteration}: {ends} of {run.briefs}; pass@1 {_pass_at_1(run)}"
+    Console().print(f"{run.id} {_state(run)} {progress} {run.reason}".rstrip(), highlight=False, soft_wrap=True)
+
+
+def _pass_at_1(run: "runs_pb2.RunStatus") -> str:
+    """Returns the pass@1 of every checkpoint of the loop so far, the base model first."""
+    from ucoder.v1 import artifacts_pb2 as pb
+
+    values = [
+        f"{100 * score.value:.1f}%"
+        for evaluation in run.evaluations
+        if evaluation.served.checkpoint.variant == pb.VARIANT_LOOP
+        for score in evaluation.scores
+        if (score.tasks, score.metric) == ("benchmark", "pass_at_1")
+    ]
+    return " -> ".join(values) or "-"

@@ -4,9 +4,10 @@ import asyncio
 
 from ucoder.errors import NotFound, Retry
 from ucoder.generator.service import Service
-from ucoder.models.serving.lora_adapters import ADAPTER_CONFIG_FILE
+from ucoder.models.checkpoint_folder import ADAPTER_CONFIG_FILE
 from ucoder.models.weights_probe import PROBE_TEXT, check_log_prob
 from ucoder.runtime.storage.artifacts import name_of
+from ucoder.runtime.storage.weights_reference import WeightsReference
 from ucoder.v1 import artifacts_pb2 as pb
 
 LOOK_SECONDS = 1.0
@@ -25,16 +26,15 @@ async def run(service: Service, checkpoint: pb.Checkpoint, run: pb.Run) -> pb.Se
 
 async def _name(service: Service, path: str) -> str:
     """What requests call the checkpoint: a folder where the model reads folders, and for adapters; else its path."""
-    prefix = path.removeprefix("store:")
-    store = service.artifacts.store
-    if prefix == path:
+    weights, store = WeightsReference.parse(path), service.artifacts.store
+    if not weights.stored:
         return path
-    if not service.model.folders:
+    if not service.model.reads_folders:
         try:
-            await store.get_of(prefix, ADAPTER_CONFIG_FILE)
+            await weights.read(store, ADAPTER_CONFIG_FILE)
         except NotFound:
             return path
-    return str(await store.folder(prefix))
+    return str(await weights.local_folder(store))
 
 
 async def _turn(service: Service, checkpoint: pb.Checkpoint, run: pb.Run) -> None:

@@ -38,7 +38,7 @@ async def brief_history(artifacts: Artifacts, run: str, name: str) -> BriefHisto
     for kind in BRIEF_STAGES:
         try:
             made[kind] = await artifacts.get(TYPES[kind], run, name)
-            written[kind] = await artifacts.when(run, kind, name)
+            written[kind] = await artifacts.written_at(run, kind, name)
         except NotFound:
             if kind == "brief":
                 raise NotFound(f"run {run} has no brief {name}; the rows of its datasets name their briefs.") from None

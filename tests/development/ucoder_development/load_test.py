@@ -15,7 +15,7 @@ import grpc
 from rich.console import Console
 from rich.table import Table
 
-from ucoder.cli.shared.plot_file import check
+from ucoder.cli.shared.plot_file import check_plot_file
 from ucoder.cli.shared.progress_bar import ProgressBar
 from ucoder.flow import FLOW
 from ucoder.runs.run_config import load
@@ -61,7 +61,7 @@ class Callers:
 
 async def main(briefs: int, calls: int, isolation: str, *, plot: Path | None, as_json: bool) -> None:
     """Prints briefs a second, time by arrow, memory by service, and the callers' times; `plot`: draws the memory."""
-    check(plot)
+    check_plot_file(plot)
     with tempfile.TemporaryDirectory(prefix="ucoder-load-") as name:
         folder = Path(name)
         tokens = folder / "tokens"
@@ -144,7 +144,7 @@ async def _arrows(store: Store) -> list[Arrow]:
     written = {
         kind: {
             key.rsplit("/", 1)[-1].removesuffix(SUFFIX): when
-            for key, when in (await store.written(f"{RUN}/{kind}")).items()
+            for key, when in (await store.written_times(f"{RUN}/{kind}")).items()
         }
         for kind in ("brief", "problem", "tests", "candidates", "matrix", "consensus")
     }

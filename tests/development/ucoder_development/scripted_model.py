@@ -23,6 +23,7 @@ from ucoder.models.weights_probe import TRAINING_RESULT_FILE
 from ucoder.runs.run_to_checkpoint import base_path
 from ucoder.runtime.settings import load
 from ucoder.runtime.storage.store import Store
+from ucoder.runtime.storage.weights_reference import WeightsReference
 from ucoder.seed.problem import SeedProblem, invent
 from ucoder.seed.reference import parse
 from ucoder_development.seed_corpus import cases, stated
@@ -77,14 +78,17 @@ def server(store: Store, seconds: float) -> Starlette:
     scores: dict[str, float] = {}
 
     async def models(request: Request) -> Response:
-        listed = [base_path("seed"), *(f"store:{run}/weights/{name}" for run in ("run", "r") for name in _NAMES)]
+        listed = [
+            base_path("seed"),
+            *(str(WeightsReference.in_store(f"{run}/weights/{name}")) for run in ("run", "r") for name in _NAMES),
+        ]
         return JSONResponse({"object": "list", "data": [{"id": name, "object": "model"} for name in listed]})
 
     async def score(model: str) -> float:
         """What the trainer measured, so that the model server passes for one that serves its weights."""
         if model not in scores:
             try:
-                data = await store.get_of(model.removeprefix("store:"), TRAINING_RESULT_FILE)
+                data = await WeightsReference.parse(model).read(store, TRAINING_RESULT_FILE)
                 scores[model] = float(json.loads(data)["probe_log_prob"])
             except NotFound:
                 scores[model] = -1.0

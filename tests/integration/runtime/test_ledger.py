@@ -52,10 +52,10 @@ class Counted(Store):
 
     listed = 0
 
-    async def written(self, prefix: str) -> dict[str, float]:
+    async def written_times(self, prefix: str) -> dict[str, float]:
         self.listed += 1
         await asyncio.sleep(0.02)
-        return await super().written(prefix)
+        return await super().written_times(prefix)
 
 
 async def test_many_who_ask_at_once_look_at_the_books_together(make_settings: Callable[..., Settings]) -> None:

@@ -70,10 +70,10 @@ async def test_the_first_writer_wins_and_folders_travel_whole(store: Store, tmp_
     (folder / "config.json").write_text("{}")
     (folder / "deep" / "model.bin").write_bytes(b"\0" * 1000)
     await store.put_folder(folder, "run/weights/001")
-    found = await store.folder("run/weights/001")
+    found = await store.local_folder("run/weights/001")
     assert (found / "config.json").read_text() == "{}"
     assert (found / "deep" / "model.bin").stat().st_size == 1000
-    assert await store.get_of("run/weights/001", "config.json") == b"{}"
+    assert await store.get_from_folder("run/weights/001", "config.json") == b"{}"
     await store.get_folder("run/weights/001", tmp_path / "out" / "copy")
     assert (tmp_path / "out" / "copy" / "deep" / "model.bin").stat().st_size == 1000
     with pytest.raises(NotFound):
@@ -90,7 +90,7 @@ async def test_of_several_writers_of_a_folder_one_wins_whole(store: Store, tmp_p
             (folder / name).write_text(folder.name)
     await asyncio.gather(*(store.put_folder(folder, "run/weights/001") for folder in folders))
     await store.put_folder(tmp_path / "nothing here any more", "run/weights/001")
-    found = await asyncio.gather(*(store.folder("run/weights/001") for _ in range(5)))
+    found = await asyncio.gather(*(store.local_folder("run/weights/001") for _ in range(5)))
     assert len({*found}) == 1
     winner = (found[0] / "config.json").read_text()
     assert {path.name: path.read_text() for path in found[0].iterdir()} == {
@@ -118,21 +118,21 @@ async def test_half_a_folder_is_none(s3: str, make_settings: Callable[..., Setti
     store = Store(make_settings(store_url="s3://artefacts", store_endpoint=s3))
     assert await created(store, "run/weights/001/0123/config.json", b"half")
     with pytest.raises(NotFound):
-        await store.folder("run/weights/001")
+        await store.local_folder("run/weights/001")
     with pytest.raises(NotFound):
-        await store.get_of("run/weights/001", "config.json")
+        await store.get_from_folder("run/weights/001", "config.json")
     with pytest.raises(Retry, match="holds no file"):
         await store.put_folder(tmp_path / "nowhere", "run/weights/001")
     (tmp_path / "made").mkdir()
     (tmp_path / "made" / "model.bin").write_text("whole")
     await store.put_folder(tmp_path / "made", "run/weights/001")
-    assert [path.name for path in (await store.folder("run/weights/001")).iterdir()] == ["model.bin"]
+    assert [path.name for path in (await store.local_folder("run/weights/001")).iterdir()] == ["model.bin"]
     assert len(await store.keys("run")) == 2
 
     old = ("run/weights/000/config.json", "run/weights/000/DONE")  # as it was before writers had names
     for key in old:
         await store.create(key, b"")
-    assert (await store.folder("run/weights/000") / "config.json").is_file()
+    assert (await store.local_folder("run/weights/000") / "config.json").is_file()
 
 
 async def test_a_folder_from_another_disk_is_not_seen_half_copied(

@@ -110,9 +110,9 @@ class Artifacts:
         except NotFound:
             return None
 
-    async def when(self, run: str, kind: str, name: str) -> float:
+    async def written_at(self, run: str, kind: str, name: str) -> float:
         """When an artefact was made, in seconds since the epoch; NotFound when there is none."""
-        return await self.store.when(_key(run, kind, name))
+        return await self.store.written_at(_key(run, kind, name))
 
     async def names(self, run: str, kind: str, prefix: str = "") -> list[str]:
         """Names of the artefacts of a kind, sorted."""

@@ -1,4 +1,4 @@
-"""Objects in S3, Google Cloud Storage or Azure, by obstore; its errors become Python's own."""
+"""Objects in S3, Google Cloud Storage or Azure, by obstore, whose errors become Python's own."""
 
 import contextlib
 import uuid
@@ -12,14 +12,15 @@ from obstore.store import from_url
 from ucoder.runtime.atomic import TemporaryFolder
 
 DONE = "DONE"
-"""In a folder's prefix: written once and last, it says below which of its writers' names the whole folder lies."""
+"""The key in a folder's prefix that is written once and last. It holds the sub-prefix of the complete folder, because
+each writer of a folder writes below a name of its own."""
 
 
 class BucketStore:
-    """See `store.Objects`."""
+    """The `StoreBackend` of a bucket."""
 
     def __init__(self, url: str, endpoint: str, cache: Path) -> None:
-        """endpoint: of an S3 server that is not Amazon's, or empty. cache: where folders are fetched to.
+        """`endpoint` is that of an S3 server other than Amazon's, or empty; `cache` is where folders are copied to.
 
         Raises OSError when the URL is malformed.
         """
@@ -30,36 +31,36 @@ class BucketStore:
             self._store = from_url(url, config=options if endpoint else None, client_options=plain)  # type: ignore[arg-type]
 
     async def create(self, key: str, data: bytes) -> None:
-        """By a conditional put."""
+        """Writes by a conditional put, which fails where the key exists."""
         with _errors():
             await obstore.put_async(self._store, key, data, mode="create")
 
     async def get(self, key: str) -> bytes:
-        """Read whole."""
+        """Returns an object's bytes."""
         with _errors():
             result = await obstore.get_async(self._store, key)
             return bytes(await result.bytes_async())
 
-    async def written(self, prefix: str) -> dict[str, float]:
-        """Page by page."""
-        found: dict[str, float] = {}
+    async def written_times(self, prefix: str) -> dict[str, float]:
+        """Lists the keys page by page."""
+        times: dict[str, float] = {}
         with _errors():
             async for chunk in obstore.list(self._store, prefix):
-                found |= {entry["path"]: entry["last_modified"].timestamp() for entry in chunk}
-        return found
+                times |= {entry["path"]: entry["last_modified"].timestamp() for entry in chunk}
+        return times
 
-    async def when(self, key: str) -> float:
-        """To the second."""
+    async def written_at(self, key: str) -> float:
+        """Returns the time to the second."""
         with _errors():
             return (await obstore.head_async(self._store, key))["last_modified"].timestamp()
 
     async def put_file(self, path: Path, key: str) -> None:
-        """In parts where it is large."""
+        """Uploads a file, in parts where it is large."""
         with _errors():
             await obstore.put_async(self._store, key, path)
 
     async def get_file(self, key: str, path: Path) -> None:
-        """Streamed."""
+        """Streams an object into a file."""
         with _errors():
             result = await obstore.get_async(self._store, key)
             with path.open("wb") as file:
@@ -67,14 +68,14 @@ class BucketStore:
                     file.write(chunk)
 
     async def remove(self, key: str) -> None:
-        """One that is not there is no error in S3."""
+        """Removes an object; in S3 a missing one is no error."""
         with _errors():
             await obstore.delete_async(self._store, key)
 
     async def put_folder(self, folder: Path, prefix: str) -> None:
-        """File by file, below a name of its writer: there is no rename, and others may be writing or have died."""
+        """Uploads file by file below a name of this writer: a bucket has no rename, and other writers may exist."""
         try:
-            await self._whole(prefix)
+            await self._complete_prefix(prefix)
             return
         except FileNotFoundError:
             own = uuid.uuid4().hex
@@ -85,47 +86,50 @@ class BucketStore:
             await self.put_file(path, f"{prefix}/{own}/{path.relative_to(folder)}")
         with contextlib.suppress(FileExistsError):
             await self.create(f"{prefix}/{DONE}", own.encode())
-        whole = await self._whole(prefix)
-        for key in await self.written(prefix):
-            if key != f"{prefix}/{DONE}" and not key.startswith(f"{whole}/"):
-                with contextlib.suppress(FileNotFoundError):  # whoever else did not win removes it too
+        complete = await self._complete_prefix(prefix)
+        for key in await self.written_times(prefix):
+            if key != f"{prefix}/{DONE}" and not key.startswith(f"{complete}/"):
+                with contextlib.suppress(FileNotFoundError):  # another writer that lost removes it too
                     await self.remove(key)
 
     async def get_folder(self, prefix: str, folder: Path) -> None:
-        """File by file."""
-        whole = await self._whole(prefix)
-        for key in await self.written(whole):
-            path = folder / key.removeprefix(f"{whole}/")
+        """Downloads file by file."""
+        complete = await self._complete_prefix(prefix)
+        for key in await self.written_times(complete):
+            path = folder / key.removeprefix(f"{complete}/")
             path.parent.mkdir(parents=True, exist_ok=True)
             await self.get_file(key, path)
 
-    async def folder(self, prefix: str) -> Path:
-        """A copy, fetched once."""
+    async def local_folder(self, prefix: str) -> Path:
+        """Returns a copy in the cache, which is downloaded once."""
         target = self._cache / prefix
         if target.exists():
             return target
-        with TemporaryFolder(str(self._cache / ".aside")).new_path() as aside:
-            await self.get_folder(prefix, Path(aside))
+        with TemporaryFolder(str(self._cache / ".aside")).new_path() as temporary:
+            await self.get_folder(prefix, Path(temporary))
             target.parent.mkdir(parents=True, exist_ok=True)
             try:
-                Path(aside).rename(target)
+                Path(temporary).rename(target)
             except OSError:
-                if not target.exists():  # nobody was faster
+                if not target.exists():  # no other process was faster
                     raise
         return target
 
-    async def get_of(self, prefix: str, name: str) -> bytes:
-        """Only when all of its folder is there."""
-        return await self.get(f"{await self._whole(prefix)}/{name}")
+    async def get_from_folder(self, prefix: str, name: str) -> bytes:
+        """Returns one file of a complete folder."""
+        return await self.get(f"{await self._complete_prefix(prefix)}/{name}")
 
-    async def _whole(self, prefix: str) -> str:
-        """The prefix that the finished folder lies below; FileNotFoundError while there is none."""
-        return f"{prefix}/{(await self.get(f'{prefix}/{DONE}')).decode()}".rstrip("/")  # once, files lay beside DONE
+    async def _complete_prefix(self, prefix: str) -> str:
+        """Returns the prefix of the complete folder's files; raises FileNotFoundError while there is none.
+
+        An empty DONE is that of an older version, which wrote the files directly below `prefix`.
+        """
+        return f"{prefix}/{(await self.get(f'{prefix}/{DONE}')).decode()}".rstrip("/")
 
 
 @contextlib.contextmanager
 def _errors() -> Iterator[None]:
-    """In one line, without the Rust debug dump that follows."""
+    """Raises obstore's errors as OSErrors with one line of text, without the Rust debug output that follows it."""
     try:
         yield
     except AlreadyExistsError:

@@ -1,8 +1,8 @@
-"""Objects as files below a folder, each written aside and then given its name, so that nobody sees half of one.
+"""Objects as files below a folder, each written under a temporary name first, so that nobody reads a half-written one.
 
-A few threads of our own do the work. obstore's local store does it in tokio's, which grow in number to 512 and never
-end while there is work (each keeps 10 to 30 kB), and takes twice the processor time for a small object. Paths are
-strings: pathlib interns every part of one, and a service that meets a million keys pays for that with memory.
+A few threads of this module do the work. obstore's local store uses tokio's threads, which grow to 512 and stay as long
+as there is work (each keeps 10 to 30 kB), and takes twice the processor time for a small object. Paths are strings:
+pathlib interns every part of a path, which would keep the memory of a million keys.
 """
 
 import asyncio
@@ -18,106 +18,106 @@ from typing import TypeVar
 
 from ucoder.runtime.atomic import TemporaryFolder
 
-ASIDE = ".aside"
-"""The folder of what is not finished, in the store's own."""
+TEMPORARY = ".aside"
+"""Name of the folder for temporary files, inside the store's folder."""
 _THREADS = ThreadPoolExecutor(8, thread_name_prefix="store")
 T = TypeVar("T")
 
 
 class FileStore:
-    """See `store.Objects`."""
+    """The `StoreBackend` of a local or mounted folder."""
 
     def __init__(self, root: Path) -> None:
         """Raises OSError when the folder cannot be made and written."""
         root.mkdir(parents=True, exist_ok=True)
-        tempfile.TemporaryFile(dir=root).close()  # of no name: others may be starting at this moment
-        self._root, self._temporary = str(root), TemporaryFolder(str(root / ASIDE))
+        tempfile.TemporaryFile(dir=root).close()  # without a name, because other processes may start at this moment
+        self._root, self._temporary = str(root), TemporaryFolder(str(root / TEMPORARY))
 
     async def create(self, key: str, data: bytes) -> None:
-        """Unlike a rename, a link fails where something is."""
+        """Writes by a hard link, which fails where the file exists; a rename would replace it."""
         path = self._path(key)
 
-        def write(aside: str) -> None:
-            with open(aside, "wb") as file:
+        def write(temporary: str) -> None:
+            with open(temporary, "wb") as file:
                 file.write(data)
-            os.link(aside, path)
+            os.link(temporary, path)
 
         def create() -> None:
-            if os.path.lexists(path):  # what is lost by a race is found by the link
+            if os.path.lexists(path):  # spares the writing; of two racing writers the link stops one
                 raise FileExistsError
-            self._aside(path, write)
+            self._place(path, write)
 
-        await _thread(create)
+        await _in_thread(create)
 
     async def get(self, key: str) -> bytes:
-        """Read whole."""
+        """Returns a file's bytes."""
         path = self._path(key)
 
         def read() -> bytes:
             with open(path, "rb") as file:
                 return file.read()
 
-        return await self._reading(read)
+        return await self._read(read)
 
-    async def written(self, prefix: str) -> dict[str, float]:
-        """All but what is not finished."""
+    async def written_times(self, prefix: str) -> dict[str, float]:
+        """Walks the folder; temporary files are left out."""
         try:
-            return await self._reading(lambda: dict(_below(self._path(prefix), prefix)))
+            return await self._read(lambda: dict(_files_below(self._path(prefix), prefix)))
         except FileNotFoundError:
             return {}
 
-    async def when(self, key: str) -> float:
-        """When its bytes were written."""
+    async def written_at(self, key: str) -> float:
+        """Returns the file's modification time."""
         path = self._path(key)
-        return (await self._reading(lambda: os.stat(path))).st_mtime
+        return (await self._read(lambda: os.stat(path))).st_mtime
 
     async def put_file(self, path: Path, key: str) -> None:
-        """A copy."""
-        there = self._path(key)
+        """Copies a file into the store."""
+        target = self._path(key)
 
-        def write(aside: str) -> None:
-            shutil.copyfile(path, aside)
-            os.replace(aside, there)
+        def write(temporary: str) -> None:
+            shutil.copyfile(path, temporary)
+            os.replace(temporary, target)
 
-        await _thread(lambda: self._aside(there, write))
+        await _in_thread(lambda: self._place(target, write))
 
     async def get_file(self, key: str, path: Path) -> None:
-        """A copy."""
-        await self._reading(lambda: shutil.copyfile(self._path(key), path))
+        """Copies a file out of the store."""
+        await self._read(lambda: shutil.copyfile(self._path(key), path))
 
     async def remove(self, key: str) -> None:
-        """Its folder stays."""
+        """Removes a file; the folder that held it stays."""
         path = self._path(key)
-        await self._reading(lambda: os.unlink(path))
+        await self._read(lambda: os.unlink(path))
 
     async def put_folder(self, folder: Path, prefix: str) -> None:
-        """One rename; from another disk a copy, then one rename."""
-        there = self._path(prefix)
+        """Renames the folder; one on another disk is copied first."""
+        target = self._path(prefix)
 
-        def put(aside: str) -> None:
+        def put(temporary: str) -> None:
             try:
-                _rename(str(folder), there)
+                _rename(str(folder), target)
             except OSError as error:
                 if error.errno != errno.EXDEV:
                     raise
-                shutil.copytree(folder, aside)
-                _rename(aside, there)
+                shutil.copytree(folder, temporary)
+                _rename(temporary, target)
 
-        await _thread(lambda: self._aside(there, put))
+        await _in_thread(lambda: self._place(target, put))
 
     async def get_folder(self, prefix: str, folder: Path) -> None:
-        """A copy."""
+        """Copies a folder out of the store."""
         path = self._path(prefix)
-        await self._reading(lambda: shutil.copytree(path, folder, dirs_exist_ok=True))
+        await self._read(lambda: shutil.copytree(path, folder, dirs_exist_ok=True))
 
-    async def folder(self, prefix: str) -> Path:
-        """The thing itself."""
+    async def local_folder(self, prefix: str) -> Path:
+        """Returns the store's own folder, without a copy."""
         path = self._path(prefix)
-        await self._reading(lambda: os.scandir(path).close())
+        await self._read(lambda: os.scandir(path).close())
         return Path(path)
 
-    async def get_of(self, prefix: str, name: str) -> bytes:
-        """As any other."""
+    async def get_from_folder(self, prefix: str, name: str) -> bytes:
+        """Returns one file of a folder."""
         return await self.get(f"{prefix}/{name}")
 
     def _path(self, key: str) -> str:
@@ -125,54 +125,54 @@ class FileStore:
             raise FileNotFoundError(f"{key!r} is no key.")
         return os.path.join(self._root, key)
 
-    def _aside(self, path: str, write: Callable[[str], None]) -> None:
-        """Has a file written for its place, in a folder that is made where it is missing."""
+    def _place(self, path: str, write: Callable[[str], None]) -> None:
+        """Makes the folder of `path` where it is missing and calls `write` with a temporary path on the same disk."""
         self._check()
         try:
             os.makedirs(os.path.dirname(path), exist_ok=True)
-        except FileExistsError as error:  # which would mean that the object is there
+        except FileExistsError as error:  # passed on, this would say that the object itself exists
             raise NotADirectoryError(f"a file is in the way: {error.filename}") from None
-        with self._temporary.new_path() as aside:
-            write(aside)
+        with self._temporary.new_path() as temporary:
+            write(temporary)
 
-    async def _reading(self, read: Callable[[], T]) -> T:
-        """FileNotFoundError here means that this one is missing, not the store."""
+    async def _read(self, read: Callable[[], T]) -> T:
+        """Returns what `read` returns; raises FileNotFoundError when the key is missing, not when the store is."""
 
-        def reading() -> T:
+        def read_or_check() -> T:
             try:
                 return read()
             except (FileNotFoundError, NotADirectoryError, IsADirectoryError):
                 self._check()
                 raise FileNotFoundError from None
 
-        return await _thread(reading)
+        return await _in_thread(read_or_check)
 
     def _check(self) -> None:
-        """OSError when the store itself is gone, such as a disk that is no longer mounted."""
+        """Raises OSError when the store itself is gone, such as a disk that is no longer mounted."""
         if not os.path.isdir(self._temporary.path):
             raise OSError(f"the folder {self._root} is gone")
 
 
-def _below(folder: str, prefix: str) -> Iterator[tuple[str, float]]:
-    """Key and time of each file."""
+def _files_below(folder: str, prefix: str) -> Iterator[tuple[str, float]]:
+    """Yields the key and the modification time of each file."""
     with os.scandir(folder) as entries:
         for entry in entries:
             key = f"{prefix}/{entry.name}" if prefix else entry.name
             if entry.is_dir():
-                yield from _below(entry.path, key) if entry.name != ASIDE else ()
+                yield from _files_below(entry.path, key) if entry.name != TEMPORARY else ()
             else:
-                with contextlib.suppress(FileNotFoundError):  # removed meanwhile
+                with contextlib.suppress(FileNotFoundError):  # removed in the meantime
                     yield key, entry.stat().st_mtime
 
 
-def _rename(folder: str, there: str) -> None:
-    """The first of several wins."""
+def _rename(folder: str, target: str) -> None:
+    """Renames a folder; where another writer was faster its folder stays."""
     try:
-        os.rename(folder, there)
+        os.rename(folder, target)
     except OSError:
-        if not os.path.isdir(there):
+        if not os.path.isdir(target):
             raise
 
 
-async def _thread(work: Callable[[], T]) -> T:
+async def _in_thread(work: Callable[[], T]) -> T:
     return await asyncio.get_running_loop().run_in_executor(_THREADS, work)

@@ -127,7 +127,7 @@ class Ledger:
         """When the iteration was decided on, in seconds since the epoch."""
         place = _place(run, iteration)
         if place not in self._begun:
-            written = await self._store.written(f"{run}/iteration")
+            written = await self._store.written_times(f"{run}/iteration")
             self._begun[place] = written.get(f"{run}/iteration/{iteration:03d}{SUFFIX}", time.time())
         return self._begun[place]
 
