@@ -12,7 +12,7 @@ import pytest
 import typer
 import yaml
 
-from ucoder.cli import app
+from ucoder.cli.command_line import app
 
 from .chart import CHART, FILES, ROOT, VARIANTS, Object, flags, helm, notes, of_kind, render, templates
 

@@ -1,1 +1,1 @@
-"""What is claimed, measured: one module per `ucoder bench` command."""
+"""Measurements that users make on their own machines and deployments, as ratios; `ucoder bench` runs them."""

@@ -1,6 +1,6 @@
-"""The yardstick: a fork per program with no isolation and no care, as fast as Python can do it.
+"""The baseline of `ucoder bench sandbox`: a fork per program without isolation, as fast as Python can do it.
 
-Reads `{"cpu_seconds", "give_up", "tasks": [[entry point, programs, calls], ...]}` on standard input; prints how many
+Reads `{"cpu_seconds", "give_up", "tasks": [[entry point, programs, calls], ...]}` on standard input and prints how many
 programs ran.
 """
 
@@ -12,16 +12,17 @@ from types import CodeType
 
 
 class _TimeLimit(BaseException):
-    pass
+    """The processor time of a test is used up."""
 
 
-def _limit(*_: object) -> None:
+def _raise_time_limit(*_: object) -> None:
     raise _TimeLimit
 
 
 def _run(program: str, calls: list[CodeType], seconds: float, give_up: int) -> None:
+    """Runs a program and its calls; `give_up` time-outs end it."""
     space: dict[str, object] = {"__name__": "solution"}
-    signal.signal(signal.SIGPROF, _limit)
+    signal.signal(signal.SIGPROF, _raise_time_limit)
     timeouts = 0
     for number, call in enumerate([None, *calls]):
         signal.setitimer(signal.ITIMER_PROF, seconds)
@@ -41,7 +42,7 @@ def _run(program: str, calls: list[CodeType], seconds: float, give_up: int) -> N
 
 
 def main() -> None:
-    """Runs everything on standard input, one fork after the other."""
+    """Runs all tasks of standard input, one fork after the other."""
     work = json.load(sys.stdin)
     count = 0
     for _, programs, sources in work["tasks"]:

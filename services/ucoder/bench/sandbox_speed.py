@@ -1,8 +1,8 @@
-"""`ucoder bench sandbox`: programs a second and what they cost, beside runners without isolation, in one run.
+"""Measures programs per second in the sandbox and what they cost, compared with runners without isolation, in one run.
 
-Timings on a shared machine are noise; ratios within one run are less so. The file is cut into rounds; in each, every
-runner in turn gets the same programs and calls: ours with two warm cells, the others with two processes. Limits, for
-all: 0.1 s a test, given up after two time-outs where a runner knows that.
+Times on a shared machine are noisy; ratios within one run are less so. The file is cut into rounds. In each, every
+runner in turn gets the same programs and calls: ours has two warm cells, the others have two processes. All have a
+limit of 0.1 s for a test and, where the runner knows that, give up a program after two time-outs.
 """
 
 import asyncio
@@ -10,7 +10,7 @@ import contextlib
 import json
 import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
@@ -18,31 +18,31 @@ from rich.console import Console
 from rich.progress import Progress
 
 from ucoder.bench import cell_costs, runners
-from ucoder.bench.runners import LIMITS, WORKERS, Task, load
+from ucoder.bench.runners import LIMITS, WORKERS, Runner, SpeedTask
 from ucoder.core.outcomes import Outcome
 from ucoder.sandbox_runner.host.machine_load import processor_seconds
-from ucoder.sandbox_runner.host.sandbox import Sandbox
+from ucoder.sandbox_runner.sandbox import Sandbox
 from ucoder.sandbox_runner.sandbox_job import SandboxJob
 
 ROUNDS = 4
-FEW, FEWER = 10, 2
-"""Programs a round for runners that start an interpreter or a sandbox for each, and for one that does for each test;
-all of them would take the day."""
-Measured = Callable[[list[Task]], float | None]
-"""Runs tasks and says how long it waited for time-outs, if it knows."""
+SLOW_PROGRAMS, SLOWEST_PROGRAMS = 10, 2
+"""Programs in a round for runners that start a process for each program, and for one that does for each test: with all
+programs they would take a day."""
+Measured = Callable[[list[SpeedTask]], float | None]
+"""Runs tasks and returns how long it waited for time-outs, if it knows."""
 _WAITED = (Outcome.TIMEOUT_CPU, Outcome.TIMEOUT_WALL)
 
 
 @dataclass(slots=True)
-class Line:
-    """One runner's sums."""
+class RunnerTotals:
+    """The sums of one runner over the rounds."""
 
     runner: str
     programs: int = 0
     seconds: float = 0.0
     cpu_seconds: float = 0.0
     waited_seconds: float = 0.0
-    """Of our cells, for tests that then timed out."""
+    """Seconds of our cells for tests that then timed out."""
     by_round: list[float] = field(default_factory=list)
     """Programs per second."""
 
@@ -52,11 +52,11 @@ class Line:
 
     @property
     def waited(self) -> float:
-        """Share of the cells' time."""
+        """Share of the cells' time that went to tests that timed out."""
         return self.waited_seconds / (WORKERS * self.seconds)
 
-    def add(self, tasks: list[Task], run: Measured) -> None:
-        """One round."""
+    def add(self, tasks: list[SpeedTask], run: Measured) -> None:
+        """Runs and counts one round."""
         count = sum(len(task.programs) for task in tasks)
         if not count:
             return
@@ -69,76 +69,84 @@ class Line:
         self.by_round.append(round(count / seconds, 1))
 
 
-async def ours(sandbox: Sandbox, tasks: list[Task]) -> float:
-    """All tasks through one sandbox, a few at a time, as a service would get them; seconds waited for time-outs."""
-    gate = asyncio.Semaphore(WORKERS + 1)
-    waited = 0.0
-
-    async def one(task: Task) -> None:
-        nonlocal waited
-        async with gate:
-            async for row in sandbox.execute(SandboxJob(task.programs, task.tests, task.entry_point, limits=LIMITS)):
-                waited += sum(spent for spent, how in zip(row.seconds, row.outcomes, strict=True) if how in _WAITED)
-
-    await asyncio.gather(*map(one, tasks))
-    return waited
-
-
-def through(loop: asyncio.Runner, sandbox: Sandbox) -> Measured:
-    """Our runner, on cells that stay warm from round to round."""
-    return lambda tasks: loop.run(ours(sandbox, tasks))
-
-
-def main(
-    data: Path, *, tasks: int | None = None, isolation: str = "auto", peers: bool = True, as_json: bool = False
+def measure_and_print(
+    data: Path,
+    *,
+    tasks: int | None,
+    isolation: str,
+    as_json: bool,
+    more_runners: Mapping[str, Runner] | None = None,
 ) -> None:
-    """Prints the table. `data`: a file like the dev file; `tasks`: how many of its tasks, all by default."""
+    """Measures with the first `tasks` questions of a file and prints a table. `more_runners`: others to compare."""
     kinds = ("runsc", "bubblewrap") if isolation == "auto" else (isolation,)
-    work = load(data, tasks)
+    work = runners.read_tasks(data, tasks)
     console = Console(stderr=True)
     with asyncio.Runner() as loop, Progress(console=console, disable=not console.is_terminal) as progress:
         stack = contextlib.AsyncExitStack()
-        measured: dict[str, Measured] = {"bare fork": runners.bare_fork(), **(runners.peers() if peers else {})}
+        quick: dict[str, Measured] = {"bare fork": runners.bare_fork(), **(more_runners or {})}
         for kind in kinds:
             sandbox = loop.run(stack.enter_async_context(Sandbox.open(isolation=kind, cells=WORKERS, cache=0)))
-            measured[f"ucoder, {kind}"] = through(loop, sandbox)
-        slow: dict[str, Measured] = {
-            "python -I a program": runners.one_process_each(),
-            "python -I a test": runners.one_process_each_test(),
+            quick[f"ucoder, {kind}"] = _in_sandbox(loop, sandbox)
+        slow: dict[str, tuple[Measured, int]] = {
+            "python -I a program": (runners.process_per_program(), SLOW_PROGRAMS),
+            "python -I a test": (runners.process_per_test(), SLOWEST_PROGRAMS),
         }
-        if runners.root() and "runsc" in kinds:
-            slow["runsc do a program"] = runners.one_sandbox_each()
-        lines = {name: Line(name) for name in (*measured, *slow)}
+        if "runsc" in kinds and (gvisor := runners.gvisor_per_program()):
+            slow["runsc do a program"] = gvisor, SLOW_PROGRAMS
+        totals = {name: RunnerTotals(name) for name in (*quick, *slow)}
         try:
-            bar = progress.add_task("measuring", total=ROUNDS * len(lines))
+            bar = progress.add_task("measuring", total=ROUNDS * len(totals))
             for number in range(ROUNDS):
                 some = work[number::ROUNDS]
-                few = [Task(one.entry_point, one.programs[:1], one.tests, one.calls) for one in some[:FEW]]
-                for name, run in (*measured.items(), *slow.items()):
-                    lines[name].add(few[:FEWER] if name.endswith("a test") else few if name in slow else some, run)
+                few = [SpeedTask(one.entry_point, one.programs[:1], one.tests, one.calls) for one in some]
+                for name, run in quick.items():
+                    totals[name].add(some, run)
+                    progress.advance(bar)
+                for name, (run, most) in slow.items():
+                    totals[name].add(few[:most], run)
                     progress.advance(bar)
         finally:
             loop.run(stack.aclose())
         costs = {kind: loop.run(cell_costs.measure(kind)) for kind in kinds}
-    report(list(lines.values()), costs, as_json)
+    _print(list(totals.values()), costs, as_json)
 
 
-def report(lines: list[Line], costs: dict[str, dict[str, float]], as_json: bool) -> None:
-    """The table, or the same as JSON. Ratios are to the bare fork, by programs per second."""
-    bare = next(line.per_second for line in lines if line.runner == "bare fork")
+def _in_sandbox(loop: asyncio.Runner, sandbox: Sandbox) -> Measured:
+    """Returns our runner, whose cells stay warm from round to round."""
+    return lambda tasks: loop.run(_execute(sandbox, tasks))
+
+
+async def _execute(sandbox: Sandbox, tasks: list[SpeedTask]) -> float:
+    """Runs tasks in one sandbox, a few at a time as a service does. Returns the seconds of tests that timed out."""
+    slots = asyncio.Semaphore(WORKERS + 1)
+    waited = 0.0
+
+    async def execute(task: SpeedTask) -> None:
+        nonlocal waited
+        async with slots:
+            async for row in sandbox.execute(SandboxJob(task.programs, task.tests, task.entry_point, limits=LIMITS)):
+                waited += sum(spent for spent, how in zip(row.seconds, row.outcomes, strict=True) if how in _WAITED)
+
+    await asyncio.gather(*map(execute, tasks))
+    return waited
+
+
+def _print(totals: list[RunnerTotals], costs: dict[str, dict[str, float]], as_json: bool) -> None:
+    """Prints a table, or the same as JSON. Ratios are those of programs per second to the bare fork's."""
+    bare = next(one.per_second for one in totals if one.runner == "bare fork")
     if as_json:
-        said = [{**asdict(line), "ratio": line.per_second / bare, "waited": line.waited} for line in lines]
-        print(json.dumps({"runners": said, "cells": costs}, indent=2))
+        lines = [{**asdict(one), "ratio": one.per_second / bare, "waited": one.waited} for one in totals]
+        print(json.dumps({"runners": lines, "cells": costs}, indent=2))
         return
     print(
         f"{'runner':24}{'programs':>9}{'seconds':>9}{'per s':>8}{'CPU ms':>8}{'ratio':>7}{'waited':>8}  per s by round"
     )
-    for line in lines:
-        cpu = 1000 * line.cpu_seconds / line.programs
-        waited = f"{line.waited:8.0%}" if line.runner.startswith("ucoder") else f"{'':8}"
+    for one in totals:
+        cpu = 1000 * one.cpu_seconds / one.programs
+        waited = f"{one.waited:8.0%}" if one.runner.startswith("ucoder") else f"{'':8}"
         print(
-            f"{line.runner:24}{line.programs:9}{line.seconds:9.1f}{line.per_second:8.1f}{cpu:8.2f}"
-            f"{line.per_second / bare:7.2f}{waited}  {', '.join(map(str, line.by_round))}"
+            f"{one.runner:24}{one.programs:9}{one.seconds:9.1f}{one.per_second:8.1f}{cpu:8.2f}"
+            f"{one.per_second / bare:7.2f}{waited}  {', '.join(map(str, one.by_round))}"
         )
-    for kind, found in costs.items():
-        print(f"{kind}: " + ", ".join(f"{name} {value:.1f}" for name, value in found.items()))
+    for kind, values in costs.items():
+        print(f"{kind}: " + ", ".join(f"{name} {value:.1f}" for name, value in values.items()))

@@ -1,4 +1,4 @@
-"""How long a caller of Select waits, and how much of that is not execution: the same programs by Execute beside it."""
+"""Measures how long a caller of Select waits, and how much of that is not execution, by calls of Execute in turn."""
 
 import time
 from collections.abc import Sequence
@@ -8,45 +8,56 @@ from typing import Any
 import grpc
 import numpy as np
 
-from ucoder.cli.shared.embedded_services import consensus_at
+from ucoder.cli.shared.embedded_services import consensus_service
 from ucoder.v1 import artifacts_pb2 as pb
 from ucoder.v1 import consensus_pb2, consensus_pb2_grpc, sandbox_pb2, sandbox_pb2_grpc
 
 PROGRAMS, TESTS, BEHAVIOURS = 128, 100, 24
-LARGEST = 64 << 20
+MAX_MESSAGE_BYTES = 64 << 20
 
 
 @dataclass(frozen=True)
-class Latency:
-    """Of calls one after another, each with programs that were never run before, through a socket of this machine."""
+class SelectLatency:
+    """The times of calls one after another, each with new programs, through a socket of this machine."""
 
     programs: int
     tests: int
     rounds: int
     select_p50: float
-    """Seconds, as the next two."""
+    """In seconds, as the next two."""
     select_p99: float
     execute_p50: float
     added: float
-    """Median over the rounds of what Select takes more than Execute, as a share of Execute."""
+    """Median over the rounds of the time that Select takes more than Execute, as a share of Execute's."""
     selecting: float
-    """Median share of Select's time that it spent selecting, by its own clock: what `added` is without noise."""
+    """Median share of Select's time that it spent selecting, by its own clock: `added` without the noise."""
+
+    def summary(self) -> str:
+        """Returns the numbers as one line."""
+        return (
+            f"Select of {self.programs} programs x {self.tests} tests, {self.rounds} calls: p50 {self.select_p50:.2f} s, "
+            f"p99 {self.select_p99:.2f} s; Execute alone {self.execute_p50:.2f} s: Select adds {100 * self.added:+.1f}%; "
+            f"by its own clock selecting takes {100 * self.selecting:.1f}% of it"
+        )
 
 
-async def latency(rounds: int, isolation: str | None = None, cells: int | None = None) -> Latency:
-    """Select and Execute take turns in who goes first; one round before the first is not counted."""
-    found = []
-    async with consensus_at(None, isolation, cells) as address:
-        options = [("grpc.max_send_message_length", LARGEST), ("grpc.max_receive_message_length", LARGEST)]
+async def measure_select(rounds: int, isolation: str | None = None, cells: int | None = None) -> SelectLatency:
+    """Calls Select and Execute in turns: each goes first in every second round. A first round is not counted."""
+    times = []
+    async with consensus_service(None, isolation, cells) as address:
+        options = [
+            ("grpc.max_send_message_length", MAX_MESSAGE_BYTES),
+            ("grpc.max_receive_message_length", MAX_MESSAGE_BYTES),
+        ]
         async with grpc.aio.insecure_channel(address, options) as channel:
             consensus = consensus_pb2_grpc.ConsensusServiceStub(channel)
             sandbox = sandbox_pb2_grpc.SandboxServiceStub(channel)
             for number in range(rounds + 1):
                 calls = [_select(consensus, f"{number} s"), _execute(sandbox, f"{number} e")]
-                times = [await call for call in (calls if number % 2 else reversed(calls))]
-                found.append(times if number % 2 else times[::-1])
-    select, execute = np.array([one[0] for one in found[1:]]), np.array([one[1] for one in found[1:]])
-    return Latency(
+                pair = [await call for call in (calls if number % 2 else reversed(calls))]
+                times.append(pair if number % 2 else pair[::-1])
+    select, execute = np.array([pair[0] for pair in times[1:]]), np.array([pair[1] for pair in times[1:]])
+    return SelectLatency(
         programs=PROGRAMS,
         tests=TESTS,
         rounds=rounds,
@@ -59,6 +70,7 @@ async def latency(rounds: int, isolation: str | None = None, cells: int | None =
 
 
 async def _select(stub: Any, mark: str) -> tuple[float, float]:
+    """Returns the seconds of a call, and those that it spent selecting."""
     request = consensus_pb2.SelectRequest(programs=_programs(mark), tests=_tests(), entry_point="f")
     started = time.perf_counter()
     answer = await stub.Select(request)
@@ -74,7 +86,7 @@ async def _execute(stub: Any, mark: str) -> tuple[float, float]:
 
 
 def _programs(mark: str) -> Sequence[str]:
-    """Distinct texts of a few behaviours, the commonest first; `mark` makes them new to the sandbox's cache."""
+    """Returns distinct texts of a few behaviours, the commonest first; `mark` makes them new to the sandbox's cache."""
     kinds = np.random.default_rng(0).zipf(1.5, PROGRAMS) % BEHAVIOURS
     loop = "    for i in range(x):\n        if i % 3 == {0} % 3:\n            total += i\n"
     body = f"    total = 0\n{loop}    return total - {{0}}\n"

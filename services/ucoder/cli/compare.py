@@ -1,27 +1,120 @@
-"""`ucoder compare`: models, checkpoints or files of samples side by side, with what chance alone could have done."""
+"""`ucoder compare`: models, checkpoints or samples files side by side, and how much of a difference chance explains."""
 
-import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
 
-from rich.console import Console
-from rich.table import Table
+import typer
 
-from ucoder.cli.evaluate import asking, fractions, judge_of, metric, warn
-from ucoder.cli.execute import note, settings_of
-from ucoder.cli.shared.answer_source import Benchmark, of_model, of_samples, profile_of, samples_of
-from ucoder.cli.shared.plot_file import check
-from ucoder.core.pass_at_k import RESAMPLES, paired_bootstrap, significance
+from ucoder.cli.shared.options import (
+    BENCHMARKS,
+    MODELS,
+    CellsFlag,
+    IsolationFlag,
+    JsonFlag,
+    PackagesFlag,
+    PlotFlag,
+    ProfileFlag,
+    SamplesFlag,
+    TemperatureFlag,
+)
 from ucoder.errors import Misconfigured
-from ucoder.evaluator.answers import scores
-from ucoder.sandbox_runner.host.sandbox import Sandbox
-from ucoder.v1 import artifacts_pb2 as pb
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from ucoder.v1 import artifacts_pb2 as pb
+
+COLORS = ("#6b7280", "#2563eb", "#ea580c", "#16a34a", "#dc2626", "#9333ea")
+LEGEND_CHARACTERS = 60
+
+
+async def compare(
+    names: Annotated[list[str], typer.Argument(metavar="A B ...", help=f"Each a samples file or a model: {MODELS}.")],
+    benchmark: Annotated[
+        list[str] | None,
+        typer.Option(metavar="NAME[=FILE]", help=f"May be given several times. Default: seed. Names: {BENCHMARKS}."),
+    ] = None,
+    score: Annotated[
+        str, typer.Option(help="Score to compare: pass@1, pass@10, pass@100, greedy or majority.")
+    ] = "pass@1",
+    profile: ProfileFlag = None,
+    n: SamplesFlag = 10,
+    temperature: TemperatureFlag = None,
+    plot: PlotFlag = None,
+    isolation: IsolationFlag = None,
+    cells: CellsFlag = None,
+    packages: PackagesFlag = None,
+    as_json: JsonFlag = False,
+) -> None:
+    """Compares models, checkpoints or samples files with the first one: gain, interval, significance.
+
+    All models get the same prompts and random numbers, and all are judged on the same tasks, so the differences are
+    paired. A samples file may hold samples of several benchmarks.
+
+    Example: `ucoder compare seed runs/demo-1/checkpoints/001 --plot gain.png`
+    """
+    import json
+
+    from rich.console import Console
+
+    from ucoder.cli.shared.answer_source import (
+        Benchmark,
+        ModelQuestioning,
+        ask_model,
+        default_profile,
+        judge_in,
+        judge_samples,
+        samples_by_benchmark,
+        warn_of_broken_references,
+    )
+    from ucoder.cli.shared.local_sandbox import open_sandbox
+    from ucoder.cli.shared.plot_file import check_plot_file
+    from ucoder.evaluator.answers import scores
+    from ucoder.runtime.settings import load
+
+    if len(set(names)) < 2 or len(set(names)) < len(names):
+        raise Misconfigured("give at least two different models or samples files.")
+    check_plot_file(plot)
+    settings, given = load(), [text.partition("=") for text in benchmark or ["seed"]]
+    benchmarks = [Benchmark.load(format, file or None) for format, _, file in given]
+    formats = [one.format for one in benchmarks]
+    if len(set(formats)) < len(formats):
+        raise Misconfigured("--benchmark: each at most once.")
+    files = {name: samples_by_benchmark(Path(name), benchmarks) for name in names if Path(name).is_file()}
+    profiles = {name: profile or default_profile(name) for name in names if name not in files}
+    if len(set(profiles.values())) > 1:
+        listed = ", ".join(f"{name}: {one}" for name, one in profiles.items())
+        raise Misconfigured(f"these models need different prompts ({listed}); give --profile, the same for all.")
+    comparison = Comparison(names, formats, score, {})
+    async with open_sandbox(isolation, cells, packages) as sandbox:
+        judge = judge_in(sandbox)
+        for name in names:
+            for place, chosen in enumerate(benchmarks):
+                if name not in files:
+                    questioning = ModelQuestioning.by_flags(name, profiles[name], n, temperature)
+                    answers = await ask_model(settings, judge, chosen, name, questioning)
+                elif lines := files[name][place]:
+                    answers = await judge_samples(judge, chosen, Path(name), lines)
+                else:
+                    continue
+                comparison.scores[name, chosen.format] = scores(chosen.format, answers)
+        used_isolation = sandbox.isolation
+    warn_of_broken_references(judge)
+    if plot:
+        comparison.draw(plot)
+    if as_json:
+        print(json.dumps(comparison.as_json(used_isolation)))
+    else:
+        comparison.show(Console(), used_isolation)
 
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """A contestant less the first one on the same tasks: gain with its 95% interval, and the chance of as much."""
+    """The gain over the first one on the same tasks with its 95% interval, and the probability of a gain as large by
+    chance alone.
+    """
 
     name: str
     benchmark: str
@@ -31,123 +124,95 @@ class Difference:
     p: float
 
 
-Scores = dict[tuple[str, str], list[pb.Score]]
-"""By contestant and benchmark; what was not measured is missing."""
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """What was measured: names in the order given, formats of benchmarks, and the score to compare."""
 
+    names: Sequence[str]
+    formats: Sequence[str]
+    metric: str
+    scores: "dict[tuple[str, str], list[pb.Score]]"
+    """All scores by name and benchmark. A samples file without a sample of a benchmark has none of it."""
 
-async def main(
-    names: Sequence[str],
-    *,
-    benchmarks: Sequence[str],
-    score: str,
-    profile: str | None,
-    n: int,
-    temperature: float | None,
-    plot: Path | None,
-    isolation: str | None,
-    cells: int | None,
-    packages: Path | None,
-    as_json: bool,
-) -> None:
-    """Prints tables or one JSON object, and draws the plot."""
-    if len(set(names)) < 2 or len(set(names)) < len(names):
-        raise Misconfigured("give at least two different models or files of samples.")
-    check(plot)
-    settings, chosen = settings_of(isolation, cells, packages), [_benchmark(one) for one in benchmarks]
-    if len({one.format for one in chosen}) < len(chosen):
-        raise Misconfigured("--benchmark: each at most once.")
-    files = {name: samples_of(Path(name), chosen) for name in names if Path(name).is_file()}
-    profiles = {name: profile or profile_of(name) for name in names if name not in files}
-    if len(set(profiles.values())) > 1:
-        wants = ", ".join(f"{name}: {one}" for name, one in profiles.items())
-        raise Misconfigured(f"these models want different prompts ({wants}); give --profile, the same for all.")
-    found: Scores = {}
-    async with Sandbox.open(
-        isolation=settings.isolation, cells=settings.cells, packages=settings.sandbox_packages
-    ) as sandbox:
-        judge = judge_of(sandbox)
-        for name in names:
-            for place, benchmark in enumerate(chosen):
-                if name not in files:
-                    how = asking(name, profiles[name], n, temperature)
-                    answers = await of_model(settings, judge, benchmark, name, how)
-                elif lines := files[name][place]:
-                    answers = await of_samples(judge, benchmark, Path(name), lines)
-                else:
+    def compared_score(self, name: str, format: str) -> "pb.Score | None":
+        """Returns the score to compare, of the whole benchmark; None where it was not measured."""
+        from ucoder.cli.shared.answer_source import metric_label
+
+        scores = self.scores.get((name, format), [])
+        return next((one for one in scores if one.tasks == format and metric_label(one) == self.metric), None)
+
+    def differences(self) -> list[Difference]:
+        """Returns the differences of the others from the first, by benchmark."""
+        from ucoder.core.pass_at_k import paired_bootstrap, significance
+
+        found = []
+        for format in self.formats:
+            first = self.compared_score(self.names[0], format)
+            for name in self.names[1:]:
+                other = self.compared_score(name, format)
+                if first is None or other is None:
                     continue
-                found[name, benchmark.format] = scores(benchmark.format, answers)
-        held = sandbox.isolation
-    warn(judge)
-    formats = [one.format for one in chosen]
-    differences = [
-        difference
-        for form in formats
-        for name in names[1:]
-        if (difference := _difference(found, names[0], name, form, score))
-    ]
-    if plot:
-        from ucoder.cli.shared.comparison_plot import draw
+                pairs = list(other.per_task), list(first.per_task)
+                gain, _ = paired_bootstrap(*pairs)
+                found.append(Difference(name, format, gain.mean, gain.low, gain.high, significance(*pairs)))
+        return found
 
-        draw(plot, names, formats, {key: _of(some, score) for key, some in found.items()}, score)
-    if as_json:
-        print(json.dumps(_json(found, formats, differences) | note(held)))
-    else:
-        _show(Console(), names, formats, found, differences, score, held)
+    def as_json(self, isolation: str) -> dict[str, object]:
+        """Returns everything as plain values: by benchmark and name all scores with their intervals; differences."""
+        from ucoder.cli.shared.answer_source import metric_label, score_values
+        from ucoder.cli.shared.local_sandbox import isolation_warning
 
+        benchmarks: dict[str, dict[str, Mapping[str, object]]] = {format: {} for format in self.formats}
+        for (name, format), scores in self.scores.items():
+            intervals = {metric_label(one): [one.low, one.high] for one in scores if one.tasks == format}
+            benchmarks[format][name] = score_values(scores, format) | {"intervals": intervals}
+        differences = [asdict(one) for one in self.differences()]
+        return {"benchmarks": benchmarks, "differences": differences, **isolation_warning(isolation)}
 
-def _benchmark(text: str) -> Benchmark:
-    format, _, path = text.partition("=")
-    return Benchmark.load(format, path or None)
+    def show(self, console: "Console", isolation: str) -> None:
+        """Prints a table of scores and one of differences."""
+        from rich.table import Table
 
+        from ucoder.core.pass_at_k import RESAMPLES
 
-def _of(some: Sequence[pb.Score], score: str) -> pb.Score | None:
-    """The score of the whole benchmark that is compared."""
-    whole = min((one.tasks for one in some), key=len)
-    return next((one for one in some if one.tasks == whole and metric(one) == score), None)
+        title = f"{self.metric}, % with 95% interval (isolation: {isolation})"
+        table = Table("", *self.formats, title=title, title_justify="left")
+        for name in self.names:
+            scores = [self.compared_score(name, format) for format in self.formats]
+            cells = [f"{100 * s.value:.1f} [{100 * s.low:.1f}, {100 * s.high:.1f}]" if s else "-" for s in scores]
+            table.add_row(name, *cells)
+        console.print(table)
+        title = f"difference from {self.names[0]} on the same tasks, points (paired bootstrap)"
+        table = Table("", "benchmark", "gain", "95% interval", "p", title=title, title_justify="left")
+        for one in self.differences():
+            p = f"< {2 / RESAMPLES:g}" if one.p < 2 / RESAMPLES else f"{one.p:.4f}"
+            interval = f"{100 * one.low:+.1f}, {100 * one.high:+.1f}"
+            table.add_row(one.name, one.benchmark, f"{100 * one.gain:+.1f}", interval, p)
+        console.print(table)
 
+    def draw(self, path: Path) -> None:
+        """Draws a group of bars with intervals for each benchmark into a file, whose suffix names the format."""
+        from matplotlib.figure import Figure
+        from matplotlib.patches import Patch
 
-def _difference(found: Scores, first: str, name: str, benchmark: str, score: str) -> Difference | None:
-    theirs, ours = (_of(found.get((one, benchmark), []) or [pb.Score()], score) for one in (first, name))
-    if theirs is None or ours is None:
-        return None
-    gain, _ = paired_bootstrap(list(ours.per_task), list(theirs.per_task))
-    p = significance(list(ours.per_task), list(theirs.per_task))
-    return Difference(name, benchmark, gain.mean, gain.low, gain.high, p)
+        from ucoder.cli.shared.plot_file import save_plot
 
-
-def _json(found: Scores, formats: Sequence[str], differences: Sequence[Difference]) -> dict[str, object]:
-    measured = {
-        form: {
-            name: fractions(some, form) | {"intervals": {metric(s): [s.low, s.high] for s in some if s.tasks == form}}
-            for (name, one), some in found.items()
-            if one == form
-        }
-        for form in formats
-    }
-    return {"benchmarks": measured, "differences": [asdict(one) for one in differences]}
-
-
-def _show(
-    console: Console,
-    names: Sequence[str],
-    formats: Sequence[str],
-    found: Scores,
-    differences: Sequence[Difference],
-    score: str,
-    isolation: str,
-) -> None:
-    table = Table("", *formats, title=f"{score}, % with 95% interval (isolation: {isolation})", title_justify="left")
-    for name in names:
-        cells = []
-        for form in formats:
-            one = _of(found.get((name, form), []) or [pb.Score()], score)
-            cells.append(f"{100 * one.value:.1f} [{100 * one.low:.1f}, {100 * one.high:.1f}]" if one else "-")
-        table.add_row(name, *cells)
-    console.print(table)
-    title = f"difference from {names[0]} on the same tasks, points (paired bootstrap)"
-    table = Table("", "benchmark", "gain", "95% interval", "p", title=title, title_justify="left")
-    for each in differences:
-        p = f"< {2 / RESAMPLES:g}" if each.p < 2 / RESAMPLES else f"{each.p:.4f}"
-        interval = f"{100 * each.low:+.1f}, {100 * each.high:+.1f}"
-        table.add_row(each.name, each.benchmark, f"{100 * each.gain:+.1f}", interval, p)
-    console.print(table)
+        bars = len(self.formats) * len(self.names)
+        figure = Figure(figsize=(max(5.0, 1.5 + 0.7 * bars), 3.4 + 0.2 * len(self.names)), layout="constrained")
+        axes = figure.subplots()
+        width, legend = 0.8 / len(self.names), []
+        for row, name in enumerate(self.names):
+            color = COLORS[row % len(COLORS)]
+            label = name if len(name) <= LEGEND_CHARACTERS else f"...{name[-LEGEND_CHARACTERS + 3 :]}"
+            legend.append(Patch(color=color, label=label))
+            for column, format in enumerate(self.formats):
+                if score := self.compared_score(name, format):
+                    value, low, high = 100 * score.value, 100 * score.low, 100 * score.high
+                    place = column + width * (row - (len(self.names) - 1) / 2)
+                    errors = [[max(0.0, value - low)], [max(0.0, high - value)]]
+                    axes.bar([place], [value], width * 0.92, yerr=errors, capsize=3, color=color)
+                    axes.annotate(f"{value:.1f}", (place, high + 1), ha="center", fontsize=8)
+        axes.set(ylabel=f"{self.metric}, %", ylim=(0, 107), xticks=range(len(self.formats)), xticklabels=self.formats)
+        axes.spines[["top", "right"]].set_visible(False)
+        figure.legend(handles=legend, fontsize=8, loc="outside lower left")
+        save_plot(figure, path)

@@ -1,42 +1,81 @@
-"""`ucoder dead ...`."""
+"""`ucoder dead`: lists, shows, retries and deletes the messages that a service could not process."""
 
-from typing import Annotated
+import contextlib
+from collections.abc import AsyncIterator
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from ucoder.cli.shared.options import finish
+from ucoder.cli.shared.registration import command
 
-dead = typer.Typer(help="Messages that could not be worked on: list, show, retry, drop.", no_args_is_help=True)
-LetterNumber = Annotated[int, typer.Argument(min=1, help="Number of a dead letter; `ucoder dead list` shows them.")]
+if TYPE_CHECKING:
+    from ucoder.runtime.messaging.dead_letters import DeadLetters
 
-
-@dead.command("list")
-def dead_list() -> None:
-    """Every message that could not be worked on, with its reason."""
-    from ucoder.cli.dead_work import listing
-
-    finish(listing())
+dead = typer.Typer(help="Lists, shows, retries and deletes messages that a service gave up.", no_args_is_help=True)
+NumberArgument = Annotated[int, typer.Argument(min=1, help="Number of a dead letter; `ucoder dead list` shows it.")]
 
 
-@dead.command("show")
-def dead_show(number: LetterNumber) -> None:
-    """One of them with its trace."""
-    from ucoder.cli.dead_work import show
+@command(dead, "list")
+async def list_letters() -> None:
+    """Lists every dead letter with its reason, one a line.
 
-    finish(show(number))
+    Example: `ucoder dead list`
+    """
+    import datetime
+
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table("number", "when", "arrow", "run", "name", "reason")
+    async with _dead_letters() as letters:
+        for letter in await letters.all():
+            when = datetime.datetime.fromtimestamp(letter.seconds, datetime.UTC).isoformat(timespec="seconds")
+            table.add_row(str(letter.sequence), when, letter.arrow, letter.run, letter.name, letter.reason)
+    Console().print(table)
 
 
-@dead.command("retry")
-def dead_retry(number: LetterNumber) -> None:
-    """Put one back on its arrow's queue."""
-    from ucoder.cli.dead_work import retry
+@command(dead, "show")
+async def show_letter(number: NumberArgument) -> None:
+    """Shows one dead letter with its stack trace.
 
-    finish(retry(number))
+    Example: `ucoder dead show 17`
+    """
+    from rich.console import Console
+
+    async with _dead_letters() as letters:
+        letter = await letters.get(number)
+    Console().print(f"{letter.arrow} {letter.run} {letter.name}: {letter.reason}\n\n{letter.trace}", markup=False)
 
 
-@dead.command("drop")
-def dead_drop(number: LetterNumber) -> None:
-    """Forget one."""
-    from ucoder.cli.dead_work import drop
+@command(dead, "retry")
+async def retry_letter(number: NumberArgument) -> None:
+    """Puts one dead letter back on the queue that it came from.
 
-    finish(drop(number))
+    Example: `ucoder dead retry 17`
+    """
+    async with _dead_letters() as letters:
+        await letters.retry(number)
+
+
+@command(dead, "drop")
+async def drop_letter(number: NumberArgument) -> None:
+    """Deletes one dead letter.
+
+    Example: `ucoder dead drop 17`
+    """
+    async with _dead_letters() as letters:
+        await letters.drop(number)
+
+
+@contextlib.asynccontextmanager
+async def _dead_letters() -> "AsyncIterator[DeadLetters]":
+    """Yields the dead letters of the bus at UCODER_NATS_URL."""
+    from ucoder.runtime.messaging.bus import Bus
+    from ucoder.runtime.messaging.dead_letters import DeadLetters
+    from ucoder.runtime.settings import load
+
+    bus = await Bus.connect(load())
+    try:
+        yield DeadLetters(bus)
+    finally:
+        await bus.close()

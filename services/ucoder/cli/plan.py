@@ -1,36 +1,36 @@
-"""`ucoder plan`: what an iteration of the loop needs of a cluster, from rates. Arithmetic on one page, nothing hidden.
+"""`ucoder plan`: calculates from rates what one iteration of the loop needs of a cluster.
 
-`ucoder bench scale` measures a cell. A GPU's rates depend on model and card, so they are assumptions until you give
-your own: `vllm bench throughput` for the one, a training's progress for the other.
+`ucoder bench scale` measures a sandbox cell. The rates of a GPU depend on model and card, so they are assumptions
+until you give your own: from `vllm bench throughput`, and from the progress of a training.
 """
 
-import json
 import math
 from dataclasses import asdict, dataclass
+from typing import Annotated
 
-from rich.console import Console
-from rich.table import Table
+import typer
 
+from ucoder.cli.shared.options import JsonFlag
 from ucoder.errors import Misconfigured
 
 ASSUMED = {"tokens_per_second", "train_tokens_per_second"}
 
 
 @dataclass(frozen=True, slots=True)
-class Work:
-    """One iteration. The paper's: 20,000 problems a model, 128 programs each, about 100 tests (section 3)."""
+class IterationWork:
+    """The work of one iteration. The paper's: 20,000 problems, 128 programs each, about 100 tests (section 3)."""
 
     problems: int = 20_000
     candidates: int = 128
     tests: int = 100
     problem_tokens: int = 1_500
-    """Of all completions that make one problem: drafts, ratings, skeleton."""
+    """Tokens of all completions that make one problem: drafts, ratings, skeleton."""
     test_tokens: int = 6_000
-    """Of all completions that make one problem's tests."""
+    """Tokens of all completions that make the tests of one problem."""
     candidate_tokens: int = 300
-    """Of one program."""
+    """Tokens of one program."""
     selected: float = 0.5
-    """Share of problems that end with a selected program, and so a training example."""
+    """Share of problems that end with a selected program, and so become a training example."""
     epochs: int = 3
     evaluations: int = 164 * 64
     """Completions of one evaluation: tasks x samples."""
@@ -41,27 +41,62 @@ class Work:
 
 
 @dataclass(frozen=True, slots=True)
-class Rates:
-    """What one unit does in a second, what one hour of it costs, and how much may be waited."""
+class ClusterRates:
+    """What one unit does in a second, what one hour of it costs, and how long the iteration may take."""
 
     programs_per_second: float = 40.0
-    """Of one cell on one core, 100 tests each. Measured: 101 for quick programs; what loops for ever costs the rest."""
+    """Of one cell on one core, 100 tests each. Measured: 101 for quick programs; infinite loops cost the rest."""
     tokens_per_second: float = 5_000.0
     """Of one GPU that generates, all requests together."""
     train_tokens_per_second: float = 3_000.0
     """Of one GPU that trains."""
     cells_per_pod: int = 2
     hours: float = 8.0
-    """Wall time for generating and executing, which run side by side."""
+    """Wall time for generating and executing, which run at the same time."""
     gpu_price: float = 0.0
     """Of a GPU hour; 0 leaves the cost out."""
     core_price: float = 0.0
     """Of a core hour."""
 
 
+WORK, RATES = IterationWork(), ClusterRates()
+
+
+async def plan(
+    problems: Annotated[int, typer.Option(min=1, help="Problems of one iteration.")] = WORK.problems,
+    candidates: Annotated[int, typer.Option(min=1, help="Programs for each problem.")] = WORK.candidates,
+    tests: Annotated[int, typer.Option(min=1, help="Tests for each problem.")] = WORK.tests,
+    hours: Annotated[float, typer.Option(min=0.01, help="Wall time for generating and executing.")] = RATES.hours,
+    programs_per_second: Annotated[
+        float, typer.Option(min=0.01, help="Of one cell: `ucoder bench scale` measures it.")
+    ] = RATES.programs_per_second,
+    tokens_per_second: Annotated[
+        float, typer.Option(min=1, help="Of one GPU that generates.")
+    ] = RATES.tokens_per_second,
+    train_tokens_per_second: Annotated[
+        float, typer.Option(min=1, help="Of one GPU that trains.")
+    ] = RATES.train_tokens_per_second,
+    gpu_price: Annotated[
+        float, typer.Option(min=0, help="Price of a GPU hour; 0 leaves the cost out.")
+    ] = RATES.gpu_price,
+    core_price: Annotated[float, typer.Option(min=0, help="Price of a core hour.")] = RATES.core_price,
+    as_json: JsonFlag = False,
+) -> None:
+    """Calculates what one iteration needs of a cluster: sandboxes, GPU hours, cost, from rates you measured.
+
+    Example: `ucoder plan --problems 5000 --tokens-per-second 12000 --gpu-price 2.5`
+    """
+    work = IterationWork(problems=problems, candidates=candidates, tests=tests)
+    rates = ClusterRates(
+        hours=hours, programs_per_second=programs_per_second, tokens_per_second=tokens_per_second,
+        train_tokens_per_second=train_tokens_per_second, gpu_price=gpu_price, core_price=core_price,
+    )  # fmt: skip
+    print_plan(work, rates, as_json)
+
+
 @dataclass(frozen=True, slots=True)
-class Plan:
-    """The answer. Hours are summed over units; counts are of units that end within the time asked for."""
+class ClusterPlan:
+    """The needs of one iteration. Hours are summed over units; counts are of units that end within the given time."""
 
     programs: int
     executions: int
@@ -77,23 +112,22 @@ class Plan:
     cost: float | None
 
 
-def plan(work: Work, rates: Rates) -> Plan:
-    """The needs of one iteration. Raises Misconfigured when a rate or a size is not above zero."""
+def calculate_plan(work: IterationWork, rates: ClusterRates) -> ClusterPlan:
+    """Returns the needs of one iteration. Raises Misconfigured when a rate or a size is not above zero."""
     for name, value in {**asdict(work), **asdict(rates)}.items():
         if not math.isfinite(value) or value < 0 or (value == 0 and not name.endswith("price")):
             raise Misconfigured(f"--{name.replace('_', '-')} {value:g}: must be above zero.")
     per_problem = work.problem_tokens + work.test_tokens + work.candidates * work.candidate_tokens
     generated = work.problems * per_problem
-    seconds = rates.hours * 3600
-    busy = work.programs / rates.programs_per_second * work.tests / 100
-    cells = math.ceil(busy / seconds)
+    busy_seconds = work.programs / rates.programs_per_second * work.tests / 100
+    cells = math.ceil(busy_seconds / (rates.hours * 3600))
     generation = generated / rates.tokens_per_second / 3600
-    example = work.candidate_tokens + work.problem_tokens / 4  # the skeleton is the prompt it is trained with
+    example = work.candidate_tokens + work.problem_tokens / 4  # the skeleton is the prompt of the training example
     training = work.problems * work.selected * example * work.epochs / rates.train_tokens_per_second / 3600
     evaluation = work.evaluations * work.candidate_tokens / rates.tokens_per_second / 3600
-    gpu_hours, core_hours = generation + training + evaluation, busy / 3600
+    gpu_hours, core_hours = generation + training + evaluation, busy_seconds / 3600
     priced = rates.gpu_price or rates.core_price
-    return Plan(
+    return ClusterPlan(
         programs=work.programs,
         executions=work.programs * work.tests,
         generated_tokens=generated,
@@ -104,15 +138,20 @@ def plan(work: Work, rates: Rates) -> Plan:
         generation_gpus=math.ceil(generation / rates.hours),
         training_gpu_hours=training,
         evaluation_gpu_hours=evaluation,
-        bus_messages=work.problems * 5 + 6,  # brief, problem, tests, candidates, matrix; the iteration's own few
+        bus_messages=work.problems * 5 + 6,  # brief, problem, tests, candidates, matrix; 6 of the iteration itself
         cost=gpu_hours * rates.gpu_price + core_hours * rates.core_price if priced else None,
     )
 
 
-def main(work: Work, rates: Rates, as_json: bool = False) -> None:
-    """Prints the plan, and which of its rates nobody has measured for this cluster."""
-    made = plan(work, rates)
-    assumed = sorted(name for name in ASSUMED if getattr(rates, name) == getattr(Rates(), name))
+def print_plan(work: IterationWork, rates: ClusterRates, as_json: bool = False) -> None:
+    """Prints the plan, and names the rates that are assumed and not measured."""
+    import json
+
+    from rich.console import Console
+    from rich.table import Table
+
+    made = calculate_plan(work, rates)
+    assumed = sorted(name for name in ASSUMED if getattr(rates, name) == getattr(RATES, name))
     if as_json:
         print(json.dumps({**asdict(made), "work": asdict(work), "rates": asdict(rates), "assumed": assumed}, indent=2))
         return

@@ -1,4 +1,4 @@
-"""`ucoder run`: the whole loop in one folder, on the embedded default."""
+"""`ucoder run`: runs the whole loop in one folder, with its own bus, store, services and sandbox."""
 
 import asyncio
 import contextlib
@@ -8,36 +8,49 @@ import signal
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
 
-import grpc
-from rich.console import Console
+import typer
 
-from ucoder.cli.shared.run_progress import RunProgress
-from ucoder.core.selection import STRATEGIES
+from ucoder.cli.shared.options import ConfigFlag, PresetFlag
 from ucoder.errors import Misconfigured, Retry, of_call
-from ucoder.evaluator.benchmarks import load
-from ucoder.evaluator.benchmarks.separation import separate
 from ucoder.flow import SERVICES
-from ucoder.generator.known_tasks import known_tasks
-from ucoder.models.prompts import Prompts
-from ucoder.runs import run_config as run_config
-from ucoder.runs.report import write_report
-from ucoder.runs.run_to_checkpoint import base_path
-from ucoder.runtime import log, settings
-from ucoder.runtime.app import serving
-from ucoder.runtime.atomic import write_text
-from ucoder.runtime.messaging.nats_server import nats_server
-from ucoder.v1 import config_pb2, runs_pb2, runs_pb2_grpc
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from ucoder.runtime.settings import Settings
+    from ucoder.v1 import config_pb2, runs_pb2, runs_pb2_grpc
 
 RUN = "run"
-NEEDED_MB = 300  # what a small run writes; with less a full disk is certain
-SPARE_MB = 30  # where a run stops by itself: the bus and the store must still be able to write down where they are
+"""Id of the only run in a run folder."""
+NEEDED_MB = 300
+"""Free space that a run needs to start: a small run writes this much."""
+RESERVE_MB = 30
+"""Free space at which a run stops by itself, so that bus and store can still record their state."""
 
 
-async def main(*, config: Path | None, preset: str | None, out: Path | None, resume: bool, seed: int | None) -> None:
-    """Starts or resumes a run and reports. Ends with code 0 when it succeeded, 1 when it failed, 130 on Ctrl-C."""
+async def run(
+    config: ConfigFlag = None,
+    preset: PresetFlag = None,
+    out: Annotated[Path | None, typer.Option(help="Run folder. Default: runs/<preset>-<seed>.")] = None,
+    resume: Annotated[bool, typer.Option("--resume", help="Continue the run in --out where it stopped.")] = False,
+    seed: Annotated[int | None, typer.Option(min=0, help="Seed of every random choice.")] = None,
+) -> None:
+    """Runs the whole loop here: bus, sandbox, model, training and report in one folder.
+
+    Stop it at any moment with Ctrl-C or kill it; `ucoder run --resume --out FOLDER` continues. It ends with code 0
+    when the run succeeded, 1 when it failed and 130 after Ctrl-C.
+
+    Example: `ucoder run --preset demo --seed 2`
+    """
+    from rich.console import Console
+
+    from ucoder.runtime import log, settings
+    from ucoder.v1 import runs_pb2
+
     started = time.monotonic()
-    chosen, folder = _choose(config, preset, out, resume, seed)
+    chosen, folder = _configuration_and_folder(config, preset, out, resume, seed)
     _check(chosen)
     console = Console()
     with _locked(folder):
@@ -50,45 +63,52 @@ async def main(*, config: Path | None, preset: str | None, out: Path | None, res
         )
         with (folder / "log.jsonl").open("a") as stream:
             log.configure(prepared.model_copy(update={"log_format": "json"}), stream)
-            status = await _drive(prepared, folder, chosen, console)
+            status = await _serve_and_watch(prepared, folder, chosen, console)
     if status is None:
-        console.print(f"stopped; go on with: ucoder run --resume --out {folder}")
+        console.print(f"stopped; continue with: ucoder run --resume --out {folder}")
         raise KeyboardInterrupt
     if status.state != runs_pb2.RUN_STATE_SUCCEEDED:
         raise Retry(f"run ended: {status.reason} (log: {folder / 'log.jsonl'})")
     console.print(f"report: {folder / 'report.html'}  ({time.monotonic() - started:.0f} s)")
 
 
-async def _drive(
-    prepared: settings.Settings, folder: Path, config: config_pb2.RunConfig, console: Console
-) -> runs_pb2.RunStatus | None:
-    """Serves everything while the run is watched; None when the user stopped it."""
+async def _serve_and_watch(
+    settings: "Settings", folder: Path, config: "config_pb2.RunConfig", console: "Console"
+) -> "runs_pb2.RunStatus | None":
+    """Serves everything until the run has ended, and returns its status; None when the user stopped it."""
+    import grpc
+
+    from ucoder.runs.report import write_report
+    from ucoder.runtime.app import serving
+    from ucoder.runtime.messaging.nats_server import nats_server
+    from ucoder.v1 import runs_pb2, runs_pb2_grpc
+
     stop = asyncio.Event()
-    for sign in (signal.SIGINT, signal.SIGTERM):
-        asyncio.get_running_loop().add_signal_handler(sign, stop.set)
+    for number in (signal.SIGINT, signal.SIGTERM):
+        asyncio.get_running_loop().add_signal_handler(number, stop.set)
     async with (
         nats_server(folder / "bus") as url,
-        serving(prepared.model_copy(update={"nats_url": url}), SERVICES) as context,
+        serving(settings.model_copy(update={"nats_url": url}), SERVICES) as context,
         grpc.aio.insecure_channel(context.address) as channel,
     ):
-        runs = runs_pb2_grpc.RunServiceStub(channel)
+        service = runs_pb2_grpc.RunServiceStub(channel)
         try:
-            created = await runs.CreateRun(runs_pb2.CreateRunRequest(id=RUN, config=config))
+            created = await service.CreateRun(runs_pb2.CreateRunRequest(id=RUN, config=config))
             if created.status.state in (runs_pb2.RUN_STATE_FAILED, runs_pb2.RUN_STATE_CANCELLED):
-                await runs.ResumeRun(runs_pb2.ResumeRunRequest(id=RUN))
+                await service.ResumeRun(runs_pb2.ResumeRunRequest(id=RUN))
         except grpc.aio.AioRpcError as error:
             raise Misconfigured(error.details()) from None
         console.print(f"watch it at {context.web}", highlight=False)
-        watching = asyncio.create_task(_watch(runs, config, console))
-        others = [asyncio.create_task(stop.wait()), asyncio.create_task(_disk_is_full(folder))]
+        watching = asyncio.create_task(_watch(service, config, console))
+        stopped, disk_full = asyncio.create_task(stop.wait()), asyncio.create_task(_wait_until_disk_is_full(folder))
         try:
-            await asyncio.wait({watching, *others}, return_when=asyncio.FIRST_COMPLETED)
+            await asyncio.wait({watching, stopped, disk_full}, return_when=asyncio.FIRST_COMPLETED)
         finally:
-            for task in (*others, watching):
+            for task in (stopped, disk_full, watching):
                 task.cancel()
-            await asyncio.gather(*others, watching, return_exceptions=True)
-        if others[1].done() and not others[1].cancelled():
-            raise Misconfigured(f"{folder}: the disk is full; make room and go on with --resume --out {folder}")
+            await asyncio.gather(stopped, disk_full, watching, return_exceptions=True)
+        if disk_full.done() and not disk_full.cancelled():
+            raise Misconfigured(f"{folder}: the disk is full; make room and continue with --resume --out {folder}")
         if watching.cancelled():
             return None
         status = watching.result()
@@ -97,23 +117,26 @@ async def _drive(
         return status
 
 
-async def _disk_is_full(folder: Path) -> None:
-    """Returns when the disk is nearly full: before anything is written in part."""
-    while True:
-        if shutil.disk_usage(folder).free >> 20 <= SPARE_MB:
-            return
+async def _wait_until_disk_is_full(folder: Path) -> None:
+    """Returns when little space is left, before any write fails."""
+    while shutil.disk_usage(folder).free >> 20 > RESERVE_MB:
         await asyncio.sleep(1)
 
 
 async def _watch(
-    runs: "runs_pb2_grpc.RunServiceAsyncStub", config: config_pb2.RunConfig, console: Console
-) -> runs_pb2.RunStatus:
-    """Shows how far the run is until it has ended."""
+    service: "runs_pb2_grpc.RunServiceAsyncStub", config: "config_pb2.RunConfig", console: "Console"
+) -> "runs_pb2.RunStatus":
+    """Shows the progress of the run until it has ended, and returns its last status."""
+    import grpc
+
+    from ucoder.cli.shared.run_progress import RunProgress
+    from ucoder.v1 import runs_pb2
+
     status = runs_pb2.RunStatus()
     with RunProgress(console, config) as progress:
         while True:
             try:
-                async for answer in runs.WatchRun(runs_pb2.WatchRunRequest(id=RUN)):
+                async for answer in service.WatchRun(runs_pb2.WatchRunRequest(id=RUN)):
                     status = answer.status
                     progress.show(status)
                 return status
@@ -122,13 +145,16 @@ async def _watch(
                     raise of_call(error) from None
 
 
-def _choose(
+def _configuration_and_folder(
     config: Path | None, preset: str | None, out: Path | None, resume: bool, seed: int | None
-) -> tuple[config_pb2.RunConfig, Path]:
-    """The configuration and the folder; the folder keeps the configuration, so resuming needs no other flag."""
+) -> "tuple[config_pb2.RunConfig, Path]":
+    """Returns the configuration and the run folder. The folder keeps the configuration for a resumed run."""
+    from ucoder.runs import run_config
+    from ucoder.runtime.atomic import write_text
+
     if resume:
         if out is None:
-            raise Misconfigured("--resume needs --out, the folder of the run to go on with.")
+            raise Misconfigured("--resume needs --out, the folder of the run to continue.")
         kept = out / "config.yaml"
         if not kept.is_file():
             raise Misconfigured(f"{out} holds no run: config.yaml is missing; leave out --resume to start one there.")
@@ -136,7 +162,7 @@ def _choose(
     chosen = run_config.load(config, preset, {"seed": seed} if seed is not None else None)
     folder = (out or Path("runs") / f"{preset or (config.stem if config else 'run')}-{chosen.seed}").absolute()
     if (folder / "config.yaml").exists():
-        raise Misconfigured(f"{folder} holds a run already; add --resume to go on with it, or choose another --out.")
+        raise Misconfigured(f"{folder} holds a run already; add --resume to continue it, or choose another --out.")
     try:
         folder.mkdir(parents=True, exist_ok=True)
         write_text(folder / "config.yaml", run_config.dump(chosen))
@@ -145,16 +171,23 @@ def _choose(
     return chosen, folder
 
 
-def _check(config: config_pb2.RunConfig) -> None:
-    """What can be known to be wrong before anything starts. Misconfigured naming the key."""
+def _check(config: "config_pb2.RunConfig") -> None:
+    """Checks before anything starts what would fail later. Raises Misconfigured that names the key."""
+    from ucoder.core.selection import STRATEGIES
+    from ucoder.evaluator.benchmarks import load
+    from ucoder.evaluator.benchmarks.separation import separate
+    from ucoder.generator.known_tasks import known_tasks
+    from ucoder.models.prompts import Prompts
+    from ucoder.runs.run_to_checkpoint import base_path
+
     base_path(config.model.base)
     Prompts.load(config.model.profile)
     if config.problems.scripts:
         Prompts.load(config.model.profile, script=True)
     for _ in known_tasks(config.problems.decontaminate):
-        pass  # read to its end: a file that cannot be read is known now, not brief by brief
-    asked = config.evaluation
-    separate(load(asked.benchmark, asked.benchmark_format), load(asked.dev, asked.dev_format, dev=True))
+        pass  # reads each file to its end, so that an unreadable one fails now and not for every brief
+    wanted = config.evaluation
+    separate(load(wanted.benchmark, wanted.benchmark_format), load(wanted.dev, wanted.dev_format, dev=True))
     if config.selection.strategy not in {"default", *STRATEGIES}:
         known = ", ".join(["default", *STRATEGIES])
         raise Misconfigured(f"selection.strategy: no {config.selection.strategy}; there are {known}.")
@@ -162,7 +195,7 @@ def _check(config: config_pb2.RunConfig) -> None:
 
 @contextlib.contextmanager
 def _locked(folder: Path) -> Iterator[None]:
-    """Holds the run folder: two programs in one would undo each other."""
+    """Locks the run folder against a second program. Misconfigured when it is in use or the disk is too full."""
     free = shutil.disk_usage(folder).free >> 20
     if free < NEEDED_MB:
         raise Misconfigured(f"{folder}: {free} MB free, a run needs {NEEDED_MB}; make room or choose another --out.")

@@ -3,29 +3,41 @@
 import asyncio
 import dataclasses
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Annotated, Any
 
-from ucoder.cli.execute import executed, note, settings_of
-from ucoder.cli.shared.question_files import Question, read_questions, writing
-from ucoder.consensus.input_tests import synthesise
-from ucoder.core.matrix import Matrix
-from ucoder.core.selection import DEFAULT, STRATEGIES, Selection, select
+import typer
+
+from ucoder.cli.shared.options import CellsFlag, IsolationFlag, MinConfidenceFlag, QuestionsArgument
 from ucoder.errors import Misconfigured, Reject
-from ucoder.sandbox_runner.host.sandbox import Sandbox
-from ucoder.sandbox_runner.sandbox_job import ProgramResult
+
+if TYPE_CHECKING:
+    from ucoder.cli.shared.question_files import Question
+    from ucoder.core.selection import Selection
+    from ucoder.sandbox_runner.sandbox_job import ProgramResult
 
 
-async def main(
-    source: Path,
-    out: Path,
-    *,
-    strategy: str | None,
-    min_confidence: float,
-    tests: str,
-    isolation: str | None,
-    cells: int | None,
+async def select(
+    source: QuestionsArgument,
+    out: Annotated[Path, typer.Option("-o", "--out", help="File for the selections.")],
+    strategy: Annotated[str | None, typer.Option(help="Selection rule. A wrong name lists the known ones.")] = None,
+    min_confidence: MinConfidenceFlag = 0.0,
+    tests: Annotated[
+        str, typer.Option(help="`file`: the tests of the file. `none`: ignore them and synthesise inputs.")
+    ] = "file",
+    isolation: IsolationFlag = None,
+    cells: CellsFlag = None,
 ) -> None:
-    """Writes one line a question: id, selected (index or null), confidence, margin, abstained, clusters."""
+    """Selects the program of each question that is right, and says how sure that is.
+
+    Writes one line for each question: `id`, `selected` (the index of a program, or null), `confidence`, `margin`,
+    `abstained`, `clusters`.
+
+    Example: `ucoder select questions.jsonl -o selections.jsonl --min-confidence 0.8`
+    """
+    from ucoder.cli.shared.local_sandbox import execute_questions, isolation_warning, open_sandbox
+    from ucoder.cli.shared.question_files import read_questions, write_lines
+    from ucoder.core.selection import DEFAULT, STRATEGIES
+
     strategy = strategy or DEFAULT
     if strategy not in STRATEGIES:
         raise Misconfigured(f"--strategy {strategy}: there are {', '.join(STRATEGIES)}.")
@@ -33,20 +45,23 @@ async def main(
         raise Misconfigured(f"--tests {tests}: expected `file` or `none`.")
     questions = read_questions(source)
     own = {question.id: bool(question.tests) and tests == "file" for question in questions}
-    questions = [question if own[question.id] else with_inputs(question) for question in questions]
-    settings = settings_of(isolation, cells)
-    async with Sandbox.open(isolation=settings.isolation, cells=settings.cells) as sandbox:
-        with writing(out) as write:
-            async for question, rows, seconds in executed(sandbox, questions):
-                selection = await asyncio.to_thread(chosen, question, rows, strategy, min_confidence)
-                told = {"tests": "own" if own[question.id] else "synthesised" if question.tests else "none"}
-                write(line(question, selection) | told | {"seconds": round(seconds, 3)} | note(sandbox.isolation))
+    questions = [question if own[question.id] else with_synthesised_inputs(question) for question in questions]
+    async with open_sandbox(isolation, cells) as sandbox:
+        with write_lines(out) as write:
+            async for question, results, seconds in execute_questions(sandbox, questions):
+                selection = await asyncio.to_thread(select_program, question, results, strategy, min_confidence)
+                kind = "own" if own[question.id] else "synthesised" if question.tests else "none"
+                rest = {"tests": kind, "seconds": round(seconds, 3)}
+                write(selection_line(question, selection) | rest | isolation_warning(sandbox.isolation))
 
 
-def with_inputs(question: Question) -> Question:
-    """The question with inputs made for it. Where nothing tells what they could be it has none, and its line says so:
-    equal programs are then the only agreement there is.
+def with_synthesised_inputs(question: "Question") -> "Question":
+    """Returns the question with synthesised inputs as its tests.
+
+    It has none where its text and programs do not show what inputs could be. Then only equal programs agree.
     """
+    from ucoder.consensus.input_tests import synthesise
+
     try:
         entry_point, made = synthesise(question.prompt, question.programs, question.entry_point)
     except Reject:
@@ -54,11 +69,16 @@ def with_inputs(question: Question) -> Question:
     return dataclasses.replace(question, entry_point=entry_point, tests=tuple(made))
 
 
-def chosen(question: Question, rows: list[ProgramResult], strategy: str, min_confidence: float) -> Selection:
-    """The selection for one executed question."""
+def select_program(
+    question: "Question", results: "list[ProgramResult]", strategy: str, min_confidence: float
+) -> "Selection":
+    """Returns the selection for one executed question."""
+    from ucoder.core.matrix import Matrix
+    from ucoder.core.selection import select
+
     matrix = Matrix.build(
-        outcomes=[row.outcomes for row in rows],
-        outputs=[row.outputs for row in rows],
+        outcomes=[result.outcomes for result in results],
+        outputs=[result.outputs for result in results],
         tests=question.tests,
         log_probs=question.log_probs or None,
         programs=question.programs,
@@ -67,8 +87,8 @@ def chosen(question: Question, rows: list[ProgramResult], strategy: str, min_con
     return select(matrix, strategy, min_confidence=min_confidence)
 
 
-def line(question: Question, selection: Selection) -> dict[str, Any]:
-    """A selection as it is written."""
+def selection_line(question: "Question", selection: "Selection") -> dict[str, Any]:
+    """Returns a selection as the output file has it."""
     return {
         "id": question.id,
         "selected": selection.winner,

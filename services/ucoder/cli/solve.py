@@ -1,71 +1,96 @@
-"""`ucoder solve`: one task, its team's own tests, many sampled programs, the best one out with its evidence."""
+"""`ucoder solve`: samples many programs for one task and returns the best one, with its evidence."""
 
 import asyncio
-import json
 from collections.abc import Sequence
-from dataclasses import asdict
 from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
 
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
-from rich.table import Table
+import typer
 
-from ucoder.cli.serve_proxy import token_of
-from ucoder.cli.shared.embedded_services import consensus_at
-from ucoder.cli.shared.test_files import read_tests
-from ucoder.client import Answer, AsyncClient
-from ucoder.core.extraction import extract_program
-from ucoder.core.input_synthesis import entry_point_of
+from ucoder.cli.shared.options import (
+    CellsFlag,
+    ConsensusFlag,
+    ConsensusTokenFlag,
+    IsolationFlag,
+    JsonFlag,
+    MinConfidenceFlag,
+    ModelNameFlag,
+    read_token,
+)
 from ucoder.errors import Misconfigured, Retry
-from ucoder.models import Completion, Model, SamplingParameters, open_model
-from ucoder.runtime.atomic import write_text
-from ucoder.runtime.settings import load
 
-PORTION = 16
-"""Programs of one request, so that progress is seen and a server can batch them with others."""
-SHOWN = 3  # clusters and disagreements
+if TYPE_CHECKING:
+    from rich.console import Console
+    from rich.progress import Progress
+
+    from ucoder.client import Answer
+    from ucoder.models import Completion, Model, SamplingParameters
+
+PROGRAMS_PER_REQUEST = 16
+"""Few enough that the progress is seen and a server can batch requests, many enough that they cost little."""
+SHOWN = 3
+"""Clusters and disagreements that are printed."""
 
 
-async def main(
-    task: Path,
-    *,
-    model: str,
-    tests: Path | None,
-    out: Path | None,
-    name: str | None,
-    n: int,
-    temperature: float,
-    max_tokens: int,
-    min_confidence: float,
-    seed: int,
-    consensus: str | None,
-    token_file: Path | None,
-    isolation: str | None,
-    cells: int | None,
-    as_json: bool,
+async def solve(
+    task: Annotated[Path, typer.Argument(metavar="FILE", help="The task: prose, or a Python skeleton to complete.")],
+    model: Annotated[str, typer.Option(help="OpenAI-compatible server, such as http://127.0.0.1:8000/v1.")],
+    tests: Annotated[Path | None, typer.Option(help="Your own tests: asserts, pytest functions or unittest.")] = None,
+    out: Annotated[Path | None, typer.Option("-o", "--out", help="File for the program. Default: stdout.")] = None,
+    name: ModelNameFlag = None,
+    n: Annotated[int, typer.Option("-n", min=1, max=10_000, help="Programs to sample.")] = 128,
+    temperature: Annotated[float, typer.Option(min=0, max=2, help="Sampling temperature.")] = 0.8,
+    max_tokens: Annotated[int, typer.Option(min=1, help="Most tokens of one program.")] = 1024,
+    min_confidence: MinConfidenceFlag = 0.0,
+    seed: Annotated[int, typer.Option(min=0, help="Seed of sampling and of synthesised inputs.")] = 0,
+    consensus: ConsensusFlag = None,
+    token_file: ConsensusTokenFlag = None,
+    isolation: IsolationFlag = None,
+    cells: CellsFlag = None,
+    as_json: JsonFlag = False,
 ) -> None:
-    """Writes the program to `out` or stdout, the evidence to stderr. Retry (code 1) when it abstains."""
+    """Samples programs for your task, runs them on your own tests, and returns the best one with its evidence.
+
+    Without --tests the inputs are synthesised from the types and examples of the skeleton. The program goes to --out
+    or stdout, the evidence to stderr. Ends with code 1 when it abstains.
+
+    Example: `ucoder solve task.py --tests tests.py --model http://127.0.0.1:8000/v1 -o best.py`
+    """
+    import json
+    from dataclasses import asdict
+
+    from rich.console import Console
+
+    from ucoder.cli.shared.embedded_services import consensus_service
+    from ucoder.cli.shared.test_files import read_tests
+    from ucoder.client import AsyncClient
+    from ucoder.core.extraction import extract_program
+    from ucoder.core.input_synthesis import entry_point_of
+    from ucoder.models import SamplingParameters, open_model
+    from ucoder.runtime.atomic import write_text
+    from ucoder.runtime.settings import load
+
     try:
         text = task.read_text()
     except (OSError, UnicodeDecodeError) as error:
         raise Misconfigured(f"{task}: {getattr(error, 'strerror', None) or error}.") from None
     if out and not out.parent.is_dir():
         raise Misconfigured(f"-o {out}: the folder does not exist.")
-    own = read_tests(tests) if tests else []
+    own_tests = read_tests(tests) if tests else []
     skeleton = text if entry_point_of(text) else ""
     console = Console(stderr=True)
     server = open_model(load(model_url=model))
-    draw = SamplingParameters(temperature=temperature, top_p=1.0, max_tokens=max_tokens)
+    sampling = SamplingParameters(temperature=temperature, top_p=1.0, max_tokens=max_tokens)
     try:
-        async with consensus_at(consensus, isolation, cells) as address:
+        async with consensus_service(consensus, isolation, cells) as address:
             with _progress(console) as progress:
-                written = await _sample(server, name, asked(text, skeleton), n, draw, seed, progress)
-                programs = [extract_program(one.text, skeleton, entry_point_of(skeleton)) for one in written]
-                async with AsyncClient(address, token=token_of(token_file)) as client:
+                completions = await _sample(server, name, prompt_of(text, skeleton), n, sampling, seed, progress)
+                programs = [extract_program(one.text, skeleton, entry_point_of(skeleton)) for one in completions]
+                async with AsyncClient(address, token=read_token(token_file)) as client:
                     executing = progress.add_task("executing", total=n)
                     async for answer in client.select_stream(
-                        programs, own, entry_point=entry_point_of(text, programs, own), prompt=text,
-                        mean_log_probs=[one.mean_log_prob for one in written],
+                        programs, own_tests, entry_point=entry_point_of(text, programs, own_tests), prompt=text,
+                        mean_log_probs=[one.mean_log_prob for one in completions],
                         min_confidence=min_confidence, seed=seed,
                     ):  # fmt: skip
                         progress.update(executing, completed=answer.finished)
@@ -74,7 +99,7 @@ async def main(
     if as_json:
         print(json.dumps(asdict(answer)))
     else:
-        _show(console, answer, n)
+        _print_evidence(console, answer, n)
     if answer.program is None:
         raise Retry(f"abstained: {answer.verdict.reason}; the evidence is above.")
     if out:
@@ -83,47 +108,59 @@ async def main(
         print(answer.program, end="" if answer.program.endswith("\n") else "\n")
 
 
-def asked(text: str, skeleton: str) -> str:
-    """What the model continues: a skeleton as it is; words, up to where their program begins."""
+def prompt_of(text: str, skeleton: str) -> str:
+    """Returns what the model continues: a skeleton as it is; after prose, the opening of a code block."""
     return skeleton or f"{text.strip()}\n\nThe solution in Python, one function, without examples:\n\n```python\n"
 
 
 async def _sample(
-    server: Model, name: str | None, prompt: str, n: int, draw: SamplingParameters, seed: int, progress: Progress
-) -> list[Completion]:
-    """`n` completions, in portions side by side."""
+    server: "Model",
+    name: str | None,
+    prompt: str,
+    n: int,
+    sampling: "SamplingParameters",
+    seed: int,
+    progress: "Progress",
+) -> "list[Completion]":
+    """Returns `n` completions. Several requests run at once."""
     served = [name] if name else await server.served()
     if not served:
         raise Misconfigured("--model: the server lists no model; give --name.")
-    sampling = progress.add_task(f"sampling {served[0]}", total=n)
+    bar = progress.add_task(f"sampling {served[0]}", total=n)
 
-    async def portion(first: int) -> list[Completion]:
-        size = min(PORTION, n - first)
-        some = await server.complete(served[0], prompt, n=size, sampling=draw, stop=("\n```",), seed=seed + first)
-        progress.advance(sampling, size)
-        return some
+    async def request(first: int) -> "list[Completion]":
+        size = min(PROGRAMS_PER_REQUEST, n - first)
+        found = await server.complete(
+            served[0], prompt, n=size, sampling=sampling, stop=("\n```",), seed=seed + first
+        )  # fmt: skip
+        progress.advance(bar, size)
+        return found
 
-    portions = await asyncio.gather(*(portion(first) for first in range(0, n, PORTION)))
-    return [completion for some in portions for completion in some]
+    parts = await asyncio.gather(*(request(first) for first in range(0, n, PROGRAMS_PER_REQUEST)))
+    return [completion for part in parts for completion in part]
 
 
-def _progress(console: Console) -> Progress:
+def _progress(console: "Console") -> "Progress":
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
     return Progress(*columns, console=console, transient=True)
 
 
-def _show(console: Console, answer: Answer, n: int) -> None:
-    """The evidence: clusters, what they disagree on, and what it took."""
+def _print_evidence(console: "Console", answer: "Answer", n: int) -> None:
+    """Prints the clusters, the inputs on which they disagree, and the cost."""
+    from rich.table import Table
+
     verdict, cost = answer.verdict, answer.cost
     chosen = "abstained" if verdict.abstained else f"program {verdict.selected}"
-    words = f"{chosen} of {n} · confidence {verdict.confidence:.0%} · margin {verdict.margin:.0%}"
-    table = Table("cluster", "programs", "share", f"passes of {len(answer.tests)}", title=words, title_justify="left")
+    title = f"{chosen} of {n} · confidence {verdict.confidence:.0%} · margin {verdict.margin:.0%}"
+    table = Table("cluster", "programs", "share", f"passes of {len(answer.tests)}", title=title, title_justify="left")
     for number, cluster in enumerate(verdict.clusters[:SHOWN]):
         table.add_row("ABC"[number], str(len(cluster.members)), f"{cluster.share:.0%}", str(cluster.passed))
     console.print(table)
-    for one in verdict.disagreements[:SHOWN]:
-        said = _answers(one.outputs[:SHOWN])
-        console.print(f"on {_short(one.input)}: {said}", highlight=False, markup=False)
+    for disagreement in verdict.disagreements[:SHOWN]:
+        outputs = _outputs(disagreement.outputs[:SHOWN])
+        console.print(f"on {_short(disagreement.input)}: {outputs}", highlight=False, markup=False)
     ended = {"settled": ", the rest could not change it", "partial": ", the time was up"}.get(answer.stopped, "")
     console.print(
         f"{cost.programs} programs run, {cost.duplicates} were duplicates, {answer.finished} of {n} finished{ended}; "
@@ -132,10 +169,11 @@ def _show(console: Console, answer: Answer, n: int) -> None:
     )
 
 
-def _answers(outputs: Sequence[str]) -> str:
-    return ", ".join(f"{letter} says {_short(output)}" for letter, output in zip("ABC", outputs, strict=False))
+def _outputs(outputs: Sequence[str]) -> str:
+    return ", ".join(f"{name} says {_short(output)}" for name, output in zip("ABC", outputs, strict=False))
 
 
 def _short(text: str) -> str:
+    """Returns a text in one line of at most 100 characters."""
     line = " ".join(text.split())
     return line if len(line) <= 100 else line[:97] + "..."

@@ -9,16 +9,16 @@ from numpy.typing import NDArray
 from ucoder.core.matrix import Bools, Floats, Matrix
 from ucoder.core.selection import select
 from ucoder.core.selection.calibration import (
-    Bin,
     Calibration,
+    ReliabilityBin,
     chance_level,
     expected_calibration_error,
-    fit,
+    fit_calibration,
+    log_odds_shift,
     reliability,
-    shift,
 )
-from ucoder.core.selection.confidence import FITTED, features
-from ucoder.core.selection.evidence import attempts
+from ucoder.core.selection.confidence import FITTED, confidence_features
+from ucoder.core.selection.evidence import eligible_programs
 from ucoder_development.executed_tasks import Task
 from ucoder_development.precision_coverage import Coverage, coverage
 
@@ -43,7 +43,7 @@ class Honesty:
     auc: float
     """Chance that a right selection has more confidence than a wrong one."""
     coverage: Coverage
-    reliability: tuple[Bin, ...]
+    reliability: tuple[ReliabilityBin, ...]
     held_out: tuple[float, ...]
     """By task the mean over the draws; 0 where there is no winner."""
     right: tuple[float, ...]
@@ -95,7 +95,7 @@ def _held_out(cases: _Cases, own: Bools, seed: int) -> Floats:
     confidence = np.zeros(len(fold))
     for number in range(FOLDS):
         apart = fold == number
-        trained = fit(cases.features[~apart], cases.right[~apart], cases.weight[~apart])
+        trained = fit_calibration(cases.features[~apart], cases.right[~apart], cases.weight[~apart])
         confidence[apart] = trained.probability(cases.features[apart])
     return confidence[own]
 
@@ -114,10 +114,10 @@ def fitted_map(tasks: Sequence[Task]) -> Calibration:
     expect only its last number is fitted, on the whole tasks."""
     cases = _cases(tasks)
     if cases.features[:, -1].mean() < 0.5:
-        return fit(cases.features, cases.right, cases.weight)
+        return fit_calibration(cases.features, cases.right, cases.weight)
     log_odds = cases.features[:, :-1] @ np.array(FITTED.weights[:-1])
     whole = (cases.weight == 1).astype(np.float64)
-    return Calibration((*FITTED.weights[:-1], shift(log_odds, cases.right, whole)))
+    return Calibration((*FITTED.weights[:-1], log_odds_shift(log_odds, cases.right, whole)))
 
 
 def _cases(tasks: Sequence[Task]) -> _Cases:
@@ -148,4 +148,4 @@ def _winner_features(matrix: Matrix) -> tuple[int, Floats] | None:
     if chosen.winner is None:
         return None
     members = np.array(chosen.clusters[0].members)
-    return chosen.winner, features(matrix, members, chosen.winner, attempts(matrix))
+    return chosen.winner, confidence_features(matrix, members, chosen.winner, eligible_programs(matrix))

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ucoder.core.selection import Selection, select
-from ucoder.core.selection.convergence import outlook
+from ucoder.core.selection.convergence import forecast_winner
 from ucoder_development.executed_tasks import Task
 
 FIRST_LOOK, STEP = 16, 8
@@ -80,7 +80,7 @@ def _looks(task: Task, order: NDArray[np.int64]) -> dict[int, float]:
     n, m = task.matrix.shape
     found: dict[int, float] = {}
     for seen in range(FIRST_LOOK, n, STEP):
-        found[seen] = outlook(task.matrix.take(order[:seen], np.arange(m)), n).change
+        found[seen] = forecast_winner(task.matrix.take(order[:seen], np.arange(m)), n).change_probability
         if found[seen] <= min(STATED):
             break
     return found

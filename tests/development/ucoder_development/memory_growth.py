@@ -9,7 +9,7 @@ from pathlib import Path
 
 from matplotlib.figure import Figure
 
-from ucoder.cli.shared.plot_file import save
+from ucoder.cli.shared.plot_file import save_plot
 from ucoder_development.fleet import Fleet
 
 WARM = (0.1, 0.2)
@@ -77,4 +77,4 @@ def draw(file: Path, taken: Sequence[Sample], services: Sequence[str], what: str
         axes.plot([one.done for one in own], [one.mb for one in own], color=color, label=service)
     axes.set(xlabel=f"{what} done", ylabel="memory written, MB", ylim=(0, None))
     axes.legend(loc="upper left", bbox_to_anchor=(1, 1), frameon=False)
-    save(figure, file)
+    save_plot(figure, file)

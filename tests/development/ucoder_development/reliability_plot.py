@@ -7,23 +7,23 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from ucoder.cli.shared.plot_file import save
+from ucoder.cli.shared.plot_file import save_plot
 from ucoder.core.matrix import Floats
-from ucoder.core.selection.calibration import Bin
+from ucoder.core.selection.calibration import ReliabilityBin
 
 OURS, THEIRS, PERFECT = "#2563eb", "#ea580c", "#6b7280"
 
 
-def draw(file: Path, bins: Sequence[Bin], curves: dict[str, tuple[Floats, Floats]]) -> None:
+def draw(file: Path, bins: Sequence[ReliabilityBin], curves: dict[str, tuple[Floats, Floats]]) -> None:
     """bins: the reliability's points. curves: by name confidences and whether right, ours first."""
     figure = Figure(figsize=(9, 4), layout="constrained")
     left, right = figure.subplots(1, 2)
     _reliability(left, bins)
     _precision(right, curves)
-    save(figure, file)
+    save_plot(figure, file)
 
 
-def _reliability(axes: Axes, bins: Sequence[Bin]) -> None:
+def _reliability(axes: Axes, bins: Sequence[ReliabilityBin]) -> None:
     axes.plot([0, 1], [0, 1], color=PERFECT, linestyle="--", label="perfect")
     total = sum(each.size for each in bins)
     for each in bins:

@@ -173,7 +173,7 @@ def beyond(speed: float, able: dict[str, float], wanted: float = 100_000, candid
     }
 
 
-async def main(
+async def measure_and_print(
     replicas: tuple[int, ...] = (1, 2, 4, 8), messages: int = 60, seconds: int = 30, isolation: str = "auto",
     loops: int = 20_000, seed: int = 1, rounds: int = 3, as_json: bool = False,
 ) -> None:  # fmt: skip

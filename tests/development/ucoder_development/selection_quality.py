@@ -11,8 +11,8 @@ import numpy as np
 from rich.console import Console
 from rich.table import Table
 
-from ucoder.bench.select_latency import Latency, latency
-from ucoder.cli.shared.plot_file import check
+from ucoder.bench.select_latency import measure_select
+from ucoder.cli.shared.plot_file import check_plot_file
 from ucoder.core.matrix import Floats, Matrix
 from ucoder.core.pass_at_k import Interval, bootstrap, paired_bootstrap
 from ucoder.core.selection import DEFAULT, select
@@ -84,7 +84,7 @@ class Speed:
     build_milliseconds: float
 
 
-async def main(
+async def measure_and_print(
     data: Path,
     cache: Path,
     *,
@@ -103,7 +103,7 @@ async def main(
     """
     if tests not in ("file", "none"):
         raise Misconfigured(f"--tests {tests}: expected `file` or `none`.")
-    check(plot)
+    check_plot_file(plot)
     tasks = await executed(data, cache, isolation, cells, tests=tests == "file")
     scores, ablations = compare(tasks)
     honest, stopping, speeds = honesty(tasks), early_stopping(tasks), [speed(*size) for size in SIZES]
@@ -118,7 +118,7 @@ async def main(
     }
     if fit:
         found["fitted"] = fitted_map(tasks).weights
-    waited = await latency(rounds, isolation, cells) if rounds else None
+    waited = await measure_select(rounds, isolation, cells) if rounds else None
     if waited:
         found["latency"] = asdict(waited)
     if plot:
@@ -135,14 +135,8 @@ async def main(
         _show(
             console if console.is_terminal else Console(width=WIDTH), found, scores, ablations, honest, stopping, speeds
         )
-
-
-def _show_latency(console: Console, waited: Latency) -> None:
-    console.print(
-        f"Select of {waited.programs} programs x {waited.tests} tests, {waited.rounds} calls: p50"
-        f" {waited.select_p50:.2f} s, p99 {waited.select_p99:.2f} s; Execute alone {waited.execute_p50:.2f} s: Select"
-        f" adds {100 * waited.added:+.1f}%; by its own clock selecting takes {100 * waited.selecting:.1f}% of it"
-    )
+        if waited:
+            console.print(waited.summary(), highlight=False)
 
 
 def compare(tasks: Sequence[Task]) -> tuple[list[Score], list[Score]]:

@@ -20,13 +20,13 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from ucoder.cli.execute import executed
+from ucoder.cli.shared.local_sandbox import execute_questions
 from ucoder.cli.shared.question_files import Question, read_questions
 from ucoder.core.outcomes import Outcome
 from ucoder.core.test_plans import Test
 from ucoder.errors import Misconfigured
 from ucoder.runtime.dataset_files import read_json_lines
-from ucoder.sandbox_runner.host.machine_load import family, resident_mb
+from ucoder.sandbox_runner.host.machine_load import process_tree, resident_mb
 from ucoder.sandbox_runner.sandbox import Sandbox
 from ucoder.sandbox_runner.sandbox_job import Limits, ProgramResult
 
@@ -89,7 +89,7 @@ async def truth(records: list[Record], isolation: str, cells: int | None) -> Tru
     async with Sandbox.open(isolation=isolation, cells=cells, cache=0) as sandbox:
         checked = [replace(one.question, tests=(Test(one.check),)) for one in records]
         correct = {one.question.id: one.correct for one in records}
-        async for question, rows, _ in executed(sandbox, checked, limits=CHECK):
+        async for question, rows, _ in execute_questions(sandbox, checked, limits=CHECK):
             count += len(rows)
             for row, right in zip(rows, correct[question.id], strict=True):
                 if (row.outcomes[0] is Outcome.PASSED) is not right:
@@ -123,7 +123,7 @@ async def soak(records: list[Record], programs: int, isolation: str, cells: int 
             if done >= programs:
                 break
             again = [_renamed(one.question, turn) for one in records]
-            async for _, rows, _ in executed(sandbox, again, limits=SHORT):
+            async for _, rows, _ in execute_questions(sandbox, again, limits=SHORT):
                 done += len(rows)
                 outcomes.update(str(outcome) for row in rows for outcome in row.outcomes)
                 if done // (programs // LOOKS) > looked:
@@ -146,7 +146,7 @@ async def _matrices(records: list[Record], isolation: str, cells: int | None, *,
     started = time.perf_counter()
     async with Sandbox.open(isolation=isolation, cells=cells, cache=0, share_forks=share_forks) as sandbox:
         questions = [one.question for one in records]
-        found = {question.id: rows async for question, rows, _ in executed(sandbox, questions, limits=QUICK)}
+        found = {question.id: rows async for question, rows, _ in execute_questions(sandbox, questions, limits=QUICK)}
     return time.perf_counter() - started, found
 
 
@@ -187,7 +187,7 @@ def _renamed(question: Question, turn: int) -> Question:
 
 def _left() -> tuple[int, int]:
     """Processes below this one, and its open descriptors."""
-    return len(family(os.getpid())) - 1, len(os.listdir("/proc/self/fd"))
+    return len(process_tree(os.getpid())) - 1, len(os.listdir("/proc/self/fd"))
 
 
 def read(data: Path, tasks: int | None) -> list[Record]:
@@ -200,7 +200,7 @@ def read(data: Path, tasks: int | None) -> list[Record]:
     return records[:tasks]
 
 
-async def main(
+async def run_and_print(
     data: Path, *, tasks: int | None, parts: list[str], programs: int, isolation: str, cells: int | None, as_json: bool
 ) -> None:
     """Prints what each part found; `as_json`: as one object."""

@@ -1,8 +1,6 @@
-"""A consensus service with its sandbox on a real bus: in the tests' own loop, or as a process for whoever waits."""
+"""A consensus service with its sandbox on a real bus, in the event loop of the tests."""
 
-import subprocess
-import sys
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from pathlib import Path
 
 import grpc
@@ -44,35 +42,3 @@ async def stub(address: str) -> AsyncIterator[consensus_pb2_grpc.ConsensusServic
     large = [("grpc.max_send_message_length", 64 << 20), ("grpc.max_receive_message_length", 64 << 20)]
     async with grpc.aio.insecure_channel(address, large) as channel:
         yield consensus_pb2_grpc.ConsensusServiceStub(channel)
-
-
-PROCESS = """
-import asyncio, sys
-from ucoder.commands.embedded import consensus_at
-
-async def main():
-    async with consensus_at(None, cells=1) as address:
-        print(address, flush=True)
-        await asyncio.to_thread(sys.stdin.read)
-
-asyncio.run(main())
-"""
-
-
-@pytest.fixture(scope="session")
-def served() -> Iterator[str]:
-    """The address of a service in a process of its own, which ends when its input does."""
-    command = [sys.executable, "-c", PROCESS]
-    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
-        assert process.stdin is not None
-        assert process.stdout is not None
-        try:
-            address = process.stdout.readline().strip()
-            assert address, "the service did not start"
-            yield address
-        finally:
-            process.stdin.close()
-            try:
-                process.wait(30)
-            except subprocess.TimeoutExpired:
-                process.kill()

@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from ucoder.cli.shared.plot_file import check
+from ucoder.cli.shared.plot_file import check_plot_file
 from ucoder.core.matrix import Matrix
 from ucoder.core.test_plans import Test
 from ucoder.errors import Misconfigured
@@ -56,13 +56,13 @@ def test_confidence_that_separates_is_found_to_separate() -> None:
 def test_the_picture_is_checked_before_and_drawn_after_the_work(tmp_path: Path) -> None:
     found = honesty([*EASY, *HOPELESS])
     for name in ("a.svg", "a.png"):
-        check(tmp_path / name)
+        check_plot_file(tmp_path / name)
         draw(tmp_path / name, found.reliability, {"ours": (np.array(found.held_out), np.array(found.right))})
     assert (tmp_path / "a.svg").read_text().rstrip().endswith("</svg>")
     assert (tmp_path / "a.png").read_bytes().startswith(b"\x89PNG")
     for name in ("a.gif", "absent/a.png"):
         with pytest.raises(Misconfigured, match="--plot"):
-            check(tmp_path / name)
+            check_plot_file(tmp_path / name)
 
 
 def test_the_fitted_map_trusts_larger_shares() -> None:

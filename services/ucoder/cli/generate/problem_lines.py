@@ -1,4 +1,4 @@
-"""What the commands read and write: problems with tests and candidates, as lines that the other commands read too."""
+"""The files of `ucoder generate`: problems with tests and candidates, one JSON object a line."""
 
 import asyncio
 import contextlib
@@ -8,40 +8,42 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
-from ucoder.cli.shared.question_files import writing
+from ucoder.cli.shared.progress_bar import ProgressBar
+from ucoder.cli.shared.question_files import write_lines
 from ucoder.errors import Misconfigured
 from ucoder.runtime.atomic import partial_path
 from ucoder.runtime.dataset_files import read_json_lines
 from ucoder.v1 import artifacts_pb2 as pb
 
-AT_ONCE = 16
-"""Problems worked on side by side, so that a model's batches are full."""
+PROBLEMS_AT_ONCE = 16
+"""Problems that are worked on at once, so that the batches of a model are full."""
 Line = dict[str, Any]
 T = TypeVar("T")
 
 
-class Output:
-    """A file that grows aside, line by line, and appears under its name when it is complete.
+class ResumableFile:
+    """A file that grows line by line under a temporary name and gets its own name when it is complete.
 
-    A command that was stopped and is given the same settings goes on with the lines that are there.
+    A command that was stopped and is given again with the same settings continues after the lines of the first attempt.
     """
 
     def __init__(self, out: Path, settings: Line) -> None:
-        """Raises Misconfigured where a half-written file of other settings is in the way."""
+        """Reads what an earlier attempt left. Raises Misconfigured when that attempt had other settings."""
         self.out = out
-        self._aside = partial_path(out)
+        self._partial = partial_path(out)
         self.done: dict[str, Line] = {}
-        """Lines by id that an earlier attempt left."""
+        """The lines that are written, by id."""
         try:
-            if self._aside.exists():
-                first, *rest = self._aside.read_text().split("\n")
+            if self._partial.exists():
+                first, *rest = self._partial.read_text().split("\n")
                 if first != json.dumps(settings):
-                    raise Misconfigured(f"{self._aside} is unfinished work with other settings; finish or remove it.")
-                lines = [json.loads(line) for line in rest[:-1]]  # what follows the last newline was cut
+                    raise Misconfigured(
+                        f"{self._partial} is unfinished work with other settings; finish it with those, or remove it."
+                    )
+                lines = [json.loads(line) for line in rest[:-1]]  # the last piece is empty, or a line that was cut off
                 self.done = {str(line["id"]): line for line in lines}
-            self._file = self._aside.open("w")
+            self._file = self._partial.open("w")
         except (OSError, ValueError, KeyError) as error:
             raise Misconfigured(f"-o {out}: {getattr(error, 'strerror', None) or error}.") from None
         print(json.dumps(settings), file=self._file)
@@ -50,36 +52,39 @@ class Output:
         self._file.flush()
 
     def write(self, line: Line) -> None:
-        """One more line, on the disk at once."""
+        """Adds a line and flushes it."""
         self.done[str(line["id"])] = line
         print(json.dumps(line), file=self._file, flush=True)
 
     def finish(self, lines: Sequence[Line] | None = None) -> None:
-        """All lines in the order of their ids (or those given, in theirs) under the file's own name."""
+        """Writes the file under its own name: the given lines, or all lines in the order of their ids."""
         self._file.close()
         ordered = [self.done[name] for name in sorted(self.done)] if lines is None else lines
-        with writing(self.out) as write:
+        with write_lines(self.out) as write:
             for line in ordered:
                 write(line)
-        self._aside.unlink(missing_ok=True)
+        self._partial.unlink(missing_ok=True)
 
     def close(self) -> None:
-        """Leaves what is there for another attempt."""
+        """Closes the temporary file and keeps it for another attempt."""
         self._file.close()
 
 
 @contextlib.contextmanager
-def output(out: Path, **settings: Any) -> Iterator[Output]:
-    """An `Output` that is closed at the end, finished or not."""
-    found = Output(out, settings)
+def resumable_file(out: Path, **settings: Any) -> Iterator[ResumableFile]:
+    """Yields a `ResumableFile` that is closed at the end, whether finished or not."""
+    file = ResumableFile(out, settings)
     try:
-        yield found
+        yield file
     finally:
-        found.close()
+        file.close()
 
 
-def read(path: Path) -> list[Line]:
-    """Problems of a file: id (or task_id), prompt, entry_point (empty: a script). Misconfigured names the line."""
+def read_problems(path: Path) -> list[Line]:
+    """Reads problems: id (or task_id), prompt, and entry_point, which is empty for a script.
+
+    Raises Misconfigured that names the wrong line.
+    """
     found: dict[str, Line] = {}
     for number, value in read_json_lines(path):
         line = {"id": str(value.get("id", value.get("task_id", ""))), **value}
@@ -87,40 +92,37 @@ def read(path: Path) -> list[Line]:
             if not isinstance(line.get(key), str) or not (line[key] or key == "entry_point"):
                 raise Misconfigured(f"{path}:{number}: no {key}.")
         if line["id"] in found:
-            raise Misconfigured(f"{path}:{number}: id {line['id']} stands there twice.")
+            raise Misconfigured(f"{path}:{number}: the id {line['id']} is used twice.")
         found[line["id"]] = line
     if not found:
-        raise Misconfigured(f"{path}: holds no line.")
+        raise Misconfigured(f"{path}: the file holds no problem.")
     return list(found.values())
 
 
 def problem_of(line: Line, model: str) -> pb.Problem:
-    """The problem that a line states."""
+    """Returns the problem that a line states."""
     brief = pb.Brief(domain=line.get("domain", ""), difficulty=line.get("difficulty", 0), model=model)
     return pb.Problem(brief=brief, prompt=line["prompt"], entry_point=line["entry_point"])
 
 
-async def each(words: str, items: Sequence[T], work: Callable[[T], Awaitable[None]]) -> None:
-    """Works on items side by side behind a progress bar; the first error ends it."""
-    console = Console(stderr=True)
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
-    room = asyncio.Semaphore(AT_ONCE)
-    with Progress(*columns, console=console, disable=not console.is_terminal) as progress:
-        task = progress.add_task(words, total=len(items))
+async def process_all(title: str, items: Sequence[T], work: Callable[[T], Awaitable[None]]) -> None:
+    """Works on several items at once, behind a progress bar. The first error stops the others and is raised."""
+    slots = asyncio.Semaphore(PROBLEMS_AT_ONCE)
+    with ProgressBar(title, len(items), "problems") as bar:
 
-        async def one(item: T) -> None:
-            async with room:
+        async def process(item: T) -> None:
+            async with slots:
                 await work(item)
-            progress.advance(task)
+            bar.advance()
 
         try:
             async with asyncio.TaskGroup() as group:
                 for item in items:
-                    group.create_task(one(item))
+                    group.create_task(process(item))
         except BaseExceptionGroup as errors:
             raise errors.exceptions[0] from None
 
 
-def told(words: str) -> None:
-    """A last line for a person, on stderr."""
-    Console(stderr=True, highlight=False, soft_wrap=True).print(words)
+def print_summary(text: str) -> None:
+    """Prints the last line of a command for the user, on standard error."""
+    Console(stderr=True, highlight=False, soft_wrap=True).print(text)

@@ -1,89 +1,127 @@
-"""`ucoder generate problems`: stages 1 to 3."""
+"""`ucoder generate problems`: invents problems, as stages 1 to 3 of the loop do."""
 
 from collections import Counter
 from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
 
-from ucoder.cli.execute import settings_of
-from ucoder.cli.generate.model_source import Asked, Source
-from ucoder.cli.generate.problem_lines import each, output, told
-from ucoder.core.decontamination import Decontamination
-from ucoder.core.outcomes import Outcome
-from ucoder.core.problem_parsing import Statement, read_statement
-from ucoder.core.script_problems import read_script
-from ucoder.core.test_plans import Test
+import typer
+
+from ucoder.cli.shared.options import (
+    IsolationFlag,
+    LinesOutFlag,
+    ModelFlag,
+    ModelNameFlag,
+    ProfileFlag,
+    SamplingConfigFlag,
+    SeedFlag,
+)
 from ucoder.errors import Retry
-from ucoder.generator.known_tasks import known_tasks
-from ucoder.generator.novelty import ClaimsInMemory, Novelty
-from ucoder.generator.problem_invention import ProblemChecks, invent_problem
-from ucoder.runtime.messaging.arrow_worker import Dropped
-from ucoder.sandbox_runner.host.sandbox import Sandbox
-from ucoder.sandbox_runner.sandbox_job import SandboxJob
-from ucoder.v1 import artifacts_pb2 as pb
 
+if TYPE_CHECKING:
+    from ucoder.core.problem_parsing import Statement
+    from ucoder.v1 import artifacts_pb2 as pb
+
+DOMAINS = ["algorithms", "natural_instruction", "tool_usage", "competitive_programming"]
 WAVES = 4
-"""Times that as many briefs are asked for as problems are still missing."""
+"""Times that as many problems are asked for as are still missing."""
 
 
-async def main(
-    out: Path, asked: Asked, *, count: int, domains: list[str], difficulties: tuple[int, int], avoid: list[Path],
-    scripts: bool, isolation: str | None,
-) -> None:  # fmt: skip
-    """Writes `count` problems that differ from each other and from the tasks of the files to avoid.
+async def generate_problems(
+    out: LinesOutFlag,
+    count: Annotated[int, typer.Option("-n", "--count", min=1, help="Number of problems.")] = 20,
+    domain: Annotated[
+        list[str] | None, typer.Option(help="Domain; several take turns. Default: those of the paper.")
+    ] = None,
+    easiest: Annotated[int, typer.Option(min=1, max=5, help="Lowest difficulty.")] = 1,
+    hardest: Annotated[int, typer.Option(min=1, max=5, help="Highest difficulty.")] = 5,
+    scripts: Annotated[bool, typer.Option("--scripts", help="Programs that read stdin, not functions.")] = False,
+    avoid: Annotated[list[Path] | None, typer.Option(help="Benchmark files whose tasks must not appear.")] = None,
+    model: ModelFlag = "seed",
+    name: ModelNameFlag = None,
+    profile: ProfileFlag = None,
+    config: SamplingConfigFlag = None,
+    seed: SeedFlag = 1,
+    isolation: IsolationFlag = None,
+) -> None:
+    """Invents problems: title, signature with types, docstring, example, hint, plan.
 
-    Retry (code 1) when the model does not come to so many; what there is is written.
+    The problems differ from each other and from the tasks to avoid, and their skeletons run. Ends with code 1 when the
+    model does not make enough of them; the file then holds those that it made.
+
+    Example: `ucoder generate problems -n 50 --domain algorithms -o problems.jsonl`
     """
-    cells = [(d, level) for level in range(difficulties[0], difficulties[1] + 1) for d in domains]
-    settings = settings_of(isolation, None)
-    known = Decontamination(known_tasks(["seed", *map(str, avoid)]))
+    from ucoder.cli.generate.model_source import ModelSource
+    from ucoder.cli.generate.problem_lines import print_summary, process_all, resumable_file
+    from ucoder.cli.shared.local_sandbox import open_sandbox
+    from ucoder.core.decontamination import Decontamination
+    from ucoder.core.outcomes import Outcome
+    from ucoder.core.problem_parsing import read_statement
+    from ucoder.core.script_problems import read_script
+    from ucoder.core.test_plans import Test
+    from ucoder.generator.known_tasks import known_tasks
+    from ucoder.generator.novelty import ClaimsInMemory, Novelty
+    from ucoder.generator.problem_invention import ProblemChecks, invent_problem
+    from ucoder.runtime.messaging.arrow_worker import Dropped
+    from ucoder.sandbox_runner.sandbox_job import SandboxJob
+    from ucoder.v1 import artifacts_pb2 as pb
+
+    levels = range(min(easiest, hardest), max(easiest, hardest) + 1)
+    cells = [(one, level) for level in levels for one in domain or DOMAINS]
+    known = Decontamination(known_tasks(["seed", *map(str, avoid or [])]))
     refused: Counter[str] = Counter()
-    about = {"model": asked.model, "seed": asked.seed, "cells": cells, "count": count, "scripts": scripts}
-    with output(out, command="problems", **about) as file:
+    settings = {"model": model, "seed": seed, "cells": cells, "count": count, "scripts": scripts}
+    with resumable_file(out, command="problems", **settings) as file:
         async with (
-            Source.open(asked) as source,
-            Sandbox.open(isolation=settings.isolation, cells=settings.cells) as sandbox,
+            ModelSource.open(model, name, profile, config) as source,
+            open_sandbox(isolation) as sandbox,
         ):
-            config = source.config.problems
-            freshness = Novelty(ClaimsInMemory(), "file", config.near_duplicate)
-            for name, line in file.done.items():
-                await freshness.claim((read_script if scripts else read_statement)(line["prompt"]), name)
+            problem_config = source.config.problems
+            novelty = Novelty(ClaimsInMemory(), "file", problem_config.near_duplicate)
+            for owner, line in file.done.items():
+                await novelty.claim((read_script if scripts else read_statement)(line["prompt"]), owner)
 
-            async def runs(program: str, call: str, entry_point: str) -> bool:
+            async def returns(program: str, call: str, entry_point: str) -> bool:
                 job = SandboxJob((program,), (Test(code=call),), entry_point)
-                return [row.outcomes async for row in sandbox.execute(job)] == [(Outcome.RETURNED,)]
+                return [result.outcomes async for result in sandbox.execute(job)] == [(Outcome.RETURNED,)]
 
-            async def one(number: int) -> None:
-                name, (domain, difficulty) = f"problem/{number:06d}", cells[number % len(cells)]
+            async def invent(number: int) -> None:
+                owner, (of_domain, difficulty) = _name(number), cells[number % len(cells)]
 
-                async def claim(statement: Statement) -> tuple[str, str]:
-                    return await freshness.claim(statement, name)
+                async def claim(statement: "Statement") -> tuple[str, str]:
+                    return await novelty.claim(statement, owner)
 
                 brief = pb.Brief(
-                    number=number, seed=(asked.seed << 24) + number, model=source.name, domain=domain,
+                    number=number, seed=(seed << 24) + number, model=source.name, domain=of_domain,
                     difficulty=difficulty, script=scripts,
                 )  # fmt: skip
-                checks = ProblemChecks(claim, known, runs)
-                made = await invent_problem(source.model, brief, config, source.profile, checks)
+                checks = ProblemChecks(claim, known, returns)
+                made = await invent_problem(source.model, brief, problem_config, source.profile, checks)
                 refused.update(refusal.reason for refusal in checks.refused)
                 if not isinstance(made, Dropped):
-                    file.write({"id": name, **_line(made)})
+                    file.write({"id": owner, **_line(made)})
 
             first = 0
             for _ in range(WAVES):
-                missing = count - len(file.done)
-                numbers = range(first, first + max(0, missing))
-                first += max(0, missing)
-                fresh = [number for number in numbers if f"problem/{number:06d}" not in file.done]
-                await each("inventing", fresh, one)
+                missing = max(0, count - len(file.done))
+                numbers = range(first, first + missing)
+                first += missing
+                await process_all("inventing", [n for n in numbers if _name(n) not in file.done], invent)
         file.finish()
         reasons = ", ".join(f"{reason} {n}" for reason, n in refused.most_common())
-        told(f"{len(file.done)} problems in {out}; attempts refused: {reasons or 'none'}; {source.model.tokens} tokens")
+        made_of = f"attempts refused: {reasons or 'none'}; {source.model.tokens} tokens"
+        print_summary(f"{len(file.done)} problems in {out}; {made_of}")
         if len(file.done) < count:
             raise Retry(
-                f"{len(file.done)} of {count} problems; the model repeats itself or cannot be read (see above)."
+                f"{len(file.done)} of {count} problems; the model repeats itself or cannot be parsed (see above)."
             )
 
 
-def _line(problem: pb.Problem) -> dict[str, object]:
+def _name(number: int) -> str:
+    return f"problem/{number:06d}"
+
+
+def _line(problem: "pb.Problem") -> dict[str, object]:
+    """Returns a problem as the file has it, without its id."""
     return {
         "title": problem.title,
         "prompt": problem.prompt,

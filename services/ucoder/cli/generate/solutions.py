@@ -1,38 +1,68 @@
-"""`ucoder generate solutions`: stage 5a."""
+"""`ucoder generate solutions`: samples programs for problems, as stage 5a of the loop does."""
 
-from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
 
-from ucoder.cli.generate.model_source import Asked, Source
-from ucoder.cli.generate.problem_lines import Line, each, output, problem_of, read, told
-from ucoder.generator.solution_sampling import sample_solutions
+import typer
+
+from ucoder.cli.shared.options import (
+    LinesOutFlag,
+    ModelFlag,
+    ModelNameFlag,
+    ProblemsArgument,
+    ProfileFlag,
+    SamplingConfigFlag,
+    SeedFlag,
+)
+
+if TYPE_CHECKING:
+    from ucoder.cli.generate.problem_lines import Line
 
 
-async def main(problems: Path, out: Path, asked: Asked, *, n: int | None) -> None:
-    """Writes each problem with its `candidates`, as `ucoder select` and `ucoder execute` read them."""
-    lines = read(problems)
-    about = {"problems": str(problems), "model": asked.model, "seed": asked.seed, "n": n}
-    with output(out, command="solutions", **about) as file:
-        async with Source.open(asked) as source:
-            config = source.config.candidates
-            many = n or config.n
+async def generate_solutions(
+    problems: ProblemsArgument,
+    out: LinesOutFlag,
+    n: Annotated[
+        int | None, typer.Option("-n", min=1, help="Programs for each problem. Default: the configuration's.")
+    ] = None,
+    model: ModelFlag = "seed",
+    name: ModelNameFlag = None,
+    profile: ProfileFlag = None,
+    config: SamplingConfigFlag = None,
+    seed: SeedFlag = 1,
+) -> None:
+    """Samples programs for problems; `ucoder select` then says which is right and how sure that is.
 
-            async def one(line: Line) -> None:
-                seed = (asked.seed << 24) + lines.index(line) * many
-                problem = problem_of(line, source.name)
-                found = await sample_solutions(
-                    source.model, source.name, problem, config, source.profile, n=many, seed=seed
+    Writes each problem with its `candidates`, as `ucoder select` and `ucoder execute` read them.
+
+    Example: `ucoder generate solutions tests.jsonl -n 128 -o solutions.jsonl`
+    """
+    from ucoder.cli.generate.model_source import ModelSource
+    from ucoder.cli.generate.problem_lines import print_summary, problem_of, process_all, read_problems, resumable_file
+    from ucoder.generator.solution_sampling import sample_solutions
+
+    lines = read_problems(problems)
+    settings = {"problems": str(problems), "model": model, "seed": seed, "n": n}
+    with resumable_file(out, command="solutions", **settings) as file:
+        async with ModelSource.open(model, name, profile, config) as source:
+            candidate_config = source.config.candidates
+            programs = n or candidate_config.n
+
+            async def sample(line: "Line") -> None:
+                candidates = await sample_solutions(
+                    source.model, source.name, problem_of(line, source.name), candidate_config, source.profile,
+                    n=programs, seed=(seed << 24) + lines.index(line) * programs,
                 )  # fmt: skip
-                candidates = [
+                values = [
                     {
-                        "code": c.program,
-                        "completion": c.completion,
-                        "mean_log_prob": c.mean_log_prob,
-                        "finish": c.finish,
+                        "code": candidate.program,
+                        "completion": candidate.completion,
+                        "mean_log_prob": candidate.mean_log_prob,
+                        "finish": candidate.finish,
                     }
-                    for c in found
+                    for candidate in candidates
                 ]
-                file.write({**line, "candidates": candidates})
+                file.write({**line, "candidates": values})
 
-            await each("sampling", [line for line in lines if line["id"] not in file.done], one)
+            await process_all("sampling", [line for line in lines if line["id"] not in file.done], sample)
         file.finish([file.done[line["id"]] for line in lines])
-        told(f"{many} programs for each of {len(lines)} problems in {out}; {source.model.tokens} tokens")
+        print_summary(f"{programs} programs for each of {len(lines)} problems in {out}; {source.model.tokens} tokens")

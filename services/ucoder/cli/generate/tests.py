@@ -1,29 +1,61 @@
-"""`ucoder generate tests`: stage 4."""
+"""`ucoder generate tests`: writes tests for problems, as stage 4 of the loop does."""
 
 from collections import Counter
-from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
 
-from ucoder.cli.generate.model_source import Asked, Source
-from ucoder.cli.generate.problem_lines import Line, each, output, problem_of, read, told
-from ucoder.runtime.messaging.arrow_worker import Dropped
-from ucoder.test_synth.test_writing import synthesize_tests
-from ucoder.v1 import artifacts_pb2 as pb
+import typer
+
+from ucoder.cli.shared.options import (
+    LinesOutFlag,
+    ModelFlag,
+    ModelNameFlag,
+    ProblemsArgument,
+    ProfileFlag,
+    SamplingConfigFlag,
+    SeedFlag,
+)
+
+if TYPE_CHECKING:
+    from ucoder.cli.generate.problem_lines import Line
+    from ucoder.v1 import artifacts_pb2 as pb
 
 
-async def main(problems: Path, out: Path, asked: Asked, *, keep: int | None, samples: int | None) -> None:
-    """Writes each problem with its `tests`; one for which too few can be read has none and says why in `dropped`."""
-    lines = read(problems)
+async def generate_tests(
+    problems: ProblemsArgument,
+    out: LinesOutFlag,
+    keep: Annotated[
+        int | None, typer.Option(min=1, help="Most tests of a problem. Default: the configuration's.")
+    ] = None,
+    samples: Annotated[int | None, typer.Option(min=1, help="Completions to sample, each with several tests.")] = None,
+    model: ModelFlag = "seed",
+    name: ModelNameFlag = None,
+    profile: ProfileFlag = None,
+    config: SamplingConfigFlag = None,
+    seed: SeedFlag = 1,
+) -> None:
+    """Writes tests for problems: asserts of several kinds, and inputs drawn from the types. They may be wrong.
+
+    Writes each problem with its `tests`. A problem with too few tests gets none, and `dropped` says why.
+
+    Example: `ucoder generate tests problems.jsonl -o tests.jsonl`
+    """
+    from ucoder.cli.generate.model_source import ModelSource
+    from ucoder.cli.generate.problem_lines import print_summary, problem_of, process_all, read_problems, resumable_file
+    from ucoder.runtime.messaging.arrow_worker import Dropped
+    from ucoder.test_synth.test_writing import synthesize_tests
+
+    lines = read_problems(problems)
     dropped: Counter[str] = Counter()
-    about = {"problems": str(problems), "model": asked.model, "seed": asked.seed, "keep": keep, "samples": samples}
-    with output(out, command="tests", **about) as file:
-        async with Source.open(asked) as source:
-            config = source.config.tests
-            config.keep, config.samples = keep or config.keep, samples or config.samples
+    settings = {"problems": str(problems), "model": model, "seed": seed, "keep": keep, "samples": samples}
+    with resumable_file(out, command="tests", **settings) as file:
+        async with ModelSource.open(model, name, profile, config) as source:
+            test_config = source.config.tests
+            test_config.keep, test_config.samples = keep or test_config.keep, samples or test_config.samples
 
-            async def one(line: Line) -> None:
+            async def write_tests(line: "Line") -> None:
                 made = await synthesize_tests(
-                    source.model, source.name, problem_of(line, source.name), config, source.profile,
-                    seed=(asked.seed << 24) + lines.index(line) * config.samples,
+                    source.model, source.name, problem_of(line, source.name), test_config, source.profile,
+                    seed=(seed << 24) + lines.index(line) * test_config.samples,
                 )  # fmt: skip
                 if isinstance(made, Dropped):
                     dropped[made.reason] += 1
@@ -32,14 +64,15 @@ async def main(problems: Path, out: Path, asked: Asked, *, keep: int | None, sam
                     dropped.update(dict(made.dropped))
                     file.write({**line, "tests": list(map(_test, made.tests))})
 
-            await each("writing tests", [line for line in lines if line["id"] not in file.done], one)
+            await process_all("writing tests", [line for line in lines if line["id"] not in file.done], write_tests)
         file.finish([file.done[line["id"]] for line in lines])
         total = sum(len(line["tests"]) for line in file.done.values())
         reasons = ", ".join(f"{reason} {n}" for reason, n in dropped.most_common())
-        told(f"{total} tests for {len(lines)} problems in {out}; left out: {reasons or 'none'}")
+        print_summary(f"{total} tests for {len(lines)} problems in {out}; left out: {reasons or 'none'}")
 
 
-def _test(test: pb.TestCase) -> Line:
+def _test(test: "pb.TestCase") -> "Line":
+    """Returns a test as the file has it."""
     if test.HasField("stdin"):
         return {"stdin": test.stdin, "expected_stdout": test.expected_stdout, "count": test.count}
     return {"code": test.code, "count": test.count}

@@ -1,13 +1,12 @@
-"""Who is measured: a file of samples, or a model."""
+"""The answers that `ucoder evaluate` and `ucoder compare` score: those of a samples file, or those of a model."""
 
 import contextlib
+import sys
 from collections.abc import AsyncGenerator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
-
+from ucoder.cli.shared.progress_bar import ProgressBar
 from ucoder.cli.shared.sample_files import SampleLine, read_samples
 from ucoder.errors import Misconfigured
 from ucoder.evaluator.answer_judging import AnswerJudge
@@ -16,71 +15,111 @@ from ucoder.evaluator.benchmarks import BenchmarkTask, load
 from ucoder.evaluator.model_answers import asked
 from ucoder.evaluator.sample_judging import judged, programs_of
 from ucoder.models import Model, SamplingParameters, open_model
+from ucoder.runs import run_config
 from ucoder.runs.run_to_checkpoint import base_path
 from ucoder.runtime.settings import Settings
+from ucoder.sandbox_runner.sandbox import Sandbox
+from ucoder.sandbox_runner.service import Service
+from ucoder.v1 import artifacts_pb2 as pb
 
 URLS = ("http://", "https://")
 
 
 @dataclass(frozen=True, slots=True)
 class Benchmark:
-    """A benchmark's tasks under its format's name."""
+    """The tasks of a benchmark under the name of its format."""
 
     format: str
     tasks: tuple[BenchmarkTask, ...]
 
     @classmethod
     def load(cls, format: str, data: str | None) -> "Benchmark":
-        """`seed` ships with ucoder; any other needs its file. Misconfigured names file and line."""
+        """Loads `seed`, which ships with ucoder, or a benchmark's file. Misconfigured names the file and the line."""
         if data is None and format != "seed":
             raise Misconfigured(f"--benchmark {format} needs its file (--data FILE); only `seed` ships with ucoder.")
         return cls(format, load("seed") if data is None else load(data, format if format != "seed" else ""))
 
 
 @dataclass(frozen=True, slots=True)
-class Asking:
-    """How a model is asked: so many samples at this temperature, and once greedily. 0 asks greedily alone."""
+class ModelQuestioning:
+    """How a model is asked: prompts, samples of each task, and their temperature; 0 asks for one greedy answer."""
 
     profile: str
-    n: int
-    draw: SamplingParameters
+    samples: int
+    sampling: SamplingParameters
+
+    @classmethod
+    def by_flags(cls, model: str, profile: str | None, samples: int, temperature: float | None) -> "ModelQuestioning":
+        """Takes what the flags leave open from the defaults of a run's configuration."""
+        profile = profile or default_profile(model)
+        config = run_config.load(preset="demo" if profile == "seed" else None).evaluation.sampling
+        chosen = config.temperature if temperature is None else temperature
+        return cls(profile, samples, SamplingParameters(chosen, config.top_p, config.max_tokens))
 
 
-def profile_of(name: str) -> str:
-    """The prompt profile of a model that none is named for: `seed` for what speaks the seed's grammar, else `base`."""
-    shipped, own = (Path(base_path(one)) / "tokenizer.json" if one[:4] != "http" else None for one in ("seed", name))
-    same = shipped and own and own.is_file() and own.read_bytes() == shipped.read_bytes()
-    return "seed" if same else "base"
+def default_profile(model: str) -> str:
+    """Returns the prompt profile of a model: `seed` where it has the tokenizer of the shipped model, else `base`."""
+    if model.startswith(URLS):
+        return "base"
+    shipped, own = (Path(base_path(name)) / "tokenizer.json" for name in ("seed", model))
+    return "seed" if own.is_file() and own.read_bytes() == shipped.read_bytes() else "base"
 
 
-async def of_samples(
+def judge_in(sandbox: Sandbox) -> AnswerJudge:
+    """Returns a judge that runs programs in a sandbox of this process."""
+    service = Service(sandbox)
+    return AnswerJudge(lambda request: service.Execute(request, None))
+
+
+def warn_of_broken_references(judge: AnswerJudge) -> None:
+    """Names on standard error the tasks that cannot be judged here, because their own reference fails."""
+    if judge.broken:
+        first = min(judge.broken)
+        reason = " ".join(judge.broken[first].split())[-200:]
+        print(
+            f"ucoder: warning: the references of {len(judge.broken)} tasks fail their own tests here, for example "
+            f"{first} ({reason}). Either packages are missing (--packages), or their tests need a network, which the "
+            "sandbox does not give.",
+            file=sys.stderr,
+        )
+
+
+async def judge_samples(
     judge: AnswerJudge, benchmark: Benchmark, path: Path, lines: Sequence[SampleLine], *, sanitize: bool = False
 ) -> list[Answers]:
-    """The answers of a file's lines, in the order of the tasks."""
+    """Judges the samples of a file. Returns one `Answers` for each task, in the order of the tasks."""
     samples = [sample for line in lines for sample in line.samples]
     programs = programs_of(benchmark.tasks, samples, sanitize=sanitize)
-    return await _gathered(judged(judge, benchmark.tasks, programs), benchmark, path.name)
+    return await _in_order(judged(judge, benchmark.tasks, programs), benchmark, path.name)
 
 
-async def of_model(
-    settings: Settings, judge: AnswerJudge, benchmark: Benchmark, name: str, how: Asking
+async def ask_model(
+    settings: Settings, judge: AnswerJudge, benchmark: Benchmark, name: str, questioning: ModelQuestioning
 ) -> list[Answers]:
-    """The answers of `seed`, a model folder, what UCODER_MODEL_URL serves, or URL[#NAME]; in the order of the tasks."""
+    """Asks a model every task and judges its answers. Returns one `Answers` for each task, in the order of the tasks.
+
+    `name`: `seed`, a model folder, the name of a model that UCODER_MODEL_URL serves, or URL[#NAME].
+    """
     url, _, served = name.partition("#") if name.startswith(URLS) else (settings.model_url, "", base_path(name))
     model = open_model(settings.model_copy(update={"model_url": url}))
     try:
-        served = served or await _only(model, url)
+        served = served or await _only_served_model(model, url)
         await model.serve(served)
-        samples = how.n if how.draw.temperature else 0
-        coming = asked(model, judge, benchmark.tasks, served, how.profile, how.draw, samples=samples)
-        answers = await _gathered(coming, benchmark, name)
+        samples = questioning.samples if questioning.sampling.temperature else 0
+        answers = await _in_order(
+            asked(model, judge, benchmark.tasks, served, questioning.profile, questioning.sampling, samples=samples),
+            benchmark,
+            name,
+        )
     finally:
         await model.close()
     return answers if samples else [replace(one, sampled=one.greedy, greedy=[]) for one in answers]
 
 
-def samples_of(path: Path, benchmarks: Sequence[Benchmark]) -> list[list[SampleLine]]:
-    """The lines of a file that belong to each benchmark: none, or some for every task. Misconfigured otherwise."""
+def samples_by_benchmark(path: Path, benchmarks: Sequence[Benchmark]) -> list[list[SampleLine]]:
+    """Sorts the lines of a samples file by benchmark. A benchmark has no line, or at least one for each of its tasks;
+    Misconfigured otherwise.
+    """
     places = {task.task_id: at for at, benchmark in enumerate(benchmarks) for task in benchmark.tasks}
     found: list[list[SampleLine]] = [[] for _ in benchmarks]
     for line in read_samples(path, places):
@@ -96,22 +135,35 @@ def samples_of(path: Path, benchmarks: Sequence[Benchmark]) -> list[list[SampleL
     return found
 
 
-async def _only(model: Model, url: str) -> str:
+def metric_label(score: pb.Score) -> str:
+    """Returns the usual name of a score's metric: `pass@1` for `pass_at_1`."""
+    return score.metric.replace("_at_", "@")
+
+
+def score_values(scores: Sequence[pb.Score], benchmark: str) -> dict[str, object]:
+    """Returns the scores of the whole benchmark by metric, as fractions, and under `parts` those of each part."""
+    whole: dict[str, object] = {}
+    parts: dict[str, dict[str, float]] = {}
+    for score in scores:
+        part = score.tasks.removeprefix(benchmark).removeprefix(".")
+        (parts.setdefault(part, {}) if part else whole)[metric_label(score)] = score.value
+    return whole | ({"parts": parts} if parts else {})
+
+
+async def _only_served_model(model: Model, url: str) -> str:
+    """Returns the name of the only model that a server offers. Misconfigured when it offers several or none."""
     names = await model.served()
     if len(names) != 1:
-        raise Misconfigured(f"{url} serves {', '.join(names) or 'nothing'}: name one as {url}#NAME.")
+        raise Misconfigured(f"{url} serves {', '.join(names) or 'no model'}: name one as {url}#NAME.")
     return names[0]
 
 
-async def _gathered(coming: AsyncGenerator[Answers], benchmark: Benchmark, name: str) -> list[Answers]:
-    """All answers behind a progress bar."""
-    console = Console(stderr=True)
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+async def _in_order(coming: AsyncGenerator[Answers], benchmark: Benchmark, name: str) -> list[Answers]:
+    """Collects answers behind a progress bar and returns them in the order of the tasks."""
     found: dict[str, Answers] = {}
-    with Progress(*columns, TimeRemainingColumn(), console=console, disable=not console.is_terminal) as progress:
-        bar = progress.add_task(f"{benchmark.format} {name}", total=len(benchmark.tasks))
+    with ProgressBar(f"{benchmark.format} {name}:", len(benchmark.tasks), "tasks") as bar:
         async with contextlib.aclosing(coming):
-            async for one in coming:
-                found[one.task.task_id] = one
-                progress.advance(bar)
+            async for answers in coming:
+                found[answers.task.task_id] = answers
+                bar.advance()
     return [found[task.task_id] for task in benchmark.tasks]

