@@ -12,10 +12,10 @@ from tests.fuzz.mutations import filled, mutated
 from ucoder.consensus.matrix_messages import matrix_of, whole
 from ucoder.core import extraction, fork_safety, problem_parsing
 from ucoder.core.generated_tests import read_tests
-from ucoder.core.input_synthesis import Unclear, read_signature
+from ucoder.core.input_synthesis import UnclearSignature, read_signature
 from ucoder.core.ratings import read_rating
 from ucoder.core.selection import select
-from ucoder.core.test_plans import CallPlan, Test, read
+from ucoder.core.test_plans import CallPlan, Test, read_plan
 from ucoder.core.values import Unreadable, parse
 from ucoder.core.verdict import judge, same_output
 from ucoder.errors import Reject
@@ -117,7 +117,7 @@ def _stored(random: Random) -> bytes:
 
 
 def _judge(pair: tuple[str, str]) -> None:
-    plan = read(Test(code=pair[0]), "f")
+    plan = read_plan(Test(code=pair[0]), "f")
     if isinstance(plan, CallPlan):
         judge(plan, pair[1])
 
@@ -149,16 +149,16 @@ TARGETS = (
     Target("value", _text(VALUES), parse, (Unreadable,)),
     Target("equal values", lambda r: (_text(VALUES)(r), _text(VALUES)(r)), lambda two: same_output(*two)),
     Target("verdict", lambda r: (_text(TESTS)(r), _text(VALUES)(r)), _judge),
-    Target("test", _text(TESTS), lambda text: read(Test(code=text), "f")),
-    Target("whole-file test", _text(TESTS), lambda text: read(Test(code=text), "f", True)),
+    Target("test", _text(TESTS), lambda text: read_plan(Test(code=text), "f")),
+    Target("whole-file test", _text(TESTS), lambda text: read_plan(Test(code=text), "f", True)),
     Target("javascript test", _text(TESTS), lambda text: language("javascript").read(Test(code=text), "f", False)),
-    Target("tameness", _text(PROGRAMS), fork_safety.nature),
+    Target("tameness", _text(PROGRAMS), fork_safety.check_program),
     Target("completion", _text(PROGRAMS), lambda text: extraction.extract_program(text, "def f(x):\n", "f")),
     Target("normal form", _text(PROGRAMS), extraction.normal_form),
-    Target("statement", _text(STATEMENTS), problem_parsing.read_statement, (problem_parsing.Unusable,)),
+    Target("statement", _text(STATEMENTS), problem_parsing.read_statement, (problem_parsing.UnusableProblem,)),
     Target("rating", _text([b"4", b"Rating: 3/5"]), read_rating),
     Target("skeleton", _text(PROGRAMS), lambda text: problem_parsing.read_skeleton("def f(x):\n", text)),
     Target("written tests", _text(TESTS), lambda text: read_tests([text], "f", 10)),
-    Target("signature", _text(PROGRAMS), lambda text: read_signature("", [text], ""), (Unclear,)),
+    Target("signature", _text(PROGRAMS), lambda text: read_signature("", [text], ""), (UnclearSignature,)),
     Target("selection", _rows, _select, (Reject,)),
 )

@@ -13,7 +13,7 @@ from ucoder.consensus.row_curation import curated
 from ucoder.consensus.service import Service
 from ucoder.consensus.training_table import TrainingExample, table
 from ucoder.core import diversity
-from ucoder.core.ratings import calibrated, correlation, ranks
+from ucoder.core.ratings import expected_solve_rates, rank_correlation, ranks
 from ucoder.core.validation_split import VALIDATION, split_of
 from ucoder.errors import NotFound
 from ucoder.runtime.storage.artifacts import name_of
@@ -91,7 +91,9 @@ async def _seal(
         lines=spread.lines,
         lines_sd=spread.lines_sd,
         cells=_cells(endings),
-        rating_correlation=correlation([one.problem.rating for one in decided], [1 - _share(one) for one in decided]),
+        rating_correlation=rank_correlation(
+            [one.problem.rating for one in decided], [1 - _share(one) for one in decided]
+        ),
         ledger=books.sums,
         granted=books.granted * run.config.candidates.round,
         ended_by=await service.ledger.over(run, iteration, fresh=True) or "briefs",
@@ -110,7 +112,7 @@ def _places(endings: list[pb.Consensus]) -> dict[str, tuple[float, float]]:
     """By brief that was rated and voted on: the rating's rank among them, and the agreement to expect at that rank."""
     rated = [one for one in endings if one.problem.rating and one.clusters]
     rank = ranks([one.problem.rating for one in rated])
-    expected = calibrated(rank.tolist(), [_share(one) for one in rated])
+    expected = expected_solve_rates(rank.tolist(), [_share(one) for one in rated])
     return dict(zip(map(name_of, rated), zip(rank.tolist(), expected.tolist(), strict=True), strict=True))
 
 

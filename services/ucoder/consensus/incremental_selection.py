@@ -7,13 +7,12 @@ from dataclasses import dataclass
 from ucoder.consensus.matrix_messages import matrix_of
 from ucoder.consensus.verdict_messages import DEFAULTS, choose, strategy_of, verdict_of
 from ucoder.core.matrix import Matrix
-from ucoder.core.selection.convergence import Outlook, outlook
+from ucoder.core.selection.convergence import EarlyStop, WinnerForecast, forecast_winner
 from ucoder.core.selection.evidence import EvidenceOptions
 from ucoder.v1 import artifacts_pb2 as pb
 from ucoder.v1 import config_pb2, consensus_pb2
 
-SETTLED, PARTIAL = "settled", "partial"
-UNKNOWN = Outlook(settled=False, change=1.0)
+UNKNOWN = WinnerForecast(settled=False, change_probability=1.0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,14 +33,18 @@ class IncrementalSelection:
         config = request.selection if request.HasField("selection") else DEFAULTS
         verdict = verdict_of(choose(matrix, config), ordered, self.tests)
         unfinished = len(ordered) < len(request.programs)
-        seen = outlook_of(matrix, len(request.programs), config) if unfinished else Outlook(settled=True, change=0.0)
-        calm = seen.settled or seen.change <= request.max_change
+        seen = (
+            outlook_of(matrix, len(request.programs), config)
+            if unfinished
+            else WinnerForecast(settled=True, change_probability=0.0)
+        )
+        calm = seen.settled or seen.change_probability <= request.max_change
         return consensus_pb2.SelectResponse(
             verdict=verdict,
             tests=self.tests,
             finished=len(ordered),
-            stopped="" if not unfinished else SETTLED if calm else PARTIAL if late else "",
-            change=seen.change,
+            stopped="" if not unfinished else EarlyStop.SETTLED if calm else EarlyStop.PARTIAL if late else "",
+            change=seen.change_probability,
             entry_point=self.entry_point,
             cost=self._cost(ordered, execution_seconds, time.perf_counter() - started),
         )
@@ -60,10 +63,10 @@ class IncrementalSelection:
         )
 
 
-def outlook_of(matrix: Matrix, total: int, config: config_pb2.SelectionConfig) -> Outlook:
+def outlook_of(matrix: Matrix, total: int, config: config_pb2.SelectionConfig) -> WinnerForecast:
     """Whether the programs still to come, of `total`, can change the winner.
 
     Only the default strategy's score tells how far it can still move; of another nobody knows.
     """
     _, options = strategy_of(config)
-    return outlook(matrix, total, options) if isinstance(options, EvidenceOptions) else UNKNOWN
+    return forecast_winner(matrix, total, options) if isinstance(options, EvidenceOptions) else UNKNOWN

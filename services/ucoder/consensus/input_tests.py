@@ -2,10 +2,10 @@
 
 from collections.abc import Sequence
 
-from ucoder.core.input_synthesis import Unclear, read_signature
+from ucoder.core.input_synthesis import UnclearSignature, read_signature
 from ucoder.core.input_synthesis.input_drawing import draw_tests
 from ucoder.core.test_plans import Test
-from ucoder.errors import Reject
+from ucoder.errors import NoInputs
 
 INPUTS = 64
 """Inputs where the caller names no number."""
@@ -21,6 +21,6 @@ def synthesise(
     """
     try:
         signature = read_signature(prompt, programs, entry_point)
-    except Unclear as error:
-        raise Reject(f"tests: none given, and no inputs can be made. {error}") from None
+    except UnclearSignature as error:
+        raise NoInputs(f"tests: none given, and no inputs can be made. {error}") from None
     return signature.entry_point, draw_tests(signature, inputs or INPUTS, seed)

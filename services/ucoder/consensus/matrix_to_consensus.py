@@ -9,7 +9,7 @@ from ucoder.consensus.matrix_messages import matrix_of, whole
 from ucoder.consensus.service import Service
 from ucoder.consensus.verdict_messages import choose, clusters_of
 from ucoder.core.selection import DEFAULT
-from ucoder.core.test_quality import worth
+from ucoder.core.test_quality import measure_test_quality
 from ucoder.runtime.messaging.arrow_worker import Dropped
 from ucoder.runtime.storage.ledger import PAIRS
 from ucoder.v1 import artifacts_pb2 as pb
@@ -28,7 +28,7 @@ async def run(service: Service, matrix: pb.Matrix, run: pb.Run) -> pb.Consensus 
         [candidate.program for candidate in candidates],
         tests.problem.prompt,
     )
-    told = worth(seen)
+    told = measure_test_quality(seen)
     steady = np.flatnonzero(~told.flaky)
     if len(steady) < run.config.tests.require:
         return Dropped("flaky_tests", f"{len(steady)} of {len(tests.tests)} tests ask for no chance")
@@ -49,7 +49,7 @@ async def run(service: Service, matrix: pb.Matrix, run: pb.Run) -> pb.Consensus 
         test_count=len(tests.tests),
         candidate_count=len(candidates),
         tests=told.counts() | {"filled": tests.filled} | {f"dropped_{name}": n for name, n in tests.dropped.items()},
-        test_bits=float(told.bits.mean()),
+        test_bits=float(told.entropy.mean()),
         disagreements=disagreements(selection, rows, tests.tests),
     )
     if selection.winner is not None:

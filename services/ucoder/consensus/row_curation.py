@@ -6,7 +6,7 @@ from dataclasses import fields
 
 import pyarrow.parquet as pq
 
-from ucoder.core.curation import Offer, Rules, curate, identity
+from ucoder.core.curation import CandidateRow, CurationRules, curate, row_identity
 from ucoder.runtime.storage.artifacts import Artifacts
 from ucoder.v1 import artifacts_pb2 as pb
 
@@ -16,9 +16,9 @@ async def curated(
 ) -> list[tuple[pb.Consensus, str]]:
     """Every selected brief with the reason that leaves it out, empty where it stays."""
     config = run.config.dataset
-    rules = Rules(**{one.name: getattr(config, one.name) for one in fields(Rules)})
+    rules = CurationRules(**{one.name: getattr(config, one.name) for one in fields(CurationRules)})
     offers = [
-        Offer(
+        CandidateRow(
             problem=one.problem.prompt,
             solution=one.selected.completion,
             program=one.selected.program,
@@ -39,5 +39,5 @@ async def _known(artifacts: Artifacts, run: str, iteration: int) -> set[tuple[st
         sealed = await artifacts.get(pb.Dataset, run, f"{before:03d}")
         file = io.BytesIO(await artifacts.store.get(sealed.key))
         table = pq.read_table(file, columns=["prompt", "program"])
-        found |= {identity(row["prompt"], row["program"]) for row in table.to_pylist()}
+        found |= {row_identity(row["prompt"], row["program"]) for row in table.to_pylist()}
     return found

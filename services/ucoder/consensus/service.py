@@ -12,8 +12,8 @@ from ucoder.consensus.input_tests import synthesise
 from ucoder.consensus.matrix_messages import matrix_of, one_for_each, whole
 from ucoder.consensus.quotas import Quota, Quotas
 from ucoder.consensus.verdict_messages import DEFAULTS, choose, strategy_of, verdict_of
-from ucoder.core.input_synthesis import MOST_READ, entry_point_of, readable
-from ucoder.errors import Reject, Retry
+from ucoder.core.input_synthesis import MOST_PROGRAMS, entry_point_of, programs_to_read
+from ucoder.errors import NoInputs, Reject, Retry
 from ucoder.runtime.authentication import CALLER
 from ucoder.runtime.context import ServiceContext
 from ucoder.v1 import artifacts_pb2 as pb
@@ -72,7 +72,7 @@ class Service(consensus_pb2_grpc.ConsensusServiceServicer):
         def answer() -> consensus_pb2.ClusterResponse:
             matrix = matrix_of(rows, request.tests, request.mean_log_probs, request.programs)
             verdict = verdict_of(choose(matrix, config), rows, request.tests)
-            change = outlook_of(matrix, request.total, config).change if request.total > len(rows) else 0.0
+            change = outlook_of(matrix, request.total, config).change_probability if request.total > len(rows) else 0.0
             return consensus_pb2.ClusterResponse(verdict=verdict, change=change)
 
         return await asyncio.to_thread(answer)
@@ -120,11 +120,11 @@ def _prepared(request: consensus_pb2.SelectRequest) -> IncrementalSelection:
     """The tests: the caller's own, or synthesised ones. Raises Reject where there are none to be had."""
     started = time.perf_counter()
     if request.tests:
-        codes = [test.code for test in request.tests[:MOST_READ]]
-        entry_point = request.entry_point or entry_point_of(request.prompt, readable(request.programs), codes)
+        codes = [test.code for test in request.tests[:MOST_PROGRAMS]]
+        entry_point = request.entry_point or entry_point_of(request.prompt, programs_to_read(request.programs), codes)
         return IncrementalSelection(request, request.tests, entry_point, 0.0)
     if request.language == "javascript":
-        raise Reject("tests: none given; inputs can be made for Python only, send calls such as `f(1)`.")
+        raise NoInputs("tests: none given; inputs can be made for Python only, send calls such as `f(1)`.")
     entry_point, tests = synthesise(
         request.prompt, request.programs, request.entry_point, inputs=request.inputs, seed=request.seed
     )

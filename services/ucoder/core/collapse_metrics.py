@@ -6,7 +6,7 @@ rounds), so each sign is held against its own first value: what is little for on
 
 from collections.abc import Mapping, Sequence
 
-SIGNS = (
+METRICS = (
     "distinct_problems", "distinct_solutions", "tree_entropy", "cluster_entropy", "test_accuracy",
     "selection_precision",
 )  # fmt: skip

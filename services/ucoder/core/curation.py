@@ -6,11 +6,11 @@ from dataclasses import dataclass, field
 
 from ucoder.core.extraction import normal_form
 from ucoder.core.program_quality import documentation, maintainability
-from ucoder.core.validation_split import words
+from ucoder.core.validation_split import words_of
 
 
 @dataclass(frozen=True, slots=True)
-class Rules:
+class CurationRules:
     """What a row must be; zeros ask for nothing. `Quality` weighs maintainability and documentation so much."""
 
     deduplicate: bool = False
@@ -25,7 +25,7 @@ class Rules:
 
 
 @dataclass(frozen=True)
-class Offer:
+class CandidateRow:
     """A row to be judged: what the model wrote after the problem, the whole program, and how sure its selection is."""
 
     problem: str
@@ -41,19 +41,21 @@ class Offer:
         object.__setattr__(self, "maintainability", maintainability(self.program))
         object.__setattr__(self, "documentation", documentation(self.program))
 
-    def quality(self, rules: Rules) -> float:
+    def quality(self, rules: CurationRules) -> float:
         """Weighted mean of confidence (weight 1), maintainability and documentation, 0 to 1."""
         weighed = self.confidence
         weighed += rules.maintainability * self.maintainability + rules.documentation * self.documentation
         return weighed / (1 + rules.maintainability + rules.documentation)
 
 
-def identity(problem: str, program: str) -> tuple[str, str]:
+def row_identity(problem: str, program: str) -> tuple[str, str]:
     """What two rows share that say the same: the problem's words, the program without comments and layout."""
-    return words(problem), normal_form(program)
+    return words_of(problem), normal_form(program)
 
 
-def curate(offers: Sequence[Offer], rules: Rules, known: Set[tuple[str, str]] = frozenset()) -> list[str]:
+def curate(
+    offers: Sequence[CandidateRow], rules: CurationRules, known: Set[tuple[str, str]] = frozenset()
+) -> list[str]:
     """(n,) why each row is left out; empty for those that stay. `known`: identities in earlier datasets.
 
     low_confidence, low_margin, too_short, too_long, low_quality, duplicate, over_domain_share. Where rows compete, the
@@ -64,7 +66,7 @@ def curate(offers: Sequence[Offer], rules: Rules, known: Set[tuple[str, str]] = 
     if rules.deduplicate:
         seen = set(known)
         for at in (at for at in best_first if not reasons[at]):
-            found = identity(offers[at].problem, offers[at].program)
+            found = row_identity(offers[at].problem, offers[at].program)
             reasons[at] = "duplicate" if found in seen else ""
             seen.add(found)
     if rules.domain_share:
@@ -77,7 +79,7 @@ def curate(offers: Sequence[Offer], rules: Rules, known: Set[tuple[str, str]] = 
     return reasons
 
 
-def _flaw(one: Offer, rules: Rules) -> str:
+def _flaw(one: CandidateRow, rules: CurationRules) -> str:
     """What is wrong with a row by itself."""
     lines = sum(bool(line.strip()) for line in one.solution.splitlines())
     flaws = {

@@ -9,7 +9,7 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from ucoder.core.problem_parsing import described
+from ucoder.core.problem_parsing import description_of
 
 WORDS = 13
 SIGNED_SHARE = 0.5
@@ -29,7 +29,7 @@ class KnownTask:
 
 
 @dataclass(frozen=True, slots=True)
-class Match:
+class ContaminationMatch:
     """The task that a problem repeats, and by which rule: words, ngram or signature."""
 
     benchmark: str
@@ -61,7 +61,7 @@ class Decontamination:
         names = [task.benchmark for task in self._tasks]
         return {name: names.count(name) for name in dict.fromkeys(names)}
 
-    def find(self, prompt: str) -> Match | None:
+    def find(self, prompt: str) -> ContaminationMatch | None:
         """The known task that the problem repeats, or None."""
         tokens = _tokens(prompt)
         if tokens in self._whole:
@@ -77,12 +77,12 @@ class Decontamination:
                     return self._match(number, "signature")
         return None
 
-    def _match(self, number: int, rule: str) -> Match:
-        return Match(self._tasks[number].benchmark, self._tasks[number].task, rule)
+    def _match(self, number: int, rule: str) -> ContaminationMatch:
+        return ContaminationMatch(self._tasks[number].benchmark, self._tasks[number].task, rule)
 
 
 def _tokens(prompt: str) -> tuple[str, ...]:
-    return tuple(re.findall(r"[a-z]+|\d+", described(prompt).lower()))
+    return tuple(re.findall(r"[a-z]+|\d+", description_of(prompt).lower()))
 
 
 def _runs(tokens: tuple[str, ...], words: int) -> Iterable[int]:

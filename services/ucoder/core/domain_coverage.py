@@ -10,7 +10,7 @@ LEAST, MOST = 0.5, 2.0
 a cell from which nothing comes must not eat the iteration."""
 
 
-def spread(cells: Sequence[C], briefs: int, had: Mapping[C, tuple[int, int]]) -> list[C]:
+def assign_cells(cells: Sequence[C], briefs: int, had: Mapping[C, tuple[int, int]]) -> list[C]:
     """The cell of each brief, in turn over the cells, so that any prefix is spread alike.
 
     had: (briefs, selected) of each cell in the iterations so far; nothing: even shares. A cell's weight is what it

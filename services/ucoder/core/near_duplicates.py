@@ -28,7 +28,7 @@ def jaccard(one: frozenset[str], other: frozenset[str]) -> float:
     return len(one & other) / max(1, len(one | other))
 
 
-def bands(of: Iterable[str]) -> list[str]:
+def minhash_bands(of: Iterable[str]) -> list[str]:
     """A key for each band of the MinHash signature (Broder 1997): similar sets share some, always in this order."""
     hashed = np.array(
         [int.from_bytes(hashlib.blake2b(s.encode(), digest_size=4).digest()) for s in of], dtype=np.uint64

@@ -1,10 +1,10 @@
-"""What can become of one program on one test. Outcomes are data: a failing program is never an exception of ours."""
+"""The outcomes of one program on one test. A program that fails is data: this package raises no error for it."""
 
 from enum import StrEnum
 
 
 class Outcome(StrEnum):
-    """One cell of the matrix. Only `INFRA_ERROR` says something about us; it is retried and never voted."""
+    """The outcome in one cell of the matrix. `INFRA_ERROR` is our own failure: it is retried and never voted."""
 
     PASSED = "passed"
     FAILED = "failed"
@@ -19,7 +19,4 @@ class Outcome(StrEnum):
     UNSUPPORTED = "unsupported"
     INFRA_ERROR = "infra_error"
     RETURNED = "returned"
-    """An input-only call (no expected value) that returned normally."""
-
-
-TIMEOUTS = frozenset({Outcome.TIMEOUT_CPU, Outcome.TIMEOUT_WALL})
+    """The call returned normally, and the test states no expected value."""

@@ -18,7 +18,7 @@ _SHOWN = re.compile(r">>>|^\W*(?:example|sample)", re.IGNORECASE | re.MULTILINE)
 _HINT = re.compile(r"^\s*hint\s*:\s*(.+)$", re.IGNORECASE | re.MULTILINE)
 
 
-class Unusable(ValueError):
+class UnusableProblem(ValueError):
     """What was invented cannot be posed. `reason` is snake_case, counted by the report."""
 
     def __init__(self, reason: str, detail: str = "") -> None:
@@ -46,7 +46,7 @@ class Statement:
     def asked(self) -> str:
         """Types and words of what is asked, whatever the name, the examples and the case."""
         types = ",".join(annotation for _, annotation in self.parameters)
-        text = described(self.prompt)
+        text = description_of(self.prompt)
         if self.entry_point:
             text = re.sub(rf"\b{re.escape(self.entry_point)}\b", "f", text)
         text = text.lower()
@@ -67,7 +67,7 @@ def read_statement(text: str) -> Statement:
     """
     text = re.sub(r"^\s*```\w*\n|```\s*$", "", text.strip("\n")) + "\n"
     if len(text) > LONGEST:
-        raise Unusable("too_long")
+        raise UnusableProblem("too_long")
     written = next(_objects(text), None)
     text, title, hint = _composed(written) if written else (text, "", "")
     start = re.search(r"^(?:from |import |def )", text, re.MULTILINE)
@@ -75,16 +75,16 @@ def read_statement(text: str) -> Statement:
     tree = tree or (parse(text[start.start() :]) if start else None)
     functions = [node for node in tree.body if isinstance(node, ast.FunctionDef)] if tree else []
     if not functions or start is None or tree is None:
-        raise Unusable("no_function")
+        raise UnusableProblem("no_function")
     function = functions[-1]
     documentation = (ast.get_docstring(function) or "").strip()
     if not documentation:
-        raise Unusable("no_docstring")
+        raise UnusableProblem("no_docstring")
     arguments = [*function.args.posonlyargs, *function.args.args, *function.args.kwonlyargs]
     if not arguments:
-        raise Unusable("no_parameters")
+        raise UnusableProblem("no_parameters")
     if function.returns is None or any(argument.annotation is None for argument in arguments):
-        raise Unusable("untyped")
+        raise UnusableProblem("untyped")
     lines = text[start.start() :].splitlines()
     prompt = _imports(tree, function) + "\n".join(lines[: function.body[0].end_lineno]) + "\n"
     return Statement(
@@ -97,7 +97,7 @@ def read_statement(text: str) -> Statement:
     )
 
 
-def described(prompt: str) -> str:
+def description_of(prompt: str) -> str:
     """The docstring's words without its examples: what is asked, not what is shown."""
     documentation = re.search(r'("""|\'\'\')(.*?)\1', prompt, re.DOTALL)
     text = documentation.group(2) if documentation else prompt
@@ -149,7 +149,7 @@ def _imports(tree: ast.Module, function: ast.FunctionDef) -> str:
     names = {node.id for one in annotations for node in ast.walk(one) if isinstance(node, ast.Name)}
     missing = sorted(name for name in names if name not in known and not hasattr(builtins, name))
     if unknown := [name for name in missing if name != "typing" and name not in typing.__all__]:
-        raise Unusable("unknown_type", unknown[0])
+        raise UnusableProblem("unknown_type", unknown[0])
     plain = ["import typing"] if "typing" in missing else []
     from_typing = [name for name in missing if name != "typing"]
     lines = plain + ([f"from typing import {', '.join(from_typing)}"] if from_typing else [])
@@ -166,5 +166,5 @@ def _example(prompt: str, function: ast.FunctionDef) -> TextExample | None:
     needed = len(positional) - len(function.args.defaults)
     given = len(found[0].arguments) + sum(any(k == a.arg for a in positional) for k, _ in found[0].keywords)
     if not needed <= given or len(found[0].arguments) > most:
-        raise Unusable("example_misfit", found[0].call)
+        raise UnusableProblem("example_misfit", found[0].call)
     return found[0]

@@ -1,5 +1,6 @@
-"""What can be read off a program without running it, as far as selection uses it."""
+"""The features of programs that selection reads from their texts, without running them."""
 
+import ast
 import re
 import zlib
 from collections.abc import Sequence
@@ -8,106 +9,118 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from ucoder.core import task_features
 from ucoder.core.extraction import normal_tree, parse
+from ucoder.core.task_features import condition_gap, docstrings_of, text_of_task, word_coverage
 
 BUCKETS = 2048
-"""Token pairs are hashed into so many buckets; a program has 20 to 400 pairs."""
+"""The number of buckets that token pairs are hashed into. A program has 20 to 400 pairs."""
 _TOKEN = re.compile(r"\w+|[^\w\s]")
+_DEFINITIONS = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
 
 
 @dataclass(frozen=True, eq=False)
 class ProgramFeatures:
-    """Of N programs. Texts that do not parse have size 1 and are their own class."""
+    """The features of N programs. A text that does not parse has size 1 and a class of its own."""
 
     classes: NDArray[np.int32]
-    """(N,) programs with equal syntax trees share a number; numbered by first appearance."""
+    """(N,) programs with equal syntax trees share a number. Classes are numbered by first appearance."""
     nodes: NDArray[np.float64]
-    """(N,) nodes of the syntax tree, docstrings aside."""
-    idle: NDArray[np.bool_]
+    """(N,) number of nodes of the syntax tree without docstrings."""
+    does_nothing: NDArray[np.bool_]
     """(N,) programs that do nothing: samples that gave up."""
-    open_cases: NDArray[np.float64]
-    """(N,) conditions that the task states over decisions taken, see `asked.open_cases`. NaN where no text asks."""
-    echo: NDArray[np.float64]
-    """(N,) share of the task's words that the program takes up, see `asked.echo`. NaN where no text asks."""
-    pairs: NDArray[np.uint8]
-    """(N, BUCKETS / 8) packed bits: which pairs of neighbouring tokens occur."""
+    condition_gap: NDArray[np.float64]
+    """(N,) `task_features.condition_gap`. NaN where no task text is known."""
+    word_coverage: NDArray[np.float64]
+    """(N,) `task_features.word_coverage`, 0 to 1. NaN where no task text is known."""
+    token_pairs: NDArray[np.uint8]
+    """(N, BUCKETS / 8) packed bits: the pairs of neighbouring tokens that occur."""
 
     @classmethod
     def read(cls, programs: Sequence[str], task: str = "") -> "ProgramFeatures":
-        """Traits of these texts; equal texts are read once. What the task asks is said by a program's own docstrings,
-        or else by `task`, a skeleton or plain words."""
-        number: dict[str, int] = {}
-        said = task_features.said_by(task) if task else ""
+        """Reads the features of these texts, each distinct text once.
+
+        The task's words come from a program's own docstrings, or else from `task`, a skeleton or plain words.
+        """
+        numbers: dict[str, int] = {}
+        task_text = text_of_task(task) if task else ""
         of_text: dict[str, tuple[int, float, bool, float, float, NDArray[np.uint8]]] = {}
         for text in programs:
             if text not in of_text:
-                form, nodes, idle, open_cases, echo = _tree_traits(text, said)
-                kind = number.setdefault(form, len(number))
-                of_text[text] = (kind, nodes, idle, open_cases, echo, _pairs(text))
-        found = [of_text[text] for text in programs]
+                form, nodes, idle, gap, coverage = _tree_features(text, task_text)
+                number = numbers.setdefault(form, len(numbers))
+                of_text[text] = (number, nodes, idle, gap, coverage, _token_pairs(text))
+        rows = [of_text[text] for text in programs]
         return cls(
-            classes=np.array([row[0] for row in found], dtype=np.int32),
-            nodes=np.array([row[1] for row in found], dtype=np.float64),
-            idle=np.array([row[2] for row in found], dtype=np.bool_),
-            open_cases=np.array([row[3] for row in found], dtype=np.float64),
-            echo=np.array([row[4] for row in found], dtype=np.float64),
-            pairs=np.array([row[5] for row in found], dtype=np.uint8).reshape(len(found), BUCKETS // 8),
+            classes=np.array([row[0] for row in rows], dtype=np.int32),
+            nodes=np.array([row[1] for row in rows], dtype=np.float64),
+            does_nothing=np.array([row[2] for row in rows], dtype=np.bool_),
+            condition_gap=np.array([row[3] for row in rows], dtype=np.float64),
+            word_coverage=np.array([row[4] for row in rows], dtype=np.float64),
+            token_pairs=np.array([row[5] for row in rows], dtype=np.uint8).reshape(len(rows), BUCKETS // 8),
         )
 
     @classmethod
     def unknown(cls, n: int) -> "ProgramFeatures":
-        """Of n programs whose texts were not given: every one its own class, nothing to compare."""
-        blank = np.zeros((n, BUCKETS // 8), dtype=np.uint8)
+        """Returns the features of n programs without texts: each a class of its own, with nothing to compare."""
         unread = np.full(n, np.nan)
-        return cls(np.arange(n, dtype=np.int32), np.ones(n), np.zeros(n, dtype=np.bool_), unread, unread, blank)
+        no_pairs = np.zeros((n, BUCKETS // 8), dtype=np.uint8)
+        return cls(np.arange(n, dtype=np.int32), np.ones(n), np.zeros(n, dtype=np.bool_), unread, unread, no_pairs)
 
     def take(self, order: NDArray[np.int64]) -> "ProgramFeatures":
-        """The same for these programs in this order, classes numbered anew."""
+        """Returns the features of the programs at these indices, in this order, with classes numbered anew."""
         seen: dict[int, int] = {}
         classes = [seen.setdefault(number, len(seen)) for number in self.classes[order].tolist()]
         return ProgramFeatures(
             np.array(classes, dtype=np.int32),
             self.nodes[order],
-            self.idle[order],
-            self.open_cases[order],
-            self.echo[order],
-            self.pairs[order],
+            self.does_nothing[order],
+            self.condition_gap[order],
+            self.word_coverage[order],
+            self.token_pairs[order],
         )
 
 
-def typicality(pairs: NDArray[np.uint8]) -> NDArray[np.float64]:
-    """(n,) mean cosine similarity, by token pairs, of each of n programs to all of them, rounded to 6 places.
+def typicality(token_pairs: NDArray[np.uint8]) -> NDArray[np.float64]:
+    """Returns (n,) the mean cosine similarity (0 to 1, 6 decimals) of each of n programs to all of them.
 
-    The least-risk choice among programs that cannot be told apart by running them (minimum Bayes risk on texts).
+    The most typical program is the least-risk choice (minimum Bayes risk on texts) among programs that execution
+    cannot tell apart. token_pairs: (n, BUCKETS / 8).
     """
-    bits = np.unpackbits(pairs, axis=1).astype(np.float32)
+    bits = np.unpackbits(token_pairs, axis=1).astype(np.float32)
     unit = bits / np.maximum(np.sqrt(bits.sum(axis=1, keepdims=True)), 1.0)
     return np.asarray(np.round((unit @ unit.mean(axis=0)).astype(np.float64), 6))
 
 
-def _tree_traits(text: str, task: str) -> tuple[str, float, bool, float, float]:
-    tree = parse(text)
+def does_nothing(tree: ast.Module) -> bool:
+    """Returns whether the last function or class, or a program without one, does nothing: a sample that gave up."""
+    defined = [node for node in tree.body if isinstance(node, _DEFINITIONS)]
+    return not any(map(_acts, ast.walk(defined[-1] if defined else tree)))
+
+
+def _acts(node: ast.AST) -> bool:
+    """Returns whether a node is a statement that has an effect or a result."""
+    if isinstance(node, ast.Expr):
+        return not isinstance(node.value, ast.Constant)
+    without_effect = (*_DEFINITIONS, ast.Pass, ast.Import, ast.ImportFrom)
+    return isinstance(node, ast.stmt) and not isinstance(node, without_effect)
+
+
+def _tree_features(program: str, task_text: str) -> tuple[str, float, bool, float, float]:
+    """Returns normal form, nodes, whether it does nothing, condition gap and word coverage of one program."""
+    tree = parse(program)
     if tree is None:
-        return text, 1.0, False, np.nan, np.nan
-    said = task_features.said_in(tree) or task
-    form, nodes = normal_tree(tree, text)  # from here on without docstrings
-    if not said:
-        return form, float(len(nodes)), task_features.idle(tree), np.nan, np.nan
-    return (
-        form,
-        float(len(nodes)),
-        task_features.idle(tree),
-        task_features.open_cases(said, nodes),
-        task_features.echo(said, nodes),
-    )
+        return program, 1.0, False, np.nan, np.nan
+    text = docstrings_of(tree) or task_text
+    form, nodes = normal_tree(tree, program)  # the tree has no docstrings from here on
+    gap, coverage = (condition_gap(text, nodes), word_coverage(text, nodes)) if text else (np.nan, np.nan)
+    return form, float(len(nodes)), does_nothing(tree), gap, coverage
 
 
-def _pairs(text: str) -> NDArray[np.uint8]:
-    tokens = [zlib.crc32(token.encode("utf-8", "surrogatepass")) for token in _TOKEN.findall(text)]
+def _token_pairs(program: str) -> NDArray[np.uint8]:
+    tokens = [zlib.crc32(token.encode("utf-8", "surrogatepass")) for token in _TOKEN.findall(program)]
     bits = np.zeros(BUCKETS, dtype=np.uint8)
     if len(tokens) > 1:
         codes = np.array(tokens, dtype=np.uint64)
-        # Any fixed mixing of two hashes does; it must only be the same on every machine.
+        # Any fixed mixing of two hashes is good enough, as long as it is the same on every machine.
         bits[(codes[:-1] * np.uint64(31) + codes[1:]) % np.uint64(BUCKETS)] = 1
     return np.packbits(bits)

@@ -22,7 +22,7 @@ def ranks(values: Sequence[float]) -> Floats:
     return np.asarray((below + (same - 1) / 2) / max(1, len(array) - 1)) if len(array) > 1 else np.full(len(array), 0.5)
 
 
-def correlation(one: Sequence[float], other: Sequence[float]) -> float:
+def rank_correlation(one: Sequence[float], other: Sequence[float]) -> float:
     """Spearman's rank correlation; 0 where either does not vary."""
     a, b = ranks(one), ranks(other)
     if len(a) < 2 or not a.std() or not b.std():
@@ -30,7 +30,7 @@ def correlation(one: Sequence[float], other: Sequence[float]) -> float:
     return float(np.corrcoef(a, b)[0, 1])
 
 
-def calibrated(rank: Sequence[float], solved: Sequence[float]) -> Floats:
+def expected_solve_rates(rank: Sequence[float], solved: Sequence[float]) -> Floats:
     """(n,) solve rate to expect at each rank, never rising with it: isotonic regression of what was observed.
 
     rank: places from `ranks`, harder higher. solved: share of candidates in the winning cluster, 0 to 1. Source: pool

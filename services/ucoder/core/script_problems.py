@@ -4,7 +4,7 @@ import re
 from collections import Counter
 from collections.abc import Iterable, Iterator
 
-from ucoder.core.problem_parsing import LONGEST, Statement, Unusable
+from ucoder.core.problem_parsing import LONGEST, Statement, UnusableProblem
 from ucoder.core.test_plans import Test
 
 _MARK = (
@@ -26,15 +26,15 @@ def read_script(text: str) -> Statement:
     """
     text = re.sub(r"^\s*```\w*\n|```\s*$", "", text.strip("\n")).strip() + "\n"
     if len(text) > LONGEST:
-        raise Unusable("too_long")
+        raise UnusableProblem("too_long")
     pairs = list(_pairs(text))
     if not pairs:
-        raise Unusable("no_example")
+        raise UnusableProblem("no_example")
     told = text[: next(_EXAMPLE.finditer(text)).start()]
     if len(told.split()) < 10:
-        raise Unusable("no_statement")
+        raise UnusableProblem("no_statement")
     if not all(re.search(rf"\b{word}", told, re.IGNORECASE) for word in ("input", "output|print")):
-        raise Unusable("no_format")
+        raise UnusableProblem("no_format")
     title = re.sub(r"^[#* ]+", "", told.strip().splitlines()[0]).strip()
     return Statement(prompt=text, entry_point="", title=title, parameters=())
 

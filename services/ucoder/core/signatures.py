@@ -1,40 +1,40 @@
-"""What a program did, as a row that can be compared: its passes (bits), or what it returned (outputs)."""
+"""Signatures: the behaviour of a program as a row of symbols, made of its passes or of its outputs."""
 
 import numpy as np
 
-from ucoder.core.matrix import NONE, Floats, Ints, Matrix
+from ucoder.core.matrix import MISSING, Floats, Ints, Matrix
 
 SILENT = np.int32(-2)
-"""Symbol of a cell that does not vote. Numbers below it stand for outcomes without output."""
+"""The symbol of a cell that does not vote. Smaller numbers stand for outcomes without output."""
 
 
-def bits(m: Matrix) -> Ints:
-    """(N, M) the paper's signature, sigma in arXiv 2512.17385: 1 passed, 0 not, `SILENT` not to be counted."""
+def pass_signature(m: Matrix) -> Ints:
+    """Returns (N, M) sigma of arXiv 2512.17385: 1 passed, 0 not passed, `SILENT` for a cell that does not vote."""
     return np.where(m.voting, m.passed.astype(np.int32), SILENT).astype(np.int32)
 
 
-def outputs(m: Matrix) -> Ints:
-    """(N, M) the output's code; a cell without output is its outcome (stdin tests, blocks of asserts, time-outs)."""
-    seen = np.where(m.outputs != NONE, m.outputs, SILENT - 1 - m.outcomes.astype(np.int32))
-    seen[~m.voting] = SILENT
-    return seen
+def output_signature(m: Matrix) -> Ints:
+    """Returns (N, M) codes of outputs. A cell without output (stdin, asserts, time-out) has a code of its outcome."""
+    symbols = np.where(m.outputs != MISSING, m.outputs, SILENT - 1 - m.outcomes.astype(np.int32))
+    symbols[~m.voting] = SILENT
+    return symbols
 
 
-def observations(m: Matrix) -> tuple[Ints, Ints]:
-    """`outputs` once per distinct input, (N, I), and (I,) the column each was taken from.
+def outputs_by_input(m: Matrix) -> tuple[Ints, Ints]:
+    """Returns `output_signature` with one column per distinct input, (N, I), and (I,) the tests of these columns.
 
-    A test without outputs is an input of its own, for its passes are all there is to see of it.
+    A test without any output counts as an input of its own, because only its passes can be observed.
     """
-    blind = (m.outputs == NONE).all(axis=0)
-    numbers = np.where(blind, -1 - np.arange(len(m.inputs)), m.inputs)
+    without_output = (m.outputs == MISSING).all(axis=0)
+    numbers = np.where(without_output, -1 - np.arange(len(m.inputs)), m.inputs)
     columns = np.sort(np.unique(numbers, return_index=True)[1]).astype(np.int32)
-    return outputs(m)[:, columns], columns
+    return output_signature(m)[:, columns], columns
 
 
-def agreement(symbols: Ints, weights: Floats) -> Floats:
-    """(N, I) in each cell the summed weight of the programs with the same symbol there, the program itself included.
+def agreeing_weight(symbols: Ints, weights: Floats) -> Floats:
+    """Returns (N, I) per cell the summed weight of all programs with the same symbol, the program itself included.
 
-    `SILENT` cells agree with nothing and get 0.
+    symbols: (N, I). weights: (N,). `SILENT` cells agree with no other cell and get 0.
     """
     n, columns = symbols.shape
     if n == 0 or columns == 0:

@@ -1,15 +1,16 @@
-"""What a test asks: the text a caller wrote, read once into a plan that says what runs inside and what is compared
-outside.
-"""
+"""Test plans: each test is read once into a plan of what runs in the cell and what is compared outside it."""
 
 import ast
 import builtins
 import operator
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
+
+from ucoder.core.extraction import parse
 
 LARGEST = 100_000
+"""The largest expected value that is computed here: items of a sequence, or bits of an integer."""
 _COMPARISONS: dict[type[ast.cmpop], str] = {
     ast.Eq: "==",
     ast.NotEq: "!=",
@@ -38,7 +39,7 @@ _SIGNS: dict[type[ast.unaryop], Callable[[Any], Any]] = {
     ast.Not: operator.not_,
     ast.Invert: operator.invert,
 }
-_MAKERS: dict[str, Callable[..., Any]] = {
+_CONSTRUCTORS: dict[str, Callable[..., Any]] = {
     "set": set,
     "frozenset": frozenset,
     "list": list,
@@ -49,38 +50,47 @@ _MAKERS: dict[str, Callable[..., Any]] = {
 }
 
 
+class WrittenTest(Protocol):
+    """The part of a test that a matrix needs: its code, and how often the model wrote it (0 is read as 1)."""
+
+    @property
+    def code(self) -> str: ...
+    @property
+    def count(self) -> int: ...
+
+
 @dataclass(frozen=True, slots=True)
 class Test:
     """One test as a caller writes it."""
 
-    __test__ = False  # not a pytest class, whatever its name
+    __test__ = False  # pytest would take it for a test class
 
     code: str = ""
-    """`assert f(1) == 2`; `f(1)`, an input alone, whose output is reported and compared with nothing; any block of
+    """`assert f(1) == 2`; or `f(1)`, an input whose output is reported and compared with nothing; or any block of
     statements with asserts; or a whole unittest file in compat mode."""
     count: int = 1
     """How often the model wrote it."""
     stdin: str | None = None
-    """Set: the program is run as a script with this input."""
+    """When it is set, the program runs as a script with this input."""
     expected_stdout: str | None = None
     tolerance: float = 0.0
-    """Absolute and relative difference allowed between floats; 0 compares as Python's `==` does."""
+    """Allowed absolute and relative difference between floats. 0 compares as Python's `==` does."""
 
 
 @dataclass(frozen=True, slots=True)
 class CallPlan:
-    """One call runs inside; what it returned is compared with `expected` outside. `relation` is empty for an input
-    alone."""
+    """One call that runs in the cell. Its result is compared with `expected` outside."""
 
     call: str
     relation: str = ""
+    """A comparison operator, or `true` or `false` for a bare (negated) assert. Empty for an input alone."""
     expected: Any = None
     tolerance: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
 class ScriptPlan:
-    """The program runs as a script; its output is compared outside, line by line, trailing blanks ignored."""
+    """The program runs as a script. Its output is compared outside, line by line, without trailing blanks."""
 
     stdin: str
     expected: str | None
@@ -88,14 +98,14 @@ class ScriptPlan:
 
 @dataclass(frozen=True, slots=True)
 class BlockPlan:
-    """Statements that decide for themselves: they run in the judge, far from the program."""
+    """Statements that decide by themselves. They run in the judge process, apart from the program."""
 
     source: str
 
 
 @dataclass(frozen=True, slots=True)
 class CompatPlan:
-    """A whole file that runs beside the program and decides there: declared, and forgeable."""
+    """A whole test file that runs in the program's own process, so the program could forge its result."""
 
     source: str
 
@@ -110,8 +120,8 @@ class BrokenPlan:
 Plan = CallPlan | ScriptPlan | BlockPlan | CompatPlan | BrokenPlan
 
 
-def read(test: Test, entry_point: str = "", compat: bool = False) -> Plan:
-    """The plan of one Python test; with `compat` any file runs beside the program."""
+def read_plan(test: Test, entry_point: str = "", compat: bool = False) -> Plan:
+    """Reads the plan of one Python test. With `compat` any file runs in the program's own process."""
     if test.stdin is not None:
         return ScriptPlan(test.stdin, test.expected_stdout)
     try:
@@ -133,6 +143,39 @@ def read(test: Test, entry_point: str = "", compat: bool = False) -> Plan:
     return BlockPlan(test.code)
 
 
+def input_key(test: WrittenTest) -> str:
+    """Returns a text that tests of one input share: the call that they make.
+
+    It recognises `CALL`, `assert CALL`, `assert not CALL`, and one comparison by `==`, `!=` or `is` with the call on
+    the left, or on the right when the left side is no call. Any other test has an input of its own.
+    """
+    tree = parse(test.code)
+    if tree is None or len(tree.body) != 1:
+        return key_of_test(test)
+    statement = tree.body[0]
+    if isinstance(statement, ast.Expr):
+        return ast.dump(statement.value)
+    if not isinstance(statement, ast.Assert):
+        return key_of_test(test)
+    condition = statement.test
+    if isinstance(condition, ast.UnaryOp) and isinstance(condition.op, ast.Not):
+        condition = condition.operand
+    if (
+        isinstance(condition, ast.Compare)
+        and len(condition.ops) == 1
+        and isinstance(condition.ops[0], ast.Eq | ast.NotEq | ast.Is)
+    ):
+        sides = condition.left, condition.comparators[0]
+        condition = next((side for side in sides if isinstance(side, ast.Call)), condition)
+    return ast.dump(condition) if isinstance(condition, ast.Call) else key_of_test(test)
+
+
+def key_of_test(test: WrittenTest) -> str:
+    """Returns the text that identifies a test: its code, with stdin and expected output where it has them."""
+    stdin, stdout = getattr(test, "stdin", None), getattr(test, "expected_stdout", None)
+    return test.code if stdin is None and stdout is None else "\0".join((test.code, stdin or "", stdout or ""))
+
+
 def _call_plan(node: ast.expr, entry_point: str, tolerance: float) -> CallPlan | None:
     if _is_call(node, entry_point):
         return CallPlan(ast.unparse(node), "true", None, tolerance)
@@ -148,15 +191,17 @@ def _call_plan(node: ast.expr, entry_point: str, tolerance: float) -> CallPlan |
     if not _is_call(left, entry_point):
         return None
     try:
-        expected = _constant(right)
+        expected = _constant_value(right)
     except (ValueError, TypeError, ArithmeticError, KeyError, RecursionError, MemoryError):
         return None
     return CallPlan(ast.unparse(left), relation, expected, tolerance)
 
 
 def _is_call(node: ast.expr, entry_point: str) -> bool:
-    """A call of the program's own function by its bare name. Its arguments are evaluated inside, so they may be
-    anything that reads: they tell the program nothing but its input."""
+    """Returns whether a node calls the program's function by its bare name.
+
+    The arguments may be any expression, because the cell evaluates them: they tell the program nothing but its input.
+    """
     if not isinstance(node, ast.Call) or not isinstance(node.func, ast.Name):
         return False
     if entry_point:
@@ -164,40 +209,43 @@ def _is_call(node: ast.expr, entry_point: str) -> bool:
     return not hasattr(builtins, node.func.id)
 
 
-def _constant(node: ast.expr) -> Any:
-    """The value of an expression made of literals, sums and products of them, and empty or literal `set(...)`,
-    `float(...)`.
+def _constant_value(node: ast.expr) -> Any:
+    """Returns the value of an expression made of literals, arithmetic, and calls like `set(...)` or `float(...)`.
 
-    Raises ValueError for any other expression, and for values larger than `LARGEST`.
+    Raises ValueError or KeyError for any other expression, and ValueError for values larger than `LARGEST`.
     """
     if isinstance(node, ast.BinOp):
-        left, right = _constant(node.left), _constant(node.right)
-        if type(node.op) not in _ARITHMETIC or _grows(node.op, left, right) > LARGEST:
+        left, right = _constant_value(node.left), _constant_value(node.right)
+        if type(node.op) not in _ARITHMETIC or _result_size(node.op, left, right) > LARGEST:
             raise ValueError("not a small constant")
         if isinstance(node.op, ast.Mod) and not isinstance(left, int | float):
             raise ValueError("string formatting is not a constant")
         return _ARITHMETIC[type(node.op)](left, right)
     if isinstance(node, ast.UnaryOp):
-        return _SIGNS[type(node.op)](_constant(node.operand))
+        return _SIGNS[type(node.op)](_constant_value(node.operand))
     if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and not node.keywords:
-        return _MAKERS[node.func.id](*map(_constant, node.args))
+        return _CONSTRUCTORS[node.func.id](*map(_constant_value, node.args))
     if isinstance(node, ast.List):
-        return [_constant(item) for item in node.elts]
+        return [_constant_value(item) for item in node.elts]
     if isinstance(node, ast.Tuple):
-        return tuple(_constant(item) for item in node.elts)
+        return tuple(_constant_value(item) for item in node.elts)
     if isinstance(node, ast.Set):
-        return {_constant(item) for item in node.elts}
+        return {_constant_value(item) for item in node.elts}
     if isinstance(node, ast.Dict):
         if None in node.keys:
             raise ValueError("not a literal")
-        return {_constant(key): _constant(value) for key, value in zip(node.keys, node.values, strict=True) if key}
+        return {
+            _constant_value(key): _constant_value(value)
+            for key, value in zip(node.keys, node.values, strict=True)
+            if key
+        }
     if isinstance(node, ast.Constant):
         return node.value
     raise ValueError("not a constant")
 
 
-def _grows(op: ast.operator, left: Any, right: Any) -> int:
-    """How large the result would be: items of a sequence, bits of an integer."""
+def _result_size(op: ast.operator, left: Any, right: Any) -> int:
+    """Returns the size that a result would have: items of a sequence, or bits of an integer."""
     if isinstance(op, ast.Pow) and isinstance(left, int) and isinstance(right, int):
         return left.bit_length() * abs(right)
     if isinstance(op, ast.Mult) and isinstance(left, int) != isinstance(right, int):

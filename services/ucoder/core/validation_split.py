@@ -12,10 +12,10 @@ def split_of(problem: str, share: float) -> str:
     A hash of its words decides, case, layout and punctuation aside, so a problem stays on its side in every iteration,
     in a pool of them, and beside whatever other problems; a larger share only adds to the validation side.
     """
-    digest = hashlib.sha256(words(problem).encode("utf-8", "surrogatepass")).digest()
+    digest = hashlib.sha256(words_of(problem).encode("utf-8", "surrogatepass")).digest()
     return VALIDATION if int.from_bytes(digest[:8]) / 2**64 < share else TRAIN
 
 
-def words(problem: str) -> str:
+def words_of(problem: str) -> str:
     """A problem's words: equal for texts that differ in case, layout and punctuation alone."""
     return " ".join(re.findall(r"\w+", problem.lower()))

@@ -3,7 +3,7 @@
 import json
 from typing import Protocol
 
-from ucoder.core.near_duplicates import bands, jaccard, shingles
+from ucoder.core.near_duplicates import jaccard, minhash_bands, shingles
 from ucoder.core.problem_parsing import Statement
 from ucoder.errors import NotFound
 
@@ -56,7 +56,7 @@ class Novelty:
             return "", ""
         mine = shingles(statement.asked)
         data = json.dumps({"owner": owner, "asked": statement.asked}).encode()
-        for band in bands(mine):
+        for band in minhash_bands(mine):
             number = 0
             while not await self._claims.create(f"{self._run}/near/{band}/{number}", data):
                 there = json.loads(await self._claims.get(f"{self._run}/near/{band}/{number}"))

@@ -5,9 +5,9 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 
 from ucoder.core.decontamination import Decontamination
-from ucoder.core.input_synthesis import Unclear, read_signature
+from ucoder.core.input_synthesis import UnclearSignature, read_signature
 from ucoder.core.input_synthesis.input_drawing import draw_tests
-from ucoder.core.problem_parsing import Statement, Unusable, described, read_skeleton, read_statement
+from ucoder.core.problem_parsing import Statement, UnusableProblem, description_of, read_skeleton, read_statement
 from ucoder.core.ratings import read_rating
 from ucoder.core.script_problems import read_script
 from ucoder.models.prompts import Prompts
@@ -74,7 +74,7 @@ async def invent_problem(
             entry_point=found.entry_point,
             prompts=prompts.version,
             attempts=attempt,
-            description=described(found.prompt),
+            description=description_of(found.prompt),
             example=found.example.test if found.example else "",
             hint=found.hint,
         )
@@ -90,7 +90,7 @@ async def _checked(
     """The statement in a completion, or why it cannot be posed. What costs least is asked first."""
     try:
         statement = read(text)
-    except Unusable as error:
+    except UnusableProblem as error:
         return RefusedAttempt(attempt, error.reason, error.detail, text)
     if match := checks.known.find(statement.prompt):
         where = f"{match.benchmark} {match.task} by {match.rule}"
@@ -111,7 +111,7 @@ def _call(statement: Statement) -> str:
         return statement.example.call
     try:
         return draw_tests(read_signature(statement.prompt, [], statement.entry_point), 1, 0)[0].code
-    except (Unclear, IndexError):
+    except (UnclearSignature, IndexError):
         return ""
 
 

@@ -5,7 +5,7 @@ The metrics and the rule are in core/collapse_metrics.py.
 
 from collections.abc import Mapping
 
-from ucoder.core.collapse_metrics import SIGNS, collapsed
+from ucoder.core.collapse_metrics import METRICS, collapsed
 from ucoder.runtime.storage.artifacts import Artifacts
 from ucoder.v1 import artifacts_pb2 as pb
 
@@ -38,6 +38,6 @@ def _metrics_of(evaluation: pb.Evaluation, dataset: pb.Dataset) -> dict[str, flo
 
 def collapses(run: pb.Run, history: list[dict[str, float]]) -> dict[int, str]:
     """Returns what collapsed, in words, by iteration; iterations in which nothing did are absent."""
-    least = {name: getattr(run.config.gate.collapse, name) for name in SIGNS}
+    least = {name: getattr(run.config.gate.collapse, name) for name in METRICS}
     words = {index: collapsed(history[: index + 1], least) for index in range(len(history))}
     return {index: text for index, text in words.items() if text}

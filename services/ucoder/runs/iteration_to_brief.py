@@ -7,7 +7,7 @@ import contextlib
 import random
 from collections import Counter
 
-from ucoder.core.domain_coverage import spread
+from ucoder.core.domain_coverage import assign_cells
 from ucoder.errors import NotFound
 from ucoder.runs.service import Service
 from ucoder.v1 import artifacts_pb2 as pb
@@ -37,7 +37,7 @@ async def run(service: Service, iteration: pb.Iteration, run: pb.Run) -> list[pb
             model=iteration.served.model,
             script=domain in config.scripts,
         )
-        for number, (domain, difficulty) in enumerate(spread(cells, run.config.loop.briefs, earlier))
+        for number, (domain, difficulty) in enumerate(assign_cells(cells, run.config.loop.briefs, earlier))
     ]
 
 

@@ -4,7 +4,7 @@ import asyncio
 from collections import Counter
 
 from ucoder.core.generated_tests import calls_of, read_tests
-from ucoder.core.input_synthesis import Unclear, read_signature
+from ucoder.core.input_synthesis import UnclearSignature, read_signature
 from ucoder.core.input_synthesis.input_drawing import draw_calls
 from ucoder.core.script_problems import read_script_tests
 from ucoder.models.prompts import Prompts
@@ -52,7 +52,7 @@ def _drawn(problem: pb.Problem, tests: list[str], keep: int, seed: int) -> list[
     """Calls with arguments drawn from the types, none of which a test makes already; none where types tell nothing."""
     try:
         signature = read_signature(problem.prompt, [], problem.entry_point)
-    except Unclear:
+    except UnclearSignature:
         return []
     known = calls_of(tests, problem.entry_point)
     return draw_calls(signature, known, len(known) + max(0, keep - len(tests)), seed)[len(known) :]

@@ -6,9 +6,9 @@ from ucoder.core.selection.calibration import (
     chance_level,
     coverage_at_precision,
     expected_calibration_error,
-    fit,
+    fit_calibration,
+    log_odds_shift,
     reliability,
-    shift,
 )
 
 
@@ -17,12 +17,12 @@ def test_the_fit_finds_the_map_that_made_the_data() -> None:
     features = np.column_stack([np.ones(20_000), rng.normal(size=20_000)])
     truth = Calibration((-0.5, 1.5))
     right = (rng.random(20_000) < truth.probability(features)).astype(float)
-    assert fit(features, right).weights == pytest.approx(truth.weights, abs=0.08)
+    assert fit_calibration(features, right).weights == pytest.approx(truth.weights, abs=0.08)
 
 
 def test_the_prior_keeps_separable_cases_from_certainty() -> None:
     features = np.column_stack([np.ones(6), np.array([-1.0, -1, -1, 1, 1, 1])])
-    p = fit(features, np.array([0.0, 0, 0, 1, 1, 1])).probability(features)
+    p = fit_calibration(features, np.array([0.0, 0, 0, 1, 1, 1])).probability(features)
     assert 0.5 < p[3] < 0.95
     assert p[0] == pytest.approx(1 - p[3])
 
@@ -30,8 +30,8 @@ def test_the_prior_keeps_separable_cases_from_certainty() -> None:
 def test_weights_are_repetitions() -> None:
     features = np.column_stack([np.ones(3), np.array([0.0, 1.0, 2.0])])
     right = np.array([0.0, 1.0, 0.0])
-    repeated = fit(np.repeat(features, [1, 3, 2], axis=0), np.repeat(right, [1, 3, 2]))
-    assert fit(features, right, np.array([1.0, 3.0, 2.0])).weights == pytest.approx(repeated.weights)
+    repeated = fit_calibration(np.repeat(features, [1, 3, 2], axis=0), np.repeat(right, [1, 3, 2]))
+    assert fit_calibration(features, right, np.array([1.0, 3.0, 2.0])).weights == pytest.approx(repeated.weights)
 
 
 def test_probabilities_stay_finite_at_the_extremes() -> None:
@@ -41,8 +41,8 @@ def test_probabilities_stay_finite_at_the_extremes() -> None:
 
 
 def test_the_shift_makes_the_mean_right() -> None:
-    assert shift(np.zeros(4), np.array([1.0, 0, 0, 0]), np.ones(4)) == pytest.approx(np.log(1 / 3))
-    assert shift(np.zeros(2), np.array([1.0, 0]), np.array([3.0, 1])) == pytest.approx(np.log(3))
+    assert log_odds_shift(np.zeros(4), np.array([1.0, 0, 0, 0]), np.ones(4)) == pytest.approx(np.log(1 / 3))
+    assert log_odds_shift(np.zeros(2), np.array([1.0, 0]), np.array([3.0, 1])) == pytest.approx(np.log(3))
 
 
 def test_error_by_hand() -> None:

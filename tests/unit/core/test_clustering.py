@@ -3,14 +3,14 @@ from hypothesis import given, settings
 
 from ucoder.core.clustering import cluster, distinct_weights
 from ucoder.core.matrix import Matrix
-from ucoder.core.signatures import SILENT, agreement, bits, observations, outputs
+from ucoder.core.signatures import SILENT, agreeing_weight, output_signature, outputs_by_input, pass_signature
 
 from .matrices import Test, cases, drawn
 
 
 def labels(rows: list[str], **more: object) -> list[int]:
     m = drawn(rows, **more)  # type: ignore[arg-type]
-    return cluster(m, bits(m)).tolist()
+    return cluster(m, pass_signature(m)).tolist()
 
 
 def test_equal_passes_make_a_cluster() -> None:
@@ -19,8 +19,8 @@ def test_equal_passes_make_a_cluster() -> None:
 
 def test_outputs_split_what_passes_join() -> None:
     m = drawn(["PF", "PF"], outputs=[["0", "7"], ["0", "8"]])
-    assert cluster(m, bits(m)).tolist() == [0, 0]
-    assert cluster(m, outputs(m)).tolist() == [0, 1]
+    assert cluster(m, pass_signature(m)).tolist() == [0, 0]
+    assert cluster(m, output_signature(m)).tolist() == [0, 1]
 
 
 def test_what_never_ran_is_alone_however_many_fail_alike() -> None:
@@ -46,27 +46,27 @@ def test_a_flaky_cell_is_no_hole() -> None:
 
 def test_equal_trees_count_once_per_cluster() -> None:
     m = drawn(["P", "P", "F", "P"], programs=["x=1", "x = 1", "x=1", "y"])
-    assert distinct_weights(m, cluster(m, bits(m))).tolist() == [1, 0, 1, 1]
+    assert distinct_weights(m, cluster(m, pass_signature(m))).tolist() == [1, 0, 1, 1]
 
 
 def test_shared_inputs_are_observed_once() -> None:
     tests = [Test("assert f(1) == 1"), Test("assert f(1) == 2"), Test("assert g() < 3"), Test("assert g() < 3\n")]
     m = Matrix.build([["passed", "failed", "passed", "failed"]], [["1", "1", None, None]], tests)
-    assert observations(m)[1].tolist() == [0, 2, 3]
+    assert outputs_by_input(m)[1].tolist() == [0, 2, 3]
 
 
 def test_agreement_by_hand() -> None:
     symbols = np.array([[5, 5], [5, SILENT], [7, 5]], dtype=np.int32)
     weights = np.array([1.0, 2.0, 4.0])
-    assert agreement(symbols, weights).tolist() == [[3.0, 5.0], [3.0, 0.0], [4.0, 5.0]]
+    assert agreeing_weight(symbols, weights).tolist() == [[3.0, 5.0], [3.0, 0.0], [4.0, 5.0]]
 
 
 @settings(max_examples=50, deadline=None)
 @given(cases())
 def test_agreement_is_what_counting_finds(case: dict) -> None:  # type: ignore[type-arg]
-    symbols = outputs(Matrix.build(**case))
+    symbols = output_signature(Matrix.build(**case))
     weights = np.arange(1.0, len(symbols) + 1)
-    found = agreement(symbols, weights)
+    found = agreeing_weight(symbols, weights)
     for (i, j), symbol in np.ndenumerate(symbols):
         assert found[i, j] == (0 if symbol == SILENT else weights[symbols[:, j] == symbol].sum())
 
@@ -76,4 +76,4 @@ def test_agreement_is_what_counting_finds(case: dict) -> None:  # type: ignore[t
 def test_a_silent_cell_is_never_a_pass(case: dict) -> None:  # type: ignore[type-arg]
     m = Matrix.build(**case)
     assert not (m.passed & ~m.voting).any()
-    assert ((bits(m) == SILENT) == ~m.voting).all()
+    assert ((pass_signature(m) == SILENT) == ~m.voting).all()

@@ -2,7 +2,7 @@
 
 import pytest
 
-from ucoder.core.collapse_metrics import SIGNS, collapsed
+from ucoder.core.collapse_metrics import METRICS, collapsed
 from ucoder.v1 import artifacts_pb2 as pb
 from ucoder.v1 import config_pb2
 
@@ -32,5 +32,8 @@ def test_cases(signs: list[dict[str, float]], words: str) -> None:
 
 
 def test_every_sign_can_be_set_and_comes_from_somewhere() -> None:
-    assert set(SIGNS) == {field.name for field in config_pb2.CollapseConfig.DESCRIPTOR.fields}
-    assert set(SIGNS) == {field.name for field in pb.Signs.DESCRIPTOR.fields} | {"test_accuracy", "selection_precision"}
+    assert set(METRICS) == {field.name for field in config_pb2.CollapseConfig.DESCRIPTOR.fields}
+    assert set(METRICS) == {field.name for field in pb.Signs.DESCRIPTOR.fields} | {
+        "test_accuracy",
+        "selection_precision",
+    }

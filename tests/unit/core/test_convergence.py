@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 
 from ucoder.core.matrix import Matrix
 from ucoder.core.selection import select
-from ucoder.core.selection.convergence import outlook
+from ucoder.core.selection.convergence import forecast_winner
 
 from .matrices import drawn
 
@@ -17,34 +17,40 @@ def sample(sizes: list[int]) -> Matrix:
 
 
 def test_all_seen_is_settled() -> None:
-    found = outlook(sample([3, 1]), 4)
-    assert (found.settled, found.change) == (True, 0.0)
+    found = forecast_winner(sample([3, 1]), 4)
+    assert (found.settled, found.change_probability) == (True, 0.0)
 
 
 def test_nothing_seen_is_open() -> None:
-    assert outlook(Matrix.build([], None, []), 10).change == 1.0
-    assert outlook(drawn(["XX", "XT"]), 10).change == 1.0
+    assert forecast_winner(Matrix.build([], None, []), 10).change_probability == 1.0
+    assert forecast_winner(drawn(["XX", "XT"]), 10).change_probability == 1.0
 
 
 def test_less_in_the_end_than_now_is_nonsense() -> None:
     with pytest.raises(ValueError, match="total cannot be 3"):
-        outlook(sample([4]), 3)
+        forecast_winner(sample([4]), 3)
 
 
 def test_a_large_lead_near_the_end_is_settled() -> None:
-    assert outlook(sample([120, 2]), 124).settled
-    assert not outlook(sample([8, 2]), 124).settled
+    assert forecast_winner(sample([120, 2]), 124).settled
+    assert not forecast_winner(sample([8, 2]), 124).settled
 
 
 def test_the_chance_of_change_falls_with_the_lead_and_with_what_is_seen() -> None:
-    close, clear = outlook(sample([10, 9, 1]), 100).change, outlook(sample([15, 4, 1]), 100).change
-    later = outlook(sample([45, 12, 3]), 100).change
+    close, clear = (
+        forecast_winner(sample([10, 9, 1]), 100).change_probability,
+        forecast_winner(sample([15, 4, 1]), 100).change_probability,
+    )
+    later = forecast_winner(sample([45, 12, 3]), 100).change_probability
     assert later <= clear < close
     assert close > 0.2
 
 
 def test_many_singletons_leave_the_answer_open() -> None:
-    assert outlook(sample([2] + [1] * 18), 128).change > outlook(sample([2, 1]), 4).change
+    assert (
+        forecast_winner(sample([2] + [1] * 18), 128).change_probability
+        > forecast_winner(sample([2, 1]), 4).change_probability
+    )
 
 
 def test_the_stated_error_holds_for_samples_drawn_alike() -> None:
@@ -56,7 +62,7 @@ def test_the_stated_error_holds_for_samples_drawn_alike() -> None:
         kinds = rng.choice(len(law), 60, p=law)
         m = drawn(["RR"] * 60, outputs=[[str(k), str(-k)] for k in kinds])
         early = m.take(np.arange(24), np.arange(2))
-        if outlook(early, 60, draws=200).change <= 0.1:
+        if forecast_winner(early, 60, draws=200).change_probability <= 0.1:
             stopped += 1
             winner = select(early).winner
             changed += winner not in select(m).clusters[0].members
@@ -86,5 +92,5 @@ def test_what_is_settled_never_changes(leader: int, other: int, more: int, newco
             programs=programs + [text.get(newcomer, "y = 2\nz = 3")] * extra,
         )
 
-    if outlook(build(0), leader + other + more).settled:
+    if forecast_winner(build(0), leader + other + more).settled:
         assert set(select(build(more)).clusters[0].members) >= set(select(build(0)).clusters[0].members)

@@ -2,7 +2,7 @@
 
 import pytest
 
-from ucoder.core.curation import Offer, Rules, curate, identity
+from ucoder.core.curation import CandidateRow, CurationRules, curate, row_identity
 from ucoder.core.program_quality import documentation, maintainability
 
 PLAIN = "def f(x):\n    return x + 1\n"
@@ -12,7 +12,7 @@ TANGLED = "def f(x):\n" + "".join(
 )
 
 
-def offer(number: int = 0, program: str = PLAIN, **other: object) -> Offer:
+def offer(number: int = 0, program: str = PLAIN, **other: object) -> CandidateRow:
     values = {
         "problem": f"p{number}",
         "solution": "    return x + 1\n",
@@ -20,49 +20,49 @@ def offer(number: int = 0, program: str = PLAIN, **other: object) -> Offer:
         "confidence": 0.8,
         "margin": 0.5,
     }
-    return Offer(**{**values, "program": program, **other})
+    return CandidateRow(**{**values, "program": program, **other})
 
 
 @pytest.mark.parametrize(
     ("rules", "other", "reason"),
     [
-        (Rules(), {"confidence": 0.0, "margin": -0.3, "solution": ""}, ""),
-        (Rules(min_confidence=0.8), {}, ""),
-        (Rules(min_confidence=0.81), {}, "low_confidence"),
-        (Rules(min_margin=0.6), {}, "low_margin"),
-        (Rules(min_lines=2), {}, "too_short"),
-        (Rules(max_lines=1), {"solution": "    y = x\n\n    return y\n"}, "too_long"),
-        (Rules(max_lines=2), {"solution": "    y = x\n\n    return y\n"}, ""),
-        (Rules(min_quality=0.75), {}, ""),
-        (Rules(min_quality=0.75, documentation=1.0), {}, "low_quality"),
-        (Rules(min_quality=0.75, documentation=1.0), {"program": DOCUMENTED}, ""),
-        (Rules(min_quality=0.7, maintainability=2.0), {"program": TANGLED}, "low_quality"),
+        (CurationRules(), {"confidence": 0.0, "margin": -0.3, "solution": ""}, ""),
+        (CurationRules(min_confidence=0.8), {}, ""),
+        (CurationRules(min_confidence=0.81), {}, "low_confidence"),
+        (CurationRules(min_margin=0.6), {}, "low_margin"),
+        (CurationRules(min_lines=2), {}, "too_short"),
+        (CurationRules(max_lines=1), {"solution": "    y = x\n\n    return y\n"}, "too_long"),
+        (CurationRules(max_lines=2), {"solution": "    y = x\n\n    return y\n"}, ""),
+        (CurationRules(min_quality=0.75), {}, ""),
+        (CurationRules(min_quality=0.75, documentation=1.0), {}, "low_quality"),
+        (CurationRules(min_quality=0.75, documentation=1.0), {"program": DOCUMENTED}, ""),
+        (CurationRules(min_quality=0.7, maintainability=2.0), {"program": TANGLED}, "low_quality"),
     ],
 )
-def test_a_row_by_itself(rules: Rules, other: dict[str, object], reason: str) -> None:
+def test_a_row_by_itself(rules: CurationRules, other: dict[str, object], reason: str) -> None:
     assert curate([offer(**other)], rules) == [reason]
 
 
 def test_of_equal_rows_the_better_stays_and_known_ones_go() -> None:
     rows = [offer(1), offer(1, PLAIN + "# again\n", confidence=0.9), offer(1, PLAIN.replace("1", "2")), offer(2)]
-    rules = Rules(deduplicate=True)
+    rules = CurationRules(deduplicate=True)
     assert curate(rows, rules) == ["duplicate", "", "", ""]
-    assert curate(rows, rules, {identity("P2!", PLAIN)}) == ["duplicate", "", "", "duplicate"]
-    assert curate(rows, Rules()) == [""] * 4
+    assert curate(rows, rules, {row_identity("P2!", PLAIN)}) == ["duplicate", "", "", "duplicate"]
+    assert curate(rows, CurationRules()) == [""] * 4
 
 
 def test_a_domain_is_cut_to_its_share_from_the_worst_up() -> None:
     rows = [offer(n, domain="a", confidence=0.5 + n / 100) for n in range(8)] + [
         offer(n + 8, domain="b") for n in range(2)
     ]
-    assert curate(rows, Rules(domain_share=0.5)) == ["over_domain_share"] * 3 + [""] * 7
-    assert curate(rows[:1], Rules(domain_share=0.01)) == [""]
-    assert curate([], Rules(domain_share=0.5)) == []
+    assert curate(rows, CurationRules(domain_share=0.5)) == ["over_domain_share"] * 3 + [""] * 7
+    assert curate(rows[:1], CurationRules(domain_share=0.01)) == [""]
+    assert curate([], CurationRules(domain_share=0.5)) == []
 
 
 def test_what_another_rule_left_out_takes_no_place() -> None:
     rows = [offer(n, confidence=0.2 if n < 6 else 0.9) for n in range(8)]
-    rules = Rules(min_confidence=0.5, domain_share=0.5)
+    rules = CurationRules(min_confidence=0.5, domain_share=0.5)
     assert curate(rows, rules) == ["low_confidence"] * 6 + ["", "over_domain_share"]
 
 

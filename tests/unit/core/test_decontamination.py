@@ -2,7 +2,7 @@
 
 import pytest
 
-from ucoder.core.decontamination import Decontamination, KnownTask, Match
+from ucoder.core.decontamination import ContaminationMatch, Decontamination, KnownTask
 
 WORDS = "the sum of all the even numbers in the list, and zero if it holds none"
 TASK = f'def add_even(xs: list[int], k: int = 0) -> int:\n    """Return {WORDS}.\n\n    >>> f([2])\n    2\n    """\n'
@@ -28,7 +28,7 @@ def index() -> Decontamination:
 )  # fmt: skip
 def test_a_known_task_is_named_with_the_rule_that_found_it(prompt: str, task: str, rule: str) -> None:
     found = index().find(prompt)
-    assert found == Match("human" if task == "7" else "mbpp", task, rule)
+    assert found == ContaminationMatch("human" if task == "7" else "mbpp", task, rule)
 
 
 @pytest.mark.parametrize(

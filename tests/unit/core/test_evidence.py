@@ -7,7 +7,7 @@ import pytest
 
 from ucoder.core.matrix import Matrix
 from ucoder.core.selection import DEFAULT, select
-from ucoder.core.selection.confidence import FITTED, USUAL_ECHO, USUAL_OPEN_CASES
+from ucoder.core.selection.confidence import FITTED, USUAL_CONDITION_GAP, USUAL_WORD_COVERAGE
 
 from .matrices import Test, drawn, written
 
@@ -82,7 +82,7 @@ def test_confidence_is_the_fitted_map_of_the_winner() -> None:
     """Three of the four programs that ran agree; a fifth crashed and does not count in their share."""
     chosen = select(drawn(["PP"] * 3 + ["FF", "XX"], programs=[SHORT] * 5))
     assert chosen.calibrated
-    features = np.array([[1.0, log(3.5 / 1.5), log(5), USUAL_OPEN_CASES, USUAL_ECHO, 0.0]])
+    features = np.array([[1.0, log(3.5 / 1.5), log(5), USUAL_CONDITION_GAP, USUAL_WORD_COVERAGE, 0.0]])
     assert chosen.confidence == pytest.approx(float(FITTED.probability(features)[0]))
     gap = chosen.clusters[0].score - chosen.clusters[1].score
     assert chosen.margin == pytest.approx(chosen.confidence * (1 - np.exp(-gap)))

@@ -2,7 +2,7 @@
 
 import pytest
 
-from ucoder.core.fork_safety import harmless, nature
+from ucoder.core.fork_safety import call_is_fork_safe, check_program
 
 TAME = (
     "def f(x): return sorted(set(x))",
@@ -101,12 +101,12 @@ NOT_TAME = (
 
 @pytest.mark.parametrize("program", TAME)
 def test_ordinary_program_is_tame(program: str) -> None:
-    assert nature(program).tame
+    assert check_program(program).tame
 
 
 @pytest.mark.parametrize("program", NOT_TAME)
 def test_program_that_could_reach_further_is_not(program: str) -> None:
-    found = nature(program)
+    found = check_program(program)
     assert not found.tame
     assert found.why
 
@@ -127,11 +127,11 @@ def test_program_that_could_reach_further_is_not(program: str) -> None:
     ],
 )
 def test_only_a_stateless_program_keeps_its_namespace(program: str, stateless: bool) -> None:
-    assert nature(program).stateless is stateless
+    assert check_program(program).stateless is stateless
 
 
 def test_endless_nesting_is_not_tame() -> None:
-    assert not nature("f = " + "(" * 100 + "-" * 50_000 + "1" + ")" * 100).tame
+    assert not check_program("f = " + "(" * 100 + "-" * 50_000 + "1" + ")" * 100).tame
 
 
 @pytest.mark.parametrize(
@@ -146,16 +146,16 @@ def test_endless_nesting_is_not_tame() -> None:
     ],
 )
 def test_a_call_of_a_test_must_be_tame_too(call: str, sharing: bool) -> None:
-    assert harmless(call) is sharing
+    assert call_is_fork_safe(call) is sharing
 
 
 def test_an_import_that_fails_is_tame_and_one_that_is_used_is_not() -> None:
     torch = "import torch.nn as nn\nfrom torch import x\nclass A(nn.Module):\n    pass\n"
-    assert nature(torch, {"torch"}.__contains__).tame
-    assert not nature(torch).tame
-    assert not nature("import torch\nopen('x')", {"torch"}.__contains__).tame
-    assert nature("import os, sys\ndef f(x): return x").tame
+    assert check_program(torch, {"torch"}.__contains__).tame
+    assert not check_program(torch).tame
+    assert not check_program("import torch\nopen('x')", {"torch"}.__contains__).tame
+    assert check_program("import os, sys\ndef f(x): return x").tame
     for use in ("os.getcwd()", "[os]", "(lambda: os)()"):
-        assert not nature(f"import os\nx = {use}").tame
-    assert not nature("from os import path").tame
-    assert harmless("f(___)")
+        assert not check_program(f"import os\nx = {use}").tame
+    assert not check_program("from os import path").tame
+    assert call_is_fork_safe("f(___)")

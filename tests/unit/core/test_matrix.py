@@ -2,22 +2,23 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 
-from ucoder.core.matrix import NONE, Matrix, decode, encode, input_of
+from ucoder.core.matrix import MISSING, OUTCOMES, Matrix, encode
 from ucoder.core.outcomes import Outcome
+from ucoder.core.test_plans import input_key
 
 from .matrices import Test, cases, drawn
 
 
 def test_outcomes_survive_encoding_by_member_and_by_name() -> None:
-    assert decode(encode(Outcome)) == list(Outcome)
-    assert decode(encode([str(outcome) for outcome in Outcome])) == list(Outcome)
+    assert [OUTCOMES[code] for code in encode(Outcome)] == list(Outcome)
+    assert [OUTCOMES[code] for code in encode([str(outcome) for outcome in Outcome])] == list(Outcome)
     with pytest.raises(ValueError, match=r"'fine'.*passed"):
         encode(["fine"])
 
 
 def test_output_codes_are_alphabetical_ranks_per_input() -> None:
     m = Matrix.build([["failed", "failed"]] * 3, [["b", "z"], ["a", ""], [None, "z"]], [Test("f(1)"), Test("f(2)")])
-    assert m.outputs.tolist() == [[1, 0], [0, NONE], [NONE, 0]]
+    assert m.outputs.tolist() == [[1, 0], [0, MISSING], [MISSING, 0]]
     assert m.texts == (("a", "b"), ("z",))
 
 
@@ -31,18 +32,18 @@ def test_output_codes_are_alphabetical_ranks_per_input() -> None:
     ],
 )
 def test_tests_of_one_call_share_an_input(left: str, right: str) -> None:
-    assert input_of(Test(left)) == input_of(Test(right))
+    assert input_key(Test(left)) == input_key(Test(right))
 
 
 @pytest.mark.parametrize(
     "other", ["assert f(2) == 2", "assert f(1) < 2", "x = f(1)\nassert x == 2", "assert f(", "import f"]
 )
 def test_other_tests_are_inputs_of_their_own(other: str) -> None:
-    assert input_of(Test("assert f(1) == 2")) != input_of(Test(other))
+    assert input_key(Test("assert f(1) == 2")) != input_key(Test(other))
 
 
 def test_inputs_by_stdin_are_told_apart() -> None:
-    assert input_of(Test("", stdin="1")) != input_of(Test("", stdin="2"))
+    assert input_key(Test("", stdin="1")) != input_key(Test("", stdin="2"))
 
 
 def test_the_expected_output_is_what_passes() -> None:
@@ -50,7 +51,7 @@ def test_the_expected_output_is_what_passes() -> None:
     outcomes = [["passed", "failed", "returned"], ["passed", "failed", "returned"], ["failed", "failed", "returned"]]
     m = Matrix.build(outcomes, [["1", "1", "0"], ["1.0", "1.0", "0"], ["2", "2", "0"]], tests)
     assert m.inputs.tolist() == [0, 0, 1]
-    assert [m.texts[0][m.expected[0]], *m.expected[1:].tolist()] == ["1", NONE, NONE]
+    assert [m.texts[0][m.expected[0]], *m.expected[1:].tolist()] == ["1", MISSING, MISSING]
 
 
 def test_ragged_rows_are_refused_by_name() -> None:
@@ -61,8 +62,8 @@ def test_ragged_rows_are_refused_by_name() -> None:
 
 
 def test_equal_trees_are_duplicates_and_unknown_programs_are_not() -> None:
-    assert drawn(["P", "P"], programs=["x = 1", "x  =  1  # one"]).traits.classes.tolist() == [0, 0]
-    assert drawn(["P", "P"]).traits.classes.tolist() == [0, 1]
+    assert drawn(["P", "P"], programs=["x = 1", "x  =  1  # one"]).features.classes.tolist() == [0, 0]
+    assert drawn(["P", "P"]).features.classes.tolist() == [0, 1]
 
 
 def test_canonical_order_is_likelihood_then_frequency_then_text() -> None:

@@ -2,7 +2,7 @@
 
 import pytest
 
-from ucoder.core.problem_parsing import Unusable, read_skeleton, read_statement
+from ucoder.core.problem_parsing import UnusableProblem, read_skeleton, read_statement
 
 GOOD = 'def total(xs: list[int]) -> int:\n    """Add the numbers.\n\n    >>> total([1, 2])\n    3\n    """\n'
 
@@ -39,7 +39,7 @@ def test_imports_before_the_function_are_kept() -> None:
     ],
 )
 def test_what_cannot_be_posed_is_refused_for_a_named_reason(text: str, reason: str) -> None:
-    with pytest.raises(Unusable) as caught:
+    with pytest.raises(UnusableProblem) as caught:
         read_statement(text)
     assert caught.value.reason == reason
 
@@ -89,7 +89,7 @@ def test_a_hint_in_the_docstring_is_taken_out_of_what_is_asked() -> None:
     ],
 )
 def test_types_and_examples_are_checked_strictly(text: str, reason: str, detail: str) -> None:
-    with pytest.raises(Unusable) as caught:
+    with pytest.raises(UnusableProblem) as caught:
         read_statement(text)
     assert (caught.value.reason, caught.value.detail) == (reason, detail)
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from ucoder.core.problem_parsing import Unusable
+from ucoder.core.problem_parsing import UnusableProblem
 from ucoder.core.script_problems import read_script, read_script_tests
 from ucoder.core.test_plans import Test
 
@@ -54,7 +54,7 @@ def test_the_example_is_no_part_of_what_is_asked() -> None:
     ],
 )
 def test_what_cannot_be_posed_is_refused_for_a_named_reason(text: str, reason: str) -> None:
-    with pytest.raises(Unusable) as caught:
+    with pytest.raises(UnusableProblem) as caught:
         read_script(text)
     assert caught.value.reason == reason
 

@@ -1,4 +1,4 @@
-"""What a text asks for and a program takes up, counted by hand."""
+"""The features of a task text that a program uses, counted by hand."""
 
 import ast
 from math import log
@@ -6,7 +6,7 @@ from math import log
 import pytest
 
 from ucoder.core.extraction import normal_tree, parse
-from ucoder.core.task_features import echo, idle, open_cases, said_by, said_in
+from ucoder.core.task_features import condition_gap, docstrings_of, text_of_task, word_coverage
 
 
 def nodes_of(program: str) -> list[ast.AST]:
@@ -16,7 +16,7 @@ def nodes_of(program: str) -> list[ast.AST]:
 
 
 @pytest.mark.parametrize(
-    ("said", "program", "found"),
+    ("text", "program", "found"),
     [
         ("Return x.", "def f(x):\n    return x", log(1 / 1)),
         ("Return x if it is even, otherwise None.", "def f(x):\n    return x", log(4 / 1)),
@@ -26,12 +26,12 @@ def nodes_of(program: str) -> list[ast.AST]:
         ("Return x.\n\n>>> f(1) if 1 else not 2\nelse\n\nOnly x.", "def f(x):\n    return x", log(2 / 1)),
     ],
 )
-def test_open_cases(said: str, program: str, found: float) -> None:
-    assert open_cases(said, nodes_of(program)) == pytest.approx(found)
+def test_condition_gap(text: str, program: str, found: float) -> None:
+    assert condition_gap(text, nodes_of(program)) == pytest.approx(found)
 
 
 @pytest.mark.parametrize(
-    ("said", "program", "found"),
+    ("text", "program", "found"),
     [
         ("count the vowels", "def f(word):\n    return 0", 0),
         ("count the vowels", "def count_vowels(word):\n    return 0", 2 / 3),
@@ -42,32 +42,14 @@ def test_open_cases(said: str, program: str, found: float) -> None:
         ("", "x = 1", 0),
     ],
 )
-def test_echo(said: str, program: str, found: float) -> None:
-    assert echo(said, nodes_of(program)) == pytest.approx(found)
+def test_word_coverage(text: str, program: str, found: float) -> None:
+    assert word_coverage(text, nodes_of(program)) == pytest.approx(found)
 
 
-@pytest.mark.parametrize(
-    ("program", "found"),
-    [
-        ("def f(x):\n    pass", True),
-        ('def f(x):\n    """Later."""', True),
-        ("def f(x):\n    ...\n    # return x", True),
-        ("import math\ndef g(x):\n    return x\ndef f(x):\n    import os", True),
-        ("class F:\n    def f(self):\n        pass", True),
-        ("import sys", True),
-        ("def f(x):\n    return None", False),
-        ("def f(x):\n    x.sort()", False),
-        ("print(input())", False),
-    ],
-)
-def test_idle(program: str, found: bool) -> None:
-    assert idle(nodes_of(program)[0]) is found
-
-
-def test_what_is_said() -> None:
+def test_text_of_a_task_is_its_docstrings_or_itself() -> None:
     skeleton = 'def g(x):\n    """One."""\n    return x\n\ndef f(x):\n    """Two."""\n'
     tree = parse(skeleton)
     assert tree is not None
-    assert said_in(tree) == said_by(skeleton) == "One.\n\nTwo."
-    assert said_by("def f(x):") == "def f(x):"
-    assert said_by("Write a function that doubles.") == "Write a function that doubles."
+    assert docstrings_of(tree) == text_of_task(skeleton) == "One.\n\nTwo."
+    assert text_of_task("def f(x):") == "def f(x):"
+    assert text_of_task("Write a function that doubles.") == "Write a function that doubles."

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from ucoder.core.matrix import Matrix
-from ucoder.core.selection.theorem import check
+from ucoder.core.selection.theorem import check_theorem
 
 from .matrices import drawn, written
 
@@ -23,28 +23,28 @@ WINNERS = np.array([0, 1])
 
 
 def premises(m: Matrix) -> dict[str, bool]:
-    return {premise.name: premise.holds for premise in check(m, WINNERS).premises}
+    return {premise.name: premise.holds for premise in check_theorem(m, WINNERS).premises}
 
 
 def test_the_rate_is_what_chance_gives() -> None:
-    bound = check(random_matrix(40, 60, 4), WINNERS)
+    bound = check_theorem(random_matrix(40, 60, 4), WINNERS)
     assert bound.collision_rate == pytest.approx(0.25, abs=0.02)
     assert bound.required_tests == pytest.approx(math.log(42 / 2) / -math.log(bound.collision_rate))
 
 
 def test_the_printed_bound_is_the_papers() -> None:
-    bound = check(random_matrix(10, 30, 4), WINNERS, delta=0.1)
+    bound = check_theorem(random_matrix(10, 30, 4), WINNERS, delta=0.1)
     assert bound.printed == pytest.approx(1 - 0.1 - 12**2 * bound.collision_rate**30)
 
 
 def test_independent_tests_count_in_full() -> None:
-    bound = check(random_matrix(40, 60, 4), WINNERS)
+    bound = check_theorem(random_matrix(40, 60, 4), WINNERS)
     assert bound.effective_tests > 0.7 * 60
     assert all(premises(random_matrix(40, 60, 4)).values())
 
 
 def test_repeated_tests_are_found_out() -> None:
-    bound = check(random_matrix(40, 12, 4, copies=10), WINNERS)
+    bound = check_theorem(random_matrix(40, 12, 4, copies=10), WINNERS)
     assert bound.tests == 120
     assert bound.effective_tests < 20
     assert bound.corrected < bound.printed
@@ -52,24 +52,24 @@ def test_repeated_tests_are_found_out() -> None:
 
 
 def test_at_its_own_minimum_of_tests_the_theorem_says_nothing() -> None:
-    bound = check(random_matrix(126, 3, 4), WINNERS)
+    bound = check_theorem(random_matrix(126, 3, 4), WINNERS)
     assert bound.required_tests > 2
     assert bound.printed == 0.0
 
 
 def test_copies_of_a_program_are_no_independent_candidates() -> None:
     m = drawn(["PP", "PP", "FF"], programs=["a", "a", "b"])
-    assert not {p.name: p.holds for p in check(m, WINNERS).premises}["independent_candidates"]
+    assert not {p.name: p.holds for p in check_theorem(m, WINNERS).premises}["independent_candidates"]
 
 
 def test_wrong_programs_that_never_differ_break_the_theorem() -> None:
     m = drawn(["PP", "PP", "FF", "FF"], programs=["a", "b", "c", "d"])
-    bound = check(m, WINNERS)
+    bound = check_theorem(m, WINNERS)
     assert (bound.collision_rate, bound.required_tests, bound.printed) == (1.0, math.inf, 0.0)
 
 
 def test_unanimity_leaves_no_pair_to_measure() -> None:
-    bound = check(drawn(["PP", "PP"]), WINNERS)
+    bound = check_theorem(drawn(["PP", "PP"]), WINNERS)
     assert math.isnan(bound.collision_rate)
     assert bound.printed == 0.95
     assert not {p.name: p.holds for p in bound.premises}["wrong_programs_differ"]
@@ -77,4 +77,44 @@ def test_unanimity_leaves_no_pair_to_measure() -> None:
 
 def test_a_winner_is_needed() -> None:
     with pytest.raises(ValueError, match="winning cluster"):
-        check(drawn(["P"]), np.array([], dtype=np.int64))
+        check_theorem(drawn(["P"]), np.array([], dtype=np.int64))
+
+
+def test_n_is_the_number_of_samples_unless_the_caller_counts_them() -> None:
+    m = drawn(["PP", "FF", "XX"], multiplicity=[3, 2, 1])
+    assert check_theorem(m).programs == 6
+    assert check_theorem(m, candidates=128).programs == 128
+
+
+def test_the_largest_cluster_stands_for_the_winners() -> None:
+    m = random_matrix(10, 30, 4)
+    assert check_theorem(m) == check_theorem(m, WINNERS)
+    failing = np.arange(2, 12)  # the wrong programs pass nothing, so by passes they are the largest cluster
+    assert check_theorem(m, by_outputs=False) == check_theorem(m, failing, by_outputs=False)
+
+
+def test_passes_agree_at_least_as_often_as_outputs() -> None:
+    bound = check_theorem(random_matrix(40, 60, 4), WINNERS)
+    assert bound.collision_rate == bound.collision_rate_by_outputs
+    assert bound.collision_rate_by_passes == 1.0  # wrong programs fail every test
+    assert check_theorem(random_matrix(40, 60, 4), WINNERS, by_outputs=False).collision_rate == 1.0
+
+
+@pytest.mark.parametrize(
+    ("m", "says_anything", "words"),
+    [
+        (random_matrix(40, 60, 4), True, "42 programs, 60 tests (2.2 tests required), p = 0.247 by outputs"),
+        (random_matrix(126, 3, 4), False, "the bound is 0, so it says nothing. It assumes independent tests"),
+        (drawn(["PP", "PP"]), False, "p cannot be measured and the bound says nothing."),
+    ],
+)
+def test_one_line_says_what_the_bound_is_worth(m: Matrix, says_anything: bool, words: str) -> None:
+    bound = check_theorem(m, WINNERS)
+    assert bound.says_anything is says_anything
+    assert words in bound.describe()
+    assert "\n" not in bound.describe()
+
+
+def test_the_line_states_how_far_the_tests_are_from_independent() -> None:
+    bound = check_theorem(random_matrix(40, 12, 4, copies=10), WINNERS)
+    assert f"far from: these are worth {bound.effective_tests:.1f}" in bound.describe()

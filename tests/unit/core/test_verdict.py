@@ -3,7 +3,7 @@
 import pytest
 
 from ucoder.core.outcomes import Outcome
-from ucoder.core.test_plans import BlockPlan, BrokenPlan, CallPlan, CompatPlan, ScriptPlan, Test, read
+from ucoder.core.test_plans import BlockPlan, BrokenPlan, CallPlan, CompatPlan, ScriptPlan, Test, read_plan
 from ucoder.core.verdict import judge, same_output
 
 CASES = [
@@ -47,7 +47,7 @@ CASES = [
 
 @pytest.mark.parametrize(("code", "output", "verdict"), CASES)
 def test_verdict_is_what_python_would_say(code: str, output: str, verdict: str) -> None:
-    plan = read(Test(code), "f")
+    plan = read_plan(Test(code), "f")
     assert isinstance(plan, CallPlan)
     assert judge(plan, output) == verdict
 
@@ -66,7 +66,7 @@ def test_verdict_is_what_python_would_say(code: str, output: str, verdict: str) 
     ],
 )
 def test_tolerance_is_for_floats_alone(expected: str, output: str, verdict: str) -> None:
-    plan = read(Test(f"assert f() == {expected}", tolerance=1e-6), "f")
+    plan = read_plan(Test(f"assert f() == {expected}", tolerance=1e-6), "f")
     assert isinstance(plan, CallPlan)
     assert judge(plan, output) == verdict
 
@@ -91,18 +91,18 @@ def test_tolerance_is_for_floats_alone(expected: str, output: str, verdict: str)
     ],
 )
 def test_only_a_call_and_a_constant_are_split(code: str, kind: type) -> None:
-    assert isinstance(read(Test(code), "f"), kind)
+    assert isinstance(read_plan(Test(code), "f"), kind)
 
 
 def test_expected_value_is_not_part_of_what_runs() -> None:
-    plan = read(Test("assert f('question') == 'answer'"), "f")
+    plan = read_plan(Test("assert f('question') == 'answer'"), "f")
     assert isinstance(plan, CallPlan)
     assert plan.call == "f('question')"
 
 
 def test_scripts_and_declared_files() -> None:
-    assert read(Test(stdin="1", expected_stdout="2")) == ScriptPlan("1", "2")
-    assert read(Test("assert f() == 1"), "f", compat=True) == CompatPlan("assert f() == 1")
+    assert read_plan(Test(stdin="1", expected_stdout="2")) == ScriptPlan("1", "2")
+    assert read_plan(Test("assert f() == 1"), "f", compat=True) == CompatPlan("assert f() == 1")
 
 
 def test_output_is_compared_line_by_line() -> None:

@@ -24,7 +24,7 @@ from ucoder.core.fork_safety.whitelist import (
     NotForkSafe,
 )
 
-__all__ = ["ALONE", "ForkSafety", "harmless", "nature"]
+__all__ = ["OWN_FORK", "ForkSafety", "call_is_fork_safe", "check_program"]
 
 _JUMPS = (ast.Return, ast.Break, ast.Continue)
 _IMMUTABLE = (ast.Constant, ast.Name, ast.Attribute)
@@ -39,11 +39,11 @@ class ForkSafety:
     why: str = ""
 
 
-ALONE = ForkSafety(tame=False, stateless=False, why="a test is not tame")
+OWN_FORK = ForkSafety(tame=False, stateless=False, why="a test is not tame")
 """Of programs whose tests may not run where programs share a fork."""
 
 
-def nature(program: str, absent: Callable[[str], bool] = lambda module: False) -> ForkSafety:
+def check_program(program: str, absent: Callable[[str], bool] = lambda module: False) -> ForkSafety:
     """The nature of one program; one that does not parse is tame (it fails before it runs).
 
     `absent` tells of a module's top-level name whether importing it is sure to fail, which any program may try.
@@ -63,9 +63,9 @@ def nature(program: str, absent: Callable[[str], bool] = lambda module: False) -
     return ForkSafety(tame=True, stateless=_stateless(tree, nodes))
 
 
-def harmless(call: str) -> bool:
+def call_is_fork_safe(call: str) -> bool:
     """Whether a test's call may run where programs share a fork: it could itself leave something, or name something."""
-    return nature(call).tame and ":=" not in call
+    return check_program(call).tame and ":=" not in call
 
 
 class _Check(ast.NodeVisitor):

@@ -10,14 +10,22 @@ from ucoder.core.input_synthesis.shapes import Shape, narrowed, of_values
 from ucoder.core.input_synthesis.text_examples import TextExample, calls_in, read_examples
 from ucoder.core.input_synthesis.usage import of_usage
 
-__all__ = ["MOST_READ", "Parameter", "Signature", "Unclear", "entry_point_of", "read_signature", "readable"]
-MOST_READ = 50
+__all__ = [
+    "MOST_PROGRAMS",
+    "Parameter",
+    "Signature",
+    "UnclearSignature",
+    "entry_point_of",
+    "programs_to_read",
+    "read_signature",
+]
+MOST_PROGRAMS = 50
 """Programs looked into; more say nothing new."""
 LONGEST_READ = 50_000
 """Characters of a program that is looked into."""
 
 
-class Unclear(ValueError):
+class UnclearSignature(ValueError):
     """Nothing tells what the function takes; the text says what is missing."""
 
 
@@ -47,13 +55,15 @@ def read_signature(prompt: str, programs: Sequence[str], entry_point: str = "") 
 
     Raises Unclear: no function is found, or nothing tells about a parameter.
     """
-    programs = readable(programs)
+    programs = programs_to_read(programs)
     name = entry_point or entry_point_of(prompt, programs)
     if not name:
-        raise Unclear("entry_point: neither the prompt nor any program defines a function; name the one to call.")
+        raise UnclearSignature(
+            "entry_point: neither the prompt nor any program defines a function; name the one to call."
+        )
     found = list(definitions(prompt, programs, name))
     if not found:
-        raise Unclear(f"entry_point: neither the prompt nor any program defines {name}.")
+        raise UnclearSignature(f"entry_point: neither the prompt nor any program defines {name}.")
     said = read_examples(prompt, name)
     if not said:
         said = [example for text in _docstrings(found) for example in read_examples(text, name)]
@@ -66,15 +76,15 @@ def read_signature(prompt: str, programs: Sequence[str], entry_point: str = "") 
         if default is None:
             shape = of_annotation(argument.annotation)
             if shape is None:
-                raise Unclear(_missing(argument.arg, name))
+                raise UnclearSignature(_missing(argument.arg, name))
             parameters.append(Parameter(argument.arg, shape, keyword=True))
     return Signature(name, tuple(parameters), tuple(examples))
 
 
-def readable(programs: Sequence[str]) -> list[str]:
+def programs_to_read(programs: Sequence[str]) -> list[str]:
     """The first distinct programs of a length that can be read in passing."""
     distinct = dict.fromkeys(program for program in programs if len(program) <= LONGEST_READ)
-    return list(distinct)[:MOST_READ]
+    return list(distinct)[:MOST_PROGRAMS]
 
 
 def _shape(found: Sequence[Function], place: int, name: str, calls: Sequence[TextExample], entry_point: str) -> Shape:
@@ -87,7 +97,7 @@ def _shape(found: Sequence[Function], place: int, name: str, calls: Sequence[Tex
             return narrowed(declared, seen)
     shape = of_values(seen) or of_usage(found, place) or of_values(_defaults(found[0], place))
     if shape is None:
-        raise Unclear(_missing(name, entry_point))
+        raise UnclearSignature(_missing(name, entry_point))
     return shape
 
 

@@ -1,42 +1,30 @@
-"""Which of these programs is right: every rule, by name."""
+"""Selection: the rules that choose one of N programs by their outcomes on M tests, each under its name."""
 
 from ucoder.core.matrix import Matrix
-from ucoder.core.selection import (
-    alphacode,
-    b4,
-    codet,
-    evidence,
-    largest_cluster,
-    low_ppl,
-    max_pass,
-    mbr_exec,
-    random_choice,
-    success_rate,
-    ucoder,
-)
-from ucoder.core.selection.strategy import Selection, Strategy, StrategyOptions
+from ucoder.core.selection import b4, baselines, codet, evidence, ucoder
+from ucoder.core.selection.strategy import AbstentionReason, Selection, Strategy, StrategyOptions
 
-__all__ = ["DEFAULT", "STRATEGIES", "Selection", "Strategy", "StrategyOptions", "select"]
+__all__ = ["DEFAULT", "STRATEGIES", "AbstentionReason", "Selection", "Strategy", "StrategyOptions", "select"]
 
 STRATEGIES: dict[str, Strategy] = {
-    "evidence": Strategy(evidence.vote, evidence.EvidenceOptions),
-    "ucoder": Strategy(ucoder.vote, ucoder.UCoderOptions),
-    "codet": Strategy(codet.vote, codet.CodeTOptions),
-    "b4": Strategy(b4.vote, b4.B4Options),
-    "mbr_exec": Strategy(mbr_exec.vote),
-    "alphacode": Strategy(alphacode.vote),
-    "max_pass": Strategy(max_pass.vote, max_pass.MaxPassOptions),
-    "cluster": Strategy(largest_cluster.vote, largest_cluster.ClusterOptions),
-    "success_rate": Strategy(success_rate.vote),
-    "low_ppl": Strategy(low_ppl.vote),
-    "random": Strategy(random_choice.vote, random_choice.RandomOptions),
+    "evidence": Strategy(evidence.evidence, evidence.EvidenceOptions),
+    "ucoder": Strategy(ucoder.ucoder, ucoder.UCoderOptions),
+    "codet": Strategy(codet.codet, codet.CodeTOptions),
+    "b4": Strategy(b4.b4, b4.B4Options),
+    "mbr_exec": Strategy(baselines.mbr_exec),
+    "alphacode": Strategy(baselines.alphacode),
+    "max_pass": Strategy(baselines.max_pass, baselines.MaxPassOptions),
+    "cluster": Strategy(baselines.largest_cluster, baselines.ClusterOptions),
+    "success_rate": Strategy(baselines.success_rate),
+    "low_ppl": Strategy(baselines.low_ppl),
+    "random": Strategy(baselines.random_choice, baselines.RandomOptions),
 }
 
 DEFAULT = "evidence"
 
 
 def select(matrix: Matrix, strategy: str = DEFAULT, **options: float) -> Selection:
-    """Selects by the strategy of that name. ValueError on a name or an option that does not exist, with the choices."""
+    """Selects by the strategy of that name. Raises ValueError, with the choices, on an unknown name or option."""
     if strategy not in STRATEGIES:
         raise ValueError(f"no strategy is called {strategy!r}; there are {', '.join(STRATEGIES)}")
     rule = STRATEGIES[strategy]

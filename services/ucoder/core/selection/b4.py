@@ -1,4 +1,4 @@
-"""B4: the Bayesian optimum when neither programs nor tests can be trusted."""
+"""B4: the Bayesian optimum when neither programs nor tests can be trusted (arXiv 2409.08692)."""
 
 from dataclasses import dataclass
 from math import lgamma
@@ -7,33 +7,35 @@ import numpy as np
 
 from ucoder.core.clustering import cluster, distinct_weights, first_members, weights_by_label
 from ucoder.core.matrix import Floats, Matrix
-from ucoder.core.selection.strategy import Ballot, StrategyOptions
-from ucoder.core.signatures import bits, outputs
+from ucoder.core.selection.strategy import ScoredClusters, StrategyOptions
+from ucoder.core.signatures import output_signature, pass_signature
 
 _log_gamma = np.frompyfunc(lgamma, 1, 1)
 
 
 @dataclass(frozen=True)
 class B4Options(StrategyOptions):
+    """The options of `b4`: what a set is, and the hyperparameters of its priors."""
+
     outputs: bool = False
     """Sets are programs with equal outputs instead of equal passes."""
     alpha: float = 1e3
-    """How strongly right programs and right tests are believed to abound."""
+    """The prior that right programs and right tests are many."""
     beta0: float = 1e5
-    """How strongly wrong programs are believed to fail wrong tests."""
+    """The prior that wrong programs fail wrong tests."""
     distinct: bool = True
     """Equal syntax trees count once, as in the source."""
 
 
-def vote(m: Matrix, options: B4Options) -> Ballot:
-    """argmax over observed consensus sets of the posterior that exactly this set is right.
+def b4(m: Matrix, options: B4Options) -> ScoredClusters:
+    """Scores each observed consensus set by the posterior that exactly this set is right.
 
     For the set k of x programs that pass the y tests: L(|y|, M; a, 1) + L(|x|, N; a, 1)
     + L(ones in E[not x, y]; its size; 1, 1) + L(ones in E[not x, not y]; its size; 1, beta0)
     with L(c, n; a, b) = ln Beta(c + a, n - c + b), E the pass matrix. Tests count once.
-    Source: B4 (arXiv 2409.08692). A set that passes nothing is not eligible.
+    A set that passes nothing is not eligible. Source: B4 (arXiv 2409.08692).
     """
-    labels = cluster(m, outputs(m) if options.outputs else bits(m))
+    labels = cluster(m, output_signature(m) if options.outputs else pass_signature(m))
     weights = distinct_weights(m, labels) if options.distinct else m.multiplicity.astype(np.float64)
     passed = m.passed.astype(np.float64)
     rows = passed[first_members(labels)]
@@ -49,11 +51,11 @@ def vote(m: Matrix, options: B4Options) -> Ballot:
         + _log_beta(on_right, (n - x) * y, 1, 1)
         + _log_beta(on_wrong, (n - x) * (tests - y), 1, options.beta0)
     )
-    return Ballot(labels, np.where(y > 0, scores, -np.inf))
+    return ScoredClusters(labels, np.where(y > 0, scores, -np.inf))
 
 
 def _log_beta(ones: Floats, size: Floats | float, a: float, b: float) -> Floats:
-    """ln Beta(ones + a, size - ones + b), element by element."""
+    """Returns ln Beta(ones + a, size - ones + b), element by element."""
     zeros = size - ones
     total = _log_gamma(ones + a) + _log_gamma(zeros + b) - _log_gamma(ones + zeros + a + b)
     return np.asarray(total, dtype=np.float64)

@@ -1,7 +1,8 @@
-"""What a strategy is given, what it answers, and how an answer becomes a selection."""
+"""The interface of a strategy: its options, the clusters it scores, and the selection that follows from them."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields, replace
+from enum import StrEnum
 from typing import Any
 
 import numpy as np
@@ -9,15 +10,19 @@ import numpy as np
 from ucoder.core.clustering import BehaviourCluster, Labels
 from ucoder.core.matrix import Floats, Matrix
 
-NO_PROGRAMS = "no_programs"
-NOTHING_ELIGIBLE = "nothing_eligible"
-BELOW_MIN_CONFIDENCE = "below_min_confidence"
-BELOW_MIN_SHARE = "below_min_share"
+
+class AbstentionReason(StrEnum):
+    """The reasons for which a strategy selects no program."""
+
+    NO_PROGRAMS = "no_programs"
+    NOTHING_ELIGIBLE = "nothing_eligible"
+    BELOW_MIN_CONFIDENCE = "below_min_confidence"
+    BELOW_MIN_SHARE = "below_min_share"
 
 
 @dataclass(frozen=True)
 class StrategyOptions:
-    """Options of every strategy. All are numbers, so that a configuration file can carry them by name."""
+    """The options of every strategy. All are numbers, so that a configuration file can name them."""
 
     min_confidence: float = 0.0
     """Abstain below this confidence."""
@@ -26,63 +31,64 @@ class StrategyOptions:
 
 
 @dataclass(frozen=True)
-class Ballot:
-    """A strategy's answer about one matrix of N programs in K clusters."""
+class ScoredClusters:
+    """A strategy's answer about one matrix: its N programs in K clusters, each with a score."""
 
     labels: Labels
     """(N,) cluster of each program."""
     scores: Floats
-    """(K,) higher is better; -inf can never win."""
+    """(K,) the highest score wins. A cluster with -inf can never win."""
     preference: Floats | None = None
-    """(N,) within a cluster, higher first; equal ones in the matrix's order. None: all equal."""
+    """(N,) the program with the highest preference is first in its cluster. Equal ones keep the matrix's order."""
     confidences: Floats | None = None
-    """(K,) probability that the cluster is right, where the strategy estimates one. None: its share stands in."""
+    """(K,) probability that the cluster is right. None: the strategy estimates none, and the share stands in."""
     plausibility: Floats | None = None
-    """(M,) probability that the test is right, where the strategy estimates one."""
+    """(M,) probability that the test is right. None: the strategy estimates none."""
 
 
 @dataclass(frozen=True)
 class Selection:
-    """Which program, and how sure. Indices are the caller's."""
+    """The selected program with its confidence. Indices are those of the caller's matrix."""
 
     winner: int | None
-    """Index of the program; None when abstained."""
+    """Index of the program. None when the strategy abstained."""
     clusters: tuple[BehaviourCluster, ...]
-    """Best first."""
+    """All clusters, the best first."""
     confidence: float
-    """0 to 1. For the default strategy about this share of such selections are right; elsewhere the cluster's share."""
+    """0 to 1. With the default strategy about this share of such selections is right; else the cluster's share."""
     margin: float
     """Confidence of the best cluster minus that of the second."""
     abstained: bool
     reason: str
-    """Why it abstained, snake_case; empty when it did not."""
+    """An `AbstentionReason`, or empty when the strategy selected a program."""
     calibrated: bool = False
-    """Whether the confidence is more than the winning cluster's share."""
+    """The confidence is an estimated probability, and not the winning cluster's share."""
     test_plausibility: Floats | None = None
-    """(M,) how far each test is believed; None where the strategy does not judge tests."""
+    """(M,) probability that each test is right. None where the strategy does not judge tests."""
 
 
 @dataclass(frozen=True)
 class Strategy:
-    """A named rule. Calling it with a matrix and its options selects; no order of programs or tests can matter."""
+    """A strategy that selects when it is called. The order of programs and tests cannot change its result."""
 
-    vote: Callable[[Matrix, Any], Ballot]
+    score: Callable[[Matrix, Any], ScoredClusters]
     options: type[StrategyOptions] = field(default=StrategyOptions)
 
     def __call__(self, matrix: Matrix, options: StrategyOptions | None = None) -> Selection:
+        """Selects a program of the matrix, or abstains."""
         chosen = options if options is not None else self.options()
         if matrix.shape[0] == 0:
-            return Selection(None, (), 0.0, 0.0, True, NO_PROGRAMS)
+            return Selection(None, (), 0.0, 0.0, True, AbstentionReason.NO_PROGRAMS)
         ordered, programs, tests = matrix.canonical()
-        ballot = self.vote(ordered, chosen)
+        scored = self.score(ordered, chosen)
         plausibility = None
-        if ballot.plausibility is not None:
+        if scored.plausibility is not None:
             plausibility = np.empty(len(tests))
-            plausibility[tests] = ballot.plausibility
-        return replace(_count(ballot, ordered, programs, chosen), test_plausibility=plausibility)
+            plausibility[tests] = scored.plausibility
+        return replace(_select(scored, ordered, programs, chosen), test_plausibility=plausibility)
 
     def parse(self, given: Mapping[str, float]) -> StrategyOptions:
-        """Options by name, numbers read as what the option is. ValueError names the choices."""
+        """Returns the options of these names. Raises ValueError, with the choices, on an unknown name or bad value."""
         known: dict[str, float] = {option.name: getattr(self.options, option.name) for option in fields(self.options)}
         for name in given:
             if name not in known:
@@ -90,40 +96,42 @@ class Strategy:
         return self.options(**{name: _coerce(name, known[name], value) for name, value in given.items()})
 
 
-def _count(ballot: Ballot, m: Matrix, programs: Labels, options: StrategyOptions) -> Selection:
+def _select(scored: ScoredClusters, m: Matrix, programs: Labels, options: StrategyOptions) -> Selection:
+    """Ranks the clusters and applies the thresholds. `programs`: (N,) the caller's index of each row of `m`."""
     total = int(m.multiplicity.sum())
-    shares = np.bincount(ballot.labels, weights=m.multiplicity, minlength=len(ballot.scores)) / total
-    preference = ballot.preference if ballot.preference is not None else np.zeros(len(ballot.labels))
-    by_liking = np.lexsort((np.arange(len(preference)), -preference, ballot.labels))
-    starts = np.searchsorted(ballot.labels[by_liking], np.arange(len(ballot.scores) + 1))
-    ranking = np.lexsort((by_liking[starts[:-1]], -shares, -ballot.scores))
+    shares = np.bincount(scored.labels, weights=m.multiplicity, minlength=len(scored.scores)) / total
+    preference = scored.preference if scored.preference is not None else np.zeros(len(scored.labels))
+    by_preference = np.lexsort((np.arange(len(preference)), -preference, scored.labels))
+    starts = np.searchsorted(scored.labels[by_preference], np.arange(len(scored.scores) + 1))
+    ranking = np.lexsort((by_preference[starts[:-1]], -shares, -scored.scores))
     passed = m.passed.sum(axis=1)
     clusters = tuple(
         BehaviourCluster(
-            members=tuple(programs[by_liking[starts[k] : starts[k + 1]]].tolist()),
-            score=float(ballot.scores[k]),
+            members=tuple(programs[by_preference[starts[k] : starts[k + 1]]].tolist()),
+            score=float(scored.scores[k]),
             share=float(shares[k]),
-            passed=int(passed[by_liking[starts[k]]]),
+            passed=int(passed[by_preference[starts[k]]]),
         )
         for k in ranking.tolist()
     )
-    confidences = (ballot.confidences if ballot.confidences is not None else shares)[ranking]
+    confidences = (scored.confidences if scored.confidences is not None else shares)[ranking]
     confidence = float(confidences[0])
     margin = confidence - (float(confidences[1]) if len(confidences) > 1 else 0.0)
     reason = ""
     if clusters[0].score == -np.inf:
-        reason, confidence, margin = NOTHING_ELIGIBLE, 0.0, 0.0
+        reason, confidence, margin = AbstentionReason.NOTHING_ELIGIBLE, 0.0, 0.0
     elif confidence < options.min_confidence:
-        reason = BELOW_MIN_CONFIDENCE
+        reason = AbstentionReason.BELOW_MIN_CONFIDENCE
     elif clusters[0].share < options.min_share:
-        reason = BELOW_MIN_SHARE
+        reason = AbstentionReason.BELOW_MIN_SHARE
     winner = None if reason else clusters[0].members[0]
     return Selection(
-        winner, clusters, confidence, margin, bool(reason), reason, calibrated=ballot.confidences is not None
+        winner, clusters, confidence, margin, bool(reason), reason, calibrated=scored.confidences is not None
     )
 
 
 def _coerce(name: str, default: bool | int | float, value: float) -> bool | int | float:
+    """Converts a number to the type of the option's default. Raises ValueError where that would change it."""
     if isinstance(default, float):
         return float(value)
     if value != int(value) or (isinstance(default, bool) and value not in (0, 1)):

@@ -1,27 +1,28 @@
-"""Theorem 2.4 of the paper, with its premises measured on the data it is quoted for.
+"""Theorem 2.4 of the paper (arXiv 2512.17385), with its premises measured on the data that it is applied to.
 
 The theorem: n independent candidates, at least k of them right with probability >= 1 - delta, two wrong ones agreeing
 on one test with probability <= p < 1, tests independent. With |T| >= log(n/k) / (-log p) tests the largest cluster
-holds only right programs with probability >= 1 - delta - n^2 p^|T| (arXiv 2512.17385). At that least |T| the error term
-is n k > 1, so the bound says something only with many more tests; and real tests are far from independent. Hence a
-number alone is never returned.
+holds only right programs with probability >= 1 - delta - n^2 p^|T|. At that least |T| the error term is n k > 1, so the
+bound says something only with many more tests. Real tests are far from independent, so the bound comes with the
+number of independent tests that they are worth.
 """
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
 
-from ucoder.core.clustering import Labels
-from ucoder.core.matrix import Matrix
-from ucoder.core.signatures import SILENT, bits, outputs
+from ucoder.core.clustering import Labels, cluster, weights_by_label
+from ucoder.core.matrix import Floats, Ints, Matrix
+from ucoder.core.signatures import SILENT, output_signature, outputs_by_input, pass_signature
 
 MOST_PAIRS = 4000
-"""Pairs of programs looked at; a rate is then known to about one hundredth."""
+"""The number of pairs of programs that are compared. The standard error of a rate is then about one hundredth."""
 
 
 @dataclass(frozen=True)
-class Premise:
-    """One assumption: whether the data bear it out, and what was measured."""
+class TheoremPremise:
+    """One premise of the theorem: whether the data agree with it, and the measurement in words."""
 
     name: str
     holds: bool
@@ -29,70 +30,119 @@ class Premise:
 
 
 @dataclass(frozen=True)
-class Bound:
-    """What the theorem says here, as printed and corrected for what was measured."""
+class TheoremBound:
+    """The theorem applied to one matrix: the bound at face value, the bound after correction, and the premises."""
 
-    collision_rate: float
-    """p: share of (pair, test) on which two different programs outside the winning cluster agree. NaN: no pair."""
+    programs: int
+    """n: the number of candidates."""
     tests: int
-    effective_tests: float
-    """Independent tests that would scatter the pairs' agreement as much: |T| over the design effect."""
+    """|T|: the number of tests."""
     required_tests: float
-    """log(n/k) / (-log p)."""
+    """The theorem's minimum number of tests, log(n/k) / (-log p). Infinite for p = 1, 0 where p is NaN or 0."""
+    collision_rate: float
+    """p, 0 to 1: how often two distinct wrong programs agree on a test. NaN when there are no two of them."""
+    collision_rate_by_outputs: float
+    """p where two programs agree when their outputs are equal."""
+    collision_rate_by_passes: float
+    """p where two programs agree when both pass or both fail: the paper's own signature."""
+    effective_tests: float
+    """The number of independent tests that would scatter the pairs' agreement as much: |T| over the design effect."""
+    delta: float
+    """The probability, 0 to 1, that fewer than k candidates are right."""
     printed: float
-    """1 - delta - n^2 p^|T| with |T| at face value, at least 0."""
+    """1 - delta - n^2 p^|T|, at least 0, as the paper prints it."""
     corrected: float
-    """The same with the effective number of tests, at least 0: the only one of the two to be believed."""
-    premises: tuple[Premise, ...]
+    """The same with the number of effective tests. Only this bound accounts for dependent tests."""
+    premises: tuple[TheoremPremise, ...]
+
+    @property
+    def says_anything(self) -> bool:
+        """The printed bound is above 0 and p was measured."""
+        return self.printed > 0 and not math.isnan(self.collision_rate)
+
+    def describe(self) -> str:
+        """Returns one line: the measured numbers, the bound, and how far the tests are from independent."""
+        measured = f"Theorem 2.4: {self.programs} programs, {self.tests} tests"
+        if math.isnan(self.collision_rate):
+            return f"{measured}: no two distinct wrong programs, so p cannot be measured and the bound says nothing."
+        rate = f"p = {self.collision_rate_by_outputs:.3f} by outputs, {self.collision_rate_by_passes:.3f} by passes"
+        required = f"{self.required_tests:.1f} tests required"
+        says = f"at least {self.printed:.3f}" if self.says_anything else "0, so it says nothing"
+        return (
+            f"{measured} ({required}), {rate}; the bound is {says}. It assumes independent tests, which real tests are "
+            f"far from: these are worth {self.effective_tests:.1f}, with which the bound is {self.corrected:.3f}."
+        )
 
 
-def check(m: Matrix, winners: Labels, delta: float = 0.05, by_outputs: bool = True) -> Bound:
-    """The bound for the cluster whose members are `winners`, taken as the k right programs.
+def check_theorem(
+    m: Matrix,
+    winners: Labels | None = None,
+    delta: float = 0.05,
+    by_outputs: bool = True,
+    candidates: int | None = None,
+) -> TheoremBound:
+    """Applies the theorem to the cluster of `winners` (indices of rows), taken as the k right programs.
 
-    Wrong programs are taken to be those outside it. ValueError without a winner or with delta outside [0, 1].
+    The programs outside that cluster are taken as wrong. winners: None for the largest cluster of equal signature.
+    by_outputs: p and the clusters are measured by outputs, else by passes. candidates: n; None for the samples that
+    the rows stand for. Raises ValueError without a winner or with delta outside [0, 1].
     """
-    n, tests = m.shape
+    n, tests = int(m.multiplicity.sum()) if candidates is None else candidates, m.shape[1]
+    if winners is None:
+        winners = _largest_cluster(m, by_outputs)
     if len(winners) == 0 or not 0 <= delta <= 1:
         raise ValueError("the theorem needs a winning cluster and a delta between 0 and 1")
-    agreed = _agreements(m, winners, by_outputs)
-    p = float(agreed.mean()) if agreed.size else float("nan")
-    effective = _effective(agreed)
-    k = len(winners)
-    required = np.log(n / k) / -np.log(p) if 0 < p < 1 else (float("inf") if p == 1 else 0.0)
-    distinct = len(set(m.traits.classes.tolist()))
+    output_agreement, pass_agreement = (_agreements(m, winners, s(m)) for s in (output_signature, pass_signature))
+    agreed = output_agreement if by_outputs else pass_agreement
+    p, effective = _rate(agreed), _effective_tests(agreed)
+    k = float(m.multiplicity[winners].sum())
+    required = math.log(n / k) / -math.log(p) if 0 < p < 1 else (math.inf if p == 1 else 0.0)
+    distinct = len(set(m.features.classes.tolist()))
     premises = (
-        Premise("independent_candidates", distinct == n, f"{distinct} of {n} programs are distinct"),
-        Premise("wrong_programs_differ", bool(p < 1), f"two wrong programs agree on a test with rate {p:.3f}"),
-        Premise(
-            "independent_tests", effective >= 0.5 * tests, f"{tests} tests scatter agreement like {effective:.1f} would"
+        TheoremPremise("independent_candidates", distinct == n, f"{distinct} of {n} programs are distinct"),
+        TheoremPremise("wrong_programs_differ", p < 1, f"two wrong programs agree on a test with rate {p:.3f}"),
+        TheoremPremise(
+            "independent_tests",
+            effective >= 0.5 * tests,
+            f"{tests} tests scatter agreement like {effective:.1f} independent ones",
         ),
-        Premise(
+        TheoremPremise(
             "enough_tests",
-            bool(effective >= required),
-            f"{required:.1f} independent tests needed, {effective:.1f} had",
+            effective >= required,
+            f"{required:.1f} independent tests are required, {effective:.1f} are there",
         ),
     )
-    return Bound(
-        collision_rate=p,
+    return TheoremBound(
+        programs=n,
         tests=tests,
+        required_tests=required,
+        collision_rate=p,
+        collision_rate_by_outputs=_rate(output_agreement),
+        collision_rate_by_passes=_rate(pass_agreement),
         effective_tests=effective,
-        required_tests=float(required),
+        delta=delta,
         printed=_bound(n, p, tests, delta),
         corrected=_bound(n, p, effective, delta),
         premises=premises,
     )
 
 
+def _largest_cluster(m: Matrix, by_outputs: bool) -> Labels:
+    """Returns the rows of the largest cluster of equal signature; none where there is no program."""
+    labels = cluster(m, *outputs_by_input(m)) if by_outputs else cluster(m, pass_signature(m))
+    return np.flatnonzero(labels == weights_by_label(labels, m.multiplicity).argmax()) if len(labels) else labels
+
+
 def _bound(n: int, p: float, tests: float, delta: float) -> float:
-    error = n * n * p**tests if p == p else 0.0
-    return float(max(0.0, 1.0 - delta - error))
+    """Returns 1 - delta - n^2 p^tests, at least 0. Without a measured p (NaN) there is no error term."""
+    error = 0.0 if math.isnan(p) else n * n * p**tests
+    return max(0.0, 1.0 - delta - error)
 
 
-def _agreements(m: Matrix, winners: Labels, by_outputs: bool) -> np.ndarray[tuple[int, int], np.dtype[np.float64]]:
-    """(pairs, M) 1 where two different programs outside the winning cluster behave alike on a test."""
-    symbols = outputs(m) if by_outputs else bits(m)
+def _agreements(m: Matrix, winners: Labels, symbols: Ints) -> Floats:
+    """Returns (pairs, M) 1 where two distinct programs outside the winning cluster have equal symbols on a test."""
     losers = np.setdiff1d(np.arange(m.shape[0]), winners)
-    losers = losers[np.unique(m.traits.classes[losers], return_index=True)[1]]
+    losers = losers[np.unique(m.features.classes[losers], return_index=True)[1]]
     first, second = np.triu_indices(len(losers), 1)
     if len(first) > MOST_PAIRS:
         drawn = np.random.default_rng(0).choice(len(first), MOST_PAIRS, replace=False)
@@ -101,11 +151,16 @@ def _agreements(m: Matrix, winners: Labels, by_outputs: bool) -> np.ndarray[tupl
     return np.asarray((left == right) & (left != SILENT), dtype=np.float64)
 
 
-def _effective(agreed: np.ndarray[tuple[int, int], np.dtype[np.float64]]) -> float:
-    """|T| / design effect, the variance of a pair's number of agreements over what independence would give."""
-    if agreed.shape[0] < 2 or agreed.shape[1] == 0:
-        return float(agreed.shape[1])
+def _rate(agreed: Floats) -> float:
+    return float(agreed.mean()) if agreed.size else math.nan
+
+
+def _effective_tests(agreed: Floats) -> float:
+    """Returns |T| / design effect: the variance of a pair's number of agreements over that of independent tests."""
+    pairs, tests = agreed.shape
+    if pairs < 2 or tests == 0:
+        return float(tests)
     rates = agreed.mean(axis=0)
     independent = float((rates * (1 - rates)).sum())
     observed = float(agreed.sum(axis=1).var())
-    return float(agreed.shape[1] / max(1.0, observed / independent)) if independent > 0 else 1.0
+    return float(tests / max(1.0, observed / independent)) if independent > 0 else 1.0

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from ucoder.core.validation_split import words
+from ucoder.core.validation_split import words_of
 from ucoder.errors import Misconfigured
 from ucoder.evaluator.benchmarks.task import BenchmarkTask
 
@@ -13,12 +13,12 @@ def separate(reported: Sequence[BenchmarkTask], dev: Sequence[BenchmarkTask]) ->
     The gate picks the iteration that is best on the dev split; on a task that is reported too, it would pick by luck
     there, and the report would call that luck a gain.
     """
-    by_words = {words(task.prompt): task.task_id for task in reported}
+    by_words = {words_of(task.prompt): task.task_id for task in reported}
     by_tests = {task.tests: task.task_id for task in reported}
     shared = [
         (task.task_id, known)
         for task in dev
-        if (known := by_words.get(words(task.prompt)) or by_tests.get(task.tests)) is not None
+        if (known := by_words.get(words_of(task.prompt)) or by_tests.get(task.tests)) is not None
     ]
     if shared:
         mine, theirs = shared[0]

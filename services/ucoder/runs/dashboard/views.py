@@ -9,7 +9,7 @@ from typing import Any
 
 import pyarrow.parquet as pq
 
-from ucoder.core.collapse_metrics import SIGNS
+from ucoder.core.collapse_metrics import METRICS
 from ucoder.runs.brief_history import BRIEF_STAGES, brief_history, ending_name
 from ucoder.runs.checkpoint_scores import checkpoint_label, loop_evaluations, pass_at_1
 from ucoder.runs.collapse_history import collapse_history
@@ -45,7 +45,7 @@ class DashboardViews:
             "endings": [("selected", status.selected), ("abstained", status.abstained), *dropped],
             "scores": [row for evaluation in status.evaluations if (row := _score_row(evaluation))],
             "metrics": await collapse_history(self.artifacts, run, loop_evaluations(status.evaluations)),
-            "metric_names": SIGNS,
+            "metric_names": METRICS,
             "iterations": list(range(1, status.iteration + 1)),
             "datasets": await self.artifacts.names(run, "dataset"),
         }

@@ -6,8 +6,8 @@ from pathlib import Path
 
 from jinja2 import Environment, StrictUndefined
 
-from ucoder.core.collapse_metrics import SIGNS
-from ucoder.runs.report.collecting import collect
+from ucoder.core.collapse_metrics import METRICS
+from ucoder.runs.report.report_data import collect
 from ucoder.runs.report.plots import plots
 from ucoder.runtime.atomic import write_text
 from ucoder.runtime.storage.artifacts import Artifacts
@@ -18,6 +18,6 @@ async def write_report(artifacts: Artifacts, run: str, folder: Path) -> None:
     report = await collect(artifacts, run)
     template = (resources.files("ucoder.runs.report") / "report.html.jinja").read_text()
     environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
-    page = environment.from_string(template).render(report=report, plots=plots(report), signs=SIGNS)
+    page = environment.from_string(template).render(report=report, plots=plots(report), signs=METRICS)
     write_text(folder / "report.json", json.dumps(report, indent=2) + "\n")
     write_text(folder / "report.html", page)

@@ -7,7 +7,7 @@ import matplotlib as mpl
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from ucoder.core.collapse_metrics import SIGNS
+from ucoder.core.collapse_metrics import METRICS
 
 BLUE, ORANGE, GREY, GREEN, RED = "#2563eb", "#ea580c", "#6b7280", "#16a34a", "#dc2626"
 STYLE: Any = {
@@ -117,7 +117,7 @@ def _diversity(axes: Axes, report: dict[str, Any]) -> None:
 def _signs(axes: Axes, report: dict[str, Any]) -> None:
     """Each sign of collapse over its first value."""
     signs = report["signs"]
-    for name, style in zip(SIGNS, ("-", "--", ":", "-.", "-", "--"), strict=True):
+    for name, style in zip(METRICS, ("-", "--", ":", "-.", "-", "--"), strict=True):
         known = [(index, one[name]) for index, one in enumerate(signs) if name in one]
         if known and known[0][1]:
             x, y = zip(*known, strict=True)

@@ -127,7 +127,7 @@ class BlockTests:
         if not new:
             return
         judges = [
-            Program(key, trial.payload(text), fork_safety.nature(trial.source), [None])
+            Program(key, trial.payload(text), fork_safety.check_program(trial.source), [None])
             for key, (trial, text) in enumerate(new)
         ]
         await self._play(judges, [["judge", ""]])

@@ -37,10 +37,10 @@ class Python:
     interpreter: tuple[str, ...] = ()
 
     def read(self, test: Test, entry_point: str, compat: bool) -> Plan:
-        return test_plans.read(test, entry_point, compat)
+        return test_plans.read_plan(test, entry_point, compat)
 
     def nature(self, program: str, absent: Callable[[str], bool]) -> ForkSafety:
-        return fork_safety.nature(program, absent)
+        return fork_safety.check_program(program, absent)
 
 
 LANGUAGES: dict[str, Language] = {one.name: one for one in (Python(), JavaScript())}

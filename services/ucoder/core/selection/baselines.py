@@ -1,0 +1,115 @@
+"""The seven baseline strategies that other rules are compared with.
+
+Each takes a matrix in canonical order (`Matrix.canonical`: the likeliest program first), so ties fall to likelihood.
+"""
+
+import zlib
+from dataclasses import dataclass
+
+import numpy as np
+
+from ucoder.core.clustering import cluster, first_members, weights_by_label
+from ucoder.core.matrix import Matrix
+from ucoder.core.selection.strategy import ScoredClusters, StrategyOptions
+from ucoder.core.selection.ucoder import execution_rate
+from ucoder.core.signatures import SILENT, agreeing_weight, output_signature, outputs_by_input, pass_signature
+
+
+@dataclass(frozen=True)
+class ClusterOptions(StrategyOptions):
+    """The options of `largest_cluster`."""
+
+    outputs: bool = False
+    """Cluster by outputs instead of by passes."""
+
+
+@dataclass(frozen=True)
+class MaxPassOptions(StrategyOptions):
+    """The options of `max_pass`."""
+
+    counts: bool = False
+    """A test that the model wrote c times counts c times."""
+
+
+@dataclass(frozen=True)
+class RandomOptions(StrategyOptions):
+    """The options of `random_choice`."""
+
+    seed: int = 0
+    """The seed of the draw. The same seed on the same programs gives the same draw."""
+
+
+def largest_cluster(m: Matrix, options: ClusterOptions) -> ScoredClusters:
+    """Scores each cluster of equal signature by its size, the cluster that fails every test included.
+
+    Source: arXiv 2512.17385, ablation "cluster": the paper's rule without its filters.
+    """
+    labels = cluster(m, output_signature(m) if options.outputs else pass_signature(m))
+    return ScoredClusters(labels, weights_by_label(labels, m.multiplicity))
+
+
+def alphacode(m: Matrix, options: StrategyOptions) -> ScoredClusters:
+    """Scores each cluster of equal outputs on the distinct inputs by its size, without regard to expected values.
+
+    A program that completed no test is not eligible. Source: AlphaCode (arXiv 2203.07814, 4.5), which ranks clusters
+    by size.
+    """
+    labels = cluster(m, *outputs_by_input(m))
+    ran = np.zeros(labels.max(initial=-1) + 1, dtype=bool)
+    np.logical_or.at(ran, labels, (m.completed & m.voting).any(axis=1))
+    return ScoredClusters(labels, np.where(ran, weights_by_label(labels, m.multiplicity), -np.inf))
+
+
+def mbr_exec(m: Matrix, options: StrategyOptions) -> ScoredClusters:
+    """Scores each program by minus its mean disagreement: the share of inputs on which another program's output differs.
+
+    A failed execution equals nothing, not even the same failure of another program. The clusters are those of equal
+    outputs; 0 is unanimity. Source: MBR-Exec (arXiv 2204.11454), minimum Bayes risk with the soft loss. With its hard
+    loss (any difference counts 1) it is `alphacode`.
+    """
+    symbols, columns = outputs_by_input(m)
+    labels = cluster(m, symbols, columns)
+    completed = np.where(m.completed[:, columns], symbols, SILENT)
+    weights = m.multiplicity.astype(np.float64)
+    agreement = agreeing_weight(completed, weights).sum(axis=1) / (weights.sum() * max(1, len(columns)))
+    means = weights_by_label(labels, agreement) / np.bincount(labels)
+    return ScoredClusters(labels, np.where(means > 0, means - 1, -np.inf), preference=agreement)
+
+
+def max_pass(m: Matrix, options: MaxPassOptions) -> ScoredClusters:
+    """Scores each cluster of equal passes by the tests it passes: the control that trusts every test and no program.
+
+    A cluster that passes nothing is not eligible.
+    """
+    labels = cluster(m, pass_signature(m))
+    weights = m.test_counts if options.counts else np.ones_like(m.test_counts)
+    passes = (m.passed[first_members(labels)] @ weights).astype(np.float64)
+    return ScoredClusters(labels, np.where(passes > 0, passes, -np.inf))
+
+
+def success_rate(m: Matrix, options: StrategyOptions) -> ScoredClusters:
+    """Scores each program by its execution rate e(r) (arXiv 2512.17385, ablation "success rate")."""
+    return ScoredClusters(labels=np.arange(m.shape[0]), scores=execution_rate(m))
+
+
+def low_ppl(m: Matrix, options: StrategyOptions) -> ScoredClusters:
+    """Scores each program by its mean log-probability, so that the lowest perplexity wins. No test is looked at.
+
+    Raises ValueError without log-probabilities. Source: arXiv 2512.17385, ablation "low PPL".
+    """
+    if m.log_probs is None:
+        raise ValueError("low_ppl needs log_probs, the mean token log-probability of every program")
+    return ScoredClusters(labels=np.arange(m.shape[0]), scores=m.log_probs)
+
+
+def random_choice(m: Matrix, options: RandomOptions) -> ScoredClusters:
+    """Selects one sample, drawn uniformly. No test is looked at.
+
+    The draw depends on the programs' texts and the seed only, so that neither a shuffle nor a second run changes it.
+    Source: arXiv 2512.17385, ablation "random".
+    """
+    n = m.shape[0]
+    contents = zlib.crc32("\0".join(m.program_keys).encode("utf-8", "surrogatepass"))
+    weights = m.multiplicity / m.multiplicity.sum()
+    drawn = np.random.default_rng([options.seed, contents]).choice(n, p=weights)
+    return ScoredClusters(labels=np.arange(n), scores=np.where(np.arange(n) == drawn, 1.0, 0.0))
