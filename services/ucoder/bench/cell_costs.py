@@ -1,4 +1,4 @@
-"""Measures what one cell costs: its start, a trivial program on a warm cell, memory, and slow-down of computing code."""
+"""Measures what one cell costs: its start, a trivial program on it, its memory, and how much slower code computes."""
 
 import asyncio
 import os

@@ -35,9 +35,9 @@ class SelectLatency:
     def summary(self) -> str:
         """Returns the numbers as one line."""
         return (
-            f"Select of {self.programs} programs x {self.tests} tests, {self.rounds} calls: p50 {self.select_p50:.2f} s, "
-            f"p99 {self.select_p99:.2f} s; Execute alone {self.execute_p50:.2f} s: Select adds {100 * self.added:+.1f}%; "
-            f"by its own clock selecting takes {100 * self.selecting:.1f}% of it"
+            f"Select of {self.programs} programs x {self.tests} tests, {self.rounds} calls: p50"
+            f" {self.select_p50:.2f} s, p99 {self.select_p99:.2f} s; Execute alone {self.execute_p50:.2f} s: Select"
+            f" adds {100 * self.added:+.1f}%; by its own clock selecting takes {100 * self.selecting:.1f}% of it"
         )
 
 

@@ -1,6 +1,6 @@
 """The program `ucoder`: mounts every command under the heading of what people want to do with it."""
 
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -31,7 +31,7 @@ app = typer.Typer(
     rich_markup_mode="markdown",
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-COMMANDS = {
+COMMANDS: dict[str, dict[str, Any]] = {
     "Run the loop": {"run": run, "runs": runs, "trace": trace, "generate": generate},
     "Ask which program is right": {"solve": solve, "select": select, "execute": execute},
     "Measure": {"evaluate": evaluate, "compare": compare, "bench": bench},

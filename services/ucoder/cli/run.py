@@ -119,7 +119,9 @@ async def _serve_and_watch(
 
 async def _wait_until_disk_is_full(folder: Path) -> None:
     """Returns when little space is left, before any write fails."""
-    while shutil.disk_usage(folder).free >> 20 > RESERVE_MB:
+    while True:
+        if shutil.disk_usage(folder).free >> 20 <= RESERVE_MB:
+            return
         await asyncio.sleep(1)
 
 

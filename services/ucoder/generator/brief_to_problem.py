@@ -10,6 +10,7 @@ from ucoder.generator.service import Service
 from ucoder.models.token_counts import TokenCounter
 from ucoder.runtime.messaging.arrow_worker import Dropped
 from ucoder.runtime.storage.artifacts import name_of
+from ucoder.runtime.storage.ledger import reason_of_limit
 from ucoder.v1 import artifacts_pb2 as pb
 
 
@@ -19,7 +20,7 @@ async def run(service: Service, brief: pb.Brief, run: pb.Run) -> pb.Problem | Dr
     What was refused on the way lies in `<run>/refused/`, one file an attempt, for the report.
     """
     if limit := await service.ledger.over(run, brief.iteration):
-        return Dropped(f"over_{limit}")
+        return Dropped(reason_of_limit(limit))
     config, store, name = run.config, service.artifacts.store, name_of(brief)
     freshness = Novelty(store, run.id, config.problems.near_duplicate)
 

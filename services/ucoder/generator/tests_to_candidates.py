@@ -14,7 +14,7 @@ async def run(service: Service, tests: pb.Tests, run: pb.Run) -> pb.Candidates |
     """The candidates of one brief: `n`, or as many as it takes to decide."""
     config, problem, brief = run.config.candidates, tests.problem, tests.problem.brief
     if limit := await service.ledger.over(run, brief.iteration):
-        return Dropped(f"over_{limit}")
+        return Dropped(ledger.reason_of_limit(limit))
     model = TokenCounter(service.model)
 
     async def draw(first: int, count: int) -> list[pb.Candidate]:
@@ -28,7 +28,7 @@ async def run(service: Service, tests: pb.Tests, run: pb.Run) -> pb.Candidates |
         return await service.ledger.grant(run.id, brief.iteration, count)
 
     if config.adaptive and run.config.selection.strategy in FOLLOWED:
-        looks = InterimSelection(service.sandbox, service.consensus, tests, run.config)
+        looks = InterimSelection(service.peers.sandbox, service.peers.consensus, tests, run.config)
         found = await sample_adaptively(draw, looks.look, grant, over, config)
     else:
         found = SampledPrograms(await draw(0, config.n))

@@ -2,6 +2,7 @@
 
 from ucoder.models.token_counts import TokenCounter
 from ucoder.runtime.messaging.arrow_worker import Dropped
+from ucoder.runtime.storage.ledger import reason_of_limit
 from ucoder.test_synth.service import Service
 from ucoder.test_synth.test_writing import synthesize_tests
 from ucoder.v1 import artifacts_pb2 as pb
@@ -11,7 +12,7 @@ async def run(service: Service, problem: pb.Problem, run: pb.Run) -> pb.Tests | 
     """The tests of one brief."""
     brief, config, model = problem.brief, run.config, TokenCounter(service.model)
     if limit := await service.ledger.over(run, brief.iteration):
-        return Dropped(f"over_{limit}")
+        return Dropped(reason_of_limit(limit))
     seed = brief.seed ^ 0x7E57
     made = await synthesize_tests(model, brief.model, problem, config.tests, config.model.profile, seed=seed)
     await service.ledger.enter(brief, {"tokens-tests": model.tokens})

@@ -49,8 +49,8 @@ async def measure_and_print(model: str, profile: str, prompts: int, samples: int
         print(json.dumps(asdict(found)))
         return
     Console().print(
-        f"{len(tasks)} prompts x {samples} samples: {found.tokens} tokens in {found.seconds:.1f} s with {found.workers} "
-        f"workers = {found.tokens_per_second:.0f} tokens/s; transformers.generate in as many processes "
+        f"{len(tasks)} prompts x {samples} samples: {found.tokens} tokens in {found.seconds:.1f} s with {found.workers}"
+        f" workers = {found.tokens_per_second:.0f} tokens/s; transformers.generate in as many processes "
         f"{found.plain_tokens_per_second:.0f} tokens/s: {found.ratio:.1f} times as fast."
     )
 

@@ -17,7 +17,7 @@ import grpc_tools
 import typer
 from google.protobuf import descriptor_pb2
 
-from ucoder.cli import app
+from ucoder.cli.command_line import app
 from ucoder.runtime.settings import PREFIX, Settings
 
 ROOT = Path(__file__).parents[3]

@@ -1,4 +1,4 @@
-"""The trainer behind its bus: a cancelled run ends its training within seconds, a restart ends nothing."""
+"""The trainer on the bus: a cancelled run stops its training within seconds, a restart of the trainer stops no Job."""
 
 import asyncio
 from collections.abc import Callable
@@ -9,10 +9,10 @@ import grpc
 import httpx
 import pytest
 from tests.integration.api_server import ApiServer
-from tests.integration.trainer.ground import Ground, template_of
+from tests.integration.trainer.stored_run import StoredRun, job_template
 from tests.integration.trainer.trainings import workers
 
-from ucoder.cli.shared.run_progress import training
+from ucoder.cli.shared.run_progress import training_line
 from ucoder.flow import NEWS
 from ucoder.runtime.app import serving
 from ucoder.runtime.context import ServiceContext
@@ -24,15 +24,15 @@ from ucoder.v1 import runs_pb2, runs_pb2_grpc, trainer_pb2, trainer_pb2_grpc
 Make = Callable[..., Settings]
 
 
-async def until(true: Callable[[], Any]) -> None:
+async def until(condition: Callable[[], Any]) -> None:
     async with asyncio.timeout(30):
-        while not true():
+        while not condition():
             await asyncio.sleep(0.05)
 
 
-def in_cluster(cluster: ApiServer, folder: Path) -> dict[str, Any]:
-    """Settings of a trainer whose trainings are Jobs."""
-    template = template_of("training job", folder)
+def cluster_settings(cluster: ApiServer, folder: Path) -> dict[str, Any]:
+    """Returns the settings of a trainer that trains in Jobs."""
+    template = job_template("training job", folder)
     return {"training_template": template, "kubernetes_url": cluster.url, "kubernetes_namespace": "space"}
 
 
@@ -47,27 +47,27 @@ async def until_acknowledged(context: ServiceContext) -> None:
             await asyncio.sleep(0.1)
 
 
-async def test_a_training_is_shown_while_it_goes_on_and_ends_when_its_run_is_cancelled(
+async def test_a_training_is_shown_while_it_runs_and_stops_when_its_run_is_cancelled(
     make_settings: Make, nats_url: str
 ) -> None:
     settings = make_settings(nats_url=nats_url, web_listen="127.0.0.1:0")
     async with serving(settings, ("runs", "trainer")) as context, grpc.aio.insecure_channel(context.address) as channel:
         trainer, runs = trainer_pb2_grpc.TrainerServiceStub(channel), runs_pb2_grpc.RunServiceStub(channel)
-        ground = await Ground.laid(context.artifacts, epochs=1000)
+        stored = await StoredRun.create(context.artifacts, epochs=1000)
         await context.states.begin("r")
-        await context.bus.publish(ground.ref)
+        await context.bus.publish(stored.ref)
         async with asyncio.timeout(60):
-            async for said in runs.WatchRun(runs_pb2.WatchRunRequest(id="r")):
-                if moments := said.status.trainings:
+            async for update in runs.WatchRun(runs_pb2.WatchRunRequest(id="r")):
+                if reports := update.status.trainings:
                     break
-        assert (moments[0].dataset, moments[0].steps) == ("001", 2000)
-        assert moments[0].step > 0
-        assert moments[0].memory_mb > 0
-        assert training(moments[0]).startswith(f"training 001: step {moments[0].step}/2000, loss ")
+        assert (reports[0].dataset, reports[0].steps) == ("001", 2000)
+        assert reports[0].step > 0
+        assert reports[0].memory_mb > 0
+        assert training_line(reports[0]).startswith(f"training 001: step {reports[0].step}/2000, loss ")
         async with httpx.AsyncClient() as client:
             assert "of 2000</span>" in (await client.get(f"{context.web}/runs/r")).text
         own = await trainer.GetTraining(trainer_pb2.GetTrainingRequest(run="r", dataset="001"))
-        assert own.progress.step >= moments[0].step
+        assert own.progress.step >= reports[0].step
         await runs.CancelRun(runs_pb2.CancelRunRequest(id="r", reason="enough"))
         await until(lambda: not workers())
         await until_acknowledged(context)
@@ -80,42 +80,46 @@ async def test_a_training_is_shown_while_it_goes_on_and_ends_when_its_run_is_can
         assert (await context.bus.jetstream.stream_info("UCODER_DEAD")).state.messages == 0
 
 
-async def test_news_that_nobody_repeats_or_can_read_are_forgotten(make_settings: Make, nats_url: str) -> None:
+async def test_progress_events_are_forgotten_when_they_end_or_cannot_be_read(
+    make_settings: Make, nats_url: str
+) -> None:
     bus = await Bus.connect(make_settings(nats_url=nats_url))
     try:
         heard = await TrainingEvents.listen(bus)
-        moment = trainer_pb2.TrainingProgress(step=1, steps=2, dataset="001")
-        await tell(bus, "r", "001", moment)
-        await tell(bus, "r", "001-control", moment)
-        await until(lambda: heard.of("r") == [moment, moment])
+        event = trainer_pb2.TrainingProgress(step=1, steps=2, dataset="001")
+        await tell(bus, "r", "001", event)
+        await tell(bus, "r", "001-control", event)
+        await until(lambda: heard.of("r") == [event, event])
         assert heard.of("another") == []
         await tell(bus, "r", "001", None)
-        await until(lambda: heard.of("r") == [moment])
+        await until(lambda: heard.of("r") == [event])
         await bus.client.publish(f"{NEWS}.training.r.001-control", b"\xff")
         await until(lambda: heard.of("r") == [])
     finally:
         await bus.close()
-    await tell(bus, "r", "001", moment)  # away: the next one may be heard
+    await tell(bus, "r", "001", event)  # a closed bus raises nothing
 
 
 async def test_a_trainer_that_restarts_finds_its_job_and_a_cancelled_run_ends_it(
     make_settings: Make, nats_url: str, tmp_path: Path
 ) -> None:
     async with ApiServer.running() as cluster:
-        settings = make_settings(nats_url=nats_url, drain_seconds=0.1, **in_cluster(cluster, tmp_path))
+        settings = make_settings(nats_url=nats_url, drain_seconds=0.1, **cluster_settings(cluster, tmp_path))
 
         def jobs() -> list[str]:
             return [name for kind, name in cluster.objects if kind.plural == "jobs"]
 
         async with serving(settings, ("trainer",)) as context:
-            ground = await Ground.laid(context.artifacts)
+            stored = await StoredRun.create(context.artifacts)
             await context.states.begin("r")
-            await context.bus.publish(ground.ref)
+            await context.bus.publish(stored.ref)
             await until(jobs)
         [left] = jobs()
         uid = next(iter(cluster.objects.values()))["metadata"]["uid"]
         async with serving(settings, ("trainer",)) as context:
-            await until(lambda: cluster.calls.count(("create", "jobs", "")) == 2)  # delivered again, and refused
+            await until(
+                lambda: cluster.calls.count(("create", "jobs", "")) == 2
+            )  # delivered again; the Job exists already
             assert jobs() == [left]
             assert next(iter(cluster.objects.values()))["metadata"]["uid"] == uid
             await context.states.end("r", "cancelled", "enough")
@@ -123,15 +127,15 @@ async def test_a_trainer_that_restarts_finds_its_job_and_a_cancelled_run_ends_it
             await until_acknowledged(context)
 
 
-async def test_a_run_cancelled_while_no_trainer_was_there_leaves_no_job(
+async def test_a_run_cancelled_while_no_trainer_runs_leaves_no_job(
     make_settings: Make, nats_url: str, tmp_path: Path
 ) -> None:
     async with ApiServer.running() as cluster:
-        settings = make_settings(nats_url=nats_url, drain_seconds=0.1, **in_cluster(cluster, tmp_path))
+        settings = make_settings(nats_url=nats_url, drain_seconds=0.1, **cluster_settings(cluster, tmp_path))
         async with serving(settings, ("trainer",)) as context:
-            ground = await Ground.laid(context.artifacts)
+            stored = await StoredRun.create(context.artifacts)
             await context.states.begin("r")
-            await context.bus.publish(ground.ref)
+            await context.bus.publish(stored.ref)
             await until(lambda: cluster.objects)
         async with serving(settings, ("runs",)) as context:
             await context.states.end("r", "cancelled", "enough")
