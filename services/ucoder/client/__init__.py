@@ -1,20 +1,35 @@
-"""What another Python system imports to call us: two clients and plain results. Loads no torch."""
+"""The Python client of ConsensusService: a blocking and an asynchronous client, and plain results.
+
+The package imports grpcio and protobuf and nothing else beside the standard library, so that other systems can install
+and import it at little cost.
+"""
 
 from ucoder.client.async_client import AsyncClient
 from ucoder.client.blocking_client import Client
 from ucoder.client.connection import Connection
 from ucoder.client.requests import Options, Test
-from ucoder.client.results import Answer, Cluster, Cost, Disagreement, Row, Verdict
+from ucoder.client.results import (
+    Answer,
+    BoundPremise,
+    Cluster,
+    Cost,
+    Disagreement,
+    ProbabilityBound,
+    Row,
+    Verdict,
+)
 
 __all__ = [
     "Answer",
     "AsyncClient",
+    "BoundPremise",
     "Client",
     "Cluster",
     "Connection",
     "Cost",
     "Disagreement",
     "Options",
+    "ProbabilityBound",
     "Row",
     "Test",
     "Verdict",

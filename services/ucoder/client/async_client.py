@@ -1,19 +1,19 @@
-"""The client for programs on an event loop."""
+"""The asynchronous client."""
 
 from collections.abc import AsyncIterator, Sequence
 from types import TracebackType
-from typing import Any
+from typing import Unpack
 
 import grpc
 
-from ucoder.client.connection import Connection, fault
+from ucoder.client.connection import Connection, ConnectionOptions, open_channel, typed_errors
 from ucoder.client.requests import Options, Test, cluster_request, select_request
 from ucoder.client.results import Answer, Row, Verdict, answer_of, verdict_of
 from ucoder.v1 import consensus_pb2, consensus_pb2_grpc
 
 
 class AsyncClient:
-    """`Client`, awaited.
+    """The client of a ConsensusService for programs on an event loop: `Client`, with methods that are awaited.
 
     >>> import asyncio
     >>> from ucoder.client import AsyncClient
@@ -25,15 +25,10 @@ class AsyncClient:
     (0, 64)
     """
 
-    def __init__(self, address: str, **dial: Any) -> None:
-        """`dial`: token, tls, ca, certificate, key, attempts, seconds; see `Connection`."""
-        self._dial = Connection(address=address, **dial)
-        credentials = self._dial.credentials
-        self._channel = (
-            grpc.aio.insecure_channel(address, self._dial.options)
-            if credentials is None
-            else grpc.aio.secure_channel(address, credentials, self._dial.options)
-        )
+    def __init__(self, address: str, **options: Unpack[ConnectionOptions]) -> None:
+        """Connects to `address`, host:port. `options` are the fields of `Connection`."""
+        self._connection = Connection(address=address, **options)
+        self._channel = open_channel(self._connection, grpc.aio)
         self._stub = consensus_pb2_grpc.ConsensusServiceStub(self._channel)
 
     async def __aenter__(self) -> "AsyncClient":
@@ -45,63 +40,38 @@ class AsyncClient:
         await self.close()
 
     async def close(self) -> None:
-        """Ends the connection; calls under way end with Retry."""
+        """Closes the connection. Calls that have not ended raise Retry."""
         await self._channel.close()
 
-    async def select(
-        self,
-        programs: Sequence[str],
-        tests: Sequence[Test] = (),
-        *,
-        entry_point: str = "",
-        prompt: str = "",
-        mean_log_probs: Sequence[float] = (),
-        **options: Any,
-    ) -> Answer:
-        """See `Client.select`."""
-        request = select_request(programs, tests, entry_point, prompt, mean_log_probs, Options(**options))
-        try:
-            return answer_of(await self._stub.Select(request, **self._call), programs)
-        except grpc.aio.AioRpcError as error:
-            raise fault(error) from None
+    async def select(self, programs: Sequence[str], tests: Sequence[Test] = (), **options: Unpack[Options]) -> Answer:
+        """Does what `Client.select` does."""
+        request = select_request(programs, tests, options)
+        with typed_errors():
+            answer = await self._stub.Select(
+                request, timeout=self._connection.seconds, metadata=self._connection.metadata
+            )
+        return answer_of(answer, programs)
 
     async def select_stream(
-        self,
-        programs: Sequence[str],
-        tests: Sequence[Test] = (),
-        *,
-        entry_point: str = "",
-        prompt: str = "",
-        mean_log_probs: Sequence[float] = (),
-        **options: Any,
+        self, programs: Sequence[str], tests: Sequence[Test] = (), **options: Unpack[Options]
     ) -> AsyncIterator[Answer]:
-        """See `Client.select_stream`."""
-        request = select_request(programs, tests, entry_point, prompt, mean_log_probs, Options(**options))
-        call = self._stub.SelectStream(consensus_pb2.SelectStreamRequest(select=request), **self._call)
+        """Yields what `Client.select_stream` yields."""
+        request = consensus_pb2.SelectStreamRequest(select=select_request(programs, tests, options))
+        call = self._stub.SelectStream(request, timeout=self._connection.seconds, metadata=self._connection.metadata)
         try:
-            async for message in call:
-                yield answer_of(message.answer, programs, message.final)
-        except grpc.aio.AioRpcError as error:
-            raise fault(error) from None
+            with typed_errors():
+                async for message in call:
+                    yield answer_of(message.answer, programs, message.final)
         finally:
             call.cancel()
 
     async def cluster(
-        self,
-        rows: Sequence[Row],
-        tests: Sequence[Test],
-        *,
-        programs: Sequence[str] = (),
-        mean_log_probs: Sequence[float] = (),
-        **options: Any,
+        self, rows: Sequence[Row], tests: Sequence[Test], *, programs: Sequence[str] = (), **options: Unpack[Options]
     ) -> Verdict:
-        """See `Client.cluster`."""
-        request = cluster_request(rows, tests, programs, mean_log_probs, Options(**options))
-        try:
-            return verdict_of((await self._stub.Cluster(request, **self._call)).verdict)
-        except grpc.aio.AioRpcError as error:
-            raise fault(error) from None
-
-    @property
-    def _call(self) -> dict[str, Any]:
-        return {"timeout": self._dial.seconds, "metadata": self._dial.metadata}
+        """Does what `Client.cluster` does."""
+        request = cluster_request(rows, tests, programs, options)
+        with typed_errors():
+            answer = await self._stub.Cluster(
+                request, timeout=self._connection.seconds, metadata=self._connection.metadata
+            )
+        return verdict_of(answer.verdict)

@@ -1,21 +1,22 @@
-"""The client that waits."""
+"""The blocking client."""
 
 from collections.abc import Iterator, Sequence
 from types import TracebackType
-from typing import Any
+from typing import Unpack
 
 import grpc
 
-from ucoder.client.connection import Connection, fault
+from ucoder.client.connection import Connection, ConnectionOptions, open_channel, typed_errors
 from ucoder.client.requests import Options, Test, cluster_request, select_request
 from ucoder.client.results import Answer, Row, Verdict, answer_of, verdict_of
 from ucoder.v1 import consensus_pb2, consensus_pb2_grpc
 
 
 class Client:
-    """Asks a ConsensusService. Safe to share between threads; close it, or use it in a `with`.
+    """The client of a ConsensusService for programs without an event loop.
 
-    Every call raises an `UcoderError` by whose fault it is: `Reject` for the request, `Retry` for the world.
+    Threads may share a client. Close it, or use it in a `with` statement. Each call raises a subclass of `UcoderError`
+    when it fails: `Reject` when the request is wrong, `Retry` when the same request may succeed later.
 
     >>> from ucoder.client import Client
     >>> with Client(address) as ucoder:
@@ -31,15 +32,10 @@ class Client:
     Disagreement(input='f(1)', outputs=('2', '9'), tests=('assert f(1) == 2',))
     """
 
-    def __init__(self, address: str, **dial: Any) -> None:
-        """`dial`: token, tls, ca, certificate, key, attempts, seconds; see `Connection`."""
-        self._dial = Connection(address=address, **dial)
-        credentials = self._dial.credentials
-        self._channel = (
-            grpc.insecure_channel(address, self._dial.options)
-            if credentials is None
-            else grpc.secure_channel(address, credentials, self._dial.options)
-        )
+    def __init__(self, address: str, **options: Unpack[ConnectionOptions]) -> None:
+        """Connects to `address`, host:port. `options` are the fields of `Connection`."""
+        self._connection = Connection(address=address, **options)
+        self._channel = open_channel(self._connection, grpc)
         self._stub = consensus_pb2_grpc.ConsensusServiceStub(self._channel)
 
     def __enter__(self) -> "Client":
@@ -51,63 +47,40 @@ class Client:
         self.close()
 
     def close(self) -> None:
-        """Ends the connection; calls under way end with Retry."""
+        """Closes the connection. Calls that have not ended raise Retry."""
         self._channel.close()
 
-    def select(
-        self,
-        programs: Sequence[str],
-        tests: Sequence[Test] = (),
-        *,
-        entry_point: str = "",
-        prompt: str = "",
-        mean_log_probs: Sequence[float] = (),
-        **options: Any,
-    ) -> Answer:
-        """Executes the programs and selects. Without tests, inputs are synthesised. `options`: see `Options`."""
-        request = select_request(programs, tests, entry_point, prompt, mean_log_probs, Options(**options))
-        try:
-            return answer_of(self._stub.Select(request, **self._call), programs)
-        except grpc.RpcError as error:
-            raise fault(error) from None
+    def select(self, programs: Sequence[str], tests: Sequence[Test] = (), **options: Unpack[Options]) -> Answer:
+        """Executes the programs on the tests, or on synthesised inputs where there are none, and selects one.
+
+        `options` are the keywords of `Options`.
+        """
+        request = select_request(programs, tests, options)
+        with typed_errors():
+            answer = self._stub.Select(request, timeout=self._connection.seconds, metadata=self._connection.metadata)
+        return answer_of(answer, programs)
 
     def select_stream(
-        self,
-        programs: Sequence[str],
-        tests: Sequence[Test] = (),
-        *,
-        entry_point: str = "",
-        prompt: str = "",
-        mean_log_probs: Sequence[float] = (),
-        **options: Any,
+        self, programs: Sequence[str], tests: Sequence[Test] = (), **options: Unpack[Options]
     ) -> Iterator[Answer]:
-        """The same with an answer whenever more is known; the last one is `final`. Leaving the loop stops the work."""
-        request = select_request(programs, tests, entry_point, prompt, mean_log_probs, Options(**options))
-        call = self._stub.SelectStream(consensus_pb2.SelectStreamRequest(select=request), **self._call)
+        """Yields an answer whenever more programs have finished. The last answer is `final`.
+
+        A caller that leaves the loop early cancels the execution.
+        """
+        request = consensus_pb2.SelectStreamRequest(select=select_request(programs, tests, options))
+        call = self._stub.SelectStream(request, timeout=self._connection.seconds, metadata=self._connection.metadata)
         try:
-            for message in call:
-                yield answer_of(message.answer, programs, message.final)
-        except grpc.RpcError as error:
-            raise fault(error) from None
+            with typed_errors():
+                for message in call:
+                    yield answer_of(message.answer, programs, message.final)
         finally:
             call.cancel()
 
     def cluster(
-        self,
-        rows: Sequence[Row],
-        tests: Sequence[Test],
-        *,
-        programs: Sequence[str] = (),
-        mean_log_probs: Sequence[float] = (),
-        **options: Any,
+        self, rows: Sequence[Row], tests: Sequence[Test], *, programs: Sequence[str] = (), **options: Unpack[Options]
     ) -> Verdict:
-        """Selects from a finished matrix: a row for each program."""
-        request = cluster_request(rows, tests, programs, mean_log_probs, Options(**options))
-        try:
-            return verdict_of(self._stub.Cluster(request, **self._call).verdict)
-        except grpc.RpcError as error:
-            raise fault(error) from None
-
-    @property
-    def _call(self) -> dict[str, Any]:
-        return {"timeout": self._dial.seconds, "metadata": self._dial.metadata}
+        """Selects from a finished matrix: one row for each program. Nothing is executed."""
+        request = cluster_request(rows, tests, programs, options)
+        with typed_errors():
+            answer = self._stub.Cluster(request, timeout=self._connection.seconds, metadata=self._connection.metadata)
+        return verdict_of(answer.verdict)

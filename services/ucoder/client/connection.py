@@ -1,56 +1,65 @@
-"""How a service is reached: address, TLS, token, size limits, and what is tried again.
+"""The connection to a service: address, TLS, token, size limits, deadline and retries.
 
-The retries are gRPC's own: an attempt that ended UNAVAILABLE or RESOURCE_EXHAUSTED is repeated after 0.5 s, then
-after longer and longer pauses with jitter, within the caller's deadline. A stream is repeated only before its first
-answer.
+gRPC itself retries: it repeats an attempt that ended UNAVAILABLE or RESOURCE_EXHAUSTED after 0.5 s, and then after
+growing pauses with jitter, within the call's deadline. It repeats a stream only before the stream's first answer.
 """
 
+import contextlib
 import json
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypedDict
 
 import grpc
 
-from ucoder.errors import FAULTS, Retry, UcoderError
+from ucoder.errors import of_call
 
 LARGEST = 64 << 20
-"""Bytes of one message; the server has a limit of its own."""
+"""Most bytes of one message. The server has a limit of its own."""
 SERVICE = "ucoder.v1.ConsensusService"
 
 
-def fault(error: Any) -> UcoderError:
-    """What a refused call means here, of the waiting client and of the other alike."""
-    return FAULTS.get(error.code(), Retry)(error.details() or error.code().name)
+class ConnectionOptions(TypedDict, total=False):
+    """The keywords of a client, which are the fields of `Connection` without the address."""
+
+    token: str
+    tls: bool
+    ca: Path | None
+    certificate: Path | None
+    key: Path | None
+    attempts: int
+    seconds: float | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Connection:
-    """Where and how. `address` is host:port."""
+    """The settings of a connection. `address` is host:port."""
 
     address: str
     token: str = ""
     """Sent as `authorization: Bearer TOKEN`."""
     tls: bool = False
-    """Checked against the system's authorities, or against `ca`."""
+    """Encrypt, and check the server's certificate against the system's authorities or against `ca`."""
     ca: Path | None = None
-    """Certificates to trust (PEM); implies TLS."""
+    """File with the certificates to trust (PEM); implies TLS."""
     certificate: Path | None = None
-    """This client's own certificate chain (PEM), where the server asks for one; with `key`."""
+    """File with this client's own certificate chain (PEM), for servers that ask for one; needs `key`."""
     key: Path | None = None
+    """File with the key of `certificate` (PEM)."""
     attempts: int = 5
-    """Attempts at one call, 1 to 5."""
+    """Most attempts at one call, 1 to 5."""
     seconds: float | None = 600.0
     """Deadline of one call, its retries included."""
 
     @property
     def metadata(self) -> tuple[tuple[str, str], ...]:
-        """What every call carries."""
+        """The metadata of every call: the token."""
         return (("authorization", f"Bearer {self.token}"),) if self.token else ()
 
     @property
     def credentials(self) -> grpc.ChannelCredentials | None:
-        """None for a connection in the clear. OSError when a file cannot be read."""
+        """The TLS credentials, or None for a connection without TLS. Raises OSError when a file cannot be read."""
         if not (self.tls or self.ca or self.certificate):
             return None
         read = [path.read_bytes() if path else None for path in (self.ca, self.key, self.certificate)]
@@ -58,7 +67,7 @@ class Connection:
 
     @property
     def options(self) -> list[tuple[str, Any]]:
-        """The channel's arguments."""
+        """The arguments of the channel."""
         retry = {
             "maxAttempts": self.attempts,
             "initialBackoff": "0.5s",
@@ -76,3 +85,20 @@ class Connection:
             ("grpc.max_receive_message_length", LARGEST),
             ("grpc.lb_policy_name", "round_robin"),
         ]
+
+
+def open_channel(connection: Connection, library: Any) -> Any:
+    """Opens a channel of `library`, which is `grpc` or `grpc.aio`. Raises OSError when a file cannot be read."""
+    credentials = connection.credentials
+    if credentials is None:
+        return library.insecure_channel(connection.address, connection.options)
+    return library.secure_channel(connection.address, credentials, connection.options)
+
+
+@contextlib.contextmanager
+def typed_errors() -> Iterator[None]:
+    """Raises the `UcoderError` for the status of a failed call, blocking or asynchronous."""
+    try:
+        yield
+    except grpc.RpcError as error:
+        raise of_call(error) from None

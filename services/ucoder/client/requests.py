@@ -1,88 +1,125 @@
-"""Questions as they travel, from plain Python values."""
+"""The requests of the clients: protobuf messages made from plain Python values."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from typing import TypedDict
 
 from ucoder.client.results import Row, row_messages
 from ucoder.v1 import artifacts_pb2 as pb
 from ucoder.v1 import config_pb2, consensus_pb2
 
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Options:
-    """How to select. Every field may be given to `select` by name."""
-
-    strategy: str = "default"
-    min_confidence: float = 0.0
-    """Abstain below this confidence."""
-    strategy_options: Mapping[str, float] = field(default_factory=dict)
-    inputs: int = 0
-    """Inputs to synthesise when there are no tests; 0 is 64."""
-    seed: int = 0
-    partial_seconds: float = 0.0
-    """After so many seconds of execution, or just before the deadline, answer with what is known; 0: all or nothing."""
-    stop_early: bool = False
-    max_change: float = 0.0
-    """Ending early: the largest probability that another cluster would have won which you accept."""
-    cpu_seconds: float = 1.0
-    wall_seconds: float = 5.0
-    memory_mb: int = 512
-    language: str = "python"
-
-
 Test = str | tuple[str, str]
-"""`assert f(1) == 2`, or `f(1)` as an input alone; or a script's standard input and what it should print."""
+"""`assert f(1) == 2`, or `f(1)`, an input alone. For a script: its standard input and the output that is expected."""
 
 
-def select_request(
-    programs: Sequence[str],
-    tests: Sequence[Test],
-    entry_point: str,
-    prompt: str,
-    mean_log_probs: Sequence[float],
-    options: Options,
-) -> consensus_pb2.SelectRequest:
-    """The request of one selection."""
+class Options(TypedDict, total=False):
+    """The keywords of `select` and `select_stream`, all of them optional. `DEFAULTS` holds their defaults.
+
+    `cluster` executes nothing and uses only the first five.
+    """
+
+    strategy: str
+    """The name of the selection strategy."""
+    strategy_options: Mapping[str, float]
+    """The options of the strategy, by name."""
+    min_confidence: float
+    """The strategy abstains below this confidence."""
+    mean_log_probs: Sequence[float]
+    """The mean token log-probability of each program, which breaks ties."""
+    theorem_bound: bool
+    """Add the bound of Theorem 2.4 to the verdict."""
+    entry_point: str
+    """The name of the function that is called. Empty: the service finds it in the prompt, the tests or the programs."""
+    prompt: str
+    """The text of the task: signature and docstring."""
+    inputs: int
+    """The number of inputs to synthesise when there are no tests. 0: 64."""
+    seed: int
+    """The seed of the synthesised inputs."""
+    partial_seconds: float
+    """Answer from the finished programs after so many seconds of execution, or just before the deadline; 0: never."""
+    stop_early: bool
+    """`select` may end early, as `select_stream` does."""
+    max_change: float
+    """For ending early: the largest accepted probability that another cluster would have won."""
+    cpu_seconds: float
+    """CPU time limit of one program on one test."""
+    wall_seconds: float
+    """Wall-clock limit of one program on one test."""
+    memory_mb: int
+    """Memory limit of one program."""
+    language: str
+    """`python` or `javascript`."""
+
+
+DEFAULTS: Options = {
+    "strategy": "default",
+    "strategy_options": {},
+    "min_confidence": 0.0,
+    "mean_log_probs": (),
+    "theorem_bound": False,
+    "entry_point": "",
+    "prompt": "",
+    "inputs": 0,
+    "seed": 0,
+    "partial_seconds": 0.0,
+    "stop_early": False,
+    "max_change": 0.0,
+    "cpu_seconds": 1.0,
+    "wall_seconds": 5.0,
+    "memory_mb": 512,
+    "language": "python",
+}
+
+
+def select_request(programs: Sequence[str], tests: Sequence[Test], options: Options) -> consensus_pb2.SelectRequest:
+    """Returns the request of one selection. Raises TypeError for an option that does not exist."""
+    chosen = _with_defaults(options)
     return consensus_pb2.SelectRequest(
         programs=programs,
-        mean_log_probs=mean_log_probs,
-        tests=map(_test, tests),
-        entry_point=entry_point,
-        prompt=prompt,
-        selection=_selection(options),
+        mean_log_probs=chosen["mean_log_probs"],
+        tests=map(_test_message, tests),
+        entry_point=chosen["entry_point"],
+        prompt=chosen["prompt"],
+        selection=_selection(chosen),
         limits=config_pb2.ExecutionConfig(
-            cpu_seconds=options.cpu_seconds,
-            wall_seconds=options.wall_seconds,
-            memory_mb=options.memory_mb,
+            cpu_seconds=chosen["cpu_seconds"],
+            wall_seconds=chosen["wall_seconds"],
+            memory_mb=chosen["memory_mb"],
             give_up_after_timeouts=2,
         ),
-        language=options.language,
-        inputs=options.inputs,
-        seed=options.seed,
-        partial_seconds=options.partial_seconds,
-        stop_early=options.stop_early,
-        max_change=options.max_change,
+        language=chosen["language"],
+        inputs=chosen["inputs"],
+        seed=chosen["seed"],
+        partial_seconds=chosen["partial_seconds"],
+        stop_early=chosen["stop_early"],
+        max_change=chosen["max_change"],
+        theorem_bound=chosen["theorem_bound"],
     )
 
 
 def cluster_request(
-    rows: Sequence[Row],
-    tests: Sequence[Test],
-    programs: Sequence[str],
-    mean_log_probs: Sequence[float],
-    options: Options,
+    rows: Sequence[Row], tests: Sequence[Test], programs: Sequence[str], options: Options
 ) -> consensus_pb2.ClusterRequest:
-    """The request of a selection from a finished matrix."""
+    """Returns the request of a selection from a finished matrix. Raises TypeError for an option that does not exist."""
+    chosen = _with_defaults(options)
     return consensus_pb2.ClusterRequest(
         rows=row_messages(rows),
-        tests=map(_test, tests),
+        tests=map(_test_message, tests),
         programs=programs,
-        mean_log_probs=mean_log_probs,
-        selection=_selection(options),
+        mean_log_probs=chosen["mean_log_probs"],
+        selection=_selection(chosen),
+        theorem_bound=chosen["theorem_bound"],
     )
 
 
-def _test(test: Test) -> pb.TestCase:
+def _with_defaults(options: Options) -> Options:
+    unknown = sorted(set(options) - set(DEFAULTS))
+    if unknown:
+        raise TypeError(f"no option is called {unknown[0]!r}; there are {', '.join(DEFAULTS)}")
+    return {**DEFAULTS, **options}
+
+
+def _test_message(test: Test) -> pb.TestCase:
     if isinstance(test, str):
         return pb.TestCase(code=test)
     stdin, expected = test
@@ -91,5 +128,5 @@ def _test(test: Test) -> pb.TestCase:
 
 def _selection(options: Options) -> config_pb2.SelectionConfig:
     return config_pb2.SelectionConfig(
-        strategy=options.strategy, min_confidence=options.min_confidence, options=options.strategy_options
+        strategy=options["strategy"], min_confidence=options["min_confidence"], options=options["strategy_options"]
     )

@@ -1,4 +1,4 @@
-"""Answers as plain Python: frozen dataclasses, nothing of gRPC or protobuf in them."""
+"""The results of the clients: frozen dataclasses of plain Python values, without gRPC or protobuf types."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -9,16 +9,16 @@ from ucoder.v1 import consensus_pb2
 
 @dataclass(frozen=True, slots=True)
 class Cluster:
-    """Programs that behave alike."""
+    """A set of programs that behave alike on all tests."""
 
     members: tuple[int, ...]
-    """Indices into the programs that were sent, the preferred one first."""
+    """The indices of its programs in the request, the preferred program first."""
     score: float
-    """The strategy's own; comparable only within one answer."""
+    """The strategy's score, comparable only within one answer."""
     share: float
-    """Members over all finished programs."""
+    """The number of members divided by the number of finished programs."""
     passed: int
-    """Distinct tests its programs pass."""
+    """The number of distinct tests that its programs pass."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,83 +27,131 @@ class Disagreement:
 
     input: str
     outputs: tuple[str, ...]
-    """What each of the leading clusters answers, in their order."""
+    """The answer of each leading cluster, in the order of the clusters."""
     tests: tuple[str, ...]
-    """The tests that ask this, with what they claim."""
+    """The tests with this input, which state what they expect."""
 
 
 @dataclass(frozen=True, slots=True)
 class Cost:
-    """What an answer took."""
+    """The work for an answer."""
 
     programs: int
-    """Distinct programs that were run."""
+    """The number of distinct programs that finished."""
     duplicates: int
-    """Programs that were not run because they equal another."""
+    """The number of programs that were not run because they equal another one."""
     runs: int
-    """Programs times tests."""
+    """The number of distinct finished programs times the number of tests."""
     synthesis_seconds: float
     execution_seconds: float
     selection_seconds: float
     program_seconds: float
-    """Seconds that the programs themselves ran."""
+    """The sum of the seconds that each program ran."""
+
+
+@dataclass(frozen=True, slots=True)
+class BoundPremise:
+    """One premise of Theorem 2.4, measured on the data of a request."""
+
+    name: str
+    holds: bool
+    """Whether the data agree with the premise."""
+    measured: str
+    """The measurement, in words."""
+
+
+@dataclass(frozen=True, slots=True)
+class ProbabilityBound:
+    """Theorem 2.4 of the paper (arXiv 2512.17385) for the selected cluster, with its premises measured.
+
+    The theorem gives a lower bound of the probability that the cluster holds only correct programs.
+    """
+
+    programs: int
+    """The number of programs (n)."""
+    tests: int
+    """The number of tests (|T|)."""
+    collision_rate: float | None
+    """The measured rate at which two different programs outside the cluster agree on one test (p); None: no pair."""
+    effective_tests: float
+    """The number of independent tests that would give the same information."""
+    required_tests: float
+    """The number of tests that the theorem requires."""
+    delta: float
+    """The probability, assumed by the theorem, that fewer programs are correct than the cluster holds."""
+    printed: float
+    """The bound with all tests counted as independent."""
+    corrected: float
+    """The bound with the number of effective tests. Only this one accounts for dependent tests."""
+    premises: tuple[BoundPremise, ...]
+    sentence: str
+    """The bound, and the premises that do not hold, in one sentence."""
 
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """Which program, how sure, and why."""
+    """A selection, or an abstention, with its evidence."""
 
     selected: int | None
-    """Index of the program; None when it abstained."""
+    """The index of the selected program; None when the strategy abstained."""
     confidence: float
-    """About this share of selections with such a confidence are right."""
+    """From 0 to 1. Where it is calibrated, about this share of selections with this confidence are correct."""
     margin: float
-    """Confidence of the best cluster minus that of the second."""
+    """The confidence of the best cluster minus that of the second."""
     abstained: bool
     reason: str
-    """Why it abstained, snake_case; empty when it did not."""
+    """The reason of an abstention, in snake_case; empty when a program was selected."""
     clusters: tuple[Cluster, ...]
-    """Best first."""
+    """The clusters, the best first."""
     disagreements: tuple[Disagreement, ...]
     calibrated: bool
-    """Whether the confidence is more than the cluster's share: the default strategy's is, where anything was run."""
+    """Whether the confidence is calibrated, and not just the share of the winning cluster.
+
+    True for the default strategy when any test was run.
+    """
     test_plausibility: tuple[float, ...]
-    """How far each test is believed, 0 to 1; empty where the strategy does not judge tests."""
+    """The plausibility of each test, from 0 to 1; empty where the strategy does not judge tests."""
+    theorem_bound: ProbabilityBound | None = None
+    """Set when the request asked for it and a program was selected."""
 
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """A verdict on programs that were executed for it."""
+    """The verdict on programs that the service executed."""
 
     verdict: Verdict
     program: str | None
-    """The selected program's text."""
+    """The text of the selected program; None when the strategy abstained."""
     tests: tuple[str, ...]
-    """The tests that were run: those sent, or those synthesised. A script's test is its standard input."""
+    """The tests that were run: the request's own, or synthesised ones. For a script: its standard input."""
     entry_point: str
     cost: Cost
     finished: int
-    """Programs that had finished."""
+    """The number of programs that had finished."""
     stopped: str
-    """Why not all of them: `settled` (the answer cannot change), `partial` (the time was up); empty when all did."""
+    """Why execution stopped before all programs had finished; empty when it did not.
+
+    `settled`: the answer cannot change, or only with a probability that the request accepts. `partial`: the time was
+    over.
+    """
     change: float
-    """Probability that the unfinished programs would have made another cluster win."""
+    """The probability that the unfinished programs would have made another cluster win."""
     final: bool = True
-    """Whether another answer follows in a stream."""
+    """Whether this is the last answer of a stream."""
 
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """What one program did on every test, for `cluster`."""
+    """The outcomes of one program on every test, for `cluster`."""
 
     outcomes: Sequence[str]
-    """`passed`, `failed`, `exception`, `timeout_cpu`, ...: the names of the sandbox's outcomes."""
+    """The names of the sandbox's outcomes: `passed`, `failed`, `exception`, `timeout_cpu`, ..."""
     outputs: Sequence[str] = ()
-    """Canonical text of what each call returned; empty where a test has none."""
+    """The canonical text of each call's result; empty where a test has none."""
 
 
 def verdict_of(message: consensus_pb2.Verdict) -> Verdict:
-    """A verdict out of its message."""
+    """Returns the verdict in a message."""
     return Verdict(
         selected=message.selected if message.HasField("selected") else None,
         confidence=message.confidence,
@@ -116,11 +164,27 @@ def verdict_of(message: consensus_pb2.Verdict) -> Verdict:
         ),
         calibrated=message.calibrated,
         test_plausibility=tuple(message.test_plausibility),
+        theorem_bound=_bound_of(message.theorem_bound) if message.HasField("theorem_bound") else None,
+    )
+
+
+def _bound_of(message: consensus_pb2.TheoremBound) -> ProbabilityBound:
+    return ProbabilityBound(
+        programs=message.programs,
+        tests=message.tests,
+        collision_rate=message.collision_rate if message.HasField("collision_rate") else None,
+        effective_tests=message.effective_tests,
+        required_tests=message.required_tests,
+        delta=message.delta,
+        printed=message.printed,
+        corrected=message.corrected,
+        premises=tuple(BoundPremise(one.name, one.holds, one.measured) for one in message.premises),
+        sentence=message.sentence,
     )
 
 
 def answer_of(message: consensus_pb2.SelectResponse, programs: Sequence[str], final: bool = True) -> Answer:
-    """An answer out of its message and the programs it speaks of."""
+    """Returns the answer in a message. `programs` are those of the request."""
     verdict, cost = verdict_of(message.verdict), message.cost
     return Answer(
         verdict=verdict,
@@ -144,7 +208,7 @@ def answer_of(message: consensus_pb2.SelectResponse, programs: Sequence[str], fi
 
 
 def row_messages(rows: Sequence[Row]) -> Iterator[pb.Row]:
-    """Rows as they travel; ValueError on an outcome that does not exist."""
+    """Yields the messages of the rows. Raises ValueError for an outcome that does not exist."""
     for number, row in enumerate(rows):
         codes = [pb.Outcome.Value(f"OUTCOME_{outcome.upper()}") for outcome in row.outcomes]
         yield pb.Row(program=number, outcomes=codes, outputs=row.outputs)
