@@ -190,5 +190,5 @@ async def test_other_weights_take_the_servers_place_and_are_proved(
     assert await vllm.served() == [other]
     result.write_text(json.dumps({"probe_log_prob": expected - 0.2}))
     await vllm.serve(SEED)
-    with pytest.raises(Retry, match="is not what answers"):
+    with pytest.raises(Retry, match="does not serve the weights"):
         await vllm.serve(other)

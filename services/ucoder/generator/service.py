@@ -10,11 +10,12 @@ from ucoder.generator.known_tasks import known_tasks
 from ucoder.generator.novelty import ClaimsInMemory, Novelty
 from ucoder.generator.problem_invention import ProblemChecks, invent_problem
 from ucoder.generator.solution_sampling import sample_solutions
+from ucoder.models import model_of
 from ucoder.runtime.context import ServiceContext
 from ucoder.runtime.messaging.arrow_worker import Dropped
 from ucoder.runtime.storage.artifacts import Artifacts
 from ucoder.v1 import artifacts_pb2 as pb
-from ucoder.v1 import consensus_pb2_grpc, generator_pb2, generator_pb2_grpc, sandbox_pb2, sandbox_pb2_grpc
+from ucoder.v1 import generator_pb2, generator_pb2_grpc, sandbox_pb2
 
 NAME = generator_pb2.DESCRIPTOR.services_by_name["GeneratorService"].full_name
 REGISTER = generator_pb2_grpc.add_GeneratorServiceServicer_to_server
@@ -24,11 +25,11 @@ class Service(generator_pb2_grpc.GeneratorServiceServicer):
     """The model's side of the loop."""
 
     def __init__(self, context: ServiceContext) -> None:
-        self.model = context.model()
+        self.model = model_of(context)
         self.artifacts: Artifacts = context.artifacts
         self.states = context.states
         self.ledger = context.ledger
-        self._context = context
+        self.peers = context.peers
         self._known: dict[tuple[str, ...], Decontamination] = {}
 
     @classmethod
@@ -37,22 +38,12 @@ class Service(generator_pb2_grpc.GeneratorServiceServicer):
         """The service for as long as the block runs."""
         yield cls(context)
 
-    @property
-    def sandbox(self) -> "sandbox_pb2_grpc.SandboxServiceAsyncStub":
-        """What runs candidates between two rounds."""
-        return self._context.stub(sandbox_pb2_grpc.SandboxServiceStub, "sandbox_runner")
-
-    @property
-    def consensus(self) -> "consensus_pb2_grpc.ConsensusServiceAsyncStub":
-        """What says whether another round is needed."""
-        return self._context.stub(consensus_pb2_grpc.ConsensusServiceStub, "consensus")
-
     async def returns(self, program: str, call: str, entry_point: str) -> bool:
         """Whether a call of a program returns, in the sandbox. Raises Retry when that could not be found out."""
         request = sandbox_pb2.ExecuteRequest(
             programs=[program], tests=[pb.TestCase(code=call)], entry_point=entry_point
         )
-        [row] = [answer.row async for answer in self.sandbox.Execute(request)]
+        [row] = [answer.row async for answer in self.peers.sandbox.Execute(request)]
         if pb.OUTCOME_INFRA_ERROR in row.outcomes:
             raise Retry("the sandbox could not run a skeleton.")
         return list(row.outcomes) == [pb.OUTCOME_RETURNED]

@@ -1,23 +1,28 @@
-"""Who answers for a model: transformers here, or any OpenAI-compatible server. Importing this loads no torch."""
+"""Model clients: transformers on this machine, or any OpenAI-compatible server. Importing this loads no torch.
+
+`protocol` is their common interface, `local/` and `openai_model` implement it, and `serving/` changes the checkpoint
+that a server serves.
+"""
 
 import functools
 import os
 
 from ucoder.errors import Misconfigured
 from ucoder.models.protocol import Completion, Model, SamplingParameters, TextScore
+from ucoder.runtime.context import ServiceContext
 from ucoder.runtime.settings import Settings
 from ucoder.runtime.storage.store import Store
 
-__all__ = ["Completion", "Model", "SamplingParameters", "TextScore", "open_model"]
+__all__ = ["Completion", "Model", "SamplingParameters", "TextScore", "model_of", "open_model"]
 
 
 def open_model(settings: Settings, store: Store | None = None) -> Model:
-    """The model that `UCODER_MODEL_URL` names; nothing is started or connected to before the first call.
+    """Returns the model that `UCODER_MODEL_URL` names. Nothing is started or connected to before the first call.
 
-    `local` or `local:WORKERS` is transformers in that many processes of this machine (one per core by default); `vllm`
-    is a server that is started here; `http(s)://host/v1` is any OpenAI-compatible server, rolled to each checkpoint
-    where `UCODER_ROLLOUT_STATEFULSET` names it. `store` is where trained checkpoints say what they are. Raises
-    Misconfigured for anything else.
+    `local` or `local:WORKERS` runs transformers in that many processes of this machine (one per core by default).
+    `vllm` is a server that ucoder starts on this machine. `http(s)://host/v1` is any OpenAI-compatible server; where
+    `UCODER_ROLLOUT_STATEFULSET` is set, ucoder rolls it to each checkpoint. `store` holds the training results of
+    stored checkpoints. Raises Misconfigured for any other URL.
     """
     url = settings.model_url
     scheme, _, count = url.partition(":")
@@ -35,11 +40,16 @@ def open_model(settings: Settings, store: Store | None = None) -> Model:
     from ucoder.models.switching_model import SwitchingModel
     from ucoder.models.weights_probe import trained_log_prob
 
-    host: ModelServer
+    server: ModelServer
     if url == "vllm":
-        host = ServerProcess(settings.model_command, settings.cache_dir.expanduser(), settings.model_seconds)
-        client = OpenAIModel(host.url, api_key=settings.model_api_key)
+        server = ServerProcess(settings.model_command, settings.cache_dir.expanduser(), settings.model_seconds)
+        client = OpenAIModel(server.url, api_key=settings.model_api_key)
     else:
         client = OpenAIModel(url, api_key=settings.model_api_key)
-        host = StatefulSetServer(client, settings) if settings.rollout_statefulset else FixedServer(client)
-    return SwitchingModel(client, host, functools.partial(trained_log_prob, store=store))
+        server = StatefulSetServer(client, settings) if settings.rollout_statefulset else FixedServer(client)
+    return SwitchingModel(client, server, functools.partial(trained_log_prob, store=store))
+
+
+def model_of(context: ServiceContext) -> Model:
+    """Returns the model client that all services of a process share; the first call opens it."""
+    return context.shared("model", lambda: open_model(context.settings, context.artifacts.store))

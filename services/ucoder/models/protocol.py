@@ -56,7 +56,7 @@ class Completer(Protocol):
     async def complete(
         self, model: str, prompt: str, *, n: int, sampling: SamplingParameters, stop: Sequence[str] = (), seed: int = 0
     ) -> list[Completion]:
-        """Samples `n` completions; the random numbers of the i-th depend on (seed, i) alone.
+        """Generates `n` completions; the random numbers of the i-th depend on (seed, i) alone.
 
         Cancelling the call stops the work. Raises Retry when the server fails for now, Reject when the request cannot
         succeed (for example a prompt longer than the context).
@@ -65,10 +65,10 @@ class Completer(Protocol):
 
 
 class Model(Completer, Protocol):
-    """A model client. `model` names a checkpoint: a Hugging Face folder, or the name that a server gives it."""
+    """A model client. `model` names a checkpoint: a Hugging Face folder, a stored one, or a server's own name."""
 
-    folders: bool
-    """Whether a checkpoint is named by a folder of this machine; otherwise a stored one is named `store:PREFIX`."""
+    reads_folders: bool
+    """Whether checkpoints are read from folders of this machine; otherwise a stored one is named `store:PREFIX`."""
     exclusive: bool
     """Whether only one checkpoint is loaded at a time, so that serving another one replaces it."""
 

@@ -1,4 +1,8 @@
-"""JSON over HTTP to a model server that may be slow, full, restarting or wrong; every failure becomes a named error."""
+"""JSON over HTTP to a model server, with the retry policy of model requests: attempts, pauses and the overall deadline.
+
+A server may be slow, full, restarting or wrong. Transient failures are retried; what remains is raised as an error of
+`ucoder.errors`.
+"""
 
 import asyncio
 import email.utils
@@ -10,17 +14,19 @@ import httpx
 
 from ucoder.errors import Misconfigured, NotFound, Overloaded, Reject, Retry
 
+ATTEMPTS = 6
 RETRIED_STATUSES = frozenset({408, 409, 425, 429, 500, 502, 503, 504})
-"""Statuses that another attempt may not meet again."""
+"""Statuses of transient failures: another attempt may succeed."""
 LONGEST_PAUSE_SECONDS = 30.0
 
 
 class RetryingClient:
-    """One server's base address, e.g. http://127.0.0.1:8000/v1."""
+    """An HTTP client of one server. `url` is the base address, e.g. http://127.0.0.1:8000/v1."""
 
-    def __init__(self, url: str, *, api_key: str = "", attempts: int = 6, deadline_seconds: float = 600) -> None:
+    def __init__(self, url: str, *, api_key: str = "", deadline_seconds: float = 600) -> None:
+        """`deadline_seconds` bounds all attempts at one request together."""
         self.url = url.rstrip("/")
-        self._attempts, self._deadline = attempts, deadline_seconds
+        self._deadline = deadline_seconds
         self._client = httpx.AsyncClient(
             headers={"Authorization": f"Bearer {api_key}"} if api_key else {},
             timeout=httpx.Timeout(deadline_seconds, connect=10),
@@ -28,16 +34,16 @@ class RetryingClient:
         )
 
     async def close(self) -> None:
-        """Ends open connections."""
+        """Closes the open connections."""
         await self._client.aclose()
 
-    async def ask(self, method: str, path: str, body: dict[str, Any] | None = None) -> dict[str, Any]:
-        """The answer's JSON object, after as many attempts as it takes.
+    async def request_json(self, method: str, path: str, body: dict[str, Any] | None = None) -> dict[str, Any]:
+        """Sends a request and returns the JSON object of the answer.
 
-        Raises Overloaded when the server was full to the end, Retry when it was unwell or the deadline passed,
-        Misconfigured (key refused, not JSON), NotFound, Reject (the request is wrong).
+        Raises Overloaded when the server was full at every attempt, Retry when it kept failing or the deadline passed,
+        Misconfigured when it refuses the key or answers no JSON object, NotFound, and Reject when the request is wrong.
         """
-        answer = await self._answer(method, path, body)
+        answer = await self.request(method, path, body)
         try:
             content = answer.json()
         except ValueError:
@@ -48,67 +54,64 @@ class RetryingClient:
             )
         return content
 
-    async def tell(self, path: str, body: dict[str, Any]) -> None:
-        """The same for a request whose answer does not matter once it is a good one."""
-        await self._answer("POST", path, body)
-
-    async def _answer(self, method: str, path: str, body: dict[str, Any] | None) -> httpx.Response:
+    async def request(self, method: str, path: str, body: dict[str, Any] | None = None) -> httpx.Response:
+        """Sends a request and returns the answer, whatever it contains; raises the errors of `request_json`."""
         try:
             async with asyncio.timeout(self._deadline):
-                return await self._attempt(method, path, body)
+                return await self._request_with_retries(method, path, body)
         except TimeoutError:
             raise Retry(f"{self.url}: no answer within {self._deadline:g} s.") from None
 
-    async def _attempt(self, method: str, path: str, body: dict[str, Any] | None) -> httpx.Response:
-        for attempt in range(1, self._attempts + 1):
+    async def _request_with_retries(self, method: str, path: str, body: dict[str, Any] | None) -> httpx.Response:
+        for attempt in range(1, ATTEMPTS + 1):
             try:
                 answer = await self._client.request(method, self.url + path, json=body)
             except httpx.TransportError as error:
                 last: Retry = Retry(f"{self.url}: {type(error).__name__} {error}".rstrip() + ".")
-                wait = None
+                pause = None
             except httpx.InvalidURL as error:
                 raise Misconfigured(f"{self.url}: {error}.") from None
             else:
                 if answer.status_code not in RETRIED_STATUSES:
-                    self._check(answer)
+                    self._raise_for_status(answer)
                     return answer
                 kind = Overloaded if answer.status_code == 429 else Retry
                 last = kind(f"{self.url}: {answer.status_code} {_reason(answer)}")
-                wait = _retry_after(answer)
-            if attempt < self._attempts:
-                await asyncio.sleep(retry_pause(attempt) if wait is None else min(wait, LONGEST_PAUSE_SECONDS))
+                pause = _retry_after_seconds(answer)
+            if attempt < ATTEMPTS:
+                await asyncio.sleep(_backoff_seconds(attempt) if pause is None else min(pause, LONGEST_PAUSE_SECONDS))
         raise last
 
-    def _check(self, answer: httpx.Response) -> None:
+    def _raise_for_status(self, answer: httpx.Response) -> None:
         status = answer.status_code
         if status in (401, 403):
-            raise Misconfigured(f"{self.url}: {status}, the key is refused; set UCODER_MODEL_API_KEY.")
+            raise Misconfigured(f"{self.url}: {status}, the server refuses the key; set UCODER_MODEL_API_KEY.")
         if status == 404:
             raise NotFound(f"{self.url}: {_reason(answer)}")
         if status >= 400:
             raise Reject(f"{self.url}: {status} {_reason(answer)}")
 
 
-def retry_pause(attempt: int) -> float:
-    """Seconds before the next attempt: exponential, with full jitter so that callers do not come back together."""
+def _backoff_seconds(attempt: int) -> float:
+    """Returns the seconds before the next attempt: exponential back-off with full jitter, to spread callers out."""
     return random.uniform(0, min(LONGEST_PAUSE_SECONDS, 0.5 * 2**attempt))
 
 
-def _retry_after(answer: httpx.Response) -> float | None:
-    """What the server asks for: seconds, or a date."""
-    asked = answer.headers.get("Retry-After", "")
-    if asked.replace(".", "", 1).isdigit():
-        return float(asked)
-    when = email.utils.parsedate_tz(asked) if asked else None
-    return max(0.0, email.utils.mktime_tz(when) - time.time()) if when else None
+def _retry_after_seconds(answer: httpx.Response) -> float | None:
+    """Returns the pause that the server asks for, given there as seconds or as a date; None when it asks for none."""
+    header = answer.headers.get("Retry-After", "")
+    if header.replace(".", "", 1).isdigit():
+        return float(header)
+    date = email.utils.parsedate_tz(header) if header else None
+    return max(0.0, email.utils.mktime_tz(date) - time.time()) if date else None
 
 
 def _reason(answer: httpx.Response) -> str:
-    """The server's own words, one line of them."""
+    """Returns the server's own error message in one line of at most 300 characters."""
     try:
         content = answer.json()
-        found = content.get("error", content)
-        text = found.get("message", found) if isinstance(found, dict) else found
+        error = content.get("error", content)
+        text = error.get("message", error) if isinstance(error, dict) else error
     except (ValueError, AttributeError):
         text = answer.text
     return " ".join(str(text).split())[:300] or answer.reason_phrase

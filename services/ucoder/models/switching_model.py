@@ -1,4 +1,4 @@
-"""A model server together with who decides what it serves: no request ever meets other weights than it named."""
+"""A model server that is switched to the checkpoint of each request, so that no other weights ever answer it."""
 
 import asyncio
 import contextlib
@@ -11,96 +11,96 @@ from ucoder.models.serving import ModelServer
 from ucoder.models.serving.lora_adapters import LoraAdapters
 from ucoder.models.weights_probe import PROBE_TEXT, check_log_prob
 
-ExpectedLogProb = Callable[[str], Awaitable[float | None]]
-"""The probe's log-probability under a checkpoint as its trainer measured it; None for weights not trained here."""
+TrainedLogProb = Callable[[str], Awaitable[float | None]]
+"""Returns the probe's log-probability as a checkpoint's trainer measured it; None for weights not trained here."""
 
 
 class SwitchingModel:
-    """Completions from the server of a host.
+    """Completions from a model server, with the checkpoint that each request names.
 
-    Where the server holds one checkpoint at a time, a request for another one waits until nothing of the present one
-    is under way, then has it switched; after every switch the probe is scored and compared with the trainer's, or for
-    a base with what it scored before.
+    Where the server holds one checkpoint at a time, a request for another one waits until no request for the present
+    one is under way, and then has it switched. After each switch the probe text is scored and compared with the
+    trainer's measurement or, for a base model, with its own earlier score.
     """
 
-    def __init__(self, client: OpenAIModel, host: ModelServer, measured: ExpectedLogProb) -> None:
-        self.folders, self.exclusive = host.folders, host.exclusive
-        self.url = host.url
-        self._client, self._host, self._measured = client, host, measured
+    def __init__(self, client: OpenAIModel, server: ModelServer, trained_log_prob: TrainedLogProb) -> None:
+        self.reads_folders, self.exclusive = server.reads_folders, server.exclusive
+        self.url = server.url
+        self._client, self._server, self._trained_log_prob = client, server, trained_log_prob
         self._adapters = LoraAdapters(client)
-        self._scores: dict[str, float] = {}
+        self._probe_scores: dict[str, float] = {}
         self._current = ""
         self._under_way = 0
-        self._turn = asyncio.Condition()
+        self._changed = asyncio.Condition()
 
     async def complete(
         self, model: str, prompt: str, *, n: int, sampling: SamplingParameters, stop: Sequence[str] = (), seed: int = 0
     ) -> list[Completion]:
-        """See `protocol.Model`."""
-        async with self._answering(model):
+        """Generates completions as `protocol.Completer` says."""
+        async with self._loaded(model):
             return await self._client.complete(model, prompt, n=n, sampling=sampling, stop=stop, seed=seed)
 
     async def score(self, model: str, text: str) -> TextScore:
-        """See `protocol.Model`."""
-        async with self._answering(model):
+        """Returns the log-probability of a text as `protocol.Model` says."""
+        async with self._loaded(model):
             return await self._client.score(model, text)
 
     async def serve(self, model: str) -> None:
-        """See `protocol.Model`."""
+        """Loads and verifies a checkpoint as `protocol.Model` says."""
         if not self.exclusive and self._adapters.base_of(model) == model:
-            await self._host.switch(model)
-            await self._prove(model)
-        async with self._answering(model):
+            await self._server.switch(model)
+            await self._verify(model)
+        async with self._loaded(model):
             pass
 
     async def served(self) -> list[str]:
-        """See `protocol.Model`. Nothing while the server is down."""
-        return await self._client.served() if self._host.up else []
+        """Returns the checkpoints that the server lists; none while it is down."""
+        return await self._client.served() if self._server.up else []
 
     async def close(self) -> None:
-        """See `protocol.Model`."""
+        """Closes the connections and stops a server that was started here."""
         await self._client.close()
-        await self._host.close()
+        await self._server.close()
 
     @contextlib.asynccontextmanager
-    async def _answering(self, model: str) -> AsyncIterator[None]:
-        """While the block runs, `model` answers."""
-        async with self._turn:
+    async def _loaded(self, model: str) -> AsyncIterator[None]:
+        """Loads a checkpoint where it is not loaded, and keeps it loaded while the block runs."""
+        async with self._changed:
             if self.exclusive:
                 await self._switch(self._adapters.base_of(model))
             if await self._adapters.load(model):
-                await self._prove(model)
+                await self._verify(model)
             self._under_way += 1
         try:
             yield
         except NotFound as error:
             if not self.exclusive:
                 raise
-            self._current = ""  # somebody else changed what it serves: look again at the next attempt
-            raise Retry(f"{self.url} serves something else now: {error}") from None
+            self._current = ""  # another client switched the server, so the next attempt must switch it back
+            raise Retry(f"{self.url} serves another checkpoint now: {error}") from None
         finally:
-            async with self._turn:
+            async with self._changed:
                 self._under_way -= 1
-                self._turn.notify_all()
+                self._changed.notify_all()
 
     async def _switch(self, model: str) -> None:
-        """Has the host serve `model`, when it is nobody's loss. A dead server is started again at once."""
-        await self._turn.wait_for(lambda: self._current == model or not self._under_way or not self._host.up)
-        if self._current == model and self._host.up:
+        """Switches the server when no request for another checkpoint is under way; restarts a dead server at once."""
+        await self._changed.wait_for(lambda: self._current == model or not self._under_way or not self._server.up)
+        if self._current == model and self._server.up:
             return
         self._current = ""
         self._adapters.forget()
-        await self._host.switch(model)
-        await self._prove(model)
+        await self._server.switch(model)
+        await self._verify(model)
         self._current = model
 
-    async def _prove(self, model: str) -> None:
-        """Raises Retry when other weights answer than the ones that were measured."""
-        expected = await self._measured(model)
+    async def _verify(self, model: str) -> None:
+        """Raises Retry when the server's weights are not those whose score is known."""
+        expected = await self._trained_log_prob(model)
         if expected is None:
-            expected = self._scores.get(model)
+            expected = self._probe_scores.get(model)
         if expected is None and not self.exclusive:
-            return  # somebody else's weights, and his server may not score
-        found = (await self._client.score(model, PROBE_TEXT)).mean_log_prob
-        check_log_prob(model, found, expected)
-        self._scores[model] = found
+            return  # the weights were not trained here, and a server that is not ours may be unable to score
+        score = (await self._client.score(model, PROBE_TEXT)).mean_log_prob
+        check_log_prob(model, score, expected)
+        self._probe_scores[model] = score

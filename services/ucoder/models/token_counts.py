@@ -16,7 +16,7 @@ class TokenCounter:
     async def complete(
         self, model: str, prompt: str, *, n: int, sampling: SamplingParameters, stop: Sequence[str] = (), seed: int = 0
     ) -> list[Completion]:
-        """Samples completions as `protocol.Completer` says, and counts their tokens."""
+        """Generates completions as `protocol.Completer` says, and counts their tokens."""
         completions = await self._model.complete(model, prompt, n=n, sampling=sampling, stop=stop, seed=seed)
         self.tokens += sum(completion.tokens for completion in completions)
         return completions

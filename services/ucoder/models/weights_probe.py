@@ -1,4 +1,4 @@
-"""The probe text: the trainer and the model server must agree on its log-probability, or different weights answer."""
+"""Proves which weights a model server serves: a fixed probe text must score there as it did for the trainer."""
 
 import json
 from pathlib import Path
@@ -6,33 +6,41 @@ from typing import Any
 
 from ucoder.errors import NotFound, Retry
 from ucoder.runtime.storage.store import Store
+from ucoder.runtime.storage.weights_reference import WeightsReference
 
 PROBE_TEXT = "def add(a: int, b: int) -> int:\n    return a + b\n"
 TOLERANCE = 0.05
-"""Of the mean log-probability. Servers differ in precision by less, other weights by far more."""
+"""Allowed difference of the mean log-probability. Numeric precision causes less, other weights cause far more."""
 TRAINING_RESULT_FILE = "ucoder_training.json"
-"""In a trained checkpoint's folder: what the training did, and `probe_log_prob`."""
+"""The file in a trained checkpoint's folder with the training's summary and its `probe_log_prob`."""
 
 
 async def trained_log_prob(model: str, store: Store | None = None) -> float | None:
-    """What the trainer measured of a checkpoint (a folder, or `store:PREFIX`); None for weights not trained here."""
+    """Returns the probe's log-probability as a checkpoint's trainer measured it; None for weights not trained here.
+
+    Without a `store`, nothing is known about stored checkpoints. Raises Retry when the training result is damaged.
+    """
+    weights = WeightsReference.parse(model)
     try:
-        if model.startswith("store:"):
-            text = (await store.get_of(model.removeprefix("store:"), TRAINING_RESULT_FILE)).decode() if store else "{}"
+        if store is not None:
+            data = await weights.read(store, TRAINING_RESULT_FILE)
+        elif weights.stored:
+            return None
         else:
-            text = (Path(model) / TRAINING_RESULT_FILE).read_text()
-        told: dict[str, Any] = json.loads(text)
+            data = (Path(model) / TRAINING_RESULT_FILE).read_bytes()
+        result: dict[str, Any] = json.loads(data)
     except (OSError, NotFound):
         return None
     except ValueError:
         raise Retry(f"model {model}: {TRAINING_RESULT_FILE} is damaged.") from None
-    found = told.get("probe_log_prob")
-    return None if found is None else float(found)
+    log_prob = result.get("probe_log_prob")
+    return None if log_prob is None else float(log_prob)
 
 
-def check_log_prob(model: str, found: float, expected: float | None) -> None:
-    """Raises Retry when the probe's log-probability is not the expected one."""
-    if expected is not None and abs(found - expected) > TOLERANCE:
+def check_log_prob(model: str, measured: float, expected: float | None) -> None:
+    """Raises Retry when the probe's measured log-probability is not the expected one, where one is known."""
+    if expected is not None and abs(measured - expected) > TOLERANCE:
         raise Retry(
-            f"{model} is not what answers: its probe text scores {found:.3f}, the trainer measured {expected:.3f}."
+            f"the server does not serve the weights of {model}: its probe text scores {measured:.3f}, the trainer "
+            f"measured {expected:.3f}."
         )

@@ -33,7 +33,7 @@ def checkpoint() -> LoadedModel:
 def asks(
     checkpoint: LoadedModel, draw: SamplingParameters, rows: int = 8, stop: tuple[str, ...] = ()
 ) -> list[DecodeRequest]:
-    prompts = [tuple(checkpoint.ids(prompt)) for prompt in PROMPTS]
+    prompts = [tuple(checkpoint.prompt_tokens(prompt)) for prompt in PROMPTS]
     return [DecodeRequest(key, prompt, 0, rows, draw, stop, seed=key) for key, prompt in enumerate(prompts)]
 
 
@@ -54,7 +54,7 @@ def run(checkpoint: LoadedModel, *batches: list[DecodeRequest], max_rows: int = 
 def test_greedy_is_what_transformers_generates(checkpoint: LoadedModel) -> None:
     found = run(checkpoint, asks(checkpoint, GREEDY, rows=1))
     for key, prompt in enumerate(PROMPTS):
-        ids = torch.tensor([checkpoint.ids(prompt)])
+        ids = torch.tensor([checkpoint.prompt_tokens(prompt)])
         with torch.inference_mode():
             answer = checkpoint.model.generate(
                 ids, attention_mask=torch.ones_like(ids), do_sample=False, max_new_tokens=60
@@ -66,7 +66,7 @@ def test_greedy_is_what_transformers_generates(checkpoint: LoadedModel) -> None:
 
 def test_log_probabilities_are_those_of_a_plain_forward_pass(checkpoint: LoadedModel) -> None:
     for key, completions in run(checkpoint, asks(checkpoint, WARM)).items():
-        prompt = checkpoint.ids(PROMPTS[key])
+        prompt = checkpoint.prompt_tokens(PROMPTS[key])
         for one in completions:
             new = checkpoint.tokenizer(one.text, add_special_tokens=False)["input_ids"]
             new += [checkpoint.tokenizer.eos_token_id] * (one.finish == "stop")
@@ -80,7 +80,9 @@ def test_log_probabilities_are_those_of_a_plain_forward_pass(checkpoint: LoadedM
 
 def test_a_request_draws_the_same_whatever_runs_beside_it(checkpoint: LoadedModel) -> None:
     alone = {ask.key: run(checkpoint, [ask])[ask.key] for ask in asks(checkpoint, WARM)}
-    crowd = [DecodeRequest(100 + i, tuple(checkpoint.ids(PROMPTS[i % 4])), 0, 6, WARM, (), i) for i in range(12)]
+    crowd = [
+        DecodeRequest(100 + i, tuple(checkpoint.prompt_tokens(PROMPTS[i % 4])), 0, 6, WARM, (), i) for i in range(12)
+    ]
     joined = run(checkpoint, crowd[:4], asks(checkpoint, WARM), crowd[4:], max_rows=40)
     pairs = [pair for key, there in alone.items() for pair in zip(there, joined[key], strict=True)]
     same = [one.text == other.text for one, other in pairs]
@@ -89,7 +91,7 @@ def test_a_request_draws_the_same_whatever_runs_beside_it(checkpoint: LoadedMode
 
 
 def test_rows_in_chunks_are_the_rows_of_the_whole(checkpoint: LoadedModel) -> None:
-    prompt = tuple(checkpoint.ids(PROMPTS[2]))
+    prompt = tuple(checkpoint.prompt_tokens(PROMPTS[2]))
     whole = run(checkpoint, [DecodeRequest(0, prompt, 0, 10, WARM, (), 5)])[0]
     parts = run(checkpoint, [DecodeRequest(1, prompt, 0, 4, WARM, (), 5), DecodeRequest(2, prompt, 4, 6, WARM, (), 5)])
     same = [a.text == b.text for a, b in zip(whole, [*parts[1], *parts[2]], strict=True)]
@@ -127,20 +129,20 @@ def test_a_dropped_ask_ends_and_leaves_the_others_alone(checkpoint: LoadedModel)
 
 def test_a_prompt_without_room_is_refused(checkpoint: LoadedModel) -> None:
     with pytest.raises(Reject, match="512"):
-        checkpoint.ids("x = 1\n" * 400)
+        checkpoint.prompt_tokens("x = 1\n" * 400)
     with pytest.raises(Reject, match="empty"):
-        checkpoint.ids("")
+        checkpoint.prompt_tokens("")
 
 
 def test_a_completion_ends_with_the_context(checkpoint: LoadedModel) -> None:
-    prompt = tuple(checkpoint.ids("# solution\n" + "x = [1, 2]\n" * 60))[:480] + (5,) * 20
+    prompt = tuple(checkpoint.prompt_tokens("# solution\n" + "x = [1, 2]\n" * 60))[:480] + (5,) * 20
     [one] = run(checkpoint, [DecodeRequest(0, prompt, 0, 1, SamplingParameters(5.0, 1.0, 100), (), 0)])[0]
     assert one.tokens <= 12
 
 
 def test_a_text_is_scored_as_a_plain_forward_pass_would(checkpoint: LoadedModel) -> None:
     text = "def add(a: int, b: int) -> int:\n    return a + b\n"
-    ids = torch.tensor([checkpoint.ids(text)])
+    ids = torch.tensor([checkpoint.prompt_tokens(text)])
     with torch.inference_mode():
         loss = checkpoint.model(ids, labels=ids).loss.item()
     found = Decoder(checkpoint).score(text)

@@ -1,7 +1,8 @@
-"""transformers on this machine: requests cut into chunks of rows, chunks given to whichever worker process has room.
+"""The local model as services see it: it cuts requests into chunks of rows for worker processes that have room.
 
-No torch here: gRPC lives in this process, and a fork or a busy interpreter would stall it. Workers start at the first
-request; one that dies fails what it was computing with Retry and is started again for the next chunk.
+This module imports no torch, because gRPC runs in this process, and a fork or a busy interpreter would stall it.
+Workers start at the first request. One that dies fails its unfinished requests with Retry and is replaced for the next
+chunk.
 """
 
 import asyncio
@@ -14,23 +15,24 @@ import sys
 from collections import deque
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
-from pathlib import Path
 from typing import Any
 
 from ucoder import errors
-from ucoder.errors import Misconfigured, NotFound, Retry
+from ucoder.errors import Misconfigured, Retry
+from ucoder.models.checkpoint_folder import base_of, require_weights
 from ucoder.models.local import pipe_messages
 from ucoder.models.protocol import Completion, SamplingParameters, TextScore
-from ucoder.models.serving.lora_adapters import base_of
 
-CHUNK = 32
-"""Rows of one request that go to a worker together: several workers may share a request of 128."""
-ROWS_AHEAD = 192
-"""Rows a worker is given at once: its batch and half a batch to refill it with."""
+CHUNK_ROWS = 32
+"""Rows of one request that go to a worker together, so that several workers may share a request of 128."""
+MOST_ROWS_PER_WORKER = 192
+"""Rows that a worker holds at once: its batch, and half a batch to refill it with."""
 
 
 @dataclass(eq=False)
 class _Job:
+    """A message to a worker, and the answer to come."""
+
     message: dict[str, Any]
     rows: int
     answer: "asyncio.Future[dict[str, Any]]"
@@ -45,6 +47,7 @@ class _Worker:
 
     @property
     def rows(self) -> int:
+        """Unfinished rows of this worker."""
         return sum(job.rows for job in self.jobs.values())
 
     def send(self, message: dict[str, Any]) -> None:
@@ -55,7 +58,7 @@ class _Worker:
 class LocalModel:
     """Checkpoints in worker processes. `model` is a Hugging Face folder."""
 
-    folders = True
+    reads_folders = True
     exclusive = False
 
     def __init__(self, workers: int) -> None:
@@ -70,8 +73,8 @@ class LocalModel:
     async def complete(
         self, model: str, prompt: str, *, n: int, sampling: SamplingParameters, stop: Sequence[str] = (), seed: int = 0
     ) -> list[Completion]:
-        """See `protocol.Model`."""
-        asked = {
+        """Generates completions as `protocol.Completer` says."""
+        message = {
             "do": "complete",
             "model": model,
             "prompt": prompt,
@@ -79,32 +82,31 @@ class LocalModel:
             "stop": list(stop),
             "seed": seed,
         }
-        chunks = [(first, min(CHUNK, n - first)) for first in range(0, n, CHUNK)]
-        answers = await self._ask([({**asked, "first": first, "rows": rows}, rows) for first, rows in chunks])
-        return [Completion(**one) for answer in answers for one in answer["completions"]]
+        chunks = [(first, min(CHUNK_ROWS, n - first)) for first in range(0, n, CHUNK_ROWS)]
+        answers = await self._ask([({**message, "first": first, "rows": rows}, rows) for first, rows in chunks])
+        return [Completion(**fields) for answer in answers for fields in answer["completions"]]
 
     async def score(self, model: str, text: str) -> TextScore:
-        """See `protocol.Model`."""
+        """Returns the log-probability of a text as `protocol.Model` says."""
         [answer] = await self._ask([({"do": "score", "model": model, "text": text}, 1)])
-        return TextScore(**answer["scored"])
+        return TextScore(**answer["score"])
 
     async def serve(self, model: str) -> None:
-        """Loads the checkpoint in every worker. Raises NotFound (no model there), Misconfigured (a broken one)."""
-        if not (Path(base_of(model)) / "config.json").is_file():
-            raise NotFound(f"model {model}: no Hugging Face model folder, it has no config.json.")
-        await self._start()
-        jobs = [self._job({"do": "load", "model": model}, 0) for _ in self._workers]
+        """Loads the checkpoint in every worker. Raises NotFound or Misconfigured without a usable model."""
+        require_weights(base_of(model))
+        await self._start_workers()
+        jobs = [self._new_job({"do": "load", "model": model}, 0) for _ in self._workers]
         for job, worker in zip(jobs, self._workers, strict=True):
             self._give(job, worker)
-        await self._results(jobs)
+        await self._answers(jobs)
         self._served = [*(name for name in self._served if name != model), model]
 
     async def served(self) -> list[str]:
-        """The checkpoints that were asked to be served, the last one last."""
+        """Returns the checkpoints that `serve` has loaded, the last one last."""
         return list(self._served)
 
     async def close(self) -> None:
-        """Ends the workers."""
+        """Kills the workers; requests under way end with Retry."""
         self._closed = True
         for worker in self._workers:
             if worker.process.returncode is None:
@@ -112,27 +114,28 @@ class LocalModel:
                     worker.process.kill()
         await asyncio.gather(*(worker.reader for worker in self._workers if worker.reader))
         for job in self._waiting:
-            self._fail(job, Retry("the local model was closed."))
+            _fail(job, Retry("the local model was closed."))
 
-    async def _ask(self, asked: list[tuple[dict[str, Any], int]]) -> list[dict[str, Any]]:
-        await self._start()
-        jobs = [self._job(message, rows) for message, rows in asked]
+    async def _ask(self, messages: list[tuple[dict[str, Any], int]]) -> list[dict[str, Any]]:
+        """Returns the workers' answers to messages of so many rows each."""
+        await self._start_workers()
+        jobs = [self._new_job(message, rows) for message, rows in messages]
         self._waiting.extend(jobs)
         self._dispatch()
-        return await self._results(jobs)
+        return await self._answers(jobs)
 
-    async def _results(self, jobs: list[_Job]) -> list[dict[str, Any]]:
-        """The answers; when one fails or the caller is cancelled, the others are not computed on."""
+    async def _answers(self, jobs: list[_Job]) -> list[dict[str, Any]]:
+        """Waits for the answers; when one fails or the caller is cancelled, the other jobs are dropped."""
         try:
             return await asyncio.gather(*(job.answer for job in jobs))
         finally:
             for job in jobs:
                 if not job.answer.done() or job.answer.cancelled():
                     self._drop(job)
-                elif not job.answer.cancelled():
-                    job.answer.exception()  # seen: gather raised the first one
+                else:
+                    job.answer.exception()  # marks it as retrieved: gather has raised the first exception
 
-    def _job(self, message: dict[str, Any], rows: int) -> _Job:
+    def _new_job(self, message: dict[str, Any], rows: int) -> _Job:
         return _Job({**message, "key": next(self._keys)}, rows, asyncio.get_running_loop().create_future())
 
     def _drop(self, job: _Job) -> None:
@@ -147,8 +150,8 @@ class LocalModel:
     def _dispatch(self) -> None:
         """Gives waiting jobs to the workers with the fewest rows, up to what keeps each of them busy."""
         while self._waiting and self._workers:
-            worker = min(self._workers, key=lambda one: one.rows)
-            if worker.jobs and worker.rows + self._waiting[0].rows > ROWS_AHEAD:
+            worker = min(self._workers, key=lambda worker: worker.rows)
+            if worker.jobs and worker.rows + self._waiting[0].rows > MOST_ROWS_PER_WORKER:
                 return
             self._give(self._waiting.popleft(), worker)
 
@@ -157,8 +160,8 @@ class LocalModel:
         worker.jobs[job.message["key"]] = job
         worker.send(job.message)
 
-    async def _start(self) -> None:
-        """Brings the workers up to their number."""
+    async def _start_workers(self) -> None:
+        """Starts as many workers as are missing."""
         if self._closed:
             raise Retry("the local model was closed.")
         async with self._starting:
@@ -167,7 +170,7 @@ class LocalModel:
             while len(self._workers) < self._count:
                 environment = {
                     "OMP_NUM_THREADS": "1", "HF_HUB_OFFLINE": "1", "TOKENIZERS_PARALLELISM": "false",
-                    # glibc would give a cache's memory back and fetch it again, page by page, at every copy
+                    # glibc would return a cache's memory to the kernel and fetch it again, page by page, at every copy
                     "MALLOC_MMAP_THRESHOLD_": str(1 << 30), "MALLOC_TRIM_THRESHOLD_": str(1 << 32),
                 }  # fmt: skip
                 process = await asyncio.create_subprocess_exec(
@@ -176,29 +179,29 @@ class LocalModel:
                     env={**os.environ, **environment},
                 )  # fmt: skip
                 worker = _Worker(process)
-                worker.reader = asyncio.create_task(self._listen(worker))
+                worker.reader = asyncio.create_task(self._read_answers(worker))
                 self._workers.append(worker)
 
-    async def _listen(self, worker: _Worker) -> None:
-        """Hands out a worker's answers until it ends; what it leaves undone fails."""
+    async def _read_answers(self, worker: _Worker) -> None:
+        """Hands out a worker's answers until it ends; fails the jobs that it leaves unfinished."""
         assert worker.process.stdout is not None
         while (answer := await pipe_messages.receive(worker.process.stdout)) is not None:
             job = worker.jobs.pop(answer["key"], None)
-            if job is not None and not job.answer.done():
-                if "error" in answer:
-                    job.answer.set_exception(getattr(errors, answer["error"])(answer["text"]))
-                else:
-                    job.answer.set_result(answer)
+            if job is not None and "error" in answer:
+                _fail(job, getattr(errors, answer["error"])(answer["text"]))
+            elif job is not None and not job.answer.done():
+                job.answer.set_result(answer)
             self._dispatch()
         code = await worker.process.wait()
         self._workers.remove(worker)
-        why = f"by {signal.Signals(-code).name}" if code < 0 else f"with code {code}"
+        how = f"by {signal.Signals(-code).name}" if code < 0 else f"with code {code}"
         for job in worker.jobs.values():
-            self._fail(job, Retry(f"a worker of the local model ended {why}; another one takes over."))
+            _fail(job, Retry(f"a worker of the local model ended {how}; another one takes over."))
         if self._waiting and not self._closed:
-            await self._start()
+            await self._start_workers()
             self._dispatch()
 
-    def _fail(self, job: _Job, error: Exception) -> None:
-        if not job.answer.done():
-            job.answer.set_exception(error)
+
+def _fail(job: _Job, error: Exception) -> None:
+    if not job.answer.done():
+        job.answer.set_exception(error)

@@ -1,4 +1,7 @@
-"""Prompts are files: a folder per profile, a Jinja template per stage, and `profile.yaml` with its stop strings."""
+"""Prompts and stop strings, as files: a folder per profile, a Jinja template per stage, stop strings in `profile.yaml`.
+
+Every byte of a profile's files, comments included, is part of its version, which artefacts record.
+"""
 
 import hashlib
 import re
@@ -12,8 +15,8 @@ from ucoder.errors import Misconfigured
 
 FOLDER = Path(__file__).parent
 STAGES = ("problem", "rating", "skeleton", "tests", "solution", "benchmark")
-_CONTROL = re.compile(r"<(?=[|\uff5c][^<>\s]{1,60}[|\uff5c]>)")
-"""Where a control token begins: <|im_end|>, <|endoftext|>, and DeepSeek's with their wide bars."""
+_CONTROL_TOKEN = re.compile(r"<(?=[|\uff5c][^<>\s]{1,60}[|\uff5c]>)")
+"""The `<` of a control token: <|im_end|>, <|endoftext|>, and DeepSeek's with their wide bars."""
 
 
 class Prompts:
@@ -24,13 +27,14 @@ class Prompts:
         files = sorted(file for file in folder.iterdir() if file.suffix in (".jinja", ".yaml"))
         content = b"\0".join(part for file in files for part in (file.name.encode(), file.read_bytes()))
         self.version = f"{folder.name}@{hashlib.sha256(content).hexdigest()[:12]}"
-        """Profile and hash of its files: equal versions ask the same."""
+        """Name of the profile and hash of its files: equal versions give equal prompts."""
         jinja = Environment(
-            loader=FileSystemLoader(folder), undefined=StrictUndefined, autoescape=False, finalize=_tamed
+            loader=FileSystemLoader(folder), undefined=StrictUndefined, autoescape=False, finalize=_defused
         )
         try:
             self._templates = {stage: jinja.get_template(f"{stage}.jinja") for stage in STAGES}
-            self._stop = {stage: tuple(strings) for stage, strings in _profile(folder)["stop"].items()}
+            profile = yaml.safe_load((folder / "profile.yaml").read_text())
+            self._stop = {stage: tuple(strings) for stage, strings in profile["stop"].items()}
         except (TemplateError, OSError, yaml.YAMLError, KeyError, AttributeError, TypeError) as error:
             raise Misconfigured(f"prompt profile {folder}: {type(error).__name__}: {error}.") from None
         if unknown := set(self._stop) - set(STAGES):
@@ -39,9 +43,9 @@ class Prompts:
     @classmethod
     @cache
     def load(cls, profile: str, *, script: bool = False) -> "Prompts":
-        """The profile of that name, or the one for scripts beside it (`<profile>_scripts`).
+        """Reads the profile of that name, or the one beside it for scripts that read stdin (`<profile>_scripts`).
 
-        Raises Misconfigured naming those there are.
+        Raises Misconfigured naming the profiles that exist.
         """
         known = profiles()
         profile += "_scripts" if script else ""
@@ -50,29 +54,25 @@ class Prompts:
         return cls(FOLDER / profile)
 
     def render(self, stage: str, **values: object) -> str:
-        """The prompt of a stage: `problem` takes domain and difficulty, every other stage problem, `tests` also kind,
-        `benchmark` also question and opening: what an instruct model is asked, and made to begin with.
+        """Returns the prompt of a stage.
 
-        A control token in a value (a server would take it for the end of a turn, or of the text) is no longer one in
-        the prompt: a space follows its `<`. Raises jinja2.UndefinedError when a value is missing: that is a bug of the
-        caller.
+        `problem` takes domain and difficulty, every other stage takes problem; `tests` also takes kind; `benchmark` also
+        takes question and opening, which are what an instruct model is asked and how its answer must begin. A space is
+        put behind the `<` of a control token in a value, because a server would take it for the end of a turn or text.
+        Raises jinja2.UndefinedError when a value is missing: that is a bug of the caller.
         """
         return self._templates[stage].render(**values)
 
     def stop(self, stage: str, default: tuple[str, ...] = ()) -> tuple[str, ...]:
-        """The strings that end a completion of this stage, besides the end-of-text token."""
+        """Returns the strings that end a completion of this stage, besides the end-of-text token."""
         return self._stop.get(stage, default)
 
 
-def _tamed(value: object) -> object:
-    """Values come from models and benchmarks; only the template itself may write control tokens."""
-    return _CONTROL.sub("< ", value) if isinstance(value, str) else value
-
-
 def profiles() -> tuple[str, ...]:
-    """The names of the profiles there are."""
+    """Returns the names of the profiles that exist."""
     return tuple(sorted(file.parent.name for file in FOLDER.glob("*/profile.yaml")))
 
 
-def _profile(folder: Path) -> dict[str, dict[str, list[str]]]:
-    return yaml.safe_load((folder / "profile.yaml").read_text())  # type: ignore[no-any-return]
+def _defused(value: object) -> object:
+    """Returns a value without control tokens, because values are untrusted texts of models and benchmarks."""
+    return _CONTROL_TOKEN.sub("< ", value) if isinstance(value, str) else value

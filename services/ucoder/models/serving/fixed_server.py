@@ -1,13 +1,13 @@
-"""Somebody else's server: it serves what it serves."""
+"""A server that others run: ucoder only checks which checkpoint it serves, and cannot change it."""
 
 from ucoder.errors import NotFound
 from ucoder.models.openai_model import OpenAIModel
 
 
 class FixedServer:
-    """Any OpenAI-compatible server: vLLM, SGLang, llama.cpp, a vendor's."""
+    """Any OpenAI-compatible server: vLLM, SGLang, llama.cpp, or a provider's."""
 
-    folders = False
+    reads_folders = False
     exclusive = False
     up = True
 
@@ -16,7 +16,7 @@ class FixedServer:
         self._client = client
 
     async def switch(self, model: str) -> None:
-        """See `Host`."""
+        """Raises NotFound when the server does not list `model`."""
         names = await self._client.served()
         if model not in names:
             raise NotFound(
@@ -25,4 +25,4 @@ class FixedServer:
             )
 
     async def close(self) -> None:
-        """Nothing was started."""
+        """Does nothing, because nothing was started."""

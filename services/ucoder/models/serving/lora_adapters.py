@@ -1,20 +1,16 @@
 """LoRA adapters: folders of a few megabytes that a server loads beside their base while it runs (vLLM's own call).
 
-All that are loaded answer at once, each by its name, so going from one to the next costs milliseconds and no restart.
-The server must see the folder: one machine, or a shared volume.
+All loaded adapters answer at once, each under its name, so going from one to the next takes milliseconds and no
+restart. The server must be able to read the folder: it runs on this machine or shares a volume with it. Adapters of the
+local model are not loaded here: `local/loaded_model` merges them into their base.
 """
 
-import json
-from pathlib import Path
-
-from ucoder.errors import Misconfigured
+from ucoder.models.checkpoint_folder import base_of
 from ucoder.models.openai_model import OpenAIModel
-
-ADAPTER_CONFIG_FILE = "adapter_config.json"  # what PEFT writes, and what a folder with whole weights does not have
 
 
 class LoraAdapters:
-    """Those of one server."""
+    """The adapters of one server."""
 
     def __init__(self, client: OpenAIModel) -> None:
         self._client = client
@@ -22,32 +18,21 @@ class LoraAdapters:
         self._loaded: set[str] = set()
 
     def base_of(self, model: str) -> str:
-        """What must be served for `model` to be: its base when it is an adapter's folder, else itself."""
+        """Returns the checkpoint that the server must hold to serve `model`: an adapter's base, or `model` itself."""
         if model not in self._bases:
             self._bases[model] = base_of(model)
         return self._bases[model]
 
     async def load(self, model: str) -> bool:
-        """Loads an adapter unless it is there; says whether it did."""
+        """Loads an adapter unless the server has it; returns whether it was loaded now."""
         if model in self._loaded or self.base_of(model) == model:
             return False
-        fresh = model not in await self._client.served()
-        if fresh:
+        missing = model not in await self._client.served()
+        if missing:
             await self._client.load_adapter(model, model)
         self._loaded.add(model)
-        return fresh
+        return missing
 
     def forget(self) -> None:
-        """The server was started anew: nothing is loaded."""
+        """Records that the server was restarted and has no adapter loaded."""
         self._loaded.clear()
-
-
-def base_of(model: str) -> str:
-    """The base of an adapter's folder; any other model is its own. Raises Misconfigured for a broken one."""
-    file = Path(model) / ADAPTER_CONFIG_FILE
-    if not file.is_file():
-        return model
-    try:
-        return str(json.loads(file.read_text())["base_model_name_or_path"])
-    except (OSError, ValueError, KeyError, TypeError):
-        raise Misconfigured(f"{file}: no adapter's configuration, it names no base_model_name_or_path.") from None

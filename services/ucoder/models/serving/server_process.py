@@ -1,7 +1,8 @@
-"""A model server that we start: `vllm serve`, or any command that takes a model's folder and a port.
+"""A model server that ucoder starts on this machine: `vllm serve`, or any command that takes a model and a port.
 
-New weights are a new process on the same port: it costs the time of a start, and nothing of the old weights, neither
-memory nor a stale prefix cache, can remain. The server dies with us, and its words are kept in one log file.
+New weights mean a new process on the same port. That costs the time of a start, but nothing of the old weights, neither
+memory nor a stale prefix cache, can remain. The server ends when this process does, and its output goes to one log
+file. It is not restarted here when it dies: `switch` starts it again at the next request.
 """
 
 import asyncio
@@ -11,39 +12,48 @@ import shlex
 import shutil
 import signal
 import socket
+import sys
 from pathlib import Path
 
 import httpx
 import structlog
 
-from ucoder.errors import Misconfigured, NotFound, Retry
+from ucoder.errors import Misconfigured, Retry
+from ucoder.models.checkpoint_folder import require_weights
 from ucoder.runtime.child_process import ending_with_parent
 
 log = structlog.get_logger()
-LOOK_SECONDS = 0.2
+POLL_SECONDS = 0.2
 STOP_SECONDS = 20.0
-"""What a server is given to end by itself before it is killed."""
+"""Time in which a server may end by itself before it is killed."""
 
 
 class ServerProcess:
-    """One server on one loopback port."""
+    """One server process on one loopback port."""
 
     reads_folders = True
     exclusive = True
 
     def __init__(self, command: str, logs: Path, seconds: float) -> None:
-        """`command` holds {model} (folder or name) and {port}; `seconds` bounds a start. Raises Misconfigured."""
+        """`command` holds {model} (folder or name) and {port}; `seconds` bounds a start.
+
+        Raises Misconfigured when the command is wrong or its program is not installed.
+        """
         try:
-            words = [word.format(model="MODEL", port="PORT") for word in shlex.split(command)]
+            self._command = shlex.split(command)
+            words = [word.format(model="MODEL", port="PORT") for word in self._command]
         except (ValueError, KeyError, IndexError) as error:
             raise Misconfigured(f"UCODER_MODEL_COMMAND={command!r}: {error!r}.") from None
         if not any("MODEL" in word for word in words) or not any("PORT" in word for word in words):
             raise Misconfigured(f"UCODER_MODEL_COMMAND={command!r}: needs {{model}} and {{port}}.")
-        if shutil.which(words[0]) is None:
+        program = shutil.which(words[0]) or shutil.which(words[0], path=str(Path(sys.executable).parent))
+        if program is None:
             raise Misconfigured(
-                f"UCODER_MODEL_COMMAND: there is no {words[0]} here; pip install vllm, or give its path."
+                f"the model server's program {words[0]} is not installed: pip install 'ucoder[vllm]' or set "
+                "UCODER_MODEL_COMMAND."
             )
-        self._command, self._log, self._seconds = command, logs / "model-server.log", seconds
+        self._command[0] = program
+        self._log, self._seconds = logs / "model-server.log", seconds
         self._port = _free_port()
         self.url = f"http://127.0.0.1:{self._port}/v1"
         self._process: asyncio.subprocess.Process | None = None
@@ -51,32 +61,35 @@ class ServerProcess:
 
     @property
     def up(self) -> bool:
-        """See `Host`: whether the process lives."""
+        """True while the process runs."""
         return self._process is not None and self._process.returncode is None
 
     async def switch(self, model: str) -> None:
-        """See `Host`. A folder without a model is refused before the old server is ended."""
+        """Starts a server for `model` in place of the running one; see `ModelServer`.
+
+        Raises NotFound for a folder without a model before the old server is stopped.
+        """
         if self.up and self._model == model:
             return
-        if os.sep in model and not (Path(model) / "config.json").is_file():
-            raise NotFound(f"model {model}: no Hugging Face model folder, it has no config.json.")
+        if os.sep in model:
+            require_weights(model)
         await self._stop()
         log.info("model.starting", model=model, url=self.url, log=str(self._log))
         try:
             await self._start(model)
             self._model = model
-            await self._listed()
+            await self._wait_until_served()
         except BaseException:
             await self._stop()
             raise
         log.info("model.started", model=model)
 
     async def close(self) -> None:
-        """See `Host`."""
+        """Stops the server."""
         await self._stop()
 
     async def _start(self, model: str) -> None:
-        words = [word.format(model=model, port=self._port) for word in shlex.split(self._command)]
+        words = [word.format(model=model, port=self._port) for word in self._command]
         try:
             self._log.parent.mkdir(parents=True, exist_ok=True)
             with self._log.open("ab") as out:
@@ -84,13 +97,14 @@ class ServerProcess:
                 out.flush()
                 self._process = await asyncio.create_subprocess_exec(
                     *ending_with_parent(*words), stdin=asyncio.subprocess.DEVNULL, stdout=out, stderr=out,
-                    env=_environment(), process_group=0,  # Ctrl-C is ours, and its own children end with it
+                    # its own process group: Ctrl-C reaches ucoder alone, and `_stop` ends the server's children too
+                    env=_environment(), process_group=0,
                 )  # fmt: skip
         except OSError as error:
             raise Retry(f"cannot start {words[0]}: {error.strerror}.") from None
 
-    async def _listed(self) -> None:
-        """Waits until it answers. Misconfigured with its own last words when it ends instead."""
+    async def _wait_until_served(self) -> None:
+        """Waits until the server lists the model; raises Misconfigured with its last log line when it ends before."""
         assert self._process is not None
         async with httpx.AsyncClient(timeout=5) as client:
             try:
@@ -99,9 +113,9 @@ class ServerProcess:
                         if not self.up:
                             raise Misconfigured(
                                 f"the model server ended with code {self._process.returncode} before it answered: "
-                                f"{self._last_words()} (log: {self._log})"
+                                f"{self._last_log_line()} (log: {self._log})"
                             )
-                        await asyncio.sleep(LOOK_SECONDS)
+                        await asyncio.sleep(POLL_SECONDS)
             except TimeoutError:
                 raise Retry(
                     f"the model server did not serve {self._model} within {self._seconds:g} s "
@@ -112,38 +126,39 @@ class ServerProcess:
         process, self._process, self._model = self._process, None, ""
         if process is None:
             return
-        for sign in (signal.SIGTERM, signal.SIGKILL):
+        for signal_number in (signal.SIGTERM, signal.SIGKILL):
             with contextlib.suppress(ProcessLookupError):
-                os.killpg(process.pid, sign)
+                os.killpg(process.pid, signal_number)
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(process.wait(), STOP_SECONDS)
                 break
-        with contextlib.suppress(ProcessLookupError):  # what the leader left behind
+        with contextlib.suppress(ProcessLookupError):  # children that the server left running
             os.killpg(process.pid, signal.SIGKILL)
 
-    def _last_words(self) -> str:
-        """The last line of its log that names an error, else the last one."""
+    def _last_log_line(self) -> str:
+        """Returns the last line of the server's log that names an error, or the last line where none does."""
         with self._log.open("rb") as file:
             file.seek(max(0, self._log.stat().st_size - (1 << 16)))
             lines = [line.strip() for line in file.read().decode(errors="replace").splitlines() if line.strip()]
-        named = [line for line in lines if "Error" in line and not line.endswith("Error:")]
-        return (named or lines or ["nothing"])[-1][-300:]
+        errors = [line for line in lines if "Error" in line and not line.endswith("Error:")]
+        return (errors or lines or ["nothing"])[-1][-300:]
 
 
 def _environment() -> dict[str, str]:
-    """Ours without our own settings: the server reads its own, and needs no key of ours."""
+    """Returns this process' environment without ucoder's settings and keys, which the server does not need."""
     return {name: value for name, value in os.environ.items() if not name.startswith("UCODER_")}
 
 
 def _free_port() -> int:
-    with socket.socket() as door:
-        door.bind(("127.0.0.1", 0))
-        return int(door.getsockname()[1])
+    with socket.socket() as unused:
+        unused.bind(("127.0.0.1", 0))
+        return int(unused.getsockname()[1])
 
 
 async def _lists(client: httpx.AsyncClient, url: str, model: str) -> bool:
+    """Returns whether the server answers and lists the model."""
     try:
         answer = await client.get(f"{url}/models")
-        return answer.status_code == 200 and any(one["id"] == model for one in answer.json()["data"])
+        return answer.status_code == 200 and any(entry["id"] == model for entry in answer.json()["data"])
     except (httpx.TransportError, ValueError, KeyError, TypeError):
         return False

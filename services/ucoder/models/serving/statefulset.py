@@ -1,7 +1,8 @@
-"""A model server in a cluster: a StatefulSet whose pods serve what one annotation names (helm/ucoder, templates/vllm).
+"""A model server in a cluster: a StatefulSet (helm/ucoder, templates/vllm) whose annotation names the checkpoint.
 
-Going to other weights is a patch of that annotation and a rollout. Where the new pods cannot run, the annotation is put
-back, so that the old weights go on answering, and the error says what the pods said.
+Other weights are a patch of that annotation and a rollout. Where the new pods cannot run, the annotation is put back,
+so that the old weights go on answering, and the error repeats what the pods reported. The pods themselves fetch the
+weights: nothing is copied here.
 """
 
 import asyncio
@@ -17,91 +18,97 @@ from ucoder.runtime.settings import Settings
 
 log = structlog.get_logger()
 ANNOTATION = "ucoder.dev/checkpoint"
-REVISION = "controller-revision-hash"  # the label by which a StatefulSet's pods say which template made them
-CRASHES = 3
-"""Restarts of a new pod that are no longer bad luck."""
-NEVER = {"InvalidImageName", "CreateContainerConfigError", "CrashLoopBackOff", "CreateContainerError"}
-PERHAPS = {"ErrImagePull", "ImagePullBackOff"}
-"""Why a container waits: what no time mends, and what a registry may."""
+REVISION = "controller-revision-hash"
+"""The label of a StatefulSet's pod that names the template it was made from."""
+MOST_CRASHES = 3
+"""A new pod that was restarted this often does not start by itself any more."""
+PERMANENT = {"InvalidImageName", "CreateContainerConfigError", "CrashLoopBackOff", "CreateContainerError"}
+"""Reasons of a waiting container that do not pass with time."""
+TRANSIENT = {"ErrImagePull", "ImagePullBackOff"}
+"""Reasons of a waiting container that the image registry may end."""
 
 
 class StatefulSetServer:
     """The StatefulSet that `UCODER_ROLLOUT_STATEFULSET` names."""
 
-    folders = False
+    reads_folders = False
     exclusive = True
     up = True
 
-    def __init__(self, client: OpenAIModel, settings: Settings, look_seconds: float = 3.0) -> None:
+    def __init__(self, client: OpenAIModel, settings: Settings, poll_seconds: float = 3.0) -> None:
         self.url = client.url
-        self._client, self._settings, self._look = client, settings, look_seconds
+        self._client, self._settings, self._poll_seconds = client, settings, poll_seconds
         self._name = settings.rollout_statefulset
 
     async def switch(self, model: str) -> None:
-        """See `Host`. An API server that is away meanwhile is waited for."""
-        told = ["the Kubernetes API does not answer"]
+        """Rolls the pods to `model` and waits until they serve it; see `ModelServer`.
+
+        Waits for an API server that does not answer meanwhile.
+        """
+        missing = ["the Kubernetes API does not answer"]
         async with KubernetesApi.open(self._settings) as cluster:
             try:
                 async with asyncio.timeout(self._settings.model_seconds):
-                    before = await self._ask(cluster, model)
-                    await self._rolled(cluster, model, told)
+                    before = await self._annotate(cluster, model)
+                    await self._wait_for_rollout(cluster, model, missing)
             except TimeoutError:
                 raise Retry(
                     f"{self._name} does not serve {model} after {self._settings.model_seconds:g} s "
-                    f"(UCODER_MODEL_SECONDS): {told[-1]}."
+                    f"(UCODER_MODEL_SECONDS): {missing[-1]}."
                 ) from None
-            except _Broken as broken:
+            except _PodsFailed as failed:
                 await self._put_back(cluster, before)
-                raise broken.error from None
+                raise failed.error from None
 
     async def close(self) -> None:
-        """What runs in the cluster stays."""
+        """Does nothing: the pods go on serving."""
 
-    async def _ask(self, cluster: KubernetesApi, model: str) -> str | None:
-        """Writes the annotation where it says otherwise; returns what it said before."""
+    async def _annotate(self, cluster: KubernetesApi, model: str) -> str | None:
+        """Writes the annotation unless the pods serve `model` already; returns the annotation before that."""
         while True:
             try:
-                now = await cluster.get(STATEFUL_SETS, self._name)
-                if _served(now) != model:
+                statefulset = await cluster.get(STATEFUL_SETS, self._name)
+                if _served_by(statefulset) != model:
                     log.info("model.rolling", statefulset=self._name, model=model)
-                    await cluster.patch(STATEFUL_SETS, self._name, _change(model))
-                return _annotation(now)
+                    await cluster.patch(STATEFUL_SETS, self._name, _annotation_patch(model))
+                return _annotation(statefulset)
             except NotFound as error:
                 raise Misconfigured(f"UCODER_ROLLOUT_STATEFULSET={self._name}: {error}") from None
             except Retry as error:
                 log.warning("model.cluster_away", error=str(error))
-                await asyncio.sleep(self._look)
+                await asyncio.sleep(self._poll_seconds)
 
-    async def _rolled(self, cluster: KubernetesApi, model: str, told: list[str]) -> None:
-        """Returns when the new weights answer; `told` gets what was missing."""
-        while True:
-            missing = await self._missing(cluster, model)
-            if not missing:
-                return
-            told.append(missing)
-            await asyncio.sleep(self._look)
+    async def _wait_for_rollout(self, cluster: KubernetesApi, model: str, missing: list[str]) -> None:
+        """Returns when the new weights answer; appends to `missing` what each check still found missing."""
+        while reason := await self._missing(cluster, model):
+            missing.append(reason)
+            await asyncio.sleep(self._poll_seconds)
 
     async def _missing(self, cluster: KubernetesApi, model: str) -> str:
-        """What the rollout still waits for; nothing: the empty text. Raises _Broken when it waits in vain."""
+        """Returns what the rollout still waits for, or the empty text when it is complete.
+
+        Raises _PodsFailed when it waits in vain.
+        """
         try:
-            now = await cluster.get(STATEFUL_SETS, self._name)
-            pods = await cluster.list(PODS, ",".join(f"{k}={v}" for k, v in _labels(now).items()))
+            statefulset = await cluster.get(STATEFUL_SETS, self._name)
+            labels = statefulset["spec"]["selector"]["matchLabels"]
+            pods = await cluster.list(PODS, ",".join(f"{key}={value}" for key, value in labels.items()))
         except NotFound:
             raise Retry(
                 f"StatefulSet {self._name} was deleted while it was rolled; `helm upgrade` restores it."
             ) from None
         except Retry as error:
             return str(error)
-        if _served(now) != model:
-            raise Retry(f"somebody else has {self._name} serve {_served(now)}, not {model}.")
-        status = now.get("status", {})
-        if status.get("observedGeneration", 0) < now["metadata"].get("generation", 0):
+        if _served_by(statefulset) != model:
+            raise Retry(f"another client made {self._name} serve {_served_by(statefulset)}, not {model}.")
+        status = statefulset.get("status", {})
+        if status.get("observedGeneration", 0) < statefulset["metadata"].get("generation", 0):
             return "the controller has not seen the change"
-        new = [pod for pod in pods if _revision(pod) == status.get("updateRevision")]
-        told = [words for pod in new for words in _troubles(pod)]
-        wanted = now["spec"].get("replicas", 1)
-        if min(status.get("updatedReplicas", 0), status.get("readyReplicas", 0)) < wanted:
-            return "; ".join(told) or f"{status.get('readyReplicas', 0)} of {wanted} pods are ready"
+        new_pods = [pod for pod in pods if _revision(pod) == status.get("updateRevision")]
+        problems = [problem for pod in new_pods for problem in _problems_of(pod)]
+        replicas = statefulset["spec"].get("replicas", 1)
+        if min(status.get("updatedReplicas", 0), status.get("readyReplicas", 0)) < replicas:
+            return "; ".join(problems) or f"{status.get('readyReplicas', 0)} of {replicas} pods are ready"
         try:
             names = await self._client.served()
         except Retry as error:
@@ -110,47 +117,42 @@ class StatefulSetServer:
 
     async def _put_back(self, cluster: KubernetesApi, before: str | None) -> None:
         try:
-            await cluster.patch(STATEFUL_SETS, self._name, _change(before))
+            await cluster.patch(STATEFUL_SETS, self._name, _annotation_patch(before))
         except UcoderError as error:
             log.error("model.not_put_back", statefulset=self._name, error=str(error))
 
 
-class _Broken(Exception):
-    """The new pods will not run."""
+class _PodsFailed(Exception):
+    """The new pods cannot run; `error` is what the caller is to raise."""
 
     def __init__(self, error: UcoderError) -> None:
         self.error = error
 
 
-def _change(model: str | None) -> Object:
+def _annotation_patch(model: str | None) -> Object:
     return {"spec": {"template": {"metadata": {"annotations": {ANNOTATION: model}}}}}
 
 
-def _annotation(one: Object) -> str | None:
-    found: str | None = one["spec"]["template"]["metadata"].get("annotations", {}).get(ANNOTATION)
-    return found
+def _annotation(statefulset: Object) -> str | None:
+    annotation: str | None = statefulset["spec"]["template"]["metadata"].get("annotations", {}).get(ANNOTATION)
+    return annotation
 
 
-def _served(one: Object) -> str:
-    """What the pods of this template serve: the annotation, or what their `weights` container takes without it."""
-    for container in one["spec"]["template"]["spec"].get("initContainers", []):
+def _served_by(statefulset: Object) -> str:
+    """Returns the model in the pods' annotation or, without one, the base model that their init container fetches."""
+    for container in statefulset["spec"]["template"]["spec"].get("initContainers", []):
         for variable in container.get("env", []):
             if variable["name"] == "BASE":
-                return _annotation(one) or str(variable.get("value", ""))
-    return _annotation(one) or ""
-
-
-def _labels(one: Object) -> dict[str, str]:
-    found: dict[str, str] = one["spec"]["selector"]["matchLabels"]
-    return found
+                return _annotation(statefulset) or str(variable.get("value", ""))
+    return _annotation(statefulset) or ""
 
 
 def _revision(pod: Object) -> str:
     return str(pod["metadata"].get("labels", {}).get(REVISION, ""))
 
 
-def _troubles(pod: Object) -> Iterator[str]:
-    """Why a pod is not ready, in words. Raises _Broken when it never will be."""
+def _problems_of(pod: Object) -> Iterator[str]:
+    """Yields why a pod is not ready. Raises _PodsFailed when it will not become ready."""
     status, name = pod.get("status", {}), pod["metadata"]["name"]
     for condition in status.get("conditions", []):
         if condition.get("reason") == "Unschedulable":
@@ -160,11 +162,11 @@ def _troubles(pod: Object) -> Iterator[str]:
         waiting = container.get("state", {}).get("waiting") or {}
         reason = waiting.get("reason", "")
         ended = container.get("lastState", {}).get("terminated") or {}
-        words = " ".join(f"{ended.get('reason', '')} {waiting.get('message', '')}".split())
-        line = f"{name}/{container['name']}: {reason} {words}".rstrip()
-        if reason in PERHAPS:
-            raise _Broken(Retry(f"the model's new pods cannot start: {line}"))
-        if reason in NEVER and (reason != "CrashLoopBackOff" or container.get("restartCount", 0) >= CRASHES):
-            raise _Broken(Misconfigured(f"the model's new pods do not run: {line}; `kubectl logs` tells more."))
+        details = " ".join(f"{ended.get('reason', '')} {waiting.get('message', '')}".split())
+        line = f"{name}/{container['name']}: {reason} {details}".rstrip()
+        if reason in TRANSIENT:
+            raise _PodsFailed(Retry(f"the model's new pods cannot start: {line}"))
+        if reason in PERMANENT and (reason != "CrashLoopBackOff" or container.get("restartCount", 0) >= MOST_CRASHES):
+            raise _PodsFailed(Misconfigured(f"the model's new pods do not run: {line}; `kubectl logs` shows more."))
         if reason:
             yield line

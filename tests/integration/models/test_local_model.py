@@ -1,4 +1,4 @@
-"""The local model's processes: they share the work, they are replaced, they never outlive anybody."""
+"""The local model's worker processes: they share the work, are replaced when they die, and end with their parent."""
 
 import asyncio
 import os
@@ -26,21 +26,21 @@ WARM = SamplingParameters(temperature=0.8, top_p=1, max_tokens=40)
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def model() -> AsyncIterator[LocalModel]:
-    found = LocalModel(2)
-    await found.serve(SEED)
-    yield found
-    await found.close()
+    model = LocalModel(2)
+    await model.serve(SEED)
+    yield model
+    await model.close()
 
 
-def children(parent: int) -> set[int]:
-    """Processes that compute for the model, started by `parent`."""
-    found = subprocess.run(
+def workers_of(parent: int) -> set[int]:
+    """Returns the worker processes that `parent` started."""
+    listing = subprocess.run(
         ["ps", "-o", "pid=,args=", "--ppid", str(parent)], capture_output=True, text=True, check=False
     )
-    return {int(line.split()[0]) for line in found.stdout.splitlines() if "ucoder.models.local.model_worker" in line}
+    return {int(line.split()[0]) for line in listing.stdout.splitlines() if "ucoder.models.local.model_worker" in line}
 
 
-async def test_a_request_is_shared_and_comes_back_in_order(model: LocalModel) -> None:
+async def test_a_request_is_shared_by_workers_and_answered_in_order(model: LocalModel) -> None:
     whole = await model.complete(SEED, PROMPT, n=70, sampling=WARM, seed=3)
     again = await model.complete(SEED, PROMPT, n=70, sampling=WARM, seed=3)
     other = await model.complete(SEED, PROMPT, n=70, sampling=WARM, seed=4)
@@ -50,13 +50,13 @@ async def test_a_request_is_shared_and_comes_back_in_order(model: LocalModel) ->
     assert await model.served() == [SEED]
 
 
-async def test_scores_are_negative_and_counted(model: LocalModel) -> None:
+async def test_likely_text_scores_higher_than_unlikely_text(model: LocalModel) -> None:
     likely, unlikely = [await model.score(SEED, text) for text in ("# solution\ndef f(xs", "xs(f def\nsolution #")]
     assert unlikely.mean_log_prob < likely.mean_log_prob < 0
     assert likely.tokens > 2
 
 
-async def test_a_cancelled_request_leaves_nothing_to_do(model: LocalModel) -> None:
+async def test_a_cancelled_request_is_not_computed_any_further(model: LocalModel) -> None:
     endless = SamplingParameters(temperature=5, top_p=1, max_tokens=400)
     task = asyncio.create_task(model.complete(SEED, PROMPT, n=2000, sampling=endless))
     await asyncio.sleep(0.5)
@@ -68,7 +68,7 @@ async def test_a_cancelled_request_leaves_nothing_to_do(model: LocalModel) -> No
     assert time.perf_counter() - started < 5  # 2,000 rows of 400 tokens would take minutes
 
 
-async def test_what_is_wrong_is_said(model: LocalModel, tmp_path: Path) -> None:
+async def test_wrong_models_and_prompts_are_named(model: LocalModel, tmp_path: Path) -> None:
     with pytest.raises(NotFound, match=r"config\.json"):
         await model.serve(str(tmp_path))
     with pytest.raises(NotFound, match="nowhere"):
@@ -84,7 +84,7 @@ async def test_what_is_wrong_is_said(model: LocalModel, tmp_path: Path) -> None:
 
 
 async def test_a_killed_worker_means_retry_and_a_new_worker(model: LocalModel) -> None:
-    before = children(os.getpid())
+    before = workers_of(os.getpid())
     endless = SamplingParameters(temperature=5, top_p=1, max_tokens=400)
     task = asyncio.create_task(model.complete(SEED, PROMPT, n=300, sampling=endless))
     await asyncio.sleep(0.5)
@@ -92,19 +92,19 @@ async def test_a_killed_worker_means_retry_and_a_new_worker(model: LocalModel) -
         os.kill(pid, signal.SIGKILL)
     with pytest.raises(Retry, match="SIGKILL"):
         await task
-    while before & children(os.getpid()):  # both are noticed
+    while before & workers_of(os.getpid()):  # until both deaths are noticed
         await asyncio.sleep(0.05)
     await asyncio.sleep(0.1)
     assert len(await model.complete(SEED, PROMPT, n=2, sampling=WARM)) == 2
-    after = children(os.getpid())
+    after = workers_of(os.getpid())
     assert len(after) == 2
     assert not before & after
 
 
-async def test_workers_die_with_a_parent_that_was_killed() -> None:
+async def test_workers_end_with_a_parent_that_was_killed() -> None:
     code = f"""
 import asyncio
-from ucoder.models.local import LocalModel
+from ucoder.models.local.local_model import LocalModel
 async def main():
     await LocalModel(1).serve({SEED!r})
     print("up", flush=True)
@@ -114,7 +114,7 @@ asyncio.run(main())
     parent = await asyncio.create_subprocess_exec(sys.executable, "-c", code, stdout=asyncio.subprocess.PIPE)
     assert parent.stdout is not None
     assert await parent.stdout.readline() == b"up\n"
-    [worker] = children(parent.pid)
+    [worker] = workers_of(parent.pid)
     parent.kill()
     await parent.wait()
     for _ in range(100):
@@ -125,7 +125,7 @@ asyncio.run(main())
     pytest.fail("the worker outlived its parent by five seconds")
 
 
-async def test_a_closed_model_says_so() -> None:
+async def test_a_closed_model_raises_retry() -> None:
     model = LocalModel(1)
     await model.close()
     with pytest.raises(Retry, match="closed"):

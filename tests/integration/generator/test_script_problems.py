@@ -12,9 +12,9 @@ from ucoder.generator.problem_invention import ProblemChecks, invent_problem
 from ucoder.generator.solution_sampling import sample_solutions
 from ucoder.models import Completion, SamplingParameters
 from ucoder.runs import run_config as run_config
-from ucoder.sandbox_runner.host.sandbox import Sandbox
+from ucoder.sandbox_runner.sandbox import Sandbox
 from ucoder.sandbox_runner.sandbox_job import SandboxJob
-from ucoder.sandbox_runner.service import test_cases as cases_of
+from ucoder.sandbox_runner.service import tests_from_messages as cases_of
 from ucoder.test_synth.test_writing import synthesize_tests
 from ucoder.v1 import artifacts_pb2 as pb
 

@@ -1,4 +1,4 @@
-"""A server that is slow, full, broken, cut off or wrong: survived, or reported in one line. Real sockets throughout."""
+"""The client against servers that are slow, full, broken, cut off or wrong, on real sockets: retried or reported."""
 
 import asyncio
 import contextlib
@@ -19,8 +19,8 @@ Reply = tuple[int, dict[str, str], Any] | str
 """Status, headers and JSON; or `drop` (close after half an answer), `hang`."""
 
 
-class Scripted:
-    """An HTTP server that answers as told, one reply per request, and keeps what it was asked."""
+class ScriptedServer:
+    """An HTTP server that gives one prepared reply per request and keeps the requests."""
 
     def __init__(self, replies: Iterator[Reply]) -> None:
         self._replies = replies
@@ -41,7 +41,7 @@ class Scripted:
                 await writer.wait_closed()
 
     async def answer(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> bool:
-        """One request; False ends the connection."""
+        """Answers one request; returns False when the connection is to end."""
         head = await reader.readuntil(b"\r\n\r\n")
         first, *rest = head.decode().strip().split("\r\n")
         headers = {name.lower(): value for name, value in (line.split(": ", 1) for line in rest)}
@@ -64,8 +64,8 @@ class Scripted:
 
 
 @contextlib.asynccontextmanager
-async def scripted(*replies: Reply) -> AsyncIterator[Scripted]:
-    server = Scripted(iter(replies))
+async def scripted(*replies: Reply) -> AsyncIterator[ScriptedServer]:
+    server = ScriptedServer(iter(replies))
     door = await asyncio.start_server(server.serve, "127.0.0.1", 0)
     server.url = f"http://127.0.0.1:{door.sockets[0].getsockname()[1]}/v1"
     try:
@@ -86,7 +86,7 @@ def good(n: int = 1) -> Reply:
     return 200, {}, {"choices": choices, "usage": {"completion_tokens": 2 * n}}
 
 
-def failed(status: int, message: str = "engine is unwell", **headers: str) -> Reply:
+def failed(status: int, message: str = "engine failed", **headers: str) -> Reply:
     return status, {name.replace("_", "-"): value for name, value in headers.items()}, {"error": {"message": message}}
 
 
@@ -119,18 +119,18 @@ async def test_many_completions_are_asked_for_in_parts_whose_seeds_do_not_meet()
 
 
 @pytest.mark.parametrize(
-    "trouble", [[failed(500)], [failed(503), failed(429, Retry_After="0")], ["drop"], ["drop", "drop"]]
+    "failures", [[failed(500)], [failed(503), failed(429, Retry_After="0")], ["drop"], ["drop", "drop"]]
 )
-async def test_passing_trouble_is_survived(trouble: list[Reply]) -> None:
-    async with scripted(*trouble, good()) as server, opened(server.url) as model:
+async def test_transient_failures_are_retried(failures: list[Reply]) -> None:
+    async with scripted(*failures, good()) as server, opened(server.url) as model:
         [one] = await model.complete("m", "def f", n=1, sampling=WARM)
     assert one.text == "t0"
     bodies = [body for _, _, body in server.asked]
-    assert len(bodies) == len(trouble) + 1
+    assert len(bodies) == len(failures) + 1
     assert all(body == bodies[0] for body in bodies)  # the same seed: nothing is sampled twice
 
 
-async def test_retry_after_is_honoured() -> None:
+async def test_the_pause_of_retry_after_is_kept() -> None:
     async with scripted(failed(429, Retry_After="1"), good()) as server, opened(server.url) as model:
         started = time.perf_counter()
         await model.complete("m", "def f", n=1, sampling=WARM)
@@ -148,7 +148,7 @@ async def test_retry_after_is_honoured() -> None:
         ((200, {}, {"choices": [{"text": "x", "index": 0}] * 2}), Misconfigured, "log-probabilities"),
     ],
 )
-async def test_lasting_trouble_is_reported_at_once(reply: Reply, error: type[Exception], message: str) -> None:
+async def test_permanent_failures_are_reported_at_once(reply: Reply, error: type[Exception], message: str) -> None:
     async with scripted(reply) as server, opened(server.url) as model:
         with pytest.raises(error, match=message):
             await model.complete("m", "def f", n=2, sampling=WARM)
@@ -158,11 +158,11 @@ async def test_lasting_trouble_is_reported_at_once(reply: Reply, error: type[Exc
 async def test_a_server_that_stays_full_is_overloaded() -> None:
     replies = [failed(429, Retry_After="0")] * 6
     async with scripted(*replies) as server, opened(server.url) as model:
-        with pytest.raises(Overloaded, match="429 engine is unwell"):
+        with pytest.raises(Overloaded, match="429 engine failed"):
             await model.complete("m", "def f", n=1, sampling=WARM)
 
 
-async def test_a_server_that_hangs_meets_the_deadline_and_is_let_go() -> None:
+async def test_a_server_that_hangs_is_given_up_at_the_deadline() -> None:
     async with scripted("hang") as server, opened(server.url, deadline_seconds=0.5) as model:
         with pytest.raises(Retry, match=r"within 0\.5 s"):
             await model.complete("m", "def f", n=1, sampling=WARM)
@@ -179,13 +179,13 @@ async def test_a_cancelled_request_closes_the_connection() -> None:
         await until(lambda: server.dropped_by_client == 1)
 
 
-async def test_nobody_there() -> None:
+async def test_a_missing_server_is_named() -> None:
     async with opened("http://127.0.0.1:9/v1", deadline_seconds=2) as model:
         with pytest.raises(Retry, match=r"127\.0\.0\.1:9"):
             await model.complete("m", "def f", n=1, sampling=WARM)
 
 
-async def test_a_server_that_draws_fewer_at_once_is_asked_for_the_rest() -> None:
+async def test_a_server_that_gives_fewer_completions_is_asked_for_the_rest() -> None:
     async with scripted(good(2), good(2), good(1), good(2)) as server, opened(server.url) as model:
         assert len(await model.complete("m", "def f", n=5, sampling=WARM, seed=9)) == 5
         assert len(await model.complete("m", "def f", n=2, sampling=WARM, seed=9)) == 2
@@ -194,14 +194,14 @@ async def test_a_server_that_draws_fewer_at_once_is_asked_for_the_rest() -> None
     assert [body["seed"] - bodies[0]["seed"] for body in bodies] == [0, 2, 4, 0]
 
 
-async def test_log_probabilities_in_the_way_of_chats_are_read() -> None:
+async def test_log_probabilities_in_the_format_of_chat_answers_are_read() -> None:
     choice = {"text": "x", "finish_reason": "stop", "logprobs": {"content": [{"logprob": -1.0}, {"logprob": -3.0}]}}
     async with scripted((200, {}, {"choices": [choice]})) as server, opened(server.url) as model:
         [one] = await model.complete("m", "def f", n=1, sampling=WARM)
     assert (one.tokens, one.mean_log_prob) == (2, -2.0)
 
 
-async def test_somebody_elses_server_serves_what_it_serves() -> None:
+async def test_a_fixed_server_is_not_switched() -> None:
     listed: Reply = (200, {}, {"data": [{"id": "other"}]})
     async with scripted(listed, listed) as server:
         model = open_model(Settings(model_url=server.url))
@@ -211,13 +211,13 @@ async def test_somebody_elses_server_serves_what_it_serves() -> None:
         await model.close()
 
 
-async def test_a_server_without_adapters_says_how_to_have_them() -> None:
+async def test_a_server_without_adapters_is_told_how_to_enable_them() -> None:
     async with scripted(failed(404, "Not Found")) as server, opened(server.url) as model:
         with pytest.raises(Misconfigured, match="--enable-lora"):
             await model.load_adapter("a", "/folder")
 
 
-async def test_scoring_leaves_the_first_token_and_the_drawn_one_out() -> None:
+async def test_scoring_leaves_out_the_first_token_and_the_generated_one() -> None:
     echo: Reply = (200, {}, {"choices": [{"text": "abc", "logprobs": {"token_logprobs": [None, -1.0, -2.0, -9.0]}}]})
     async with scripted(echo) as server, opened(server.url) as model:
         found = await model.score("m", "ab")

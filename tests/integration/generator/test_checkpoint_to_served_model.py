@@ -22,7 +22,7 @@ class Serving:
     """A model that notes what it serves; the probe scores -1."""
 
     def __init__(self, *, folders: bool, exclusive: bool) -> None:
-        self.folders, self.exclusive, self.serves = folders, exclusive, [""]
+        self.reads_folders, self.exclusive, self.serves = folders, exclusive, [""]
 
     async def serve(self, model: str) -> None:
         self.serves.append(model)
@@ -102,5 +102,5 @@ async def test_other_weights_than_the_trainers_are_not_gone_on_with(service: Sim
     one.probe_log_prob = -1.04
     await checkpoint_to_served_model.run(service, one, run)
     one.probe_log_prob = -1.06
-    with pytest.raises(Retry, match="is not what answers"):
+    with pytest.raises(Retry, match="does not serve the weights"):
         await checkpoint_to_served_model.run(service, one, run)

@@ -1,4 +1,4 @@
-"""The concurrency limit follows the server."""
+"""The concurrency limit grows and shrinks with the server's answers."""
 
 import asyncio
 
@@ -6,20 +6,20 @@ from ucoder.models.concurrency_limit import RECENT_ANSWERS, SLOWDOWN_LIMIT, Conc
 
 
 async def rounds(limit: ConcurrencyLimit, count: int, seconds_per_token: float) -> None:
-    """`count` rounds in which every slot is taken and answered."""
+    """Runs `count` rounds in which every slot is taken and answered."""
     for _ in range(count):
 
-        async def one(everyone: asyncio.Barrier) -> None:
+        async def request(all_started: asyncio.Barrier) -> None:
             async with limit.slot():
-                await everyone.wait()
-                limit.answered(seconds_per_token)
+                await all_started.wait()
+                limit.record_answer(seconds_per_token)
 
         size = limit.value
         barrier = asyncio.Barrier(size)
-        await asyncio.gather(*(one(barrier) for _ in range(size)))
+        await asyncio.gather(*(request(barrier) for _ in range(size)))
 
 
-async def test_a_server_that_keeps_up_gets_more_until_the_most() -> None:
+async def test_the_limit_doubles_up_to_the_most_while_the_server_keeps_up() -> None:
     limit = ConcurrencyLimit(start=4, most=100)
     await rounds(limit, 4, 0.01)
     assert 12 <= limit.value <= 64
@@ -27,63 +27,63 @@ async def test_a_server_that_keeps_up_gets_more_until_the_most() -> None:
     assert limit.value == 100
 
 
-async def test_after_trouble_it_grows_by_at_most_one_a_round() -> None:
+async def test_after_an_overload_it_grows_by_at_most_one_a_round() -> None:
     limit = ConcurrencyLimit(start=20)
-    limit.refused()
+    limit.record_refusal()
     await rounds(limit, 6, 0.01)
     assert 15 <= limit.value <= 20
 
 
-async def test_a_server_that_queues_gets_fewer_once_a_round_and_no_less_than_at_the_start() -> None:
+async def test_slow_answers_shrink_it_once_a_round_but_not_below_the_start() -> None:
     limit = ConcurrencyLimit(start=8)
     await rounds(limit, 3, 0.01)
     before = limit.value
     await rounds(limit, 1, 0.01 * SLOWDOWN_LIMIT * 2)
     assert limit.value == int(before * 0.9)
     limit = ConcurrencyLimit(start=8)
-    limit.answered(0.01)
+    limit.record_answer(0.01)
     await rounds(limit, 10, 0.01 * SLOWDOWN_LIMIT * 2)
     assert limit.value == 8
 
 
-async def test_a_machine_that_is_slower_for_good_is_no_queue() -> None:
+async def test_a_machine_that_stays_slower_is_not_taken_for_a_queue() -> None:
     limit = ConcurrencyLimit(start=8, most=64)
-    limit.answered(0.01)
+    limit.record_answer(0.01)
     await rounds(limit, 2 + RECENT_ANSWERS // 8, 0.01 * SLOWDOWN_LIMIT * 2)
     slow = limit.value
     await rounds(limit, 20, 0.01 * SLOWDOWN_LIMIT * 2)
     assert limit.value > slow
 
 
-async def test_a_limit_that_nobody_reaches_does_not_grow() -> None:
+async def test_a_limit_that_is_never_reached_does_not_grow() -> None:
     limit = ConcurrencyLimit(start=16)
     for _ in range(500):
         async with limit.slot():
-            limit.answered(0.01)
+            limit.record_answer(0.01)
     assert limit.value == 16
 
 
-async def test_refusals_shrink_it_once_a_round_and_one_always_stays() -> None:
+async def test_refusals_shrink_it_once_a_round_and_never_below_one() -> None:
     limit = ConcurrencyLimit(start=64)
 
-    async def refused(everyone: asyncio.Barrier) -> None:
+    async def refused_request(all_started: asyncio.Barrier) -> None:
         async with limit.slot():
-            await everyone.wait()
-            limit.refused()
+            await all_started.wait()
+            limit.record_refusal()
 
-    for wanted in (44, 31):
+    for expected in (44, 31):
         barrier = asyncio.Barrier(limit.value)
-        await asyncio.gather(*(refused(barrier) for _ in range(limit.value)))
-        assert limit.value == wanted
+        await asyncio.gather(*(refused_request(barrier) for _ in range(limit.value)))
+        assert limit.value == expected
     for _ in range(50):
-        limit.refused()
+        limit.record_refusal()
     assert limit.value == 1
 
 
 async def test_no_more_than_the_limit_are_under_way() -> None:
     limit, under_way, most = ConcurrencyLimit(start=3), 0, 0
 
-    async def one() -> None:
+    async def request() -> None:
         nonlocal under_way, most
         async with limit.slot():
             under_way += 1
@@ -91,18 +91,18 @@ async def test_no_more_than_the_limit_are_under_way() -> None:
             await asyncio.sleep(0.001)
             under_way -= 1
 
-    await asyncio.gather(*(one() for _ in range(30)))
+    await asyncio.gather(*(request() for _ in range(30)))
     assert most == 3
 
 
 async def test_a_cancelled_request_gives_its_slot_back() -> None:
     limit = ConcurrencyLimit(start=1)
 
-    async def stuck() -> None:
+    async def endless_request() -> None:
         async with limit.slot():
             await asyncio.Event().wait()
 
-    task = asyncio.create_task(stuck())
+    task = asyncio.create_task(endless_request())
     await asyncio.sleep(0)
     task.cancel()
     await asyncio.gather(task, return_exceptions=True)

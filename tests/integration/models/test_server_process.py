@@ -1,4 +1,4 @@
-"""A model server that we start: switched, killed, refused, proved; on real processes and sockets."""
+"""A model server that ucoder starts: switched, killed, refused and verified, with real processes and sockets."""
 
 import asyncio
 import json
@@ -20,7 +20,7 @@ WARM = SamplingParameters(temperature=0.8, top_p=1, max_tokens=8)
 
 
 def weights(folder: Path, score: float, trainer: float | None = None) -> str:
-    """A folder that the tiny server serves, and what its trainer measured."""
+    """Makes a folder that the tiny server serves, with the score that its trainer measured."""
     folder.mkdir()
     (folder / "config.json").write_text(json.dumps({"score": score}))
     if trainer is not None:
@@ -30,18 +30,18 @@ def weights(folder: Path, score: float, trainer: float | None = None) -> str:
 
 @pytest.fixture
 async def model(tmp_path: Path) -> AsyncIterator[Model]:
-    found = open_model(
+    model = open_model(
         Settings(
             model_url="vllm", model_command=f"{sys.executable} {TINY} {{model}} {{port}}", model_seconds=20,
             cache_dir=tmp_path / "cache",
         )
     )  # fmt: skip
-    yield found
-    await found.close()
+    yield model
+    await model.close()
 
 
 def servers() -> list[int]:
-    """Tiny servers that live."""
+    """Returns the process ids of the tiny servers that run."""
     found = []
     for entry in Path("/proc").iterdir():
         if entry.name.isdecimal():
@@ -54,7 +54,7 @@ def servers() -> list[int]:
     return found
 
 
-async def test_weights_are_switched_when_nobody_needs_the_old_ones(model: Model, tmp_path: Path) -> None:
+async def test_weights_are_switched_when_no_request_for_the_old_ones_is_under_way(model: Model, tmp_path: Path) -> None:
     one, other = weights(tmp_path / "one", -1.0), weights(tmp_path / "other", -2.0, trainer=-2.01)
     slow = asyncio.create_task(model.complete(one, "slow", n=3, sampling=WARM))
     while not await model.served():
@@ -67,10 +67,10 @@ async def test_weights_are_switched_when_nobody_needs_the_old_ones(model: Model,
     assert (await model.score(one, "x")).mean_log_prob == -1.0  # and back
     assert len(servers()) == 1
     words = (tmp_path / "cache" / "model-server.log").read_text()
-    assert words.count("tiny server with []") == 3  # it gets none of our settings
+    assert words.count("tiny server with []") == 3  # it gets none of ucoder's settings
 
 
-async def test_other_weights_than_the_trainers_are_noticed(model: Model, tmp_path: Path) -> None:
+async def test_weights_other_than_the_trained_ones_are_noticed(model: Model, tmp_path: Path) -> None:
     wrong = weights(tmp_path / "wrong", -1.0, trainer=-1.5)
     for _ in range(2):
         with pytest.raises(Retry, match=r"scores -1\.000, the trainer measured -1\.500"):
@@ -82,7 +82,7 @@ async def test_a_base_that_changed_under_its_name_is_noticed(model: Model, tmp_p
     await model.serve(base)
     await model.serve(other)
     (Path(base) / "config.json").write_text('{"score": -3.0}')
-    with pytest.raises(Retry, match="is not what answers"):
+    with pytest.raises(Retry, match="does not serve the weights"):
         await model.serve(base)
 
 
@@ -117,13 +117,15 @@ async def test_adapters_answer_beside_their_base(model: Model, tmp_path: Path) -
     assert (await model.score(names[1], "x")).mean_log_prob == -3.0  # loaded again
 
 
-async def test_what_cannot_be_served_is_said(model: Model, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_checkpoints_that_cannot_be_served_are_named(
+    model: Model, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     one = weights(tmp_path / "one", -1.0)
     await model.serve(one)
     [pid] = servers()
     with pytest.raises(NotFound, match=r"config\.json"):
         await model.serve(str(tmp_path / "nowhere"))
-    assert servers() == [pid]  # a wrong name costs nobody the server
+    assert servers() == [pid]  # a wrong name does not stop the running server
     monkeypatch.setenv("TINY_REFUSES", "1")
     with pytest.raises(Misconfigured, match=r"code 1 before it answered: ValueError: the model is too tiny"):
         await model.serve(weights(tmp_path / "two", -1.0))
@@ -136,18 +138,32 @@ async def test_what_cannot_be_served_is_said(model: Model, tmp_path: Path, monke
 @pytest.mark.parametrize(
     ("command", "message"),
     [
-        ("vllm serve {model}", "needs {model} and {port}"),
-        ("nowhere-to-be-found {model} {port}", "there is no nowhere-to-be-found here"),
-        ("vllm {modle} {port}", "modle"),
-        ("vllm '{model} {port}", "quotation"),
+        ("vllm serve {model}", "UCODER_MODEL_COMMAND.*needs {model} and {port}"),
+        (
+            "no-such-program {model} {port}",
+            "no-such-program is not installed: pip install 'ucoder.vllm.' or set UCODER_MOD",
+        ),
+        ("vllm {modle} {port}", "UCODER_MODEL_COMMAND.*modle"),
+        ("vllm '{model} {port}", "UCODER_MODEL_COMMAND.*quotation"),
     ],
 )
 def test_a_wrong_command_is_named(command: str, message: str) -> None:
-    with pytest.raises(Misconfigured, match=f"UCODER_MODEL_COMMAND.*{message}"):
+    with pytest.raises(Misconfigured, match=message):
         open_model(Settings(model_url="vllm", model_command=command))
 
 
-async def test_the_server_dies_with_a_parent_that_was_killed(tmp_path: Path) -> None:
+async def test_a_program_that_pip_put_beside_the_interpreter_is_found(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    command = f"{Path(sys.executable).name} {TINY} {{model}} {{port}}"
+    model = open_model(Settings(model_url="vllm", model_command=command, cache_dir=tmp_path))
+    await model.serve(weights(tmp_path / "one", -1.0))
+    assert len(servers()) == 1
+    await model.close()
+
+
+async def test_the_server_ends_with_a_parent_that_was_killed(tmp_path: Path) -> None:
     code = f"""
 import asyncio
 from ucoder.models import open_model

@@ -1,4 +1,4 @@
-"""A model server that is rolled: the test plays the StatefulSet's controller on a scripted API server."""
+"""A StatefulSet that is rolled: the test acts as its controller on a scripted API server."""
 
 import asyncio
 import itertools
@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator
 
 import pytest
 from tests.integration.api_server import ApiServer
-from tests.integration.models.test_openai import Reply, Scripted, scripted
+from tests.integration.models.test_openai_model import Reply, ScriptedServer, scripted
 
 from ucoder.errors import Misconfigured, Retry
 from ucoder.models import open_model
@@ -20,12 +20,12 @@ LABELS = {"app": "vllm"}
 
 
 class Controller:
-    """Rolls two pods; `trouble` is the status of a new pod's container that does not come up."""
+    """Rolls two pods; `problem` is the status of a new pod's container that does not start."""
 
     def __init__(self, api: ApiServer) -> None:
-        self.api, self.trouble, self.conditions = api, {}, []
+        self.api, self.problem, self.conditions = api, {}, []
         self.names = ["base"]
-        """What the endpoint lists."""
+        """The models that the endpoint lists."""
         container = {"name": "vllm", "image": "vllm"}
         weights = {"name": "weights", "image": "service", "env": [{"name": "BASE", "value": "base"}]}
         template = {"metadata": {"labels": LABELS}, "spec": {"containers": [container], "initContainers": [weights]}}
@@ -45,13 +45,13 @@ class Controller:
         if one["kind"] != "StatefulSet":
             return
         served, generation = self.annotation or "base", one["metadata"]["generation"]
-        stuck = bool((self.trouble or self.conditions) and served == NEW)
+        stuck = bool((self.problem or self.conditions) and served == NEW)
         one["status"] = {
             "observedGeneration": generation, "updateRevision": f"r{generation}",
             "updatedReplicas": 1 if stuck else 2, "readyReplicas": 1 if stuck else 2,
         }  # fmt: skip
         labels = {**LABELS, REVISION: f"r{generation}"}
-        self.api.pod("vllm-1", labels, conditions=self.conditions, containerStatuses=[{"name": "vllm", **self.trouble}])
+        self.api.pod("vllm-1", labels, conditions=self.conditions, containerStatuses=[{"name": "vllm", **self.problem}])
         self.names = ["base" if stuck else served]
 
     def listing(self) -> Reply:
@@ -65,39 +65,39 @@ async def controller() -> AsyncIterator[Controller]:
 
 
 @pytest.fixture
-async def endpoint(controller: Controller) -> AsyncIterator[Scripted]:
-    async with scripted() as server:
-        server._replies = (controller.listing() for _ in itertools.count())
-        yield server
+async def endpoint(controller: Controller) -> AsyncIterator[ScriptedServer]:
+    async with scripted() as endpoint:
+        endpoint._replies = (controller.listing() for _ in itertools.count())
+        yield endpoint
 
 
-def settings(controller: Controller, endpoint: Scripted, **changed: object) -> Settings:
-    told = {
+def settings(controller: Controller, endpoint: ScriptedServer, **changed: object) -> Settings:
+    values = {
         "model_url": endpoint.url, "rollout_statefulset": "vllm", "kubernetes_url": controller.api.url,
         "model_seconds": 20,
     }  # fmt: skip
-    return Settings.model_validate({**told, **changed})
+    return Settings.model_validate({**values, **changed})
 
 
 @pytest.fixture
-async def host(controller: Controller, endpoint: Scripted) -> AsyncIterator[StatefulSetServer]:
+async def server(controller: Controller, endpoint: ScriptedServer) -> AsyncIterator[StatefulSetServer]:
     client = OpenAIModel(endpoint.url)
-    yield StatefulSetServer(client, settings(controller, endpoint), look_seconds=0.05)
+    yield StatefulSetServer(client, settings(controller, endpoint), poll_seconds=0.05)
     await client.close()
 
 
-async def test_it_is_rolled_once_and_by_no_other_calls_than_its_role_allows(
-    controller: Controller, host: StatefulSetServer
+async def test_it_is_rolled_once_and_only_by_the_calls_that_its_role_allows(
+    controller: Controller, server: StatefulSetServer
 ) -> None:
-    await host.switch("base")  # what is served without an annotation
+    await server.switch("base")  # what is served without an annotation
     assert controller.annotation is None
-    await host.switch(NEW)
-    await host.switch(NEW)
+    await server.switch(NEW)
+    await server.switch(NEW)
     assert controller.annotation == NEW
     verbs = [(verb, resource) for verb, resource, _ in controller.api.calls]
     assert verbs.count(("patch", "statefulsets")) == 1
     assert set(verbs) == {("get", "statefulsets"), ("patch", "statefulsets"), ("list", "pods")}
-    await host.switch("base")
+    await server.switch("base")
     assert controller.names == ["base"]
 
 
@@ -110,77 +110,81 @@ async def test_it_is_rolled_once_and_by_no_other_calls_than_its_role_allows(
     ],
 )
 async def test_pods_that_cannot_run_are_named_and_the_old_weights_stay(
-    controller: Controller, host: StatefulSetServer, waiting: dict[str, str], restarts: int, error: type[Exception]
+    controller: Controller, server: StatefulSetServer, waiting: dict[str, str], restarts: int, error: type[Exception]
 ) -> None:
-    controller.trouble = {"state": {"waiting": waiting}, "restartCount": restarts}
+    controller.problem = {"state": {"waiting": waiting}, "restartCount": restarts}
     with pytest.raises(error, match=rf"vllm-1/vllm: {waiting['reason']} {waiting['message'][:4]}"):
-        await host.switch(NEW)
+        await server.switch(NEW)
     assert controller.annotation is None
     assert controller.names == ["base"]
 
 
-async def test_one_crash_is_waited_out(controller: Controller, host: StatefulSetServer) -> None:
-    controller.trouble = {"state": {"waiting": {"reason": "CrashLoopBackOff"}}, "restartCount": 1}
-    task = asyncio.create_task(host.switch(NEW))
+async def test_one_crash_is_waited_out(controller: Controller, server: StatefulSetServer) -> None:
+    controller.problem = {"state": {"waiting": {"reason": "CrashLoopBackOff"}}, "restartCount": 1}
+    task = asyncio.create_task(server.switch(NEW))
     await asyncio.sleep(0.3)
     assert not task.done()
-    controller.trouble = {}
+    controller.problem = {}
     controller.roll(controller.api.objects[STATEFUL_SETS, "vllm"])
     await task
 
 
-async def test_time_that_runs_out_says_what_was_missing(controller: Controller, endpoint: Scripted) -> None:
+async def test_the_error_after_a_timeout_names_what_was_missing(
+    controller: Controller, endpoint: ScriptedServer
+) -> None:
     message = "0/5 nodes have nvidia.com/gpu"
     controller.conditions = [{"type": "PodScheduled", "reason": "Unschedulable", "message": message}]
     client = OpenAIModel(endpoint.url)
-    host = StatefulSetServer(client, settings(controller, endpoint, model_seconds=0.5), look_seconds=0.05)
+    server = StatefulSetServer(client, settings(controller, endpoint, model_seconds=0.5), poll_seconds=0.05)
     with pytest.raises(Retry, match=f"after 0.5 s.*vllm-1 finds no node: {message}"):
-        await host.switch(NEW)
+        await server.switch(NEW)
     await client.close()
 
 
-async def test_an_api_server_that_is_away_is_waited_for(controller: Controller, host: StatefulSetServer) -> None:
+async def test_an_api_server_that_is_away_is_waited_for(controller: Controller, server: StatefulSetServer) -> None:
     await controller.api.down()
-    task = asyncio.create_task(host.switch(NEW))
+    task = asyncio.create_task(server.switch(NEW))
     await asyncio.sleep(0.3)
     await controller.api.up()
-    controller.trouble = {"state": {"waiting": {"reason": "ContainerCreating"}}}
+    controller.problem = {"state": {"waiting": {"reason": "ContainerCreating"}}}
     while controller.annotation is None:
         await asyncio.sleep(0.05)
     await controller.api.down()  # and in the middle of the rollout
     await asyncio.sleep(0.3)
-    controller.trouble = {}
+    controller.problem = {}
     await controller.api.up()
     controller.roll(controller.api.objects[STATEFUL_SETS, "vllm"])
     await task
     assert controller.names == [NEW]
 
 
-async def test_what_others_do_meanwhile_is_said(controller: Controller, host: StatefulSetServer) -> None:
-    controller.trouble = {"state": {"waiting": {"reason": "ContainerCreating"}}}
-    task = asyncio.create_task(host.switch(NEW))
+async def test_changes_by_other_clients_during_a_rollout_are_reported(
+    controller: Controller, server: StatefulSetServer
+) -> None:
+    controller.problem = {"state": {"waiting": {"reason": "ContainerCreating"}}}
+    task = asyncio.create_task(server.switch(NEW))
     while controller.annotation is None:
         await asyncio.sleep(0.02)
     kept = controller.api.objects.pop((STATEFUL_SETS, "vllm"))
     with pytest.raises(Retry, match="was deleted while it was rolled"):
         await task
     with pytest.raises(Misconfigured, match="UCODER_ROLLOUT_STATEFULSET=vllm"):
-        await host.switch(NEW)
+        await server.switch(NEW)
     controller.api.put(kept)
-    task = asyncio.create_task(host.switch(NEW))
+    task = asyncio.create_task(server.switch(NEW))
     await asyncio.sleep(0.2)
     kept["spec"]["template"]["metadata"]["annotations"][ANNOTATION] = "store:other/weights/001"
-    with pytest.raises(Retry, match="somebody else has vllm serve store:other"):
+    with pytest.raises(Retry, match="another client made vllm serve store:other"):
         await task
 
 
-async def test_a_missing_right_is_misconfigured(controller: Controller, host: StatefulSetServer) -> None:
+async def test_a_missing_permission_is_misconfigured(controller: Controller, server: StatefulSetServer) -> None:
     controller.api.refuse["patch"] = 403
     with pytest.raises(Misconfigured, match="403"):
-        await host.switch(NEW)
+        await server.switch(NEW)
 
 
-async def test_the_setting_makes_the_model_an_exclusive_one(controller: Controller, endpoint: Scripted) -> None:
+async def test_the_setting_makes_the_model_exclusive(controller: Controller, endpoint: ScriptedServer) -> None:
     model = open_model(settings(controller, endpoint))
-    assert (model.exclusive, model.folders) == (True, False)
+    assert (model.exclusive, model.reads_folders) == (True, False)
     await model.close()
