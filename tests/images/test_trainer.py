@@ -7,12 +7,13 @@ from pathlib import Path
 from typing import Any
 
 from tests.helm.chart import Object, environment, render, templates
-from tests.integration.trainer.ground import BASE, Ground
+from tests.integration.trainer.stored_run import BASE, StoredRun
 
+from ucoder.models.weights_probe import TRAINING_RESULT_FILE
 from ucoder.runtime.settings import Settings
 from ucoder.runtime.storage.artifacts import Artifacts
 from ucoder.runtime.storage.store import Store
-from ucoder.trainer.training_job import REJECTED
+from ucoder.trainer.training_job import ExitCode
 
 from .conftest import Images
 
@@ -25,7 +26,7 @@ async def trained(
 ) -> tuple[int, str, Store]:
     """A dataset in a store, and the Job's container on it: exit status, log, and the store afterwards."""
     store = Store(make_settings())
-    await Ground.laid(Artifacts(store), base=INSIDE, **training)
+    await StoredRun.create(Artifacts(store), base=INSIDE, **training)
     job = templates(render("training job"))["Job/release-training"]
     [container] = job["spec"]["containers"]
     variables = {**environment(container), "DATASET": "r/001"}  # which the trainer writes into the pod's annotations
@@ -69,5 +70,5 @@ async def test_its_exit_status_says_that_no_retry_can_mend(
 ) -> None:
     """What podFailurePolicy goes by."""
     status, said, _ = await trained(images, make_settings, tmp_path, max_tokens=8)
-    assert status == REJECTED, said
+    assert status == ExitCode.REJECTED, said
     assert "none of 8 training examples fits into 8 tokens" in said

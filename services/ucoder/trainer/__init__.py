@@ -1,1 +1,1 @@
-"""Fine-tunes on what was selected."""
+"""The trainer: fine-tunes the model on the selected programs."""

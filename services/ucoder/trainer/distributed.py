@@ -1,7 +1,8 @@
-"""One training over several processes: FSDP2 (`fully_shard`), one process per GPU, started by torchrun.
+"""The process group of one training: FSDP2 (`fully_shard`), one process per GPU, started by torchrun.
 
-Weights, gradients and optimiser state are sharded; each process works on its share of every micro-batch. The first
-process speaks, saves and writes; a process that is alone does what a plain training does. On CPUs gloo connects them.
+Weights, gradients and optimiser state are sharded. Each process works on its share of every micro-batch. The first
+process reports progress and writes all files. A group of one process trains as without torch.distributed. On CPUs gloo
+connects the processes.
 """
 
 import contextlib
@@ -25,99 +26,99 @@ T = TypeVar("T")
 
 
 class ProcessGroup:
-    """The processes of one training. Made by `joined`."""
+    """The processes that train one model together. `joined_process_group` makes it."""
 
     def __init__(self, rank: int, size: int) -> None:
         self.rank, self.size = rank, size
 
     @property
-    def first(self) -> bool:
-        """Whether this process speaks and writes for all."""
+    def is_first(self) -> bool:
+        """True in the process that reports and writes for all."""
         return self.rank == 0
 
     def shard(self, model: Any, device: torch.device) -> None:
-        """Spreads the weights over the company, layer by layer, so that one layer at a time is whole."""
+        """Distributes the weights over the processes, layer by layer: only one layer at a time is whole."""
         if self.size == 1:
             return
         mesh = distributed.device_mesh.init_device_mesh(device.type, (self.size,))
-        plain = model.get_base_model() if hasattr(model, "get_base_model") else model  # what lies inside LoRA's
-        for layer in getattr(plain.base_model, "layers", []):
+        inner = model.get_base_model() if hasattr(model, "get_base_model") else model  # the model inside LoRA's
+        for layer in getattr(inner.base_model, "layers", []):
             fully_shard(layer, mesh=mesh)
         fully_shard(model, mesh=mesh)
 
     def share(self, batch: Sequence[T]) -> Sequence[T]:
-        """This process' part of a micro-batch; empty where there are fewer examples than processes."""
+        """Returns this process's part of a micro-batch; it is empty if there are fewer examples than processes."""
         return batch[self.rank :: self.size]
 
-    def wait(self) -> None:
-        """Returns when all processes have come here."""
+    def barrier(self) -> None:
+        """Waits until every process has called this."""
         if self.size > 1:
             distributed.barrier()
 
-    def total(self, value: float, device: torch.device) -> float:
-        """The sum over all processes."""
+    def sum(self, value: float, device: torch.device) -> float:
+        """Returns the sum of `value` over all processes."""
         if self.size == 1:
             return value
         tensor = torch.tensor(value, dtype=torch.float64 if device.type == "cpu" else torch.float32, device=device)
         distributed.all_reduce(tensor)
         return float(tensor.item())
 
-    def agreed(self, wish: bool, device: torch.device) -> bool:
-        """What the first process wishes."""
-        return self.total(float(wish and self.first), device) > 0
+    def first_decides(self, decision: bool, device: torch.device) -> bool:
+        """Returns the first process's decision in every process."""
+        return self.sum(float(decision and self.is_first), device) > 0
 
-    def state(self, model: Any, optimizer: torch.optim.Optimizer) -> dict[str, Any]:
-        """Weights and optimiser, whole, in the first process; the others have to take part."""
+    def full_state(self, model: Any, optimizer: torch.optim.Optimizer) -> dict[str, Any]:
+        """Returns the unsharded weights and optimiser state, in the first process; every process must call this."""
         if self.size == 1:
-            return {"model": self.weights(model), "optimizer": optimizer.state_dict()}
-        return {
-            "model": self.weights(model),
-            "optimizer": get_optimizer_state_dict(model, optimizer, options=_whole(model)),
-        }
+            optimizer_state = optimizer.state_dict()
+        else:
+            optimizer_state = get_optimizer_state_dict(model, optimizer, options=_full_state_options(model))
+        return {"model": self.full_weights(model), "optimizer": optimizer_state}
 
-    def weights(self, model: Any) -> dict[str, Any]:
-        """The weights that are trained, whole, in the first process; the others have to take part."""
+    def full_weights(self, model: Any) -> dict[str, Any]:
+        """Returns the unsharded weights that are trained, in the first process; every process must call this."""
         if self.size > 1:
-            return get_model_state_dict(model, options=_whole(model))
-        if not _some_frozen(model):
+            return get_model_state_dict(model, options=_full_state_options(model))
+        if not _has_frozen_weights(model):
             return model.state_dict()  # type: ignore[no-any-return]
         return {name: weight for name, weight in model.named_parameters() if weight.requires_grad}
 
     def restore(self, model: Any, optimizer: torch.optim.Optimizer, state: dict[str, Any]) -> None:
-        """Puts back what `state` gave, spread anew."""
+        """Loads what `full_state` returned, sharded over the processes of this group."""
+        strict = not _has_frozen_weights(model)
         if self.size == 1:
-            model.load_state_dict(state["model"], strict=not _some_frozen(model))
+            model.load_state_dict(state["model"], strict=strict)
             optimizer.load_state_dict(state["optimizer"])
             return
-        told = StateDictOptions(
-            full_state_dict=True, broadcast_from_rank0=True, ignore_frozen_params=True, strict=not _some_frozen(model)
+        options = StateDictOptions(
+            full_state_dict=True, broadcast_from_rank0=True, ignore_frozen_params=True, strict=strict
         )
-        set_model_state_dict(model, state["model"], options=told)
-        set_optimizer_state_dict(model, optimizer, state["optimizer"], options=told)
+        set_model_state_dict(model, state["model"], options=options)
+        set_optimizer_state_dict(model, optimizer, state["optimizer"], options=options)
 
-    def gather(self, model: Any, plain: Any) -> None:
-        """Copies the sharded weights into `plain`, a model of the first process that is not sharded."""
-        weights = self.weights(model)
-        if self.first:
-            plain.load_state_dict(weights, strict=not _some_frozen(plain))
+    def copy_weights(self, sharded: Any, whole: Any) -> None:
+        """Copies the weights of a sharded model into an unsharded one of the first process; every process calls it."""
+        weights = self.full_weights(sharded)
+        if self.is_first:
+            whole.load_state_dict(weights, strict=not _has_frozen_weights(whole))
 
 
-def _some_frozen(model: Any) -> bool:
+def _has_frozen_weights(model: Any) -> bool:
     return not all(weight.requires_grad for weight in model.parameters())
 
 
-def _whole(model: Any) -> StateDictOptions:
-    return StateDictOptions(full_state_dict=True, cpu_offload=True, ignore_frozen_params=_some_frozen(model))
+def _full_state_options(model: Any) -> StateDictOptions:
+    return StateDictOptions(full_state_dict=True, cpu_offload=True, ignore_frozen_params=_has_frozen_weights(model))
 
 
-def whole(norm: torch.Tensor) -> torch.Tensor:
-    """A norm over shards as one number."""
+def unsharded_norm(norm: torch.Tensor) -> torch.Tensor:
+    """Returns a gradient norm, which sharded weights give as a sharded tensor, as a plain tensor."""
     return norm.full_tensor() if isinstance(norm, DTensor) else norm
 
 
 @contextlib.contextmanager
-def joined() -> Iterator[ProcessGroup]:
-    """The company that torchrun's variables name, or a company of one."""
+def joined_process_group() -> Iterator[ProcessGroup]:
+    """Yields the group that torchrun's environment variables describe; without them a group of this process alone."""
     size = int(os.environ.get("WORLD_SIZE", "1"))
     if size == 1:
         yield ProcessGroup(0, 1)

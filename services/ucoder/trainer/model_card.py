@@ -1,4 +1,4 @@
-"""The model card of a checkpoint: where it comes from, in words and in front matter that the hub reads."""
+"""The model card of a checkpoint: its origin in words, and in front matter that the model hub reads."""
 
 import hashlib
 import json
@@ -10,8 +10,8 @@ from typing import Any
 from ucoder.trainer.training_job import Lora, TrainingJob
 
 
-def model_card(job: TrainingJob, summary: dict[str, Any]) -> str:
-    """README.md of a checkpoint folder."""
+def model_card(job: TrainingJob, values: dict[str, Any]) -> str:
+    """Returns the README.md of a checkpoint folder; `values` are those of its result file."""
     recipe = job.recipe
     how = f"AdamW, learning rate {recipe.learning_rate:g}, cosine, warm-up {recipe.warmup:g}, {recipe.epochs} epochs"
     return f"""---
@@ -27,13 +27,13 @@ No human solution and no reference answer was used.
 
 | | |
 |---|---|
-| base | `{job.base}`, {_weights(Path(job.base))} |
-| datasets | {", ".join(f"`{one}`" for one in job.datasets) or "none named"} |
-| examples | {summary["examples"]} ({summary["too_long"]} left out as too long) |
-| steps | {summary["steps"]}, batches of {recipe.batch} |
-{_lora(job.lora)}| recipe | {how} |
-| loss per token | {summary["first_loss"]:.4f} in the first epoch, {summary["last_loss"]:.4f} in the last |
-{_validation(summary)}| ended | {summary["ended"]} |
+| base | `{job.base}`, {_weight_hashes(Path(job.base))} |
+| datasets | {", ".join(f"`{dataset}`" for dataset in job.datasets) or "none named"} |
+| examples | {values["examples"]} ({values["too_long"]} left out as too long) |
+| steps | {values["steps"]}, batches of {recipe.batch} |
+{_lora_row(job.lora)}| recipe | {how} |
+| loss per token | {values["first_loss"]:.4f} in the first epoch, {values["last_loss"]:.4f} in the last |
+{_validation_row(values)}| ended | {values["ended"]} |
 | seed | {recipe.seed} |
 | training | `{job.fingerprint}` (SHA-256 of base path, examples, recipe) |
 | made with | ucoder {version("ucoder")}, torch {version("torch")}, transformers {version("transformers")} |
@@ -44,26 +44,25 @@ No human solution and no reference answer was used.
 """
 
 
-def _weights(base: Path) -> str:
-    """A base by its content: a path says nothing elsewhere."""
-    told = []
+def _weight_hashes(base: Path) -> str:
+    """Returns the hashes of the base's weights, because its path means nothing on another machine."""
+    hashes = []
     for path in sorted([*base.glob("*.safetensors"), *base.glob("*.bin")]):
         with path.open("rb") as file:
-            told.append(f"{path.name} sha256 `{hashlib.file_digest(file, 'sha256').hexdigest()[:16]}`")
-    return ", ".join(told)
+            hashes.append(f"{path.name} sha256 `{hashlib.file_digest(file, 'sha256').hexdigest()[:16]}`")
+    return ", ".join(hashes)
 
 
-def _validation(summary: dict[str, Any]) -> str:
-    if not summary["validation"]:
+def _validation_row(values: dict[str, Any]) -> str:
+    if not values["validation"]:
         return ""
-    losses = ", ".join(f"{one['loss']:.4f} (step {one['step']})" for one in summary["validation"])
-    return f"| validation loss per token | {losses}; {summary['validation_examples']} examples, never trained on |\n"
+    losses = ", ".join(f"{each['loss']:.4f} (step {each['step']})" for each in values["validation"])
+    return f"| validation loss per token | {losses}; {values['validation_examples']} examples, never trained on |\n"
 
 
-def _lora(one: Lora | None) -> str:
-    if one is None:
+def _lora_row(lora: Lora | None) -> str:
+    if lora is None:
         return ""
-    held = "this folder is the adapter alone" if one.adapter else "merged into the weights"
-    return (
-        f"| LoRA | rank {one.rank}, alpha {one.alpha:g}, dropout {one.dropout:g}, {', '.join(one.targets)}; {held} |\n"
-    )
+    size = f"rank {lora.rank}, alpha {lora.alpha:g}, dropout {lora.dropout:g}, {', '.join(lora.targets)}"
+    place = "this folder is the adapter alone" if lora.adapter else "merged into the weights"
+    return f"| LoRA | {size}; {place} |\n"

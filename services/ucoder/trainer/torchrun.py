@@ -2,8 +2,8 @@
 
     python -m ucoder.trainer.torchrun [--die-with PID] ARGUMENTS OF TORCHRUN
 
-torchrun itself always ends with 1, whatever its processes ended with; a Job's podFailurePolicy knows only the exit code.
-`--die-with` names the process that started this one: torchrun and its processes end with it, however it ends.
+torchrun itself ends with 1 for every failure of its processes, and a Job's podFailurePolicy sees only the exit code.
+`--die-with` names the process that started this one: torchrun and its processes end when that one does.
 """
 
 import sys

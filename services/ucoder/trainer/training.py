@@ -1,13 +1,13 @@
-"""One training from its job to its checkpoint: steps, measurements on the validation side, saved states, the folder."""
+"""Runs one training from job to checkpoint: steps, validation, early stopping, saved states, the finished folder."""
 
 import json
 import math
 import resource
 import time
-from collections.abc import Callable
-from dataclasses import asdict, replace
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 
@@ -15,185 +15,223 @@ from ucoder.models.local.decoding import Decoder
 from ucoder.models.local.loaded_model import LoadedModel, load_model
 from ucoder.models.weights_probe import TRAINING_RESULT_FILE
 from ucoder.runtime.atomic import atomic_file, atomic_folder
-from ucoder.trainer import early_stopping, lora, sft
 from ucoder.trainer.distributed import ProcessGroup
+from ucoder.trainer.lora import add_adapters, merge_adapters, save_weights
 from ucoder.trainer.model_card import model_card
-from ucoder.trainer.training_job import TrainingJob
+from ucoder.trainer.sft import (
+    FineTuning,
+    TokenizedExample,
+    batches,
+    learning_rate,
+    make_optimizer,
+    steps_per_epoch,
+    tokenize,
+)
+from ucoder.trainer.training_job import TrainingJob, TrainingProgress, TrainingRecipe
+
+
+class ValidationLoss(NamedTuple):
+    """The validation loss per target token after a step."""
+
+    step: int
+    loss: float
+
+
+def validation_due(step: int, per_epoch: int, every: int) -> bool:
+    """Returns whether to measure after this step: at each epoch's end, and every `every` steps unless that is 0."""
+    return step % per_epoch == 0 or (every > 0 and step % every == 0)
+
+
+def best_validation(measured: Sequence[tuple[int, float]]) -> ValidationLoss:
+    """Returns the lowest loss, the first of equal ones."""
+    return ValidationLoss(*min(measured, key=lambda measurement: measurement[1]))
+
+
+def patience_exhausted(measured: Sequence[tuple[int, float]], patience: int) -> bool:
+    """Returns whether the last `patience` measurements brought no new lowest loss; never with a patience of 0."""
+    if not patience or not measured:
+        return False
+    lowest = best_validation(measured)
+    return sum(step > lowest.step for step, _ in measured) >= patience
+
+
+def ending_reason(measured: Sequence[tuple[int, float]], recipe: TrainingRecipe, kept_step: int) -> str:
+    """Returns why a training ended, as its model card says it."""
+    if patience_exhausted(measured, recipe.patience):
+        return f"the validation loss did not fall {recipe.patience} times in a row; weights of step {kept_step} kept"
+    return f"all {recipe.epochs} epochs trained"
+
+
+@dataclass(slots=True)
+class TrainingState:
+    """The progress of a training. With weights and optimiser state it is all that a resumed training needs."""
+
+    step: int = 0
+    losses: list[float] = field(default_factory=list)
+    """Loss per target token of each step."""
+    targets: list[int] = field(default_factory=list)
+    """Number of target tokens of each step."""
+    tokens: int = 0
+    """Number of tokens that passed through the model."""
+    seconds: float = 0.0
+    validation: list[tuple[int, float]] = field(default_factory=list)
+    """Each step that was measured, and its validation loss per target token."""
+
+    def mean_loss(self, steps: slice) -> float:
+        """Returns the loss per target token over some of the steps."""
+        weighted = [loss * count for loss, count in zip(self.losses[steps], self.targets[steps], strict=True)]
+        return math.fsum(weighted) / sum(self.targets[steps])
 
 
 class Training:
-    """One job."""
+    """The training of one job in this process group."""
 
     def __init__(
         self,
         job: TrainingJob,
-        company: ProcessGroup,
-        tell: Callable[[dict[str, Any]], None],
-        kept: Callable[[Path], None],
+        group: ProcessGroup,
+        on_progress: Callable[[TrainingProgress], None],
+        on_saved: Callable[[Path], None],
     ) -> None:
-        self._job, self._company, self._tell, self._kept = job, company, tell, kept
+        """`on_saved` gets each file that a resumed training needs. Both are called in the first process only."""
+        self._job, self._group, self._on_progress, self._on_saved = job, group, on_progress, on_saved
         self._state_file, self._best_file = Path(job.work) / "state.pt", Path(job.work) / "best.pt"
-        self._validation: list[sft.TokenizedExample] = []
+        self._validation: list[TokenizedExample] = []
 
     def run(self) -> dict[str, Any]:
-        """Trains, or resumes; returns the summary with the probe text's log-probability, in the first process."""
-        checkpoint = load_model(self._job.base)
-        dtype = _stored_dtype(self._job.base)
-        end = checkpoint.tokenizer.eos_token_id
-        limit = min(self._job.max_tokens, checkpoint.context)
-        examples, too_long = sft.tokenize(checkpoint.tokenizer, self._job.examples, end, limit)
-        self._validation, _ = sft.fitting(checkpoint.tokenizer, self._job.validation, end, limit)
-        model = self._prepared(checkpoint)
+        """Trains or resumes, and writes the checkpoint; returns, in the first process, its result file's values."""
+        job, base = self._job, load_model(self._job.base)
+        end, limit = base.tokenizer.eos_token_id, min(job.max_tokens, base.context)
+        examples, too_long = tokenize(base.tokenizer, job.examples, end, limit)
+        self._validation, _ = tokenize(base.tokenizer, job.validation, end, limit, required=False)
+        model = self._prepare_model(base)
         state = self._train(model, examples)
-        best = early_stopping.best(state.validation) if self._stopped(state) else None
-        if self._company.size > 1:
-            trained, model = model, self._prepared(load_model(self._job.base))
-            self._company.gather(trained, model)
-            if not self._company.first:
+        kept_step = best_validation(state.validation).step if self._ends_early(state) else state.step
+        if self._group.size > 1:
+            sharded, model = model, self._prepare_model(load_model(job.base))
+            self._group.copy_weights(sharded, model)
+            if not self._group.is_first:
                 return {}
-        kept_step = self._put_back(model) if best and best.step < state.step else state.step
-        model = lora.finished(model, self._job.lora)
+        if kept_step < state.step:
+            kept_step = self._load_best_weights(model)
+        model = merge_adapters(model, job.lora)
+        dtype = _stored_dtype(job.base)
         _cast(model, dtype)
-        _cast(model, torch.float32)  # what is measured are the weights as they are stored
-        probe = Decoder(replace(checkpoint, model=model.eval())).score(self._job.probe_text).mean_log_prob
-        summary = {
-            **_summary(state, sft.steps_per_epoch(len(examples), self._job.recipe)),
-            "examples": len(examples), "too_long": too_long, "device": _device_name(checkpoint.model.device),
+        _cast(model, torch.float32)  # the probe measures the weights as they are stored
+        probe = Decoder(replace(base, model=model.eval())).score(job.probe_text).mean_log_prob
+        per_epoch = steps_per_epoch(len(examples), job.recipe)
+        values = {
+            "steps": state.step, "losses": state.losses, "tokens": state.tokens, "seconds": state.seconds,
+            "first_loss": state.mean_loss(slice(per_epoch)), "last_loss": state.mean_loss(slice(-per_epoch, None)),
+            "validation": [{"step": step, "loss": loss} for step, loss in state.validation],
+            "examples": len(examples), "too_long": too_long, "device": _device_name(base.model.device),
             "validation_examples": len(self._validation), "kept_step": kept_step,
-            "ended": early_stopping.ended(state.validation, self._job.recipe, kept_step), "probe_log_prob": probe,
+            "ended": ending_reason(state.validation, job.recipe, kept_step), "probe_log_prob": probe,
         }  # fmt: skip
-        with atomic_folder(Path(self._job.out), durable=True) as folder:
-            self._write(folder, checkpoint, model, dtype, summary)
-        return summary
+        with atomic_folder(Path(job.out), durable=True) as folder:
+            _cast(model, dtype)
+            self._write_checkpoint(folder, base, model, values)
+        return values
 
-    def _prepared(self, checkpoint: LoadedModel) -> Any:
-        """The model to train, the same in every process: in float32, with adapters where LoRA is asked for."""
+    def _prepare_model(self, base: LoadedModel) -> Any:
+        """Returns the model to train, the same in every process: in float32, with adapters where the job has LoRA."""
         torch.manual_seed(self._job.recipe.seed)
-        return lora.adapted(checkpoint.model.float(), self._job.lora).train()
+        return add_adapters(base.model.float(), self._job.lora).train()
 
-    def _train(self, model: Any, examples: list[sft.TokenizedExample]) -> sft.State:
-        recipe = self._job.recipe
-        if model.device.type == "cuda":  # not re-entrant: that way needs inputs with gradients, and adapters have none
+    def _train(self, model: Any, examples: list[TokenizedExample]) -> TrainingState:
+        recipe, group, device = self._job.recipe, self._group, model.device
+        if device.type == "cuda":  # the re-entrant way needs inputs with gradients, which adapters do not give
             model.gradient_checkpointing_enable(gradient_checkpointing_kwargs={"use_reentrant": False})
-        self._company.shard(model, model.device)
-        optimizer = sft.optimiser(model, recipe)
+        group.shard(model, device)
+        tuning, optimizer = FineTuning(model, recipe, group), make_optimizer(model, recipe)
         state = self._resume(model, optimizer)
-        per_epoch = sft.steps_per_epoch(len(examples), recipe)
+        per_epoch = steps_per_epoch(len(examples), recipe)
         steps = per_epoch * recipe.epochs
         started, saved = time.perf_counter() - state.seconds, time.perf_counter()
         pause = self._job.save_seconds
-        for step, batch in enumerate(sft.batches(examples, recipe)):
+        for step, batch in enumerate(batches(examples, recipe)):
             if step < state.step:
                 continue
-            if self._stopped(state):
+            if self._ends_early(state):
                 break
-            torch.manual_seed((recipe.seed << 24) + step * self._company.size + self._company.rank)  # for dropout
-            with torch.autocast("cuda", torch.bfloat16, enabled=model.device.type == "cuda"):
-                loss = sft.take_step(
-                    model, optimizer, batch, sft.rate(step, steps, recipe), recipe, model.device, self._company
-                )
+            torch.manual_seed((recipe.seed << 24) + step * group.size + group.rank)  # for dropout
+            state.losses.append(tuning.take_step(optimizer, batch, learning_rate(step, steps, recipe)))
             state.step = step + 1
-            state.losses.append(loss)
-            state.targets.append(sum(map(sft.targets, batch)))
-            state.tokens += sum(len(one.ids) for part in batch for one in part)
-            if self._validation and early_stopping.due(state.step, per_epoch, recipe.validation_steps):
-                self._measure(model, state, last=state.step == steps)
+            state.targets.append(sum(example.targets for part in batch for example in part))
+            state.tokens += sum(len(example.ids) for part in batch for example in part)
+            if self._validation and validation_due(state.step, per_epoch, recipe.validation_steps):
+                self._validate(tuning, state, is_last=state.step == steps)
             state.seconds = time.perf_counter() - started
             self._report(state, steps)
-            due = time.perf_counter() - saved >= pause and state.step < steps
-            if self._company.agreed(due, model.device):
+            save_due = time.perf_counter() - saved >= pause and state.step < steps
+            if group.first_decides(save_due, device):
                 began = time.perf_counter()
-                self._save(model, optimizer, state)
+                self._save(self._state_file, {"state": asdict(state), **group.full_state(model, optimizer)})
                 saved = time.perf_counter()
                 pause = max(self._job.save_seconds, 20 * (saved - began))  # at most a twentieth of the time
         return state
 
-    def _stopped(self, state: sft.State) -> bool:
-        return early_stopping.exhausted(state.validation, self._job.recipe.patience)
+    def _ends_early(self, state: TrainingState) -> bool:
+        return patience_exhausted(state.validation, self._job.recipe.patience)
 
-    def _measure(self, model: Any, state: sft.State, last: bool) -> None:
-        """Adds the validation loss; keeps the weights where they are the best so far and may be wanted again."""
-        with torch.autocast("cuda", torch.bfloat16, enabled=model.device.type == "cuda"):
-            loss = sft.measure(model, self._validation, self._job.recipe, model.device, self._company)
-        state.validation.append((state.step, loss))
-        if last or not self._job.recipe.patience or early_stopping.best(state.validation).step != state.step:
-            return
-        content = {"job": self._key, "step": state.step, "model": self._company.weights(model)}
-        if self._company.first:
-            with atomic_file(self._best_file, durable=True) as path:
-                torch.save(content, path)
-            self._kept(self._best_file)
+    def _validate(self, tuning: FineTuning, state: TrainingState, is_last: bool) -> None:
+        """Measures the validation loss; saves the weights if they are the best so far and may be needed later."""
+        state.validation.append((state.step, tuning.validation_loss(self._validation)))
+        if not is_last and self._job.recipe.patience and best_validation(state.validation).step == state.step:
+            self._save(self._best_file, {"step": state.step, "model": self._group.full_weights(tuning.model)})
 
-    def _put_back(self, model: Any) -> int:
-        """Gives a model that is not sharded the weights of the best measurement; returns their step."""
+    def _load_best_weights(self, model: Any) -> int:
+        """Loads the weights of the best measurement into an unsharded model; returns their step."""
         content = torch.load(self._best_file, map_location=model.device, weights_only=True)
         model.load_state_dict(content["model"], strict=self._job.lora is None)
         return int(content["step"])
 
-    def _report(self, state: sft.State, steps: int) -> None:
+    def _report(self, state: TrainingState, steps: int) -> None:
         memory = torch.cuda.max_memory_allocated() / 2**20 if torch.cuda.is_available() else _resident_mb()
-        if self._company.first:
-            self._tell({
-                "step": state.step, "steps": steps, "loss": state.losses[-1],
-                "tokens_per_second": state.tokens / state.seconds,
-                "seconds_left": state.seconds / state.step * (steps - state.step), "memory_mb": memory,
-                "validation_loss": state.validation[-1][1] if state.validation else None,
-            })  # fmt: skip
+        if self._group.is_first:
+            self._on_progress(TrainingProgress(
+                step=state.step, steps=steps, loss=state.losses[-1], tokens_per_second=state.tokens / state.seconds,
+                seconds_left=state.seconds / state.step * (steps - state.step), memory_mb=memory,
+                validation_loss=state.validation[-1][1] if state.validation else None,
+            ))  # fmt: skip
 
-    def _save(self, model: Any, optimizer: torch.optim.AdamW, state: sft.State) -> None:
-        content = {"job": self._key, "state": asdict(state), **self._company.state(model, optimizer)}
-        if self._company.first:
-            with atomic_file(self._state_file, durable=True) as path:
-                torch.save(content, path)
-            self._kept(self._state_file)
+    def _save(self, file: Path, content: dict[str, Any]) -> None:
+        if self._group.is_first:
+            with atomic_file(file, durable=True) as temporary:
+                torch.save({"job": self._state_key, **content}, temporary)
+            self._on_saved(file)
 
-    def _resume(self, model: Any, optimizer: torch.optim.AdamW) -> sft.State:
-        """The saved state, put back; a fresh one when there is none for this very job."""
+    def _resume(self, model: Any, optimizer: torch.optim.AdamW) -> TrainingState:
+        """Restores the saved state of this job; without one returns a fresh state."""
         if not self._state_file.exists():
-            return sft.State()
+            return TrainingState()
         content = torch.load(self._state_file, map_location=model.device, weights_only=True)
-        if content["job"] != self._key:
-            return sft.State()
-        self._company.restore(model, optimizer, content)
-        return sft.State(**content["state"])
+        if content["job"] != self._state_key:
+            return TrainingState()
+        self._group.restore(model, optimizer, content)
+        return TrainingState(**content["state"])
 
     @property
-    def _key(self) -> list[object]:
-        """A state is of one job, and of one way to lay it out: alone, or by name."""
-        return [self._job.fingerprint, self._company.size > 1]
+    def _state_key(self) -> list[object]:
+        """The identity of a saved state: its job, and whether the optimiser state is that of a sharded model."""
+        return [self._job.fingerprint, self._group.size > 1]
 
-    def _write(
-        self, folder: Path, checkpoint: LoadedModel, model: Any, dtype: torch.dtype, summary: dict[str, Any]
-    ) -> None:
-        _cast(model, dtype)
-        lora.write(model, folder, self._job.lora)
-        checkpoint.tokenizer.save_pretrained(folder)
-        (folder / "README.md").write_text(model_card(self._job, summary))
-        (folder / TRAINING_RESULT_FILE).write_text(
-            json.dumps({"training": self._job.fingerprint, **summary}, indent=2) + "\n"
-        )
-
-
-def _summary(state: sft.State, per_epoch: int) -> dict[str, Any]:
-    def mean(part: slice) -> float:
-        weighted = [loss * count for loss, count in zip(state.losses[part], state.targets[part], strict=True)]
-        return math.fsum(weighted) / sum(state.targets[part])
-
-    return {
-        "steps": state.step, "losses": state.losses, "tokens": state.tokens, "seconds": state.seconds,
-        "first_loss": mean(slice(per_epoch)), "last_loss": mean(slice(-per_epoch, None)),
-        "validation": [{"step": step, "loss": loss} for step, loss in state.validation],
-    }  # fmt: skip
+    def _write_checkpoint(self, folder: Path, base: LoadedModel, model: Any, values: dict[str, Any]) -> None:
+        save_weights(model, folder, self._job.lora)
+        base.tokenizer.save_pretrained(folder)
+        (folder / "README.md").write_text(model_card(self._job, values))
+        result = json.dumps({"training": self._job.fingerprint, **values}, indent=2)
+        (folder / TRAINING_RESULT_FILE).write_text(result + "\n")
 
 
 def _stored_dtype(base: str) -> torch.dtype:
-    """What the base's weights are stored as; checkpoints are stored alike."""
+    """Returns the type that the base's weights are stored in; checkpoints are stored alike."""
     config = json.loads((Path(base) / "config.json").read_text())
     return getattr(torch, config.get("dtype") or config.get("torch_dtype") or "float32")  # type: ignore[no-any-return]
 
 
 def _cast(model: Any, dtype: torch.dtype) -> None:
-    """Weights only: `model.to` would round the rotary embedding's frequencies as well, which are never stored."""
+    """Casts the weights alone: `model.to` would also round the rotary embedding's frequencies, which are not stored."""
     for weight in model.parameters():
         weight.data = weight.data.to(dtype)
 

@@ -1,25 +1,39 @@
-"""What a training process is told: one JSON file, written by the parent, read by `python -m ucoder.trainer.training_worker`."""
+"""The contract between a training's parent and its worker: the job, the lines that the worker prints, its exit code.
 
+The parent writes the job as a JSON file. The worker reads it and prints one JSON object a line: {"progress": {...}}
+after each step, then {"done": {...}} or {"error": NAME, "text": LINE} with a class of `ucoder.errors`.
+"""
+
+import enum
 import hashlib
 import json
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
-from ucoder import errors
-from ucoder.errors import Conflict, NotFound, Reject, Retry, UcoderError
+from ucoder.errors import Conflict, Misconfigured, NotFound, Overloaded, Reject, Retry, UcoderError, Unwanted
 from ucoder.models.weights_probe import TRAINING_RESULT_FILE
+from ucoder.v1 import artifacts_pb2 as pb
 from ucoder.v1 import config_pb2
 
 SAVE_SECONDS = 30.0
-REJECTED = 65
-"""Exit code of a training that no other attempt can mend (EX_DATAERR); the chart's podFailurePolicy names it too."""
+ERRORS = {error.__name__: error for error in (Retry, Overloaded, Reject, NotFound, Conflict, Unwanted, Misconfigured)}
+"""The errors that a worker's line can name."""
 
 
-@dataclass(frozen=True, slots=True)
-class TrainingText:
-    """What the model is asked, and what it should answer; the end-of-text token is the trainer's to add."""
+class ExitCode(enum.IntEnum):
+    """The exit codes of a worker, and of torchrun above it."""
+
+    FINISHED = 0
+    FAILED = 1
+    """Another attempt may succeed."""
+    REJECTED = 65
+    """No other attempt can succeed (EX_DATAERR); the chart's podFailurePolicy names this code too."""
+
+
+class TrainingText(NamedTuple):
+    """One example: what the model is asked and what it should answer. The trainer adds the end-of-text token."""
 
     prompt: str
     completion: str
@@ -27,25 +41,25 @@ class TrainingText:
 
 @dataclass(frozen=True, slots=True)
 class TrainingProgress:
-    """One moment of a training. `loss` is per target token; `memory_mb` the most so far, of the GPU if there is one.
-
-    `validation_loss` is the last that was measured; `waiting` says what keeps the training from going on. Before the
-    first step everything else is 0.
-    """
+    """The state of a training at one moment. All numbers are 0 before the first step."""
 
     step: int = 0
     steps: int = 0
     loss: float = 0.0
+    """Mean loss per target token of this step."""
     tokens_per_second: float = 0.0
     seconds_left: float = 0.0
     memory_mb: float = 0.0
+    """The peak so far: of the GPU if there is one, else of the process."""
     validation_loss: float | None = None
+    """The most recent one, per target token."""
     waiting: str = ""
+    """Why the training cannot start or continue; empty while it runs."""
 
 
 @dataclass(frozen=True, slots=True)
 class TrainingRecipe:
-    """See config.proto, TrainingConfig."""
+    """The hyperparameters; config.proto, TrainingConfig, explains them."""
 
     learning_rate: float
     epochs: int
@@ -58,10 +72,20 @@ class TrainingRecipe:
     validation_steps: int = 0
     patience: int = 0
 
+    @classmethod
+    def of(cls, config: config_pb2.TrainingConfig, seed: int) -> "TrainingRecipe":
+        """Reads the recipe from a run's configuration."""
+        return cls(
+            learning_rate=config.learning_rate, epochs=config.epochs, batch=config.batch,
+            micro_batch=config.micro_batch, warmup=config.warmup, weight_decay=config.weight_decay,
+            max_grad_norm=config.max_grad_norm, seed=seed, validation_steps=config.validation_steps,
+            patience=config.patience,
+        )  # fmt: skip
+
 
 @dataclass(frozen=True, slots=True)
 class Lora:
-    """See config.proto, LoraConfig."""
+    """The settings of low-rank adapters; config.proto, LoraConfig, explains them."""
 
     rank: int
     alpha: float
@@ -69,85 +93,129 @@ class Lora:
     targets: list[str]
     adapter: bool
 
+    @classmethod
+    def of(cls, config: config_pb2.LoraConfig) -> "Lora | None":
+        """Reads the settings from a run's configuration; None when it trains all weights."""
+        if not config.rank:
+            return None
+        return cls(config.rank, config.alpha, config.dropout, list(config.targets), config.adapter)
+
 
 @dataclass(frozen=True, slots=True)
 class TrainingJob:
-    """One training. `work` holds what a killed one resumes from; `out` appears whole or not at all."""
+    """Everything that a worker needs to know of one training."""
 
     base: str
+    """Folder of the model that the training starts from."""
     out: str
+    """Folder of the finished checkpoint; it appears complete or not at all."""
     work: str
-    examples: list[tuple[str, str]]
-    """(prompt, completion) texts."""
-    validation: list[tuple[str, str]]
-    """Such texts that are never trained on."""
+    """Folder of the saved state that a killed training resumes from."""
+    examples: list[TrainingText]
+    validation: list[TrainingText]
+    """Examples that are measured and never trained on."""
     recipe: TrainingRecipe
     datasets: list[str]
-    """Where the examples come from, for the model card: `run/name sha256`."""
+    """The origin of the examples, for the model card: `run/name sha256`."""
     lora: Lora | None
     """None: all weights are trained."""
     max_tokens: int
     probe_text: str
     save_seconds: float
-    """Between two saves of the state that a killed training resumes from."""
+    """Time between two saves of the state."""
+
+    @classmethod
+    def create(
+        cls, config: config_pb2.TrainingConfig, examples: Sequence[TrainingText], *, base: Path, out: Path, seed: int,
+        probe_text: str, validation: Sequence[TrainingText] = (), datasets: Sequence[str] = (),
+        save_seconds: float = SAVE_SECONDS,
+    ) -> "TrainingJob":  # fmt: skip
+        """Makes the job of a run's configuration; its work folder is `out.work`.
+
+        Raises NotFound when `base` is no model folder and Reject when there is no example.
+        """
+        if not (base / "config.json").is_file():
+            raise NotFound(f"base model {base}: no Hugging Face model folder, it has no config.json.")
+        if not examples:
+            raise Reject("there is no training example.")
+        return cls(
+            base=str(base), out=str(out), work=str(out.with_name(out.name + ".work")), examples=list(examples),
+            validation=list(validation), recipe=TrainingRecipe.of(config, seed), datasets=list(datasets),
+            lora=Lora.of(config.lora), max_tokens=config.max_tokens, probe_text=probe_text, save_seconds=save_seconds,
+        )  # fmt: skip
 
     @property
     def fingerprint(self) -> str:
-        """Equal for trainings that make the same checkpoint."""
-        places = ("out", "work", "save_seconds", "datasets")
-        told = {name: value for name, value in asdict(self).items() if name not in places}
-        return hashlib.sha256(json.dumps(told, sort_keys=True).encode()).hexdigest()
+        """A SHA-256 that is equal for two jobs if they make the same checkpoint."""
+        ignored = ("out", "work", "save_seconds", "datasets")
+        values = {name: value for name, value in asdict(self).items() if name not in ignored}
+        return hashlib.sha256(json.dumps(values, sort_keys=True).encode()).hexdigest()
 
     def write(self, path: Path) -> None:
-        """For `read`."""
+        """Writes the job as JSON; missing parent folders are made. Raises OSError."""
+        path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(json.dumps(asdict(self)))
 
     @classmethod
     def read(cls, path: Path) -> "TrainingJob":
-        """What `write` wrote."""
-        told = json.loads(path.read_text())
-        sides = {side: [(given, wanted) for given, wanted in told.pop(side)] for side in ("examples", "validation")}
-        lora = told.pop("lora")
-        told |= {"recipe": TrainingRecipe(**told.pop("recipe")), "lora": Lora(**lora) if lora else None, **sides}
-        return cls(**told)
+        """Reads what `write` wrote."""
+        values = json.loads(path.read_text())
+        values["recipe"] = TrainingRecipe(**values["recipe"])
+        values["lora"] = Lora(**values["lora"]) if values["lora"] else None
+        for side in ("examples", "validation"):
+            values[side] = [TrainingText(*texts) for texts in values[side]]
+        return cls(**values)
 
-    def finished(self) -> dict[str, Any] | None:
-        """The summary of this very training when its checkpoint is there. Raises Conflict when another one is."""
+    def finished_values(self) -> dict[str, Any] | None:
+        """Returns the result of this job if its checkpoint exists, as `TrainingResult.of` reads it; else None.
+
+        Raises Conflict when `out` holds the checkpoint of another job.
+        """
         out = Path(self.out)
         if not out.exists():
             return None
         file = out / TRAINING_RESULT_FILE
-        found = json.loads(file.read_text()) if file.is_file() else {}
-        if found.pop("training", None) != self.fingerprint:
+        values: dict[str, Any] = json.loads(file.read_text()) if file.is_file() else {}
+        if values.pop("training", None) != self.fingerprint:
             raise Conflict(f"{out} exists and was made by another training: remove it or choose another folder.")
-        return found
+        return values
 
 
-def job_of(
-    examples: Sequence[TrainingText], *, base: Path, out: Path, config: config_pb2.TrainingConfig, seed: int,
-    probe_text: str, save_seconds: float = SAVE_SECONDS, validation: Sequence[TrainingText] = (),
-    datasets: Sequence[str] = (),
-) -> TrainingJob:  # fmt: skip
-    """The job of a configuration; what it resumes from lies beside `out`. Raises NotFound (no base), Reject."""
-    if not (base / "config.json").is_file():
-        raise NotFound(f"base model {base}: no Hugging Face model folder, it has no config.json.")
-    if not examples:
-        raise Reject("there is no training example.")
-    recipe = TrainingRecipe(
-        config.learning_rate, config.epochs, config.batch, config.micro_batch, config.warmup, config.weight_decay,
-        config.max_grad_norm, seed, config.validation_steps, config.patience,
-    )  # fmt: skip
-    asked = config.lora
-    lora = Lora(asked.rank, asked.alpha, asked.dropout, list(asked.targets), asked.adapter) if asked.rank else None
-    return TrainingJob(
-        base=str(base), out=str(out), work=str(out.with_name(out.name + ".work")),
-        examples=[(one.prompt, one.completion) for one in examples],
-        validation=[(one.prompt, one.completion) for one in validation], recipe=recipe, lora=lora,
-        datasets=list(datasets), max_tokens=config.max_tokens, probe_text=probe_text, save_seconds=save_seconds,
-    )  # fmt: skip
+class TrainingResult(NamedTuple):
+    """The result of a finished training."""
+
+    summary: pb.TrainingSummary
+    probe_log_prob: float
+    """Mean log-probability of the probe text under the weights as they are stored."""
+
+    @classmethod
+    def of(cls, values: dict[str, Any]) -> "TrainingResult":
+        """Reads the result from the content of a checkpoint's result file, or of a worker's last line."""
+        known = pb.TrainingSummary.DESCRIPTOR.fields_by_name
+        summary = pb.TrainingSummary(**{name: value for name, value in values.items() if name in known})
+        return cls(summary, float(values["probe_log_prob"]))
 
 
-def fault(said: dict[str, Any]) -> UcoderError:
-    """The error that a worker's last line names."""
-    kind = getattr(errors, str(said["error"]), Retry)
-    return kind(str(said["text"])) if issubclass(kind, UcoderError) else Retry(str(said["text"]))
+def encode_line(message: TrainingProgress | UcoderError | dict[str, Any]) -> str:
+    """Returns the line that tells the parent of progress, of an error, or of the values of the finished training."""
+    if isinstance(message, TrainingProgress):
+        return json.dumps({"progress": asdict(message)})
+    if isinstance(message, UcoderError):
+        return json.dumps({"error": type(message).__name__, "text": str(message)})
+    return json.dumps({"done": message})
+
+
+def decode_line(line: str) -> TrainingProgress | TrainingResult | UcoderError | None:
+    """Returns the message of a worker's line; None for any other line, which a pod's log may hold as well."""
+    try:
+        message = json.loads(line)
+    except ValueError:
+        return None
+    match message:
+        case {"progress": dict(values)}:
+            return TrainingProgress(**values)
+        case {"done": dict(values)}:
+            return TrainingResult.of(values)
+        case {"error": str(name), "text": str(text)}:
+            return ERRORS.get(name, Retry)(text)
+    return None

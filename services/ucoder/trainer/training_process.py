@@ -1,76 +1,71 @@
-"""A training run as a child process: it dies with us, a cancelled one is killed, a killed one resumes."""
+"""Runs a training as a child process: it ends with its parent, is killed when cancelled, and resumes after a kill."""
 
 import asyncio
 import contextlib
-import json
 import os
 import shutil
 import signal
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
-from ucoder.errors import Retry
-from ucoder.trainer.training_job import TrainingJob, TrainingProgress, fault
-from ucoder.v1 import artifacts_pb2
+from ucoder.errors import Retry, UcoderError
+from ucoder.trainer.training_job import TrainingJob, TrainingProgress, TrainingResult, decode_line
+
+MAX_LINE_BYTES = 1 << 26
+"""Limit of one line of the worker; the last one holds the loss of every step."""
 
 
 async def train(
-    job: TrainingJob, on_progress: Callable[[TrainingProgress], None], processes: int, silence: float
-) -> tuple[artifacts_pb2.TrainingSummary, float]:
-    """Makes the Hugging Face folder of the job, whole or not at all; returns the summary and the probe's
-    log-probability.
+    job: TrainingJob, on_progress: Callable[[TrainingProgress], None], processes: int, silence_seconds: float
+) -> TrainingResult:
+    """Makes the job's Hugging Face folder, complete or not at all.
 
-    The same job gives the same weights on the same machine, killed and called again or not; when its folder is there
-    already, made by the same job, nothing is done again. What resuming needs lies beside it in `out.work`. Raises
-    Reject (no example fits, the loss is not finite, too little GPU memory), Conflict (the folder is another
-    training's), Retry (disk full, killed, `silence` seconds without a word).
+    The same job gives the same weights on the same machine, whether it was killed and called again or not. If its
+    folder exists already, nothing is done again. What resuming needs is beside it in `out.work`. Raises Reject (no
+    example fits, the loss is not finite, too little GPU memory), Conflict (the folder is another training's), Retry
+    (disk full, killed, no line for `silence_seconds`).
     """
     work = Path(job.work)
     try:
-        await asyncio.to_thread(_write_job, work, job)
+        await asyncio.to_thread(job.write, work / "job.json")
     except OSError as error:
         raise Retry(f"cannot write {work}: {error.strerror}.") from None
-    done = job.finished() or await _watch(work, on_progress, processes, silence)
-    await asyncio.to_thread(shutil.rmtree, work, ignore_errors=True)
-    probe = done.pop("probe_log_prob")
-    return artifacts_pb2.TrainingSummary(**done), probe
-
-
-def _write_job(work: Path, job: TrainingJob) -> None:
-    work.mkdir(parents=True, exist_ok=True)
-    job.write(work / "job.json")
-
-
-async def _watch(
-    work: Path, on_progress: Callable[[TrainingProgress], None], processes: int, silence: float
-) -> dict[str, Any]:
-    """Runs the child to its end. It is gone when this returns or raises, cancellation included."""
-    start = (
-        ("ucoder.trainer.training_worker",) if processes <= 1 else ("ucoder.trainer.several_processes", str(processes))
+    finished = job.finished_values()
+    result = (
+        TrainingResult.of(finished) if finished else await _run_worker(work, on_progress, processes, silence_seconds)
     )
+    await asyncio.to_thread(shutil.rmtree, work, ignore_errors=True)
+    return result
+
+
+async def _run_worker(
+    work: Path, on_progress: Callable[[TrainingProgress], None], processes: int, silence_seconds: float
+) -> TrainingResult:
+    """Runs the worker to its end. The process is gone when this returns or raises, even if it is cancelled."""
+    parent, worker = str(os.getpid()), ("-m", "ucoder.trainer.training_worker", str(work / "job.json"))
+    torchrun = ("-m", "ucoder.trainer.torchrun", "--die-with", parent, "--standalone", f"--nproc-per-node={processes}")
     process = await asyncio.create_subprocess_exec(
-        sys.executable, "-m", *start, str(work / "job.json"), str(os.getpid()),
-        stdin=asyncio.subprocess.DEVNULL, stdout=asyncio.subprocess.PIPE, limit=1 << 26,
+        sys.executable, *((*worker, parent) if processes <= 1 else (*torchrun, *worker)),
+        stdin=asyncio.subprocess.DEVNULL, stdout=asyncio.subprocess.PIPE, limit=MAX_LINE_BYTES,
         env={"OMP_NUM_THREADS": "1", **os.environ, "HF_HUB_OFFLINE": "1", "TOKENIZERS_PARALLELISM": "false"},
     )  # fmt: skip
     assert process.stdout is not None
     try:
-        while line := await asyncio.wait_for(process.stdout.readline(), silence):
-            message = json.loads(line)
-            if "progress" in message:
-                on_progress(TrainingProgress(**message["progress"]))
-            elif "error" in message:
-                raise fault(message)
-            else:
-                return message["done"]  # type: ignore[no-any-return]
+        while line := await asyncio.wait_for(process.stdout.readline(), silence_seconds):
+            match decode_line(line.decode()):
+                case TrainingProgress() as progress:
+                    on_progress(progress)
+                case UcoderError() as error:
+                    raise error
+                case TrainingResult() as result:
+                    return result
         code = await process.wait()
     except TimeoutError:
-        raise Retry(f"the training in {work} said nothing for {silence:g} s and was killed.") from None
+        raise Retry(f"the training in {work} said nothing for {silence_seconds:g} s and was killed.") from None
     finally:
         with contextlib.suppress(ProcessLookupError):
             process.kill()
         await process.wait()
-    why = f"by {signal.Signals(-code).name}" if code < 0 else f"with code {code}; its traceback is on stderr"
-    raise Retry(f"the training in {work} ended {why}; the next attempt resumes it.")
+    how = f"by {signal.Signals(-code).name}" if code < 0 else f"with code {code}; its traceback is on stderr"
+    raise Retry(f"the training in {work} ended {how}; the next attempt resumes it.")

@@ -1,19 +1,16 @@
-"""A training in a process of its own: `python -m ucoder.trainer.training_worker JOB.json [PARENT_PID]`.
+"""The worker process of a training: `python -m ucoder.trainer.training_worker JOB.json [PARENT_PID]`.
 
-One JSON object per line on stdout: {"progress": {...}} after each step, then {"done": {...}} or
-{"error": NAME, "text": LINE} with an error of runtime/errors.py. Killed and started again with the same job, it goes
-on from the last saved step and ends with the same weights.
+It prints the lines that `training_job` describes. Killed and started again with the same job, it resumes from the last
+saved step and ends with the same weights.
 """
 
 import errno
 import fcntl
-import json
 import os
 import shutil
 import sys
-from collections.abc import Callable
 from pathlib import Path
-from typing import IO, Any, NoReturn
+from typing import Any, NoReturn
 
 import torch
 from safetensors import SafetensorError
@@ -21,96 +18,105 @@ from transformers.utils import logging
 
 from ucoder.errors import Reject, Retry, UcoderError
 from ucoder.runtime.child_process import end_with_parent
-from ucoder.trainer.distributed import ProcessGroup, joined
+from ucoder.trainer.distributed import ProcessGroup, joined_process_group
 from ucoder.trainer.training import Training
-from ucoder.trainer.training_job import REJECTED, TrainingJob
+from ucoder.trainer.training_job import ExitCode, TrainingJob, TrainingProgress, encode_line
 
 NO_MEMORY = "out of memory while training: lower training.micro_batch or training.max_tokens, or free some."
 UNWRITABLE = (errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.EROFS)
 
 
-def say(out: IO[str], message: dict[str, Any]) -> None:
-    """One line to the parent."""
-    print(json.dumps(message), file=out, flush=True)
+class JobHost:
+    """The surroundings of a worker, which give it the job and may copy what it writes: a parent process, or a pod."""
+
+    def prepare(self, group: ProcessGroup) -> TrainingJob:
+        """Returns the job once its files are on this machine; every process calls this."""
+        raise NotImplementedError
+
+    def keep_state(self, file: Path) -> None:
+        """Receives, in the first process, each file that a resumed training needs."""
+
+    def keep_checkpoint(self, folder: Path) -> None:
+        """Receives, in the first process, the finished folder."""
 
 
-def _take(lock: IO[str], job: TrainingJob) -> None:
+class JobFile(JobHost):
+    """A job that the parent wrote to a file; what the worker writes stays where it is."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+
+    def prepare(self, group: ProcessGroup) -> TrainingJob:
+        """Reads the job."""
+        return TrainingJob.read(self._path)
+
+
+def run_worker(host: JobHost) -> ExitCode:
+    """Runs the host's job. Prints one line for an expected failure; any other exception leaves as a traceback."""
+    out = os.fdopen(os.dup(1), "w")
+    os.dup2(2, 1)  # what a library prints must not come between the lines
+
+    def send(message: TrainingProgress | UcoderError | dict[str, Any]) -> None:
+        print(encode_line(message), file=out, flush=True)
+
+    torch.set_num_threads(max(1, int(os.environ.get("OMP_NUM_THREADS", "1"))))
+    torch.use_deterministic_algorithms(True, warn_only=True)
+    setattr(torch.utils.deterministic, "fill_uninitialized_memory", False)  # noqa: B010 - untyped; it costs time
+    logging.disable_progress_bar()  # type: ignore[no-untyped-call]
+    logging.set_verbosity_error()  # type: ignore[no-untyped-call]
+    work = Path.cwd()
     try:
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        raise Retry(f"another process is training {job.out}.") from None
+        with joined_process_group() as group:
+            job = host.prepare(group)
+            work = Path(job.work)
+            with open(work / "lock", "w") as lock:
+                if group.is_first:
+                    try:
+                        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                    except BlockingIOError:
+                        raise Retry(f"another process is training {job.out}.") from None
+                values = job.finished_values() or Training(job, group, send, host.keep_state).run()
+                if group.is_first:
+                    host.keep_checkpoint(Path(job.out))
+                    send(values)
+        return ExitCode.FINISHED
+    except (UcoderError, MemoryError, OSError, RuntimeError, SafetensorError) as error:
+        failure = _expected_failure(error, work)
+        if failure is None:
+            raise
+    send(failure)
+    return ExitCode.REJECTED if isinstance(failure, Reject) else ExitCode.FAILED
 
 
-def main() -> NoReturn:
-    """Runs the job of a file, tied to whoever started it."""
-    end_with_parent(int(sys.argv[2]) if len(sys.argv) > 2 else os.getppid())
-    leave(perform(lambda company: TrainingJob.read(Path(sys.argv[1]))))
+def _expected_failure(error: Exception, work: Path) -> UcoderError | None:
+    """Returns the failure that an exception stands for; None for a bug.
+
+    torch and safetensors report a full disk, and torch a full memory, by exceptions of their own.
+    """
+    if isinstance(error, UcoderError):
+        return error
+    if isinstance(error, torch.OutOfMemoryError):
+        first = str(error).partition("\n")[0]
+        return Reject(f"out of GPU memory: lower training.micro_batch or training.max_tokens. {first}")
+    if isinstance(error, MemoryError) or "DefaultCPUAllocator" in str(error):
+        return Retry(NO_MEMORY)
+    free = shutil.disk_usage(work).free >> 20
+    if getattr(error, "errno", None) in UNWRITABLE or not free:
+        return Retry(f"cannot write {work}, {free} MB free there: {error}")
+    return None
 
 
-def leave(code: int) -> NoReturn:
-    """Ends the process at once, all being said and written.
+def leave(code: ExitCode) -> NoReturn:
+    """Ends the process at once; by then everything is printed and written.
 
-    An interpreter that ends in its own way takes torch's and the store's threads down in any order, which ended 2 of 6
-    finished trainings of two processes with SIGABRT; torchrun then kills the others, finished or not.
+    A normal interpreter shutdown ends the threads of torch and of the store in any order, which killed 2 of 6 finished
+    trainings of two processes with SIGABRT. torchrun then kills the other processes, finished or not.
     """
     sys.stdout.flush()
     sys.stderr.flush()
     os._exit(code)
 
 
-def perform(
-    prepare: Callable[[ProcessGroup], TrainingJob],
-    kept: Callable[[Path], None] = lambda file: None,
-    made: Callable[[Path], None] = lambda folder: None,
-) -> int:
-    """Runs the job; what goes wrong in the world or in the job is one line, anything else a traceback.
-
-    The first process tells `kept` of each file that a resumed training needs, and `made` of the finished folder.
-    """
-    out = os.fdopen(os.dup(1), "w")
-    os.dup2(2, 1)  # what a library prints must not land between lines
-    torch.set_num_threads(max(1, int(os.environ.get("OMP_NUM_THREADS", "1"))))
-    torch.use_deterministic_algorithms(True, warn_only=True)
-    setattr(torch.utils.deterministic, "fill_uninitialized_memory", False)  # noqa: B010 - untyped; it costs time
-    logging.disable_progress_bar()  # type: ignore[no-untyped-call]
-    logging.set_verbosity_error()  # type: ignore[no-untyped-call]
-    place = Path.cwd()
-    try:
-        with joined() as company:
-            job = prepare(company)
-            place = Path(job.work)
-            with open(place / "lock", "w") as lock:
-                if company.first:
-                    _take(lock, job)
-                done = (
-                    job.finished() or Training(job, company, lambda moment: say(out, {"progress": moment}), kept).run()
-                )
-                if company.first:
-                    made(Path(job.out))
-                    say(out, {"done": done})
-        return 0
-    except UcoderError as error:
-        wrong = error
-    except torch.OutOfMemoryError as error:
-        first = str(error).partition("\n")[0]
-        wrong = Reject(f"out of GPU memory: lower training.micro_batch or training.max_tokens. {first}")
-    except MemoryError:
-        wrong = Retry(NO_MEMORY)
-    except (
-        OSError,
-        RuntimeError,
-        SafetensorError,
-    ) as error:  # torch and safetensors have their own words for a full disk
-        free = shutil.disk_usage(place).free >> 20
-        if "DefaultCPUAllocator" in str(error):  # torch's MemoryError
-            wrong = Retry(NO_MEMORY)
-        elif getattr(error, "errno", None) in UNWRITABLE or not free:
-            wrong = Retry(f"cannot write {place}, {free} MB free there: {error}")
-        else:
-            raise
-    say(out, {"error": type(wrong).__name__, "text": str(wrong)})
-    return REJECTED if isinstance(wrong, Reject) else 1
-
-
 if __name__ == "__main__":
-    main()
+    end_with_parent(int(sys.argv[2]) if len(sys.argv) > 2 else os.getppid())
+    leave(run_worker(JobFile(Path(sys.argv[1]))))

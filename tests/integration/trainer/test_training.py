@@ -1,34 +1,33 @@
-"""Learning, resuming, and ending early."""
+"""A training learns, resumes after a kill, and ends early."""
 
 import asyncio
 import json
 import os
 import signal
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from tests.integration.trainer.trainings import EXAMPLES, OPPOSITE, PROBE, SEED, config, trained, weights, workers
+from tests.integration.trainer.trainings import OPPOSITE, PROBE, SEED, config, trained, weights, workers
 
 from ucoder.errors import Conflict, Retry
 from ucoder.models.local.decoding import Decoder
 from ucoder.models.local.loaded_model import load_model
 from ucoder.models.weights_probe import TRAINING_RESULT_FILE
-from ucoder.trainer import sft
 from ucoder.trainer.distributed import ProcessGroup
-from ucoder.trainer.training_job import TrainingProgress, job_of
+from ucoder.trainer.sft import FineTuning, tokenize
+from ucoder.trainer.training_job import TrainingProgress, TrainingRecipe
 
 
-async def test_it_learns_and_leaves_a_whole_checkpoint(tmp_path: Path) -> None:
-    moments: list[TrainingProgress] = []
+async def test_it_learns_and_writes_a_complete_checkpoint(tmp_path: Path) -> None:
+    reports: list[TrainingProgress] = []
     out = tmp_path / "out"
-    summary, probe = await trained(out, on_progress=moments.append)
+    summary, probe = await trained(out, on_progress=reports.append)
     assert (summary.examples, summary.too_long, summary.steps, len(summary.losses)) == (24, 0, 12, 12)
     assert summary.last_loss < summary.first_loss / 2
-    assert [moment.step for moment in moments] == list(range(1, 13))
-    assert moments[-1].steps == 12
-    assert moments[-1].tokens_per_second > 0
-    assert moments[-1].memory_mb > 0
+    assert [report.step for report in reports] == list(range(1, 13))
+    assert reports[-1].steps == 12
+    assert reports[-1].tokens_per_second > 0
+    assert reports[-1].memory_mb > 0
     files = {file.name for file in out.iterdir()}
     assert {
         "config.json",
@@ -50,26 +49,26 @@ async def test_it_learns_and_leaves_a_whole_checkpoint(tmp_path: Path) -> None:
         await trained(out, epochs=5)
 
 
-async def test_accumulation_changes_the_memory_and_not_the_result(tmp_path: Path) -> None:
+async def test_micro_batches_change_the_memory_and_not_the_result(tmp_path: Path) -> None:
     whole, _ = await trained(tmp_path / "whole", micro_batch=8, epochs=2)
     parts, _ = await trained(tmp_path / "parts", micro_batch=3, epochs=2)
     assert list(parts.losses) == pytest.approx(list(whole.losses), rel=1e-4)
 
 
-async def test_killed_and_called_again_it_ends_as_if_nothing_had_happened(tmp_path: Path) -> None:
+async def test_killed_and_resumed_it_ends_with_the_same_weights(tmp_path: Path) -> None:
     straight, probe = await trained(tmp_path / "straight")
 
-    def kill(moment: TrainingProgress) -> None:
-        if moment.step == 7:
+    def kill(progress: TrainingProgress) -> None:
+        if progress.step == 7:
             os.kill(workers()[0], signal.SIGKILL)
 
     out = tmp_path / "out"
     with pytest.raises(Retry, match="SIGKILL"):
         await trained(out, on_progress=kill, save_seconds=0)
     assert not out.exists()
-    moments: list[TrainingProgress] = []
-    resumed, same = await trained(out, on_progress=moments.append)
-    assert 1 < moments[0].step <= 9  # it did not begin again
+    reports: list[TrainingProgress] = []
+    resumed, same = await trained(out, on_progress=reports.append)
+    assert 1 < reports[0].step <= 9  # it resumed
     assert list(resumed.losses) == pytest.approx(list(straight.losses), rel=1e-6)
     assert same == probe
     assert weights(out) == weights(tmp_path / "straight")
@@ -89,15 +88,14 @@ async def test_it_ends_when_the_validation_loss_no_longer_falls_and_keeps_the_be
     card = (tmp_path / "early" / "README.md").read_text()
     assert early.ended in card
     assert f"{losses[lowest]:.4f} (step {early.kept_step})" in card
-    job = job_of(EXAMPLES, base=SEED, out=tmp_path / "x", config=config(**FLAT), seed=5, probe_text=PROBE)
     kept = load_model(str(tmp_path / "early"))
-    tokens, _ = sft.fitting(kept.tokenizer, [(one.prompt, one.completion) for one in OPPOSITE], 0, 128)
-    tokens = [replace(one, ids=(*one.ids[:-1], kept.tokenizer.eos_token_id)) for one in tokens]
-    again = sft.measure(kept.model.float(), tokens, job.recipe, kept.model.device, ProcessGroup(0, 1))
+    examples, _ = tokenize(kept.tokenizer, OPPOSITE, kept.tokenizer.eos_token_id, 128)
+    recipe = TrainingRecipe.of(config(**FLAT), seed=5)
+    again = FineTuning(kept.model.float(), recipe, ProcessGroup(0, 1)).validation_loss(examples)
     assert again == pytest.approx(losses[lowest], rel=0.01)  # stored in bfloat16
 
-    def kill(moment: TrainingProgress) -> None:
-        if moment.step == early.kept_step + 2:
+    def kill(progress: TrainingProgress) -> None:
+        if progress.step == early.kept_step + 2:
             os.kill(workers()[0], signal.SIGKILL)
 
     with pytest.raises(Retry, match="SIGKILL"):
@@ -110,10 +108,10 @@ async def test_it_ends_when_the_validation_loss_no_longer_falls_and_keeps_the_be
     flat, _ = await trained(tmp_path / "flat", validation=OPPOSITE, **{**FLAT, "patience": 0, "validation_steps": 5})
     assert (flat.steps, flat.kept_step, flat.ended) == (36, 36, "all 12 epochs trained")
     assert {one.step for one in flat.validation} == {*range(3, 37, 3), *range(5, 37, 5)}
-    assert list(flat.losses[: early.steps]) == list(early.losses), "what is measured must not change what is learnt"
+    assert list(flat.losses[: early.steps]) == list(early.losses), "measuring must not change what is learnt"
 
 
-async def test_a_cancelled_training_is_gone_and_leaves_nothing_to_be_read(tmp_path: Path) -> None:
+async def test_a_cancelled_training_stops_and_leaves_no_checkpoint(tmp_path: Path) -> None:
     started = asyncio.Event()
     task = asyncio.create_task(trained(tmp_path / "out", on_progress=lambda _: started.set(), epochs=1000))
     await started.wait()
@@ -124,7 +122,7 @@ async def test_a_cancelled_training_is_gone_and_leaves_nothing_to_be_read(tmp_pa
     assert not (tmp_path / "out").exists()
 
 
-async def test_two_trainings_of_one_checkpoint_do_not_meet(tmp_path: Path) -> None:
+async def test_a_second_training_of_the_same_checkpoint_is_refused(tmp_path: Path) -> None:
     started = asyncio.Event()
     first = asyncio.create_task(trained(tmp_path / "out", on_progress=lambda _: started.set(), epochs=1000))
     await started.wait()

@@ -1,4 +1,4 @@
-"""Real trainings of the shipped model in real processes, and what they leave."""
+"""Real trainings of the shipped model in real processes, and their checkpoints."""
 
 import os
 import subprocess
@@ -9,9 +9,9 @@ from typing import Any
 
 from ucoder.models.local.decoding import Decoder
 from ucoder.models.local.loaded_model import load_model
-from ucoder.trainer.training_job import TrainingProgress, TrainingText, job_of
+from ucoder.trainer.training_job import TrainingJob, TrainingProgress, TrainingResult, TrainingText
 from ucoder.trainer.training_process import train
-from ucoder.v1 import artifacts_pb2, config_pb2
+from ucoder.v1 import config_pb2
 
 SEED = Path(str(resources.files("ucoder.seed") / "model"))
 PROBE = "def add(a: int, b: int) -> int:\n    return a + b\n"
@@ -35,18 +35,12 @@ async def trained(
     out: Path, *, base: Path = SEED, on_progress: Callable[[TrainingProgress], None] = lambda _: None,
     save_seconds: float = 60,
     silence: float = 60, examples: list[TrainingText] = EXAMPLES, validation: list[TrainingText] = [], **changed: Any,  # noqa: B006 - read only
-) -> tuple[artifacts_pb2.TrainingSummary, float]:  # fmt: skip
-    job = job_of(
-        examples,
-        base=base,
-        out=out,
-        config=config(**changed),
-        seed=5,
-        probe_text=PROBE,
-        save_seconds=save_seconds,
-        validation=validation,
+) -> TrainingResult:  # fmt: skip
+    chosen = config(**changed)
+    job = TrainingJob.create(
+        chosen, examples, base=base, out=out, seed=5, probe_text=PROBE, save_seconds=save_seconds, validation=validation
     )
-    return await train(job, on_progress, config(**changed).processes, silence)
+    return await train(job, on_progress, chosen.processes, silence)
 
 
 def workers() -> list[int]:
@@ -60,9 +54,8 @@ def weights(folder: Path) -> bytes:
     return (folder / "model.safetensors").read_bytes()
 
 
-OPPOSITE = [
-    TrainingText(one.prompt, f"    return {i * 7919 % 97} * len(xs)\n") for i, one in enumerate(EXAMPLES[:6])
-]  # the more of EXAMPLES is learnt, the less likely
+OPPOSITE = [TrainingText(one.prompt, f"    return {i * 7919 % 97} * len(xs)\n") for i, one in enumerate(EXAMPLES[:6])]
+"""Wrong answers to the first examples: training on EXAMPLES makes them less likely in the end."""
 
 
 LORA = {"rank": 8, "alpha": 16, "dropout": 0.1, "targets": ["all-linear"]}

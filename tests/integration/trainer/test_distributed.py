@@ -1,4 +1,4 @@
-"""A training over two processes (FSDP2 under torchrun, gloo) is the training of one, killed and resumed or not."""
+"""Two processes (FSDP2 under torchrun, gloo) train as one process does, whether they are killed and resumed or not."""
 
 import os
 import signal
@@ -17,20 +17,20 @@ ADAPTER = {"learning_rate": 1e-2, "lora": lora(dropout=0.0, adapter=True)}
 
 @pytest.mark.parametrize("weights", [FULL, ADAPTER], ids=["full", "lora"])
 async def test_two_processes_killed_and_resumed_learn_what_one_learns(tmp_path: Path, weights: dict[str, Any]) -> None:
-    told = {"epochs": 8, "micro_batch": 3, "validation": OPPOSITE, "patience": 1, **weights}
-    alone, probe = await trained(tmp_path / "alone", **told)
-    assert alone.kept_step < alone.steps < 24, "the validation side was to end it early"
+    options = {"epochs": 8, "micro_batch": 3, "validation": OPPOSITE, "patience": 1, **weights}
+    alone, probe = await trained(tmp_path / "alone", **options)
+    assert alone.kept_step < alone.steps < 24, "the validation side must end it early"
 
-    def kill(moment: TrainingProgress) -> None:
-        if moment.step == 4:
-            os.kill(launcher(), signal.SIGKILL)
+    def kill(progress: TrainingProgress) -> None:
+        if progress.step == 4:
+            os.kill(torchrun_process(), signal.SIGKILL)
 
     with pytest.raises(Retry, match="SIGKILL"):
-        await trained(tmp_path / "out", processes=2, on_progress=kill, save_seconds=0, **told)
+        await trained(tmp_path / "out", processes=2, on_progress=kill, save_seconds=0, **options)
     assert not (tmp_path / "out").exists()
-    moments: list[TrainingProgress] = []
-    resumed, end = await trained(tmp_path / "out", processes=2, on_progress=moments.append, **told)
-    assert moments[0].step > 1
+    reports: list[TrainingProgress] = []
+    resumed, end = await trained(tmp_path / "out", processes=2, on_progress=reports.append, **options)
+    assert reports[0].step > 1
     assert list(resumed.losses) == pytest.approx(list(alone.losses), rel=1e-4)
     assert [one.loss for one in resumed.validation] == pytest.approx([one.loss for one in alone.validation], rel=1e-3)
     assert (resumed.steps, resumed.kept_step, resumed.ended) == (alone.steps, alone.kept_step, alone.ended)
@@ -40,14 +40,14 @@ async def test_two_processes_killed_and_resumed_learn_what_one_learns(tmp_path: 
     }
 
 
-def launcher() -> int:
-    """torchrun's own process."""
+def torchrun_process() -> int:
+    """Returns the process id of torchrun itself."""
     for folder in Path("/proc").glob("[0-9]*"):
         try:
             words = (folder / "cmdline").read_bytes().split(b"\0")
             parent = int((folder / "stat").read_text().rsplit(")", 1)[1].split()[1])
         except OSError:
             continue
-        if b"ucoder.trainer.several_processes" in words and parent == os.getpid():
+        if b"ucoder.trainer.torchrun" in words and parent == os.getpid():
             return int(folder.name)
-    raise AssertionError("no launcher")
+    raise AssertionError("no torchrun process")

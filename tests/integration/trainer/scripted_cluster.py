@@ -1,4 +1,4 @@
-"""A training in a scripted cluster: what its trainer asks, and what becomes of its pods."""
+"""A training in a scripted cluster: the calls of its trainer, and the states of its pods, which a test sets."""
 
 import asyncio
 import contextlib
@@ -10,24 +10,29 @@ from tests.integration.api_server import ApiServer
 from ucoder.runtime.kubernetes_api import Object, ResourceKind
 from ucoder.runtime.settings import Settings
 from ucoder.runtime.storage.store import Store
-from ucoder.trainer.kubernetes_job import train
-from ucoder.trainer.training_job import TrainingProgress
+from ucoder.trainer.kubernetes_job import KubernetesJobs
+from ucoder.trainer.training_job import TrainingProgress, TrainingResult
 from ucoder.v1 import artifacts_pb2 as pb
 
 JOBS = ResourceKind("batch/v1", "jobs")
-LOOK = 0.05
+POLL_SECONDS = 0.05
 
 
-class Training:
-    """A sealed dataset in a store, and a cluster that is asked to train on it."""
+class ClusterTraining:
+    """A sealed dataset in a store, and a cluster that trains on it."""
 
     def __init__(self, server: ApiServer, settings: Settings, dataset: pb.Dataset) -> None:
         self.server, self.settings, self.dataset = server, settings, dataset
         self.store = Store(settings)
-        self.moments: list[TrainingProgress] = []
+        self.progress: list[TrainingProgress] = []
 
-    async def train(self) -> tuple[pb.TrainingSummary, float]:
-        return await train(self.settings, self.store, self.dataset, self.moments.append, LOOK)
+    @property
+    def jobs(self) -> KubernetesJobs:
+        """The trainer's side, under the settings of this moment."""
+        return KubernetesJobs(self.settings, self.store, POLL_SECONDS)
+
+    async def train(self) -> TrainingResult:
+        return await self.jobs.train(self.dataset, self.progress.append)
 
     def job(self) -> Object:
         [one] = [one for (kind, _), one in self.server.objects.items() if kind == JOBS]
@@ -42,19 +47,19 @@ class Training:
         condition = {"type": "Failed", "status": "True", "reason": reason, "message": ""}
         self.server.put({**self.job(), "status": {"conditions": [condition]}})
 
-    async def unsuspended(self) -> tuple[pb.TrainingSummary, float]:
+    async def train_unsuspended(self) -> TrainingResult:
         """Trains in a cluster without a queue."""
         self.server.react = lambda one: one["spec"].update(suspend=False)
         return await self.train()
 
-    def patience(self, seconds: float) -> None:
+    def set_patience(self, seconds: float) -> None:
         self.settings = self.settings.model_copy(update={"training_silence_seconds": seconds})
 
     @contextlib.asynccontextmanager
     async def followed(
         self, submissions: int = 1, plural: str = JOBS.plural
-    ) -> AsyncIterator[asyncio.Task[tuple[pb.TrainingSummary, float]]]:
-        """A trainer that has asked for the Job, and is gone at the end: the Job is not."""
+    ) -> AsyncIterator[asyncio.Task[TrainingResult]]:
+        """Runs a trainer that has submitted the Job, and cancels it at the end; the Job stays."""
         task = asyncio.create_task(self.train())
         try:
             await self.until_submitted(submissions, plural)

@@ -1,4 +1,4 @@
-"""What is read out of sealed datasets: two sides, pooled or not, of this version or an earlier one."""
+"""Examples are read from sealed datasets: both sides, pooled or not, of this version or an earlier one."""
 
 import hashlib
 import io
@@ -6,14 +6,14 @@ from collections.abc import Callable, Sequence
 
 import pyarrow.parquet as pq
 import pytest
-from tests.integration.trainer.ground import Ground, row
+from tests.integration.trainer.stored_run import StoredRun, row
 
 from ucoder.consensus.training_table import table
 from ucoder.errors import Reject
 from ucoder.runtime.settings import Settings
 from ucoder.runtime.storage.artifacts import Artifacts
 from ucoder.runtime.storage.store import Store
-from ucoder.trainer.training_examples import datasets_of, examples_of
+from ucoder.trainer.training_examples import pooled_datasets, read_examples
 from ucoder.trainer.training_job import TrainingText
 from ucoder.v1 import artifacts_pb2 as pb
 
@@ -23,7 +23,7 @@ def numbers(examples: Sequence[TrainingText]) -> list[int]:
 
 
 async def read(artifacts: Artifacts, dataset: pb.Dataset, run: pb.Run) -> tuple[list[TrainingText], list[TrainingText]]:
-    return await examples_of(artifacts, await datasets_of(artifacts, dataset, run), run)
+    return await read_examples(artifacts, await pooled_datasets(artifacts, dataset, run), run)
 
 
 async def sealed(artifacts: Artifacts, iteration: int, data: bytes) -> pb.Dataset:
@@ -38,7 +38,7 @@ async def sealed(artifacts: Artifacts, iteration: int, data: bytes) -> pb.Datase
 
 async def test_a_problem_kept_for_validation_is_never_trained_on(make_settings: Callable[..., Settings]) -> None:
     artifacts = Artifacts(Store(make_settings()))
-    await Ground.laid(artifacts, pool=True)  # iteration 1: numbers 0 to 7 to train on
+    await StoredRun.create(artifacts, pool=True)  # iteration 1: numbers 0 to 7 to train on
     run = await artifacts.get(pb.Run, "r", "000")
     second = await sealed(artifacts, 2, table([row(7, "validation"), row(8), row(9, "validation")]))
     train, validation = await read(artifacts, second, run)
@@ -49,9 +49,9 @@ async def test_a_problem_kept_for_validation_is_never_trained_on(make_settings: 
     assert (numbers(train), numbers(validation)) == ([8], [7, 9])
 
 
-async def test_a_dataset_without_a_split_is_trained_on_whole(make_settings: Callable[..., Settings]) -> None:
+async def test_all_of_a_dataset_without_a_split_column_is_trained_on(make_settings: Callable[..., Settings]) -> None:
     artifacts = Artifacts(Store(make_settings()))
-    await Ground.laid(artifacts)
+    await StoredRun.create(artifacts)
     run = await artifacts.get(pb.Run, "r", "000")
     run.config.training.pool = False
     old = io.BytesIO()
@@ -60,9 +60,9 @@ async def test_a_dataset_without_a_split_is_trained_on_whole(make_settings: Call
     assert (numbers(train), validation) == ([1, 2], [])
 
 
-async def test_what_cannot_be_read_is_named(make_settings: Callable[..., Settings]) -> None:
+async def test_a_dataset_that_cannot_be_read_is_named(make_settings: Callable[..., Settings]) -> None:
     artifacts = Artifacts(Store(make_settings()))
-    await Ground.laid(artifacts)
+    await StoredRun.create(artifacts)
     run = await artifacts.get(pb.Run, "r", "000")
     run.config.training.pool = False
     for iteration, (data, words) in enumerate([

@@ -1,4 +1,4 @@
-"""A sealed dataset of a run in a store, and the chart's template of a training."""
+"""A run in a store with a sealed dataset to train on, and the chart's template of a training."""
 
 import hashlib
 from collections.abc import Sequence
@@ -17,17 +17,17 @@ from ucoder.v1 import artifacts_pb2 as pb
 BASE = str(resources.files("ucoder.seed") / "model")
 
 
-class Ground:
+class StoredRun:
     """Run `r` on the shipped model, with a dataset of eight rows."""
 
     def __init__(self, dataset: pb.Dataset, ref: pb.Ref) -> None:
         self.dataset, self.ref = dataset, ref
 
     @classmethod
-    async def laid(
+    async def create(
         cls, artifacts: Artifacts, base: str = BASE, validation: Sequence[int] = (), **training: Any
-    ) -> "Ground":
-        """Puts everything there that a training reads; rows of these numbers more are kept for validation."""
+    ) -> "StoredRun":
+        """Stores everything that a training reads; `validation` are the numbers of further rows of that side."""
         config = load(None, "demo", {"training": {"epochs": 1, "batch": 4, **training}})
         await artifacts.save("r", pb.Run(id="r", format=1, config=config))
         await artifacts.save("r", pb.Checkpoint(run="r", variant=pb.VARIANT_LOOP, path=base))
@@ -39,15 +39,15 @@ class Ground:
 
 
 def row(number: int, split: str = TRAIN) -> TrainingExample:
-    """A selected program that adds a number."""
+    """Returns a selected program that adds a number."""
     problem = pb.Problem(prompt=f'def f(x: int) -> int:\n    """Adds {number}."""\n', entry_point="f")
     brief = pb.Brief(run="r", iteration=1, number=number)
     ended = pb.Consensus(brief=brief, problem=problem, ending=pb.ENDING_SELECTED)
     return TrainingExample.of(ended, pb.Candidate(completion=f"    return x + {number}\n"), 0.5, 0.5, split)
 
 
-def template_of(variant: str, folder: Path) -> Path:
-    """The Job, JobSet or TrainJob as the chart's ConfigMap gives it to the trainer."""
+def job_template(variant: str, folder: Path) -> Path:
+    """Writes the Job, JobSet or TrainJob as the chart's ConfigMap gives it to the trainer; returns its path."""
     [made] = [one for one in of_kind(render(variant), "ConfigMap").values() if "job.yaml" in one["data"]]
     path = folder / "job.yaml"
     path.write_text(made["data"]["job.yaml"])
