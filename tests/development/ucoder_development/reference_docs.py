@@ -11,8 +11,8 @@ import sys
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
-import click
 import grpc_tools
 import typer
 from google.protobuf import descriptor_pb2
@@ -44,30 +44,30 @@ def cli_page() -> str:
     return "\n".join(parts)
 
 
-def _commands(command: click.Command, path: str) -> Iterator[tuple[str, click.Command]]:
+def _commands(command: Any, path: str) -> Iterator[tuple[str, Any]]:
     """Yields the commands below a group with their full names, in the order of the help."""
-    if not isinstance(command, click.Group):
+    if not hasattr(command, "commands"):
         yield path, command
         return
     for name, child in command.commands.items():
         yield from _commands(child, f"{path} {name}")
 
 
-def _command(command: click.Command, path: str) -> str:
+def _command(command: Any, path: str) -> str:
     lines = [f"## `{path}`\n", inspect.cleandoc(command.help or ""), ""]
     parameters = [one for one in command.params if not getattr(one, "hidden", False)]
     if parameters:
         lines += ["| argument or option | default | meaning |", "|---|---|---|"]
     for one in parameters:
-        names = f"`{one.make_metavar(click.Context(command))}`" if isinstance(one, click.Argument) else _option(one)
+        names = f"`{one.metavar or one.name.upper()}`" if one.param_type_name == "argument" else _option(one)
         default = "" if one.default is None or callable(one.default) else f"`{one.default}`"
         meaning = " ".join(str(getattr(one, "help", "") or "").split()).replace("|", "\\|")
         lines.append(f"| {names} | {'required' if one.required else default} | {meaning} |")
     return "\n".join(lines) + "\n"
 
 
-def _option(option: click.Parameter) -> str:
-    names = [*option.opts, *getattr(option, "secondary_opts", [])]
+def _option(option: Any) -> str:
+    names = [*option.opts, *option.secondary_opts]
     return ", ".join(f"`{name}`" for name in sorted(names, key=len))
 
 
