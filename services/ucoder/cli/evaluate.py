@@ -52,7 +52,7 @@ async def evaluate(
     """Computes pass@k of a samples file, or of a model, with a benchmark's own tests in the sandbox.
 
     pass@k is unbiased (arXiv 2107.03374) and given for 1, 10 and 100 where every task has that many samples. With
-    --json it prints `{"pass@1": ..., "pass@10": ...}`. Formats, prompts and limits: docs/evaluation.md.
+    --json it prints `{"pass@1": ..., "pass@10": ...}`. Formats, prompts and limits: docs/guides/evaluate.md.
 
     Example: `ucoder evaluate --benchmark humaneval --data HumanEval.jsonl.gz --samples samples.jsonl --json`
     """
@@ -132,7 +132,9 @@ def _tables(scores: "Sequence[pb.Score]", benchmark: str, isolation: str) -> lis
 
 def _summary(answers: "Sequence[Answers]") -> str:
     """Counts programs by outcome, in one line."""
+    from ucoder.evaluator.answer_judging import TIMED_OUT
+
     wrong = [sample for answer in answers for sample in answer.sampled if not sample.right]
-    timed_out = sum(sample.result == "timed out" for sample in wrong)
+    timed_out = sum(sample.result == TIMED_OUT for sample in wrong)
     total = sum(len(answer.sampled) for answer in answers)
     return f"{total} programs: {total - len(wrong)} passed, {len(wrong)} failed ({timed_out} timed out)"

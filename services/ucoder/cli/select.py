@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from ucoder.cli.shared.options import CellsFlag, IsolationFlag, MinConfidenceFlag, QuestionsArgument
-from ucoder.errors import Misconfigured, Reject
+from ucoder.errors import Misconfigured, NoInputs
 
 if TYPE_CHECKING:
     from ucoder.cli.shared.question_files import Question
@@ -60,11 +60,11 @@ def with_synthesised_inputs(question: "Question") -> "Question":
 
     It has none where its text and programs do not show what inputs could be. Then only equal programs agree.
     """
-    from ucoder.consensus.input_tests import synthesise
+    from ucoder.consensus.request_tests import synthesise_tests
 
     try:
-        entry_point, made = synthesise(question.prompt, question.programs, question.entry_point)
-    except Reject:
+        entry_point, made = synthesise_tests(question.prompt, question.programs, question.entry_point)
+    except NoInputs:
         return dataclasses.replace(question, tests=())
     return dataclasses.replace(question, entry_point=entry_point, tests=tuple(made))
 

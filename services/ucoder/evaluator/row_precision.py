@@ -9,7 +9,7 @@ import pyarrow.parquet as pq
 
 from ucoder.evaluator.answer_judging import AnswerJudge
 from ucoder.runtime.storage.artifacts import Artifacts
-from ucoder.seed.reference import hidden_inputs, reference
+from ucoder.seed.reference import hidden_inputs, reference_program
 from ucoder.v1 import artifacts_pb2 as pb
 
 INPUTS = 24
@@ -20,7 +20,7 @@ async def selection_precision(artifacts: Artifacts, judge: AnswerJudge, dataset:
     table = pq.read_table(io.BytesIO(await artifacts.store.get(dataset.key)))
     right = labelled = 0
     for row in table.to_pylist():
-        truth = reference(row["prompt"])
+        truth = reference_program(row["prompt"])
         inputs = hidden_inputs(row["prompt"], INPUTS, 0)
         if truth is None or inputs is None:
             continue

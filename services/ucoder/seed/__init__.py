@@ -1,1 +1,1 @@
-"""The seed model: a tiny real model, the program that makes it, and the problems it is measured on."""
+"""The shipped seed model, its benchmark and dev split, and the grammar in which its problems are stated."""

@@ -1,4 +1,4 @@
-"""Random arguments as source text, rich in edge cases: empty, zero, negative, repeated, boundary."""
+"""Draws random arguments as source text, with many edge cases: empty, zero, negative, repeated, boundary values."""
 
 import random
 from typing import TypeVar
@@ -13,7 +13,7 @@ _WORDS = (
 
 
 def arguments(rng: random.Random, source: str, second: bool, near: tuple[int, ...], count: int) -> list[str]:
-    """`count` different argument lists; values in `near` turn up often, where off-by-one errors show."""
+    """Returns `count` different argument lists. Values in `near` are frequent, because off-by-one errors show there."""
     found: dict[str, None] = {}
     while len(found) < count:
         k = rng.randint(1, 5)

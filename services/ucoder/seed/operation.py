@@ -1,4 +1,4 @@
-"""What one step of a seed problem is: a phrase, two types, and the ways people write it in Python.
+"""One step of a seed problem: its phrases, its two types, and the ways in which people write it in Python.
 
 Templates use `$v` for the value a step works on, `$k` for its number, and, in blocks, `$o` for the variable
 that takes the result.
@@ -17,9 +17,9 @@ BOOL = "bool"
 class Operation:
     """One typed step.
 
-    `ways` are correct expressions, most usual first; the first one is the reference. `myth`, where there is one,
-    is the single most popular way to write the step, and it is wrong: the systematic error of the seed model.
-    `block` is a correct loop. `level` is 1 (plain) or 2 (hard).
+    `ways` are correct expressions, most usual first; the first one is the reference. `myth`, where there is one, is
+    the most popular single way to write the step, and it is wrong: the systematic error of the seed model. `block` is
+    a correct loop. `level` is 1 (easy) or 2 (hard).
     """
 
     name: str
@@ -46,7 +46,7 @@ def step(
     block: str | None = None,
     level: int = 1,
 ) -> Operation:
-    """An operation on the whole value; `phrases` are separated by `|`."""
+    """Returns an operation on the whole value; `phrases` are separated by `|`."""
     return Operation(name, source, target, tuple(phrases.split("|")), ways, myth, block, level)
 
 
@@ -56,7 +56,7 @@ _ITEM = {NUMBERS: "x", TEXT: "c", WORDS: "w"}
 def each(
     name: str, source: str, phrases: str, *items: str, target: str = "", myth: str | None = None, level: int = 1
 ) -> Operation:
-    """A map: `items` are expressions over one item (`x` a number, `c` a character, `w` a word)."""
+    """Returns a map: `items` are expressions over one item (`x` a number, `c` a character, `w` a word)."""
     item = _ITEM[source]
     target = target or source
 
@@ -72,7 +72,7 @@ def each(
 
 
 def keep(name: str, source: str, phrases: str, *conditions: str, myth: str | None = None, level: int = 1) -> Operation:
-    """A filter: `conditions` are true for the items that stay."""
+    """Returns a filter: `conditions` are true for the items that it keeps."""
     item = _ITEM[source]
 
     def whole(condition: str) -> str:
@@ -90,7 +90,7 @@ def total(
     name: str, source: str, phrases: str, amount: str, condition: str | None, *ways: str, myth: str | None = None,
     level: int = 1,
 ) -> Operation:  # fmt: skip
-    """A sum: `amount` of every item for which `condition` holds, also written as a loop."""
+    """Returns a sum: `amount` of every item for which `condition` holds, also written as a loop."""
     item = _ITEM[source]
     inner = f"    $o += {amount}" if condition is None else f"    if {condition}:\n        $o += {amount}"
     block = f"$o = 0\nfor {item} in $v:\n{inner}"
@@ -98,6 +98,6 @@ def total(
 
 
 def _loop(source: str, item: str, expression: str, condition: str | None) -> str:
-    start, gain = ("''", f"$o += {expression}") if source == TEXT else ("[]", f"$o.append({expression})")
-    inner = f"    {gain}" if condition is None else f"    if {condition}:\n        {gain}"
+    start, addition = ("''", f"$o += {expression}") if source == TEXT else ("[]", f"$o.append({expression})")
+    inner = f"    {addition}" if condition is None else f"    if {condition}:\n        {addition}"
     return f"$o = {start}\nfor {item} in $v:\n{inner}"

@@ -13,11 +13,11 @@ import numpy as np
 from rich.console import Console
 from rich.progress import track
 
-from ucoder.consensus.input_tests import synthesise
+from ucoder.consensus.request_tests import synthesise_tests
 from ucoder.core.matrix import Floats, Matrix
 from ucoder.core.outcomes import Outcome
 from ucoder.core.test_plans import Test
-from ucoder.errors import Misconfigured, Reject, Retry
+from ucoder.errors import Misconfigured, NoInputs, Retry
 from ucoder.sandbox_runner.sandbox import Sandbox
 from ucoder.sandbox_runner.sandbox_job import Limits, SandboxJob
 
@@ -77,8 +77,8 @@ def _synthesised(row: dict[str, Any]) -> list[dict[str, Any]]:
     """Inputs from the programs and the prompt, if there is one; none where nothing tells what the function takes."""
     programs = [each["code"] for each in row["candidates"]]
     try:
-        _, made = synthesise(row.get("prompt", ""), programs, row["entry_point"])
-    except Reject:
+        _, made = synthesise_tests(row.get("prompt", ""), programs, row["entry_point"])
+    except NoInputs:
         return []
     return [{"code": test.code, "count": test.count} for test in made]
 

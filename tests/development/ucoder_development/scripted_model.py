@@ -24,9 +24,10 @@ from ucoder.runs.run_to_checkpoint import base_path
 from ucoder.runtime.settings import load
 from ucoder.runtime.storage.store import Store
 from ucoder.runtime.storage.weights_reference import WeightsReference
-from ucoder.seed.problem import SeedProblem, invent
+from ucoder.seed.problem import SeedProblem
 from ucoder.seed.reference import parse
 from ucoder_development.seed_corpus import cases, stated
+from ucoder_development.seed_invention import invent
 from ucoder_development.seed_solutions import written_body
 
 WRONG_VALUES, MYTHS, SLIPS = 0.1, 0.2, 0.2

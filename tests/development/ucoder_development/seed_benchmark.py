@@ -14,9 +14,10 @@ from importlib import resources
 from pathlib import Path
 from typing import Any
 
-from ucoder.seed.problem import DOMAINS, SeedProblem, invent
+from ucoder.seed.problem import DOMAINS, SeedProblem
+from ucoder.seed.reference import reference_body
 from ucoder_development.seed_corpus import LONGEST_VALUE, solver, stated
-from ucoder_development.seed_solutions import reference_body
+from ucoder_development.seed_invention import invent
 from ucoder_development.seed_splits import is_held_out
 
 FOLDER = Path(str(resources.files("ucoder.seed")))

@@ -10,8 +10,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from ucoder.models.prompts import Prompts
-from ucoder.seed.problem import DOMAINS, SeedProblem, invent
-from ucoder_development.seed_solutions import reference_body, written_body
+from ucoder.seed.problem import DOMAINS, SeedProblem
+from ucoder.seed.reference import reference_body
+from ucoder_development.seed_invention import invent
+from ucoder_development.seed_solutions import written_body
 from ucoder_development.seed_splits import is_held_out
 
 PROFILE = "seed"

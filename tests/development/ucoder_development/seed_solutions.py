@@ -15,17 +15,13 @@ from functools import lru_cache
 from ucoder.seed.operation import Operation
 from ucoder.seed.operations import BY_SOURCE
 from ucoder.seed.problem import SECOND, SeedProblem, SeedStep
+from ucoder.seed.reference import fill, indented, one_assignment_each
 
 STYLES = ("reassign", "nest", "stages", "loop")
 STYLE_WEIGHTS = (0.25, 0.15, 0.35, 0.25)
 WAY_WEIGHTS = (0.55, 0.30, 0.15)
 """How usual the ways of an operation without a myth are."""
 RESULTS = ("out", "res", "ans")
-
-
-def reference_body(problem: SeedProblem) -> str:
-    """The correct body, one reassignment a step."""
-    return _reassign(problem, [_fill(step.operation.ways[0], step) for step in problem.steps])
 
 
 def written_body(problem: SeedProblem, rng: random.Random, myth_rate: float, slip_rate: float) -> str:
@@ -35,7 +31,7 @@ def written_body(problem: SeedProblem, rng: random.Random, myth_rate: float, sli
     damaged = slips and rng.random() < 0.5 and _damage_steps(steps, rng)
     problem = replace(problem, steps=tuple(steps))
     style = rng.choices(STYLES, STYLE_WEIGHTS)[0]
-    ways = [_fill(_choose(step.operation, rng, myth_rate), step) for step in problem.steps]
+    ways = [fill(_choose(step.operation, rng, myth_rate), step) for step in problem.steps]
     if style == "loop":
         body = _loop(problem, ways)
     elif style == "stages":
@@ -43,7 +39,7 @@ def written_body(problem: SeedProblem, rng: random.Random, myth_rate: float, sli
     elif style == "nest":
         body = _nest(problem, ways)
     else:
-        body = _reassign(problem, ways)
+        body = one_assignment_each(problem, ways)
     return _damage_text(body, rng) if slips and not damaged else body
 
 
@@ -54,35 +50,21 @@ def _choose(operation: Operation, rng: random.Random, myth_rate: float) -> str:
     return rng.choices(operation.ways, WAY_WEIGHTS[: len(operation.ways)])[0]
 
 
-def _fill(template: str, step: SeedStep) -> str:
-    return template.replace("$k", step.number or "")
-
-
-def _indent(lines: list[str]) -> str:
-    return "".join(f"    {line}\n" for line in lines)
-
-
-def _reassign(problem: SeedProblem, ways: list[str]) -> str:
-    name = problem.argument
-    texts = [way.replace("$v", name) for way in ways]
-    return _indent([f"{name} = {text}" for text in texts[:-1]] + [f"return {texts[-1]}"])
-
-
 def _stages(problem: SeedProblem, ways: list[str]) -> str:
     value, lines = problem.argument, []
     for result, way in zip(RESULTS, ways, strict=False):
         lines.append(f"{result} = {way.replace('$v', value)}")
         value = result
-    return _indent([*lines, f"return {value}"])
+    return indented([*lines, f"return {value}"])
 
 
 def _loop(problem: SeedProblem, ways: list[str]) -> str:
     value, lines = problem.argument, []
     for result, way, step in zip(RESULTS, ways, problem.steps, strict=False):
-        template = _fill(step.operation.block or f"$o = {way}", step)
+        template = fill(step.operation.block or f"$o = {way}", step)
         lines += template.replace("$v", value).replace("$o", result).split("\n")
         value = result
-    return _indent([*lines, f"return {value}"])
+    return indented([*lines, f"return {value}"])
 
 
 def _nest(problem: SeedProblem, ways: list[str]) -> str:
@@ -92,7 +74,7 @@ def _nest(problem: SeedProblem, ways: list[str]) -> str:
             lines.append(f"{problem.argument} = {value}")
             value = problem.argument
         value = way.replace("$v", value if _atomic(value) else f"({value})")
-    return _indent([*lines, f"return {value}"])
+    return indented([*lines, f"return {value}"])
 
 
 @lru_cache(maxsize=100_000)

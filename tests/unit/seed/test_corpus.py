@@ -1,4 +1,4 @@
-"""The corpus and the two files measured with it: deterministic, disjoint, honest about what was seen."""
+"""The corpus and the two benchmark files: deterministic, disjoint, and right about what the corpus has shown."""
 
 import json
 import random
@@ -11,9 +11,10 @@ import pytest
 from ucoder.models.prompts import STAGES, Prompts
 from ucoder.seed.operations import OPERATIONS
 from ucoder.seed.problem import DOMAINS, SeedProblem, SeedStep
+from ucoder.seed.reference import reference_body
 from ucoder_development.seed_benchmark import BENCHMARK, DEV, HIDDEN_INPUTS, build, read
 from ucoder_development.seed_corpus import corpus_problem, documents
-from ucoder_development.seed_solutions import reference_body, written_body
+from ucoder_development.seed_solutions import written_body
 from ucoder_development.seed_splits import is_held_out
 
 FILES = {"benchmark": read(BENCHMARK), "dev": read(DEV)}

@@ -1,4 +1,4 @@
-"""The grammar: every operation is what it says, and a statement leads back to its program."""
+"""The seed's grammar: every operation does what its phrase says, and a statement parses back to its problem."""
 
 import ast
 import random
@@ -9,12 +9,13 @@ from ucoder.seed import reference as answer_key
 from ucoder.seed.inputs import arguments
 from ucoder.seed.operation import Operation
 from ucoder.seed.operations import BY_PHRASE, OPERATIONS
-from ucoder.seed.problem import DOMAINS, FRAMES, SeedProblem, SeedStep, invent
+from ucoder.seed.problem import DOMAINS, FRAMES, SeedProblem, SeedStep
 from ucoder_development.seed_corpus import corpus_problem, solver, stated
+from ucoder_development.seed_invention import invent
 
 
 def _alone(operation: Operation, way: str) -> list[str]:
-    """The values of one way of writing an operation on 60 inputs."""
+    """Returns the values of one way of writing an operation, on many inputs."""
     number = "3" if operation.takes_number else ""
     given = arguments(random.Random(7), operation.source, False, (3,), 38)
     return [repr(eval(way.replace("$k", number).replace("$v", "v"), {"v": ast.literal_eval(text)})) for text in given]
@@ -55,7 +56,7 @@ def test_a_statement_parses_back_to_its_problem() -> None:
         if text is None:
             continue
         assert answer_key.parse(text) == problem
-        program = answer_key.reference(text)
+        program = answer_key.reference_program(text)
         assert program is not None
         scope: dict[str, object] = {}
         exec(program, scope)
@@ -82,7 +83,7 @@ def test_a_statement_parses_back_to_its_problem() -> None:
     ids=["empty", "broken", "unknown step", "wrong result type", "unused number", "missing number"],
 )
 def test_junk_has_no_reference(junk: str) -> None:
-    assert answer_key.reference(junk) is None
+    assert answer_key.reference_program(junk) is None
     assert answer_key.hidden_inputs(junk, 3, seed=0) is None
 
 
