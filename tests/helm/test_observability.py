@@ -12,8 +12,6 @@ import yaml
 from prometheus_client import generate_latest
 
 from ucoder.runtime.metrics import Metrics
-from ucoder.runtime.settings import Settings
-from ucoder.runtime.tracing import Tracing
 
 from .chart import CHART, ROOT, of_kind, render
 
@@ -22,18 +20,18 @@ NAME = re.compile(r"\bucoder_[a-z_]+")
 
 def existing() -> set[str]:
     """Every sample name that a process of ours can show."""
-    telemetry = Metrics(Tracing(Settings(), ()))
+    metrics = Metrics()
     for family in (
-        telemetry.messages,
-        telemetry.message_seconds,
-        telemetry.wait_seconds,
-        telemetry.in_hand,
-        telemetry.briefs,
+        metrics.messages,
+        metrics.message_seconds,
+        metrics.wait_seconds,
+        metrics.in_hand,
+        metrics.briefs,
     ):
         family.labels(*["x"] * len(family._labelnames))
-    telemetry.calls.labels("x", "x")
-    telemetry.call_seconds.labels("x")
-    return set(NAME.findall(generate_latest(telemetry.registry).decode()))
+    metrics.calls.labels("x", "x")
+    metrics.call_seconds.labels("x")
+    return set(NAME.findall(generate_latest(metrics.registry).decode()))
 
 
 def test_the_dashboard_is_what_its_source_makes() -> None:

@@ -10,15 +10,12 @@ from ucoder.evaluator.benchmarks import load
 from ucoder.evaluator.model_answers import asked
 from ucoder.evaluator.sample_judging import judged, programs_of
 from ucoder.evaluator.selection_probe import Probing
-from ucoder.models import SamplingParameters
+from ucoder.models import SamplingParameters, model_of
 from ucoder.runtime.context import ServiceContext
 from ucoder.v1 import (
     config_pb2,
-    consensus_pb2_grpc,
     evaluator_pb2,
     evaluator_pb2_grpc,
-    sandbox_pb2_grpc,
-    test_synth_pb2_grpc,
 )
 
 NAME = evaluator_pb2.DESCRIPTOR.services_by_name["EvaluatorService"].full_name
@@ -29,9 +26,9 @@ class Service(evaluator_pb2_grpc.EvaluatorServiceServicer):
     """Scores, from a served model or from samples made elsewhere."""
 
     def __init__(self, context: ServiceContext) -> None:
-        self.model = context.model()
+        self.model = model_of(context)
         self.artifacts = context.artifacts
-        self._context = context
+        self._peers = context.peers
 
     @classmethod
     @contextlib.asynccontextmanager
@@ -41,12 +38,11 @@ class Service(evaluator_pb2_grpc.EvaluatorServiceServicer):
 
     def judge(self, limits: config_pb2.ExecutionConfig | None = None) -> AnswerJudge:
         """The sandbox, asked for right and wrong."""
-        return AnswerJudge(self._context.stub(sandbox_pb2_grpc.SandboxServiceStub, "sandbox_runner").Execute, limits)
+        return AnswerJudge(self._peers.sandbox.Execute, limits)
 
     def probing(self, judge: AnswerJudge, config: config_pb2.RunConfig) -> Probing:
         """What measures a run's tests and selection on tasks whose truth is known."""
-        tests = self._context.stub(test_synth_pb2_grpc.TestSynthServiceStub, "test_synth")
-        return Probing(tests, self._context.stub(consensus_pb2_grpc.ConsensusServiceStub, "consensus"), judge, config)
+        return Probing(self._peers.test_synth, self._peers.consensus, judge, config)
 
     async def Evaluate(  # noqa: N802
         self, request: evaluator_pb2.EvaluateRequest, context: object

@@ -1,7 +1,7 @@
-"""The one builder: settings -> world -> services -> workers and gRPC with health -> drain.
+"""Builds and runs the services of a process: settings, context, workers, gRPC server with health, graceful end.
 
-A service is a package with a `service.py` whose `Service` is a gRPC servicer, and one module per arrow whose `run`
-takes that servicer, the source artefact and the run. The builder gives them everything else, so none can forget it.
+A service is a package with a `service.py`, whose `Service` is a gRPC servicer, and with one module per arrow, whose
+`run` takes that servicer, the source artefact and the run. Everything else is done here, so no service can forget it.
 """
 
 import asyncio
@@ -12,52 +12,52 @@ import signal
 from collections.abc import AsyncIterator
 from typing import Any
 
-import grpc
 import structlog
-from grpc_health.v1 import health, health_pb2, health_pb2_grpc
-from grpc_reflection.v1alpha import reflection
+from grpc_health.v1 import health, health_pb2
 
 from ucoder.errors import Misconfigured
-from ucoder.flow import SERVICES, arrows_of
+from ucoder.flow import SERVICES, Arrow, arrows_of
 from ucoder.runtime import log as logs
 from ucoder.runtime.context import ServiceContext
+from ucoder.runtime.grpc_server import new_server, open_port
 from ucoder.runtime.messaging.arrow_worker import ArrowWorker
-from ucoder.runtime.rpc import Doorkeeper, open_port
 from ucoder.runtime.settings import Settings
 
+HEALTH_SECONDS = 0.2
 log = structlog.get_logger()
 
 
 @contextlib.asynccontextmanager
 async def serving(settings: Settings, services: tuple[str, ...]) -> AsyncIterator[ServiceContext]:
-    """Serves while the block runs; then drains: no new work, work in hand finishes or goes back, doors close."""
+    """Serves while the block runs, then ends gracefully.
+
+    At the end no new work is taken, work in progress is finished or handed back to the bus, and the port is closed.
+    """
     async with contextlib.AsyncExitStack() as stack:
         context = await stack.enter_async_context(ServiceContext.open(settings, services))
-        server, doors = _server(context)
+        modules = {name: importlib.import_module(f"ucoder.{name}.service") for name in services}
+        grpc_names = [module.NAME for module in modules.values()]
+        server, health_servicer = new_server(context, grpc_names)
         host = settings.listen.rpartition(":")[0]
-        context.address = f"{'127.0.0.1' if host in ('0.0.0.0', '[::]') else host}:{open_port(server, settings)}"
+        port = open_port(server, settings)
+        context.peers.own_address = f"{'127.0.0.1' if host in ('0.0.0.0', '[::]') else host}:{port}"
         workers = []
-        for name in services:
-            module = importlib.import_module(f"ucoder.{name}.service")
+        for name, module in modules.items():
             service = await stack.enter_async_context(module.Service.open(context))
             module.REGISTER(service, server)
             workers += [_worker(context, service, arrow) for arrow in arrows_of(name)]
         await server.start()
         if settings.metrics_port:
-            context.telemetry.serve(settings.metrics_port)
+            context.metrics.serve(settings.metrics_port)
         tasks = [asyncio.create_task(worker.work(), name=worker.arrow.name) for worker in workers]
-        watch = asyncio.create_task(_watch_health(doors, services, workers))
-        log.info(
-            "service.started",
-            services=services,
-            address=context.address,
-            **({"web": context.web} if context.web else {}),
-        )
+        health_task = asyncio.create_task(_report_health(health_servicer, ["", *grpc_names], workers))
+        web = {"web": context.web} if context.web else {}
+        log.info("service.started", services=services, address=context.address, **web)
         try:
             yield context
         finally:
-            watch.cancel()
-            await doors.enter_graceful_shutdown()
+            health_task.cancel()
+            await health_servicer.enter_graceful_shutdown()
             for worker in workers:
                 worker.drain()
             await asyncio.gather(*tasks, return_exceptions=True)
@@ -72,57 +72,21 @@ async def serve(settings: Settings, services: tuple[str, ...]) -> None:
         if name not in SERVICES:
             raise Misconfigured(f"no service {name}; there are {', '.join(SERVICES)}, and `all`.")
     stop = asyncio.Event()
-    for sign in (signal.SIGTERM, signal.SIGINT):
-        asyncio.get_running_loop().add_signal_handler(sign, stop.set)
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, stop.set)
     async with serving(settings, services):
         await stop.wait()
 
 
-def _server(context: ServiceContext) -> tuple[grpc.aio.Server, health.aio.HealthServicer]:
-    settings = context.settings
-    limit = settings.max_message_mb << 20
-    server = grpc.aio.server(
-        interceptors=[Doorkeeper(settings, context.telemetry)],
-        options=[
-            ("grpc.max_receive_message_length", limit),
-            ("grpc.max_send_message_length", limit),
-            ("grpc.so_reuseport", 0),  # or a busy port would be shared in silence
-            ("grpc.keepalive_time_ms", 60_000),
-        ],
-    )
-    doors = health.aio.HealthServicer()
-    health_pb2_grpc.add_HealthServicer_to_server(doors, server)
-    names = [_grpc_name(name) for name in context.services]
-    reflection.enable_server_reflection([*names, health.SERVICE_NAME, reflection.SERVICE_NAME], server)
-    return server, doors
+def _worker(context: ServiceContext, service: Any, arrow: Arrow) -> ArrowWorker:
+    return ArrowWorker(arrow, functools.partial(importlib.import_module(arrow.module).run, service), context)
 
 
-def _worker(context: ServiceContext, service: Any, arrow: Any) -> ArrowWorker:
-    stage = importlib.import_module(arrow.module)
-    return ArrowWorker(
-        arrow,
-        functools.partial(stage.run, service),
-        bus=context.bus,
-        states=context.states,
-        dead=context.dead,
-        artifacts=context.artifacts,
-        settings=context.settings,
-        telemetry=context.telemetry,
-    )
-
-
-async def _watch_health(
-    doors: health.aio.HealthServicer, services: tuple[str, ...], workers: list[ArrowWorker]
-) -> None:
-    """Readiness follows the workers, not the socket: a service cut off from the bus is not ready."""
+async def _report_health(servicer: health.aio.HealthServicer, names: list[str], workers: list[ArrowWorker]) -> None:
+    """Reports ready while every worker is connected to the bus: an open port alone is not enough."""
     status = health_pb2.HealthCheckResponse
     while True:
         ready = all(worker.ready.is_set() for worker in workers)
-        for name in ("", *map(_grpc_name, services)):
-            await doors.set(name, status.SERVING if ready else status.NOT_SERVING)
-        await asyncio.sleep(0.2)
-
-
-def _grpc_name(service: str) -> str:
-    """`sandbox_runner` -> `ucoder.v1.SandboxService`, as its service.py declares it."""
-    return str(importlib.import_module(f"ucoder.{service}.service").NAME)
+        for name in names:
+            await servicer.set(name, status.SERVING if ready else status.NOT_SERVING)
+        await asyncio.sleep(HEALTH_SECONDS)

@@ -1,17 +1,14 @@
-"""Metrics, labelled by arrow and outcome, for Prometheus; and the way to the traces."""
+"""Metrics for Prometheus, labelled by arrow and outcome."""
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, start_http_server
-
-from ucoder.runtime.tracing import Tracing
 
 SECONDS = (0.001, 0.005, 0.02, 0.1, 0.5, 2, 10, 60, 300, 1800)
 
 
 class Metrics:
-    """What one process counts, in a registry of its own, and what it traces."""
+    """The metrics of one process, in a registry of their own."""
 
-    def __init__(self, tracing: Tracing) -> None:
-        self.tracing = tracing
+    def __init__(self) -> None:
         self.registry = CollectorRegistry()
         self.messages = Counter(
             "ucoder_messages", "Bus messages by arrow and outcome.", ["arrow", "outcome"], registry=self.registry
@@ -42,5 +39,5 @@ class Metrics:
         )
 
     def serve(self, port: int) -> None:
-        """Answers /metrics on all interfaces; Prometheus has to reach it from outside the pod."""
+        """Serves /metrics on all interfaces, because Prometheus calls from outside the pod."""
         start_http_server(port, registry=self.registry)

@@ -1,7 +1,7 @@
 """One trace from brief to training row: OpenTelemetry spans, W3C Trace Context in message headers and call metadata.
 
-A brief's trace id is made from its name, so a redelivered, requeued or resumed message goes on in the same trace and
-`ucoder trace` can tell it. Without `UCODER_OTLP_URL` nothing is recorded, and what callers send is passed on.
+A brief's trace id is computed from its name, so a redelivered, requeued or resumed message continues the same trace,
+and `ucoder trace` can print its id. Without `UCODER_OTLP_URL` nothing is recorded, and the headers of callers are passed on.
 """
 
 import contextlib
@@ -22,10 +22,10 @@ _PROPAGATOR = TraceContextTextMapPropagator()
 
 
 class Tracing:
-    """The spans of one process. Closed, it has sent what it recorded."""
+    """The spans of one process; `close` sends what was recorded."""
 
     def __init__(self, settings: Settings, services: tuple[str, ...]) -> None:
-        """Misconfigured where a collector is named and the `tracing` extra is not installed."""
+        """Raises Misconfigured when a collector is set and the `tracing` extra is not installed."""
         self.close: Callable[[], None] = lambda: None
         self._tracer: trace.Tracer = trace.NoOpTracer()
         if not settings.otlp_url:
@@ -44,8 +44,8 @@ class Tracing:
         self._tracer, self.close = provider.get_tracer("ucoder"), provider.shutdown
 
     @contextlib.contextmanager
-    def message(self, arrow: str, ref: pb.Ref, headers: Mapping[str, str] | None) -> Iterator[trace.Span]:
-        """A span around the work on one message, in the trace of its artefact, linked to whoever announced it."""
+    def message_span(self, arrow: str, ref: pb.Ref, headers: Mapping[str, str] | None) -> Iterator[trace.Span]:
+        """Opens a span around the work on one message, in its artefact's trace, linked to the publisher's span."""
         sender = trace.get_current_span(_PROPAGATOR.extract(dict(headers or {}))).get_span_context()
         root = _root(ref)
         context = trace.set_span_in_context(
@@ -59,8 +59,8 @@ class Tracing:
             yield span
 
     @contextlib.contextmanager
-    def call(self, method: str, metadata: Mapping[str, str]) -> Iterator[trace.Span]:
-        """A span around one call that is answered."""
+    def call_span(self, method: str, metadata: Mapping[str, str]) -> Iterator[trace.Span]:
+        """Opens a span around the answer to one gRPC call."""
         names = {"rpc.system": "grpc", "rpc.method": method}
         context = _PROPAGATOR.extract(metadata)
         with self._tracer.start_as_current_span(
@@ -70,37 +70,37 @@ class Tracing:
 
 
 def trace_id(run: str, name: str) -> int:
-    """The trace of a brief, or of an iteration's other artefacts, by name."""
+    """Returns the trace id of a brief, or of another artefact of an iteration."""
     return int.from_bytes(hashlib.sha256(f"{run}/{name}".encode()).digest()[:16], "big")
 
 
-def carried() -> dict[str, str]:
-    """The current span as headers."""
-    found: dict[str, str] = {}
-    _PROPAGATOR.inject(found)
-    return found
+def trace_headers() -> dict[str, str]:
+    """Returns the current span as message headers."""
+    headers: dict[str, str] = {}
+    _PROPAGATOR.inject(headers)
+    return headers
 
 
-class Carrier(grpc.aio.UnaryUnaryClientInterceptor, grpc.aio.UnaryStreamClientInterceptor):
-    """Sends the current span along with a call to another service."""
+class TraceSender(grpc.aio.UnaryUnaryClientInterceptor, grpc.aio.UnaryStreamClientInterceptor):
+    """Sends the current span with each call to another service, so that the callee's span joins the trace."""
 
     async def intercept_unary_unary(self, continuation: Any, details: grpc.aio.ClientCallDetails, request: Any) -> Any:
-        """See grpc."""
-        return await continuation(_carrying(details), request)
+        """Adds the trace headers; the parameters are those of grpc."""
+        return await continuation(_with_trace(details), request)
 
     async def intercept_unary_stream(self, continuation: Any, details: grpc.aio.ClientCallDetails, request: Any) -> Any:
-        """See grpc."""
-        return await continuation(_carrying(details), request)
+        """Adds the trace headers; the parameters are those of grpc."""
+        return await continuation(_with_trace(details), request)
 
 
-def _carrying(details: grpc.aio.ClientCallDetails) -> grpc.aio.ClientCallDetails:
-    metadata = grpc.aio.Metadata(*(details.metadata or ()), *carried().items())
+def _with_trace(details: grpc.aio.ClientCallDetails) -> grpc.aio.ClientCallDetails:
+    metadata = grpc.aio.Metadata(*(details.metadata or ()), *trace_headers().items())
     return grpc.aio.ClientCallDetails(
         details.method, details.timeout, metadata, details.credentials, details.wait_for_ready
     )
 
 
 def _root(ref: pb.Ref) -> trace.SpanContext:
-    """The invisible first span of an artefact's trace."""
+    """Returns the first span of an artefact's trace, which is never recorded itself."""
     number = trace_id(ref.run, ref.name)
     return trace.SpanContext(number, number & (1 << 64) - 1 or 1, True, trace.TraceFlags(trace.TraceFlags.SAMPLED))

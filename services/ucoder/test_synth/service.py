@@ -4,6 +4,7 @@ import contextlib
 from collections.abc import AsyncIterator
 
 from ucoder.errors import Reject
+from ucoder.models import model_of
 from ucoder.runtime.context import ServiceContext
 from ucoder.runtime.messaging.arrow_worker import Dropped
 from ucoder.test_synth.test_writing import synthesize_tests
@@ -17,7 +18,7 @@ class Service(test_synth_pb2_grpc.TestSynthServiceServicer):
     """Tests for problems."""
 
     def __init__(self, context: ServiceContext) -> None:
-        self.model = context.model()
+        self.model = model_of(context)
         self.ledger = context.ledger
 
     @classmethod

@@ -8,7 +8,7 @@ import grpc
 from ucoder.consensus.quotas import Quota
 from ucoder.consensus.service import REGISTER, Service
 from ucoder.runtime.context import ServiceContext
-from ucoder.runtime.rpc import Doorkeeper
+from ucoder.runtime.grpc_server import CallChecks
 from ucoder.runtime.settings import Settings
 from ucoder.v1 import artifacts_pb2 as pb
 from ucoder.v1 import consensus_pb2, consensus_pb2_grpc
@@ -21,7 +21,7 @@ async def test_callers_are_told_apart_by_their_tokens(
     tokens.write_text("alice:0123456789abcdef\nbob:fedcba9876543210\n")
     settings = make_settings(nats_url=nats_url, tokens_file=tokens, peers=f"sandbox_runner={served}")
     async with ServiceContext.open(settings, ("consensus",)) as context:
-        server = grpc.aio.server(interceptors=[Doorkeeper(settings, context.telemetry)])
+        server = grpc.aio.server(interceptors=[CallChecks(context)])
         REGISTER(Service(context, Quota(programs_per_minute=3)), server)
         port = server.add_insecure_port("127.0.0.1:0")
         await server.start()

@@ -13,7 +13,7 @@ from ucoder.runtime.messaging.bus import Bus
 from ucoder.runtime.settings import Settings
 from ucoder.v1 import consensus_pb2_grpc
 
-from .test_rpc import FINISHED, door, refusal
+from .test_grpc_server import FINISHED, door, refusal
 
 
 def certificate(folder: Path, days: float = 1) -> tuple[Path, Path]:
@@ -91,7 +91,7 @@ async def test_a_peer_is_shown_our_certificate_and_a_renewed_one_is_taken_up(
         peers = "consensus=" + context.address.replace("127.0.0.1", "localhost")
         async with serving(make_settings(nats_url=nats_url, **files, peers=peers), ("test_synth",)) as caller:
             for _ in range(2):
-                answer = await caller.stub(consensus_pb2_grpc.ConsensusServiceStub, "consensus").Cluster(FINISHED)
+                answer = await caller.peers.consensus.Cluster(FINISHED)
                 assert answer.HasField("verdict")
                 old = chain.read_bytes()
                 certificate(tmp_path)  # signs itself, so who still held the old one would be refused

@@ -20,7 +20,7 @@ from ucoder.runtime.messaging.arrow_worker import ArrowWorker
 from ucoder.runtime.settings import Settings
 from ucoder.runtime.tracing import trace_id
 from ucoder.v1 import artifacts_pb2 as pb
-from ucoder.v1 import consensus_pb2, consensus_pb2_grpc
+from ucoder.v1 import consensus_pb2
 
 NAME = "001-000007"
 
@@ -47,10 +47,7 @@ async def collector() -> AsyncIterator[tuple[str, list[Span]]]:
 
 @contextlib.asynccontextmanager
 async def working(context: ServiceContext, arrow: str, run: Callable[..., object]) -> AsyncIterator[None]:
-    worker = ArrowWorker(
-        next(one for one in FLOW if one.name == arrow), run, bus=context.bus, states=context.states, dead=context.dead,
-        artifacts=context.artifacts, settings=context.settings, telemetry=context.telemetry,
-    )  # fmt: skip
+    worker = ArrowWorker(next(one for one in FLOW if one.name == arrow), run, context)
     task = asyncio.create_task(worker.work())
     try:
         yield
@@ -67,12 +64,11 @@ async def test_a_brief_is_one_trace_through_messages_and_calls(
     async with serving(settings, ("consensus",)) as server, ServiceContext.open(settings, ()) as context:
         await context.artifacts.save("r", pb.Run(id="r", format=1))
         await context.states.begin("r")
-        stub = consensus_pb2_grpc.ConsensusServiceStub
 
         async def invent(brief: pb.Brief, run: pb.Run) -> pb.Problem:
             rows = [pb.Row(program=n, outcomes=[pb.OUTCOME_PASSED], outputs=["2"]) for n in range(2)]
             asked = consensus_pb2.ClusterRequest(rows=rows, tests=[pb.TestCase(code="assert f(1) == 2")])
-            await server.stub(stub, "consensus").Cluster(asked)
+            await server.peers.consensus.Cluster(asked)
             return pb.Problem(brief=brief, prompt="def f(x): ...")
 
         async def ask(problem: pb.Problem, run: pb.Run) -> pb.Tests:
@@ -98,6 +94,6 @@ async def test_a_brief_is_one_trace_through_messages_and_calls(
 async def test_a_collector_that_is_away_harms_nothing(nats_url: str, make_settings: Callable[..., Settings]) -> None:
     settings = make_settings(nats_url=nats_url, otlp_url="http://127.0.0.1:9")
     async with serving(settings, ("runs",)) as context:
-        with context.telemetry.tracing.call("/x/Y", {}):
+        with context.tracing.call_span("/x/Y", {}):
             await context.states.begin("r")
         assert (await context.states.get("r")).state == "running"

@@ -21,13 +21,10 @@ from nats.errors import Error as NatsError
 
 from ucoder.errors import NotFound, Overloaded, Reject, Retry, UcoderError, Unwanted, of_call
 from ucoder.flow import BRIEF_KINDS, Arrow
-from ucoder.runtime.messaging.bus import Bus, parse
-from ucoder.runtime.messaging.dead_letters import DeadLetters
+from ucoder.runtime.context import ServiceContext
+from ucoder.runtime.messaging.bus import parse
 from ucoder.runtime.messaging.pull_consumer import PullConsumer
-from ucoder.runtime.messaging.run_states import RunStates
-from ucoder.runtime.metrics import Metrics
-from ucoder.runtime.settings import Settings
-from ucoder.runtime.storage.artifacts import Artifacts, brief_named, brief_of
+from ucoder.runtime.storage.artifacts import brief_named, brief_of
 from ucoder.runtime.tracing import trace_id
 from ucoder.v1 import artifacts_pb2 as pb
 
@@ -50,22 +47,10 @@ Run = Callable[[Any, pb.Run], Awaitable[Product]]
 class ArrowWorker:
     """Works on one arrow until told to drain."""
 
-    def __init__(
-        self,
-        arrow: Arrow,
-        run: Run,
-        *,
-        bus: Bus,
-        states: RunStates,
-        dead: DeadLetters,
-        artifacts: Artifacts,
-        settings: Settings,
-        telemetry: Metrics,
-    ) -> None:
+    def __init__(self, arrow: Arrow, run: Run, context: ServiceContext) -> None:
         self.arrow = arrow
-        self._run = run
-        self._bus, self._states, self._dead, self._artifacts = bus, states, dead, artifacts
-        self._settings, self._telemetry = settings, telemetry
+        self._run, self._context = run, context
+        settings = context.settings
         self._room = {
             "single": 1,
             "model": settings.model_concurrency,
@@ -78,10 +63,10 @@ class ArrowWorker:
 
     async def work(self) -> None:
         """Works until `drain`; then lets what is in hand finish, or hands it back when time is up."""
-        pull = PullConsumer(self._bus, self.arrow.name, self._room, self._handle)
+        pull = PullConsumer(self._context.bus, self.arrow.name, self._room, self._handle)
         await pull.run(self._draining, self.ready)
         if pull.tasks:
-            _, late = await asyncio.wait(pull.tasks, timeout=self._settings.drain_seconds)
+            _, late = await asyncio.wait(pull.tasks, timeout=self._context.settings.drain_seconds)
             for task in late:
                 task.cancel()
             await asyncio.gather(*late, return_exceptions=True)
@@ -93,10 +78,10 @@ class ArrowWorker:
     async def _handle(self, message: Msg) -> None:
         """One message to its end. Nothing leaves here but cancellation, which hands the message back."""
         started, arrow = time.perf_counter(), self.arrow.name
-        self._telemetry.in_hand.labels(arrow).inc()
+        self._context.metrics.in_hand.labels(arrow).inc()
         outcome = "returned"
         try:
-            async with _heartbeat(message, self._settings.ack_wait_seconds / 3):
+            async with _heartbeat(message, self._context.settings.ack_wait_seconds / 3):
                 outcome = await self._attempt(message)
         except asyncio.CancelledError:
             with contextlib.suppress(NatsError, OSError):
@@ -106,9 +91,9 @@ class ArrowWorker:
             outcome = "retry"  # even the verdict could not be delivered: the acknowledgement wait brings it back
             log.warning("message.lost_touch", arrow=arrow, error=repr(error))
         finally:
-            self._telemetry.in_hand.labels(arrow).dec()
-            self._telemetry.messages.labels(arrow, outcome).inc()
-            self._telemetry.message_seconds.labels(arrow).observe(time.perf_counter() - started)
+            self._context.metrics.in_hand.labels(arrow).dec()
+            self._context.metrics.messages.labels(arrow, outcome).inc()
+            self._context.metrics.message_seconds.labels(arrow).observe(time.perf_counter() - started)
 
     async def _attempt(self, message: Msg) -> str:
         delivered = message.metadata.num_delivered or 1
@@ -119,11 +104,11 @@ class ArrowWorker:
             return "dead"
         if delivered == 1:
             waited = time.time() - message.metadata.timestamp.timestamp()
-            self._telemetry.wait_seconds.labels(self.arrow.name).observe(max(0.0, waited))
+            self._context.metrics.wait_seconds.labels(self.arrow.name).observe(max(0.0, waited))
         trace = f"{trace_id(ref.run, ref.name):032x}"
         with (
             structlog.contextvars.bound_contextvars(arrow=self.arrow.name, run=ref.run, name=ref.name, trace=trace),
-            self._telemetry.tracing.message(self.arrow.name, ref, message.headers) as span,
+            self._context.tracing.message_span(self.arrow.name, ref, message.headers) as span,
         ):
             outcome = await self._outcome(message, ref, delivered)
             span.set_attributes({"ucoder.outcome": outcome, "ucoder.attempt": delivered})
@@ -132,9 +117,9 @@ class ArrowWorker:
     async def _outcome(self, message: Msg, ref: pb.Ref, delivered: int) -> str:
         """Works on the message, and says to the bus and in a word what came of it."""
         try:
-            if delivered > self._settings.attempts * PATIENCE:
+            if delivered > self._context.settings.attempts * PATIENCE:
                 raise Reject(f"given up after {delivered - 1} attempts; the worker may have died each time.")
-            if (await self._states.get(ref.run)).state in ("failed", "cancelled"):
+            if (await self._context.states.get(ref.run)).state in ("failed", "cancelled"):
                 await message.ack()
                 return "unwanted"
             await self._produce(ref)
@@ -144,7 +129,7 @@ class ArrowWorker:
             await message.nak(delay=1)
             return "retry"
         except Retry as error:
-            if delivered >= self._settings.attempts * PATIENCE:
+            if delivered >= self._context.settings.attempts * PATIENCE:
                 await self._bury(message, ref, error)
                 return "dead"
             log.warning("message.retry", attempt=delivered, error=str(error))
@@ -160,7 +145,7 @@ class ArrowWorker:
             raise
         except Exception as error:  # a bug: loud, bounded, and never the end of the worker
             log.exception("message.bug", attempt=delivered)
-            if delivered >= self._settings.attempts:
+            if delivered >= self._context.settings.attempts:
                 await self._bury(message, ref, error)
                 return "dead"
             await message.nak(delay=min(10.0, 0.25 * 2**delivered))
@@ -169,12 +154,12 @@ class ArrowWorker:
     async def _produce(self, ref: pb.Ref) -> None:
         """Makes the products, or finds them made; stores them and announces them."""
         if self.arrow.shape == "map":
-            made = await self._artifacts.find(ref.run, self.arrow.product, ref.name)
-            ended = ref.kind in BRIEF_KINDS and await self._artifacts.find(ref.run, "consensus", ref.name)
+            made = await self._context.artifacts.find(ref.run, self.arrow.product, ref.name)
+            ended = ref.kind in BRIEF_KINDS and await self._context.artifacts.find(ref.run, "consensus", ref.name)
             if found := made or ended:
-                await self._bus.publish(found)
+                await self._context.bus.publish(found)
                 return
-        source = await self._artifacts.load(ref)
+        source = await self._context.artifacts.load(ref)
         try:
             product = await self._run(source, await self._run_of(ref.run))
         except grpc.aio.AioRpcError as error:
@@ -185,25 +170,25 @@ class ArrowWorker:
             product = ending(brief_of(source), self.arrow.service, product)
         for one in [product] if isinstance(product, Message) else product:
             if isinstance(one, pb.Consensus):
-                self._telemetry.briefs.labels(pb.Ending.Name(one.ending), one.reason).inc()
-            await self._bus.publish(await self._artifacts.save(ref.run, one))
+                self._context.metrics.briefs.labels(pb.Ending.Name(one.ending), one.reason).inc()
+            await self._context.bus.publish(await self._context.artifacts.save(ref.run, one))
 
     async def _run_of(self, run: str) -> pb.Run:
         if run not in self._runs:
-            self._runs[run] = await self._artifacts.get(pb.Run, run, "000")
+            self._runs[run] = await self._context.artifacts.get(pb.Run, run, "000")
         return self._runs[run]
 
     async def _bury(self, message: Msg, ref: pb.Ref, error: Exception) -> None:
         """Writes the dead letter, ends the brief or the run it belongs to, and takes the message off the queue."""
         reason = str(error) if isinstance(error, UcoderError) else repr(error)
         log.error("message.dead", reason=reason)
-        await self._dead.add(self.arrow, ref, reason, "".join(traceback.format_exception(error)))
+        await self._context.dead_letters.add(self.arrow, ref, reason, "".join(traceback.format_exception(error)))
         if ref.kind in BRIEF_KINDS:
             dropped = ending(brief_named(ref.run, ref.name), self.arrow.service, Dropped("dead_letter", reason))
-            await self._bus.publish(await self._artifacts.save(ref.run, dropped))
+            await self._context.bus.publish(await self._context.artifacts.save(ref.run, dropped))
         elif ref.kind:  # not so where the message was no Ref at all
             with contextlib.suppress(NotFound):
-                await self._states.end(ref.run, "failed", f"{self.arrow.name} {ref.name}: {reason}")
+                await self._context.states.end(ref.run, "failed", f"{self.arrow.name} {ref.name}: {reason}")
         await message.term()
 
 

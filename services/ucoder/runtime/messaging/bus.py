@@ -24,7 +24,7 @@ from ucoder.flow import BRIEF_KINDS, FLOW, KINDS
 from ucoder.runtime import tls
 from ucoder.runtime.settings import Settings
 from ucoder.runtime.storage.artifacts import BRIEF_NAME
-from ucoder.runtime.tracing import carried
+from ucoder.runtime.tracing import trace_headers
 from ucoder.runtime.validation import validate
 from ucoder.v1 import artifacts_pb2 as pb
 
@@ -56,7 +56,7 @@ class Bus:
             last = error
             log.debug("bus.error", error=repr(error))
 
-        context, client = tls.of_bus(settings), Client()
+        context, client = tls.bus_context(settings), Client()
         credentials, seed = _credentials(settings.nats_credentials)
         try:
             async with asyncio.timeout(settings.nats_wait_seconds):
@@ -139,7 +139,7 @@ class Bus:
         try:
             identity = f"{subject(ref)}/{ref.sha256}"
             done = await self.jetstream.publish(
-                subject(ref), _body(ref), headers={"Nats-Msg-Id": identity, **carried()}
+                subject(ref), _body(ref), headers={"Nats-Msg-Id": identity, **trace_headers()}
             )
         except APIError as error:
             if error.err_code == SUBJECT_TAKEN:

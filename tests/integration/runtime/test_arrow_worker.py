@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import dataclasses
 import json
 from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any
@@ -11,15 +12,10 @@ from nats.aio.msg import Msg
 
 from ucoder.errors import Reject, Retry
 from ucoder.flow import FLOW
+from ucoder.runtime.context import ServiceContext
 from ucoder.runtime.messaging.arrow_worker import ArrowWorker, Dropped
 from ucoder.runtime.messaging.bus import Bus
-from ucoder.runtime.messaging.dead_letters import DeadLetters
-from ucoder.runtime.messaging.run_states import RunStates
-from ucoder.runtime.metrics import Metrics
 from ucoder.runtime.settings import Settings
-from ucoder.runtime.storage.artifacts import Artifacts
-from ucoder.runtime.storage.store import Store
-from ucoder.runtime.tracing import Tracing
 from ucoder.v1 import artifacts_pb2 as pb
 
 ARROW = next(arrow for arrow in FLOW if arrow.name == "brief_to_problem")
@@ -29,10 +25,9 @@ RUN = "r"
 class Bench:
     """A bus, a store, and workers of one arrow."""
 
-    def __init__(self, settings: Settings, bus: Bus, states: RunStates) -> None:
-        self.settings, self.bus, self.states = settings, bus, states
-        self.artifacts, self.dead = Artifacts(Store(settings)), DeadLetters(bus)
-        self.telemetry = Metrics(Tracing(settings, ()))
+    def __init__(self, context: ServiceContext) -> None:
+        self.context, self.settings, self.bus, self.states = context, context.settings, context.bus, context.states
+        self.artifacts, self.dead_letters = context.artifacts, context.dead_letters
 
     async def send(self, number: int) -> pb.Ref:
         ref = await self.artifacts.save(RUN, pb.Brief(run=RUN, iteration=1, number=number))
@@ -41,16 +36,8 @@ class Bench:
 
     @contextlib.asynccontextmanager
     async def working(self, run: Callable[[Any, pb.Run], Awaitable[Any]], **changes: Any) -> AsyncIterator[ArrowWorker]:
-        worker = ArrowWorker(
-            ARROW,
-            run,
-            bus=self.bus,
-            states=self.states,
-            dead=self.dead,
-            artifacts=self.artifacts,
-            settings=self.settings.model_copy(update=changes),
-            telemetry=self.telemetry,
-        )
+        context = dataclasses.replace(self.context, settings=self.settings.model_copy(update=changes))
+        worker = ArrowWorker(ARROW, run, context)
         task = asyncio.create_task(worker.work())
         try:
             yield worker
@@ -75,14 +62,10 @@ class Bench:
 
 @pytest.fixture
 async def bench(nats_url: str, make_settings: Callable[..., Settings]) -> AsyncIterator[Bench]:
-    settings = make_settings(nats_url=nats_url, attempts=2)
-    bus = await Bus.connect(settings)
-    states = await RunStates.open(bus)
-    bench = Bench(settings, bus, states)
-    await states.begin(RUN)
-    await bench.artifacts.save(RUN, pb.Run(id=RUN, format=1))
-    yield bench
-    await bus.close()
+    async with ServiceContext.open(make_settings(nats_url=nats_url, attempts=2), ()) as context:
+        await context.states.begin(RUN)
+        await context.artifacts.save(RUN, pb.Run(id=RUN, format=1))
+        yield Bench(context)
 
 
 def problem(brief: pb.Brief) -> pb.Problem:
@@ -192,7 +175,7 @@ async def test_a_message_that_cannot_be_worked_on_ends_its_brief_and_is_kept(
         await bench.settled()
     ended = await bench.artifacts.get(pb.Consensus, RUN, "001-000000")
     assert (ended.ending, ended.stage, ended.reason) == (pb.ENDING_DROPPED, "generator", "dead_letter")
-    [letter] = await bench.dead.all()
+    [letter] = await bench.dead_letters.all()
     assert (letter.arrow, letter.name, letter.reason) == (ARROW.name, "001-000000", words)
     assert "Traceback" in letter.trace
     assert tried == attempts
@@ -252,7 +235,7 @@ async def test_a_cancelled_run_costs_nothing_more(bench: Bench) -> None:
     async with bench.working(run):
         await bench.settled()
     assert await bench.bus.count("problem", RUN) == 0
-    assert await bench.dead.all() == []
+    assert await bench.dead_letters.all() == []
 
 
 async def test_junk_on_the_bus_is_set_aside(bench: Bench) -> None:
@@ -269,7 +252,7 @@ async def test_junk_on_the_bus_is_set_aside(bench: Bench) -> None:
     async with bench.working(run):
         await bench.until("problem", 1)
         await bench.settled()
-    assert len(await bench.dead.all()) == 7
+    assert len(await bench.dead_letters.all()) == 7
 
 
 async def test_dead_letters_can_be_dropped_and_retried(bench: Bench) -> None:
@@ -285,8 +268,8 @@ async def test_dead_letters_can_be_dropped_and_retried(bench: Bench) -> None:
     async with bench.working(run):
         await bench.until("consensus", 2)
         await bench.settled()
-    first, second = await bench.dead.all()
-    await bench.dead.drop(first.sequence)
-    assert [letter.sequence for letter in await bench.dead.all()] == [second.sequence]
-    await bench.dead.retry(second.sequence)
-    assert await bench.dead.all() == []
+    first, second = await bench.dead_letters.all()
+    await bench.dead_letters.drop(first.sequence)
+    assert [letter.sequence for letter in await bench.dead_letters.all()] == [second.sequence]
+    await bench.dead_letters.retry(second.sequence)
+    assert await bench.dead_letters.all() == []
