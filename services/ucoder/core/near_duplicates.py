@@ -1,37 +1,49 @@
-"""Problems that say the same in other words: MinHash bands to find them, the exact Jaccard index to decide.
+"""Near-duplicate problems: MinHash bands find texts that say the same, and the exact Jaccard index decides.
 
-Our own few lines: datasketch would bring scipy, and its index lives in one process or a database, while ours must be a
-create-only key of the store that all services of a run share.
+The code is our own because datasketch would bring scipy, and its index lives in one process or a database. Ours must be
+a create-only key of the store that all services of a run share.
 """
 
 import hashlib
 import re
 from collections.abc import Iterable
+from enum import StrEnum
 
 import numpy as np
 
-WORDS = 3  # of one shingle
+WORDS = 3
+"""The number of words in one shingle."""
 BANDS, ROWS = 8, 4
 """Pairs with Jaccard index j share a band with probability 1 - (1 - j^4)^8: 0.89 at 0.7, 0.985 at 0.8."""
 _PRIME = (1 << 31) - 1
 _A, _B = np.random.default_rng(1997).integers(1, _PRIME, (2, BANDS * ROWS), dtype=np.uint64)  # Broder's year
 
 
+class RepeatedProblem(StrEnum):
+    """The reasons for which a problem is no new one of its run."""
+
+    DUPLICATE = "duplicate"
+    """Another problem has the same words."""
+    NEAR_DUPLICATE = "near_duplicate"
+    """Another problem has similar words, by the Jaccard index."""
+
+
 def shingles(text: str) -> frozenset[str]:
-    """Runs of three words, case and punctuation aside; the whole of a text that is shorter."""
+    """Returns the runs of three words, without case and punctuation, or the whole of a shorter text."""
     words = re.findall(r"\w+", text.lower())
     return frozenset(" ".join(words[i : i + WORDS]) for i in range(max(1, len(words) - WORDS + 1)))
 
 
 def jaccard(one: frozenset[str], other: frozenset[str]) -> float:
-    """Common shingles over all shingles of two texts."""
+    """Returns the Jaccard index of two texts, 0 to 1: common shingles over all shingles."""
     return len(one & other) / max(1, len(one | other))
 
 
-def minhash_bands(of: Iterable[str]) -> list[str]:
-    """A key for each band of the MinHash signature (Broder 1997): similar sets share some, always in this order."""
+def minhash_bands(shingles_of_text: Iterable[str]) -> list[str]:
+    """Returns `BANDS` keys, one per band of the MinHash signature (Broder 1997). Similar sets share some keys."""
     hashed = np.array(
-        [int.from_bytes(hashlib.blake2b(s.encode(), digest_size=4).digest()) for s in of], dtype=np.uint64
+        [int.from_bytes(hashlib.blake2b(text.encode(), digest_size=4).digest()) for text in shingles_of_text],
+        dtype=np.uint64,
     )
     signature = ((hashed[:, None] % _PRIME * _A + _B) % _PRIME).min(axis=0)
     parts = signature.reshape(BANDS, ROWS)

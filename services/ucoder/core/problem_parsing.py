@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
+from ucoder.core.drop_reasons import DropReason
 from ucoder.core.extraction import parse
 from ucoder.core.input_synthesis.text_examples import TextExample, read_examples
 
@@ -21,7 +22,7 @@ _HINT = re.compile(r"^\s*hint\s*:\s*(.+)$", re.IGNORECASE | re.MULTILINE)
 class UnusableProblem(ValueError):
     """What was invented cannot be posed. `reason` is snake_case, counted by the report."""
 
-    def __init__(self, reason: str, detail: str = "") -> None:
+    def __init__(self, reason: DropReason, detail: str = "") -> None:
         super().__init__(reason)
         self.reason = reason
         self.detail = detail
@@ -67,7 +68,7 @@ def read_statement(text: str) -> Statement:
     """
     text = re.sub(r"^\s*```\w*\n|```\s*$", "", text.strip("\n")) + "\n"
     if len(text) > LONGEST:
-        raise UnusableProblem("too_long")
+        raise UnusableProblem(DropReason.TOO_LONG)
     written = next(_objects(text), None)
     text, title, hint = _composed(written) if written else (text, "", "")
     start = re.search(r"^(?:from |import |def )", text, re.MULTILINE)
@@ -75,16 +76,16 @@ def read_statement(text: str) -> Statement:
     tree = tree or (parse(text[start.start() :]) if start else None)
     functions = [node for node in tree.body if isinstance(node, ast.FunctionDef)] if tree else []
     if not functions or start is None or tree is None:
-        raise UnusableProblem("no_function")
+        raise UnusableProblem(DropReason.NO_FUNCTION)
     function = functions[-1]
     documentation = (ast.get_docstring(function) or "").strip()
     if not documentation:
-        raise UnusableProblem("no_docstring")
+        raise UnusableProblem(DropReason.NO_DOCSTRING)
     arguments = [*function.args.posonlyargs, *function.args.args, *function.args.kwonlyargs]
     if not arguments:
-        raise UnusableProblem("no_parameters")
+        raise UnusableProblem(DropReason.NO_PARAMETERS)
     if function.returns is None or any(argument.annotation is None for argument in arguments):
-        raise UnusableProblem("untyped")
+        raise UnusableProblem(DropReason.UNTYPED)
     lines = text[start.start() :].splitlines()
     prompt = _imports(tree, function) + "\n".join(lines[: function.body[0].end_lineno]) + "\n"
     return Statement(
@@ -149,7 +150,7 @@ def _imports(tree: ast.Module, function: ast.FunctionDef) -> str:
     names = {node.id for one in annotations for node in ast.walk(one) if isinstance(node, ast.Name)}
     missing = sorted(name for name in names if name not in known and not hasattr(builtins, name))
     if unknown := [name for name in missing if name != "typing" and name not in typing.__all__]:
-        raise UnusableProblem("unknown_type", unknown[0])
+        raise UnusableProblem(DropReason.UNKNOWN_TYPE, unknown[0])
     plain = ["import typing"] if "typing" in missing else []
     from_typing = [name for name in missing if name != "typing"]
     lines = plain + ([f"from typing import {', '.join(from_typing)}"] if from_typing else [])
@@ -166,5 +167,5 @@ def _example(prompt: str, function: ast.FunctionDef) -> TextExample | None:
     needed = len(positional) - len(function.args.defaults)
     given = len(found[0].arguments) + sum(any(k == a.arg for a in positional) for k, _ in found[0].keywords)
     if not needed <= given or len(found[0].arguments) > most:
-        raise UnusableProblem("example_misfit", found[0].call)
+        raise UnusableProblem(DropReason.EXAMPLE_MISFIT, found[0].call)
     return found[0]

@@ -4,6 +4,7 @@ import re
 from collections import Counter
 from collections.abc import Iterable, Iterator
 
+from ucoder.core.drop_reasons import DropReason
 from ucoder.core.problem_parsing import LONGEST, Statement, UnusableProblem
 from ucoder.core.test_plans import Test
 
@@ -26,15 +27,15 @@ def read_script(text: str) -> Statement:
     """
     text = re.sub(r"^\s*```\w*\n|```\s*$", "", text.strip("\n")).strip() + "\n"
     if len(text) > LONGEST:
-        raise UnusableProblem("too_long")
+        raise UnusableProblem(DropReason.TOO_LONG)
     pairs = list(_pairs(text))
     if not pairs:
-        raise UnusableProblem("no_example")
+        raise UnusableProblem(DropReason.NO_EXAMPLE)
     told = text[: next(_EXAMPLE.finditer(text)).start()]
     if len(told.split()) < 10:
-        raise UnusableProblem("no_statement")
+        raise UnusableProblem(DropReason.NO_STATEMENT)
     if not all(re.search(rf"\b{word}", told, re.IGNORECASE) for word in ("input", "output|print")):
-        raise UnusableProblem("no_format")
+        raise UnusableProblem(DropReason.NO_FORMAT)
     title = re.sub(r"^[#* ]+", "", told.strip().splitlines()[0]).strip()
     return Statement(prompt=text, entry_point="", title=title, parameters=())
 

@@ -1,8 +1,10 @@
-"""Whether a problem is new in a run: claimed in the store by create-only keys, so of two alike exactly one is posed."""
+"""Claims each new problem of a run with create-only keys in the store, so that of two similar ones exactly one is posed."""
 
 import json
+from dataclasses import dataclass
 from typing import Protocol
 
+from ucoder.core.drop_reasons import DropReason
 from ucoder.core.near_duplicates import jaccard, minhash_bands, shingles
 from ucoder.core.problem_parsing import Statement
 from ucoder.errors import NotFound
@@ -16,53 +18,63 @@ class NoveltyClaims(Protocol):
 
 
 class ClaimsInMemory:
-    """Claims of this process alone."""
+    """Create-only keys of this process alone."""
 
     def __init__(self) -> None:
         self._keys: dict[str, bytes] = {}
 
     async def create(self, key: str, data: bytes) -> bool:
-        """Whether nothing was there."""
+        """Writes a key that does not exist yet; returns whether it did."""
         new = key not in self._keys
         self._keys.setdefault(key, data)
         return new
 
     async def get(self, key: str) -> bytes:
-        """What is there; NotFound when nothing is."""
+        """Returns the data of a key; raises NotFound when it does not exist."""
         if key not in self._keys:
             raise NotFound(f"no {key}.")
         return self._keys[key]
 
 
+@dataclass(frozen=True, slots=True)
+class EarlierProblem:
+    """A similar problem that the run has already."""
+
+    reason: DropReason
+    """DUPLICATE for the same words, NEAR_DUPLICATE for similar ones."""
+    owner: str
+    """The brief that the earlier problem belongs to."""
+
+
 class Novelty:
-    """The claims of one run."""
+    """The claimed problems of one run."""
 
     def __init__(self, claims: NoveltyClaims, run: str, threshold: float) -> None:
-        """threshold: Jaccard index from which two problems are the same; 1 compares equal texts alone."""
+        """`threshold`: Jaccard index from which two problems are the same; at 1 only equal texts are."""
         self._claims, self._run, self._threshold = claims, run, threshold
 
-    async def claim(self, statement: Statement, owner: str) -> tuple[str, str]:
-        """Claims a problem for a brief: ("", "") when it is new, else the reason and who has one like it.
+    async def claim(self, statement: Statement, owner: str) -> EarlierProblem | None:
+        """Claims a problem for a brief; returns None when it is new, else the similar problem of another brief.
 
-        Reasons: duplicate (same words), near_duplicate. A brief meets no obstacle in its own claims, so a redelivered
-        one claims the same again. Everybody goes through the bands in one order and looks at what stands in each before
-        adding himself: of two alike, the second to reach the first band that they share finds the first.
+        A brief's own claims do not count, so a redelivered brief claims the same problem again. All callers go through
+        the bands in the same order, and read the claims of a band before they add their own. So of two similar problems,
+        the second to reach the first band that they share finds the other.
         """
         key = f"{self._run}/fingerprint/{statement.fingerprint}"
         taken = not await self._claims.create(key, owner.encode())
         if taken and (other := (await self._claims.get(key)).decode()) != owner:
-            return "duplicate", other
+            return EarlierProblem(DropReason.DUPLICATE, other)
         if self._threshold >= 1:
-            return "", ""
-        mine = shingles(statement.asked)
+            return None
+        own = shingles(statement.asked)
         data = json.dumps({"owner": owner, "asked": statement.asked}).encode()
-        for band in minhash_bands(mine):
+        for band in minhash_bands(own):
             number = 0
             while not await self._claims.create(f"{self._run}/near/{band}/{number}", data):
-                there = json.loads(await self._claims.get(f"{self._run}/near/{band}/{number}"))
-                if there["owner"] == owner and there["asked"] == statement.asked:
+                earlier = json.loads(await self._claims.get(f"{self._run}/near/{band}/{number}"))
+                if earlier["owner"] == owner and earlier["asked"] == statement.asked:
                     break
-                if there["owner"] != owner and jaccard(mine, shingles(there["asked"])) >= self._threshold:
-                    return "near_duplicate", str(there["owner"])
+                if earlier["owner"] != owner and jaccard(own, shingles(earlier["asked"])) >= self._threshold:
+                    return EarlierProblem(DropReason.NEAR_DUPLICATE, str(earlier["owner"]))
                 number += 1
-        return "", ""
+        return None

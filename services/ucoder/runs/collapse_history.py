@@ -5,7 +5,7 @@ The metrics and the rule are in core/collapse_metrics.py.
 
 from collections.abc import Mapping
 
-from ucoder.core.collapse_metrics import METRICS, collapsed
+from ucoder.core.collapse_metrics import METRICS, collapses, model_metrics
 from ucoder.runtime.storage.artifacts import Artifacts
 from ucoder.v1 import artifacts_pb2 as pb
 
@@ -28,16 +28,11 @@ async def collapse_history(
 def _metrics_of(evaluation: pb.Evaluation, dataset: pb.Dataset) -> dict[str, float]:
     """Returns the known metrics of one iteration: of its training data, and of the model trained on them."""
     probe = evaluation.probe
-    metrics = {field.name: value for field, value in dataset.signs.ListFields()}
-    if probe.claims:
-        metrics["test_accuracy"] = probe.true_claims / probe.claims
-    if probe.selected:
-        metrics["selection_precision"] = probe.right / probe.selected
-    return metrics
+    return {field.name: value for field, value in dataset.signs.ListFields()} | model_metrics(
+        claims=probe.claims, true_claims=probe.true_claims, selected=probe.selected, right=probe.right
+    )
 
 
-def collapses(run: pb.Run, history: list[dict[str, float]]) -> dict[int, str]:
-    """Returns what collapsed, in words, by iteration; iterations in which nothing did are absent."""
-    least = {name: getattr(run.config.gate.collapse, name) for name in METRICS}
-    words = {index: collapsed(history[: index + 1], least) for index in range(len(history))}
-    return {index: text for index, text in words.items() if text}
+def collapses_of(run: pb.Run, history: list[dict[str, float]]) -> dict[int, str]:
+    """Returns what collapsed by the run's configuration, in words, by iteration. Other iterations are absent."""
+    return collapses(history, {name: getattr(run.config.gate.collapse, name) for name in METRICS})

@@ -5,7 +5,7 @@ Every evaluation triggers it; the gate decides on all evaluations of the run so 
 
 from ucoder.core.promotion_gate import next_step
 from ucoder.runs.checkpoint_scores import loop_evaluations, pass_at_1
-from ucoder.runs.collapse_history import collapse_history, collapses
+from ucoder.runs.collapse_history import collapse_history, collapses_of
 from ucoder.runs.service import Service
 from ucoder.v1 import artifacts_pb2 as pb
 
@@ -19,7 +19,7 @@ async def run(service: Service, evaluation: pb.Evaluation, run: pb.Run) -> pb.It
     own = loop_evaluations(evaluations)
     decision = next_step(
         {index: dev_score(one) for index, one in own.items()},
-        collapses(run, await collapse_history(service.artifacts, run.id, own)),
+        collapses_of(run, await collapse_history(service.artifacts, run.id, own)),
         control_missing=run.config.loop.control and len(own) == len(evaluations),
         iterations=run.config.loop.iterations,
         min_gain=run.config.gate.min_gain,

@@ -1,8 +1,8 @@
-"""A sign that falls too far from its first value is named."""
+"""The collapse metrics: their values, and the rule that names one that falls too far."""
 
 import pytest
 
-from ucoder.core.collapse_metrics import METRICS, collapsed
+from ucoder.core.collapse_metrics import METRICS, collapsed, collapses, dataset_metrics, model_metrics
 from ucoder.v1 import artifacts_pb2 as pb
 from ucoder.v1 import config_pb2
 
@@ -31,9 +31,30 @@ def test_cases(signs: list[dict[str, float]], words: str) -> None:
     assert collapsed(signs, LEAST) == words
 
 
-def test_every_sign_can_be_set_and_comes_from_somewhere() -> None:
+def test_every_metric_can_be_limited_and_has_a_source() -> None:
     assert set(METRICS) == {field.name for field in config_pb2.CollapseConfig.DESCRIPTOR.fields}
     assert set(METRICS) == {field.name for field in pb.Signs.DESCRIPTOR.fields} | {
         "test_accuracy",
         "selection_precision",
     }
+
+
+def test_metrics_of_a_dataset_by_hand() -> None:
+    found = dataset_metrics(
+        cluster_sizes=[[2, 2], [4]], repeated=2, programs=8, distinct_programs=6, training_programs=["1"]
+    )
+    assert found == pytest.approx(
+        {"distinct_problems": 0.5, "cluster_entropy": 0.5, "distinct_solutions": 0.75, "tree_entropy": 1.584963},
+        abs=1e-6,
+    )
+
+
+def test_what_was_not_measured_is_absent() -> None:
+    assert dataset_metrics(cluster_sizes=[], repeated=9, programs=0, distinct_programs=0, training_programs=[]) == {}
+    assert model_metrics(claims=0, true_claims=0, selected=4, right=1) == {"selection_precision": 0.25}
+    assert model_metrics(claims=4, true_claims=3, selected=0, right=0) == {"test_accuracy": 0.75}
+
+
+def test_collapses_are_listed_by_iteration() -> None:
+    history = [{"test_accuracy": 0.9}, {"test_accuracy": 0.1}, {"test_accuracy": 0.8}]
+    assert collapses(history, LEAST) == {1: "test accuracy 0.1, less than 0.7 of its first 0.9"}
