@@ -9,7 +9,7 @@ from random import Random
 
 from tests.fuzz.mutations import filled, mutated
 
-from ucoder.consensus.matrix_messages import matrix_of, whole
+from ucoder.consensus.matrix_messages import matrix_of, ordered_rows
 from ucoder.core import extraction, fork_safety, problem_parsing
 from ucoder.core.generated_tests import read_tests
 from ucoder.core.input_synthesis import UnclearSignature, read_signature
@@ -123,7 +123,7 @@ def _judge(pair: tuple[str, str]) -> None:
 
 
 def _select(request: consensus_pb2.ClusterRequest) -> None:
-    matrix = matrix_of(whole(request.rows), request.tests)
+    matrix = matrix_of(ordered_rows(request.rows), request.tests)
     if matrix.shape[0] and matrix.shape[1]:
         select(matrix)
 

@@ -1,1 +1,1 @@
-"""Answers which program is right and how sure that is; gathers what was selected into datasets."""
+"""The consensus service: selects the program that is most probably correct, and seals selected programs as datasets."""

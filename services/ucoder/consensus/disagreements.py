@@ -1,4 +1,4 @@
-"""The inputs that tell the leading clusters apart, and what each of them answers there."""
+"""Finds the inputs on which the leading clusters differ, and the answer of each cluster there."""
 
 import ast
 import itertools
@@ -8,33 +8,36 @@ from ucoder.core.extraction import parse
 from ucoder.core.selection import Selection
 from ucoder.v1 import artifacts_pb2 as pb
 
-SHOWN = 5  # disagreements, and clusters compared in them
-LONGEST = 500  # characters of a shown answer
+SHOWN = 5
+"""The most disagreements, and the most clusters that are compared in them."""
+LONGEST = 500
+"""The most characters of a shown answer."""
 
 
 def disagreements(selection: Selection, rows: Sequence[pb.Row], tests: Sequence[pb.TestCase]) -> list[pb.Disagreement]:
-    """Few inputs that tell many pairs of leading clusters apart, those about the winner first; `rows` by position.
+    """Returns a few inputs that distinguish as many pairs of leading clusters as possible, pairs with the winner first.
 
-    Greedy: each next input separates the most pairs that none before it did; the shortest one where several do.
+    `rows` are indexed by position. The choice is greedy: each input distinguishes the most pairs that no input before
+    it does; among equal ones the shortest is taken.
     """
-    speakers = [[rows[member] for member in cluster.members] for cluster in selection.clusters[:SHOWN]]
+    leading = [[rows[member] for member in cluster.members] for cluster in selection.clusters[:SHOWN]]
     columns: dict[str, list[int]] = {}
     for column, test in enumerate(tests):
-        columns.setdefault(question(test), []).append(column)
-    asked = {text: [_answer(some, members[0]) for some in speakers] for text, members in columns.items()}
-    split = {text: _separated(answers) for text, answers in asked.items() if len(set(answers)) > 1}
+        columns.setdefault(input_of(test), []).append(column)
+    answers = {text: [_answer(members, same[0]) for members in leading] for text, same in columns.items()}
+    pairs = {text: _differing_pairs(given) for text, given in answers.items() if len(set(given)) > 1}
     found: list[pb.Disagreement] = []
-    told: set[tuple[int, int]] = set()
-    while split and len(found) < SHOWN:
-        text = min(split, key=lambda one: (-_worth(split[one] - told), len(one), one))
-        told |= split.pop(text)
+    distinguished: set[tuple[int, int]] = set()
+    while pairs and len(found) < SHOWN:
+        text = min(pairs, key=lambda one: (-_weight(pairs[one] - distinguished), len(one), one))
+        distinguished |= pairs.pop(text)
         claims = [tests[column].code for column in columns[text] if tests[column].code != text]
-        found.append(pb.Disagreement(input=text, outputs=map(_clip, asked[text]), tests=claims[:SHOWN]))
+        found.append(pb.Disagreement(input=text, outputs=map(_shorten, answers[text]), tests=claims[:SHOWN]))
     return found
 
 
-def question(test: pb.TestCase) -> str:
-    """What a test asks, without what it expects: `f(1)` of `assert f(1) == 2`."""
+def input_of(test: pb.TestCase) -> str:
+    """Returns the input of a test without its expectation: `f(1)` for `assert f(1) == 2`."""
     if test.HasField("stdin"):
         return test.stdin
     tree = parse(test.code)
@@ -51,22 +54,22 @@ def question(test: pb.TestCase) -> str:
 
 
 def _answer(members: Sequence[pb.Row], column: int) -> str:
-    """What a cluster answers: its first member whom we did not fail."""
-    known = (row for row in members if row.outcomes[column] != pb.OUTCOME_INFRA_ERROR)
-    row = next(known, members[0])
+    """Returns a cluster's answer on one test: that of its first member without an infrastructure error."""
+    executed = (row for row in members if row.outcomes[column] != pb.OUTCOME_INFRA_ERROR)
+    row = next(executed, members[0])
     output = row.outputs[column] if row.outputs else ""
     return output or pb.Outcome.Name(row.outcomes[column]).removeprefix("OUTCOME_").lower()
 
 
-def _separated(answers: Sequence[str]) -> set[tuple[int, int]]:
+def _differing_pairs(answers: Sequence[str]) -> set[tuple[int, int]]:
     pairs = itertools.combinations(range(len(answers)), 2)
     return {(one, other) for one, other in pairs if answers[one] != answers[other]}
 
 
-def _worth(pairs: set[tuple[int, int]]) -> int:
-    """Pairs with the winner count for all the others together."""
+def _weight(pairs: set[tuple[int, int]]) -> int:
+    """Returns the weight of the pairs. One pair with the winner weighs more than all others together."""
     return sum(SHOWN * SHOWN if one == 0 else 1 for one, _ in pairs)
 
 
-def _clip(answer: str) -> str:
+def _shorten(answer: str) -> str:
     return answer if len(answer) <= LONGEST else f"{answer[:LONGEST]}... ({len(answer)} characters)"

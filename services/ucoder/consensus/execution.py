@@ -1,4 +1,4 @@
-"""Programs under way in a sandbox: their rows so far, a look at them now and then, and the end when it is time."""
+"""The execution of a request's programs in the sandbox service: the rows that have arrived, and the wait for more."""
 
 import asyncio
 import contextlib
@@ -11,23 +11,24 @@ from ucoder.v1 import sandbox_pb2, sandbox_pb2_grpc
 
 
 class Execution:
-    """One call to the sandbox. Rows of equal programs come together, in the order in which programs finish."""
+    """One call to the sandbox service. Rows arrive in the order in which programs finish, equal programs together."""
 
     def __init__(self, call: AsyncIterable[sandbox_pb2.ExecuteResponse], order: list[int]) -> None:
+        """`order[i]` is the caller's number of the i-th program in the call."""
         self.rows: list[pb.Row] = []
         self._reading = asyncio.create_task(self._read(call, order))
 
     @classmethod
     @contextlib.asynccontextmanager
     async def start(
-        cls, sandbox: sandbox_pb2_grpc.SandboxServiceStub, request: sandbox_pb2.ExecuteRequest
+        cls, sandbox: "sandbox_pb2_grpc.SandboxServiceAsyncStub", request: sandbox_pb2.ExecuteRequest
     ) -> AsyncIterator["Execution"]:
-        """Executes for as long as the block runs; what is unfinished at its end is cancelled.
+        """Yields the execution, and cancels at the end of the block what has not finished.
 
-        Programs that were written most often go first: an answer that cannot change any more is found sooner.
+        Programs that were sampled most often run first, because an answer that cannot change is then found sooner.
         """
-        written = Counter(request.programs)
-        order = sorted(range(len(request.programs)), key=lambda index: -written[request.programs[index]])
+        sampled = Counter(request.programs)
+        order = sorted(range(len(request.programs)), key=lambda index: -sampled[request.programs[index]])
         sorted_programs = [request.programs[index] for index in order]
         del request.programs[:]
         request.programs.extend(sorted_programs)
@@ -41,7 +42,10 @@ class Execution:
             await asyncio.gather(execution._reading, return_exceptions=True)
 
     async def wait(self, seconds: float | None) -> bool:
-        """Waits so long, or until all have finished; whether they have. Raises what the sandbox answered instead."""
+        """Waits so long (None: without limit) and returns whether all programs have finished.
+
+        Raises the error with which the sandbox service ended the call.
+        """
         done, _ = await asyncio.wait({self._reading}, timeout=seconds)
         if done:
             self._reading.result()

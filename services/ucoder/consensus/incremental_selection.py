@@ -1,23 +1,24 @@
-"""One question, answerable at any moment from the rows that are there: how sure, and could the rest change it?"""
+"""One selection that can be answered at any moment from the rows so far, and the decision whether to stop early."""
 
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 from ucoder.consensus.matrix_messages import matrix_of
-from ucoder.consensus.verdict_messages import DEFAULTS, choose, strategy_of, verdict_of
+from ucoder.consensus.verdict_messages import selection_config, strategy_of, verdict_of
 from ucoder.core.matrix import Matrix
 from ucoder.core.selection.convergence import EarlyStop, WinnerForecast, forecast_winner
 from ucoder.core.selection.evidence import EvidenceOptions
 from ucoder.v1 import artifacts_pb2 as pb
 from ucoder.v1 import config_pb2, consensus_pb2
 
+CERTAIN = WinnerForecast(settled=True, change_probability=0.0)
 UNKNOWN = WinnerForecast(settled=False, change_probability=1.0)
 
 
 @dataclass(frozen=True, slots=True)
 class IncrementalSelection:
-    """A request with the tests that are run for it."""
+    """A request, with the tests on which its programs are executed."""
 
     request: consensus_pb2.SelectRequest
     tests: Sequence[pb.TestCase]
@@ -25,26 +26,30 @@ class IncrementalSelection:
     synthesis_seconds: float
 
     def answer(self, rows: Sequence[pb.Row], execution_seconds: float, late: bool) -> consensus_pb2.SelectResponse:
-        """What is known from these rows; `stopped` is set where it is the answer although programs are unfinished."""
+        """Returns the answer from these rows. `late` says that the caller's time is over.
+
+        `stopped` is set when the answer should be given although programs have not finished: because the rest cannot
+        change it, or only with an accepted probability, or because it is late.
+        """
         started = time.perf_counter()
-        request = self.request
+        request, total = self.request, len(self.request.programs)
         ordered = sorted(rows, key=lambda row: row.program)
         matrix = matrix_of(ordered, self.tests, request.mean_log_probs, request.programs, request.prompt)
-        config = request.selection if request.HasField("selection") else DEFAULTS
-        verdict = verdict_of(choose(matrix, config), ordered, self.tests)
-        unfinished = len(ordered) < len(request.programs)
-        seen = (
-            outlook_of(matrix, len(request.programs), config)
-            if unfinished
-            else WinnerForecast(settled=True, change_probability=0.0)
-        )
-        calm = seen.settled or seen.change_probability <= request.max_change
+        config = selection_config(request)
+        verdict = verdict_of(matrix, config, ordered, self.tests, request.theorem_bound)
+        forecast, stopped = CERTAIN, ""
+        if len(ordered) < total:
+            forecast = forecast_of(matrix, total, config)
+            if forecast.settled or forecast.change_probability <= request.max_change:
+                stopped = EarlyStop.SETTLED
+            elif late:
+                stopped = EarlyStop.PARTIAL
         return consensus_pb2.SelectResponse(
             verdict=verdict,
             tests=self.tests,
             finished=len(ordered),
-            stopped="" if not unfinished else EarlyStop.SETTLED if calm else EarlyStop.PARTIAL if late else "",
-            change=seen.change_probability,
+            stopped=stopped,
+            change=forecast.change_probability,
             entry_point=self.entry_point,
             cost=self._cost(ordered, execution_seconds, time.perf_counter() - started),
         )
@@ -63,10 +68,10 @@ class IncrementalSelection:
         )
 
 
-def outlook_of(matrix: Matrix, total: int, config: config_pb2.SelectionConfig) -> WinnerForecast:
-    """Whether the programs still to come, of `total`, can change the winner.
+def forecast_of(matrix: Matrix, total: int, config: config_pb2.SelectionConfig) -> WinnerForecast:
+    """Forecasts whether the programs still to come, of `total`, can change the winner.
 
-    Only the default strategy's score tells how far it can still move; of another nobody knows.
+    Only the default strategy can be forecast. For any other the forecast is unknown.
     """
     _, options = strategy_of(config)
     return forecast_winner(matrix, total, options) if isinstance(options, EvidenceOptions) else UNKNOWN

@@ -1,4 +1,4 @@
-"""From rows as they travel to the matrix that selection works on."""
+"""Converts the rows of a message to the matrix that the selection strategies read."""
 
 from collections.abc import Sequence
 
@@ -11,16 +11,16 @@ from ucoder.v1 import artifacts_pb2 as pb
 OUTCOMES = {pb.Outcome.Value(f"OUTCOME_{outcome.upper()}"): outcome for outcome in Outcome}
 
 
-def whole(rows: Sequence[pb.Row]) -> list[pb.Row]:
-    """The rows in the order of their programs; Reject unless there is exactly one for each, numbered from 0."""
+def ordered_rows(rows: Sequence[pb.Row]) -> list[pb.Row]:
+    """Returns the rows by program number. Raises Reject unless each program, numbered from 0, has exactly one row."""
     ordered = sorted(rows, key=lambda row: row.program)
     if [row.program for row in ordered] != list(range(len(ordered))):
         raise Reject("rows: need exactly one for each program, numbered from 0.")
     return ordered
 
 
-def one_for_each(field: str, values: Sequence[object], programs: int) -> None:
-    """Reject unless there are none, or as many as programs."""
+def require_one_per_program(field: str, values: Sequence[object], programs: int) -> None:
+    """Raises Reject when a field that may be empty has values for only some of the programs."""
     if values and len(values) != programs:
         raise Reject(f"{field}: {len(values)} for {programs} programs.")
 
@@ -32,9 +32,10 @@ def matrix_of(
     programs: Sequence[str] = (),
     task: str = "",
 ) -> Matrix:
-    """The matrix of these rows, in their order; the other columns are looked up by the rows' numbers.
+    """Returns the matrix of the rows, in their order.
 
-    Raises Reject when a row does not fit the tests.
+    `log_probs` and `programs` hold one value for each program, and each row takes the value at its own number. Raises
+    Reject when a row does not fit the tests.
     """
     for row in rows:
         if len(row.outcomes) != len(tests) or len(row.outputs) not in (0, len(tests)):

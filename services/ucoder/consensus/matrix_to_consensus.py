@@ -1,13 +1,18 @@
-"""matrix -> consensus: signatures, clusters, and one program selected or none."""
+"""Stage 5c, `matrix -> consensus`: selects one program of a brief or abstains, and so ends the brief.
+
+A brief is `abstained` when the strategy selects no program: there is none, no cluster is eligible, or the best cluster
+is below the least confidence or share (core/selection/strategy.py). A brief with too few tests that are not flaky is
+dropped.
+"""
 
 import random
 
 import numpy as np
 
 from ucoder.consensus.disagreements import disagreements
-from ucoder.consensus.matrix_messages import matrix_of, whole
+from ucoder.consensus.matrix_messages import matrix_of, ordered_rows
 from ucoder.consensus.service import Service
-from ucoder.consensus.verdict_messages import choose, clusters_of
+from ucoder.consensus.verdict_messages import clusters_of, select_as_configured
 from ucoder.core.selection import DEFAULT
 from ucoder.core.test_quality import measure_test_quality
 from ucoder.runtime.messaging.arrow_worker import Dropped
@@ -16,25 +21,26 @@ from ucoder.v1 import artifacts_pb2 as pb
 
 
 async def run(service: Service, matrix: pb.Matrix, run: pb.Run) -> pb.Consensus | Dropped:
-    """The ending of one brief: selected, abstained, or flaky_tests where too few tests ask for no chance."""
+    """Returns the ending of one brief: selected or abstained, or dropped as flaky_tests."""
     candidates = matrix.candidates.candidates
     tests = matrix.candidates.tests
+    problem = tests.problem
     config = run.config.selection
-    rows = whole(matrix.rows)
-    seen = matrix_of(
+    rows = ordered_rows(matrix.rows)
+    outcomes = matrix_of(
         rows,
         tests.tests,
         [candidate.mean_log_prob for candidate in candidates],
         [candidate.program for candidate in candidates],
-        tests.problem.prompt,
+        problem.prompt,
     )
-    told = measure_test_quality(seen)
-    steady = np.flatnonzero(~told.flaky)
+    quality = measure_test_quality(outcomes)
+    steady = np.flatnonzero(~quality.flaky)
     if len(steady) < run.config.tests.require:
-        return Dropped("flaky_tests", f"{len(steady)} of {len(tests.tests)} tests ask for no chance")
-    selection = choose(seen.take(np.arange(len(rows)), steady), config)
-    problem = tests.problem
+        return Dropped("flaky_tests", f"{len(steady)} of {len(tests.tests)} tests give the same outcomes when repeated")
+    selection = select_as_configured(outcomes.take(np.arange(len(rows)), steady), config)
     finished = [candidate for candidate in candidates if candidate.finish == "stop"] or list(candidates)
+    dropped_tests = {f"dropped_{name}": count for name, count in tests.dropped.items()}
     consensus = pb.Consensus(
         brief=problem.brief,
         ending=pb.ENDING_SELECTED if selection.winner is not None else pb.ENDING_ABSTAINED,
@@ -48,8 +54,8 @@ async def run(service: Service, matrix: pb.Matrix, run: pb.Run) -> pb.Consensus 
         clusters=clusters_of(selection),
         test_count=len(tests.tests),
         candidate_count=len(candidates),
-        tests=told.counts() | {"filled": tests.filled} | {f"dropped_{name}": n for name, n in tests.dropped.items()},
-        test_bits=float(told.entropy.mean()),
+        tests=quality.counts() | {"filled": tests.filled} | dropped_tests,
+        test_bits=float(quality.entropy.mean()),
         disagreements=disagreements(selection, rows, tests.tests),
     )
     if selection.winner is not None:

@@ -1,45 +1,43 @@
-"""How many programs a caller may have executed: a bucket per caller that fills by the minute."""
+"""The quota of each caller: a token bucket of distinct programs that refills by the minute."""
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
 
 from ucoder.errors import Overloaded, Reject
 
 
-@dataclass(frozen=True, slots=True)
-class Quota:
-    """What one caller may ask of one process. Callers are told apart by their tokens; those without share a bucket."""
-
-    programs_per_minute: int = 0
-    """0 is no limit. A caller who was quiet may ask for a minute's worth at once."""
-
-
 class Quotas:
-    """The buckets of all callers. One that is full again is forgotten, so they never pile up."""
+    """The token buckets of all callers in one process.
 
-    def __init__(self, quota: Quota, clock: Callable[[], float] = time.monotonic) -> None:
-        self._quota, self._clock = quota, clock
-        self._spent: dict[str, tuple[float, float]] = {}
+    Callers are distinguished by their tokens; callers without a token share a bucket. A bucket that is full again is
+    forgotten, so that buckets do not accumulate.
+    """
+
+    def __init__(self, programs_per_minute: int = 0, clock: Callable[[], float] = time.monotonic) -> None:
+        """0 is no limit. A full bucket holds the programs of one minute."""
+        self._per_minute, self._clock = programs_per_minute, clock
+        self._used: dict[str, tuple[float, float]] = {}
+        """By caller: programs taken that have not been refilled, and the time of that count."""
 
     def take(self, caller: str, programs: int) -> None:
-        """Books so many programs.
+        """Takes so many programs from the caller's bucket.
 
-        Raises Overloaded saying when to come back; Reject when no amount of waiting would make room.
+        Raises Overloaded, with the time to wait, when the bucket holds fewer, and Reject when no bucket ever holds so
+        many.
         """
-        most = self._quota.programs_per_minute
+        most = self._per_minute
         if not most:
             return
         if programs > most:
             raise Reject(f"programs: {programs} at once, and the quota is {most} a minute: send fewer at a time.")
         now = self._clock()
-        self._spent = {name: spent for name, spent in self._spent.items() if self._left_over(spent, now) > 0}
-        used = self._left_over(self._spent.get(caller, (0.0, now)), now)
+        self._used = {name: used for name, used in self._used.items() if self._still_used(used, now) > 0}
+        used = self._still_used(self._used.get(caller, (0.0, now)), now)
         if used + programs > most:
             wait = (used + programs - most) * 60 / most
             raise Overloaded(f"the quota is {most} programs a minute; retry in {wait:.0f} s.")
-        self._spent[caller] = (used + programs, now)
+        self._used[caller] = (used + programs, now)
 
-    def _left_over(self, spent: tuple[float, float], now: float) -> float:
-        used, since = spent
-        return max(0.0, used - (now - since) * self._quota.programs_per_minute / 60)
+    def _still_used(self, used: tuple[float, float], now: float) -> float:
+        count, since = used
+        return max(0.0, count - (now - since) * self._per_minute / 60)

@@ -1,4 +1,4 @@
-"""Which selected briefs of an iteration become rows: the run's rules, and what earlier iterations hold already."""
+"""Decides which selected briefs of an iteration become training rows, by the run's rules and the earlier datasets."""
 
 import io
 from collections.abc import Sequence
@@ -11,32 +11,32 @@ from ucoder.runtime.storage.artifacts import Artifacts
 from ucoder.v1 import artifacts_pb2 as pb
 
 
-async def curated(
+async def curate_rows(
     artifacts: Artifacts, run: pb.Run, iteration: int, selected: Sequence[pb.Consensus]
 ) -> list[tuple[pb.Consensus, str]]:
-    """Every selected brief with the reason that leaves it out, empty where it stays."""
+    """Returns each selected brief with the reason that leaves it out, or with an empty reason when it stays."""
     config = run.config.dataset
-    rules = CurationRules(**{one.name: getattr(config, one.name) for one in fields(CurationRules)})
-    offers = [
+    rules = CurationRules(**{field.name: getattr(config, field.name) for field in fields(CurationRules)})
+    candidates = [
         CandidateRow(
-            problem=one.problem.prompt,
-            solution=one.selected.completion,
-            program=one.selected.program,
-            domain=one.problem.brief.domain,
-            confidence=one.confidence,
-            margin=one.margin,
+            problem=ending.problem.prompt,
+            solution=ending.selected.completion,
+            program=ending.selected.program,
+            domain=ending.problem.brief.domain,
+            confidence=ending.confidence,
+            margin=ending.margin,
         )
-        for one in selected
+        for ending in selected
     ]
-    known = await _known(artifacts, run.id, iteration) if rules.deduplicate else set()
-    return list(zip(selected, curate(offers, rules, known), strict=True))
+    known = await _earlier_rows(artifacts, run.id, iteration) if rules.deduplicate else set()
+    return list(zip(selected, curate(candidates, rules, known), strict=True))
 
 
-async def _known(artifacts: Artifacts, run: str, iteration: int) -> set[tuple[str, str]]:
-    """Identities of the rows in the loop's datasets before this iteration."""
+async def _earlier_rows(artifacts: Artifacts, run: str, iteration: int) -> set[tuple[str, str]]:
+    """Returns the identities of the rows in the loop's datasets before this iteration."""
     found = set()
-    for before in range(1, iteration):
-        sealed = await artifacts.get(pb.Dataset, run, f"{before:03d}")
+    for earlier in range(1, iteration):
+        sealed = await artifacts.get(pb.Dataset, run, f"{earlier:03d}")
         file = io.BytesIO(await artifacts.store.get(sealed.key))
         table = pq.read_table(file, columns=["prompt", "program"])
         found |= {row_identity(row["prompt"], row["program"]) for row in table.to_pylist()}

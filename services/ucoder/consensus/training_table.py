@@ -1,4 +1,4 @@
-"""A dataset as Parquet that Hugging Face `datasets` opens: one row per training example, with its provenance."""
+"""The Parquet file of a dataset: one row per training example with its provenance. Hugging Face `datasets` opens it."""
 
 import io
 from dataclasses import asdict, dataclass, fields
@@ -16,27 +16,27 @@ TYPES = {str: pa.string(), int: pa.int64(), int | None: pa.int64(), float: pa.fl
 
 @dataclass(frozen=True, slots=True)
 class TrainingExample:
-    """One example. `brief` names the brief it came from; `ucoder trace` tells the rest."""
+    """One training example. `brief` names the brief that it comes from; `ucoder trace BRIEF` prints its history."""
 
     run: str
     iteration: int
     brief: str
     split: str
-    """`train`, or `validation`: never trained on."""
+    """`train`, or `validation` for a row that is never trained on."""
     prompt: str
     solution: str
-    """What the model wrote after the prompt: what is trained on."""
+    """The completion that the model wrote after the prompt. The model is trained on it."""
     program: str
     entry_point: str
     domain: str
     difficulty: int
     rating: float
     rating_rank: float
-    """Place of the rating among the iteration's, 0 (easiest) to 1."""
+    """The rank of the rating among those of the iteration, from 0 (easiest) to 1."""
     expected_agreement: float
-    """What ratings of that rank came to in this iteration: the rating, calibrated."""
+    """The agreement that ratings of this rank had in the iteration: the calibrated rating."""
     agreement: float
-    """Share of the candidates in the largest cluster: the observed solve rate, as far as agreement tells it."""
+    """The share of the candidates in the largest cluster: the solve rate as agreement estimates it."""
     confidence: float
     margin: float
     strategy: str
@@ -44,21 +44,21 @@ class TrainingExample:
     tests: int
     candidates: int
     model: str
-    """The served model that invented and solved it."""
+    """The name of the served model that invented and solved the problem."""
     cluster: int | None
-    """The program's cluster, by its place in the brief's `consensus`; none for the control's random candidates."""
+    """The index of the program's cluster in the brief's `consensus`; None for the control's random candidates."""
     cluster_size: int | None
-    """Candidates in it."""
+    """The number of candidates in that cluster."""
     clusters: int
     maintainability: float
     documentation: float
-    """Of the program, 0 to 1 (core/quality.py)."""
+    """Both from 0 to 1, of the program (core/program_quality.py)."""
 
     @classmethod
     def of(
         cls, ending: pb.Consensus, chosen: pb.Candidate, rank: float, expected: float, split: str = TRAIN
     ) -> "TrainingExample":
-        """The row of a selected brief with the program chosen for it."""
+        """Returns the row of a selected brief with the program chosen for it."""
         problem = ending.problem
         winning = ending.clusters[0] if ending.clusters and chosen == ending.selected else None
         return cls(
@@ -91,8 +91,8 @@ class TrainingExample:
         )
 
 
-def table(rows: list[TrainingExample]) -> bytes:
-    """The Parquet file; the same rows give the same bytes."""
+def parquet_file(rows: list[TrainingExample]) -> bytes:
+    """Returns the bytes of the Parquet file. Equal rows give equal bytes."""
     columns = {f.name: pa.array([asdict(row)[f.name] for row in rows], TYPES[f.type]) for f in fields(TrainingExample)}  # type: ignore[index]
     file = io.BytesIO()
     pq.write_table(pa.table(columns), file, compression="zstd")

@@ -1,20 +1,31 @@
-"""A selection as callers see it: the winner, the clusters, and the inputs on which they disagree."""
+"""Applies the configured strategy to a matrix, and converts its selection to the message that callers receive."""
 
 import dataclasses
+import math
 from collections.abc import Sequence
+
+import numpy as np
 
 from ucoder.consensus.disagreements import disagreements
 from ucoder.core.matrix import Matrix
 from ucoder.core.selection import DEFAULT, STRATEGIES, Selection, StrategyOptions, select
+from ucoder.core.selection.theorem import TheoremBound, check_theorem
 from ucoder.errors import Reject
 from ucoder.v1 import artifacts_pb2 as pb
 from ucoder.v1 import config_pb2, consensus_pb2
 
-DEFAULTS = config_pb2.SelectionConfig(strategy="default")
+DEFAULT_SELECTION = config_pb2.SelectionConfig(strategy="default")
+
+
+def selection_config(
+    request: consensus_pb2.SelectRequest | consensus_pb2.ClusterRequest,
+) -> config_pb2.SelectionConfig:
+    """Returns the request's own configuration, or the default strategy."""
+    return request.selection if request.HasField("selection") else DEFAULT_SELECTION
 
 
 def strategy_of(config: config_pb2.SelectionConfig) -> tuple[str, StrategyOptions]:
-    """Name and options; Reject naming the choices when strategy or option is unknown."""
+    """Returns the strategy's name and options. Raises Reject, with the choices, for an unknown name or option."""
     name = DEFAULT if config.strategy == "default" else config.strategy
     try:
         if name not in STRATEGIES:
@@ -24,8 +35,8 @@ def strategy_of(config: config_pb2.SelectionConfig) -> tuple[str, StrategyOption
         raise Reject(f"selection: {error}") from None
 
 
-def choose(matrix: Matrix, config: config_pb2.SelectionConfig) -> Selection:
-    """Selects as configured; Reject naming the choices when strategy or option is unknown."""
+def select_as_configured(matrix: Matrix, config: config_pb2.SelectionConfig) -> Selection:
+    """Selects a program or abstains. Raises Reject, with the choices, for an unknown strategy or option."""
     name, options = strategy_of(config)
     try:
         return select(matrix, name, **dataclasses.asdict(options))
@@ -33,10 +44,23 @@ def choose(matrix: Matrix, config: config_pb2.SelectionConfig) -> Selection:
         raise Reject(f"selection: {error}") from None
 
 
-def verdict_of(selection: Selection, rows: Sequence[pb.Row], tests: Sequence[pb.TestCase]) -> consensus_pb2.Verdict:
-    """The selection of some rows with its evidence; programs are named by their rows' numbers."""
+def verdict_of(
+    matrix: Matrix,
+    config: config_pb2.SelectionConfig,
+    rows: Sequence[pb.Row],
+    tests: Sequence[pb.TestCase],
+    theorem_bound: bool = False,
+) -> consensus_pb2.Verdict:
+    """Selects from the matrix of these rows and returns the verdict with its evidence.
+
+    The verdict names programs by the numbers of their rows. `theorem_bound` adds the bound of Theorem 2.4.
+    """
+    selection = select_as_configured(matrix, config)
     plausibility = selection.test_plausibility
     numbers = [row.program for row in rows]
+    bound = None
+    if theorem_bound and selection.winner is not None:
+        bound = _bound_message(check_theorem(matrix, np.array(selection.clusters[0].members)))
     return consensus_pb2.Verdict(
         selected=None if selection.winner is None else numbers[selection.winner],
         confidence=selection.confidence,
@@ -47,11 +71,12 @@ def verdict_of(selection: Selection, rows: Sequence[pb.Row], tests: Sequence[pb.
         disagreements=disagreements(selection, rows, tests),
         calibrated=selection.calibrated,
         test_plausibility=[] if plausibility is None else [float(p) for p in plausibility],
+        theorem_bound=bound,
     )
 
 
 def clusters_of(selection: Selection, numbers: Sequence[int] | None = None) -> list[pb.Cluster]:
-    """The clusters, best first; a member by its position, or by the number given for that position."""
+    """Returns the clusters, the best first. `numbers` renames a member by its position."""
     return [
         pb.Cluster(
             members=[numbers[member] if numbers else member for member in cluster.members],
@@ -61,3 +86,21 @@ def clusters_of(selection: Selection, numbers: Sequence[int] | None = None) -> l
         )
         for cluster in selection.clusters
     ]
+
+
+def _bound_message(bound: TheoremBound) -> consensus_pb2.TheoremBound:
+    return consensus_pb2.TheoremBound(
+        programs=bound.programs,
+        tests=bound.tests,
+        collision_rate=None if math.isnan(bound.collision_rate) else bound.collision_rate,
+        effective_tests=bound.effective_tests,
+        required_tests=bound.required_tests,
+        delta=bound.delta,
+        printed=bound.printed,
+        corrected=bound.corrected,
+        premises=[
+            consensus_pb2.TheoremPremise(name=premise.name, holds=premise.holds, measured=premise.measured)
+            for premise in bound.premises
+        ],
+        sentence=bound.describe(),
+    )

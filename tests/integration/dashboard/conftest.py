@@ -5,7 +5,7 @@ from contextlib import asynccontextmanager
 
 import pytest
 
-from ucoder.consensus.training_table import TrainingExample, table
+from ucoder.consensus.training_table import TrainingExample, parquet_file
 from ucoder.runs.run_config import load
 from ucoder.runtime.app import serving
 from ucoder.runtime.context import ServiceContext
@@ -46,7 +46,7 @@ async def fill(context: ServiceContext, owner: str = "") -> None:
         disagreements=[pb.Disagreement(input="f(2)", outputs=["0", HOSTILE], tests=["assert f(2) == 0"])],
     )  # fmt: skip
     dropped = pb.Consensus(brief=briefs[1], ending=pb.ENDING_DROPPED, stage="generator", reason="duplicate")
-    data = table([TrainingExample.of(ending, ending.selected, 0.5, 0.5)])
+    data = parquet_file([TrainingExample.of(ending, ending.selected, 0.5, 0.5)])
     await context.artifacts.store.create("r/data/001.parquet", data)
     dataset = pb.Dataset(run="r", iteration=1, variant=pb.VARIANT_LOOP, key="r/data/001.parquet", sha256="0" * 64,
                          rows=1, briefs=2, selected=1, left_out={"duplicate": 3},

@@ -8,7 +8,7 @@ from typing import Any
 
 from tests.helm.chart import of_kind, render
 
-from ucoder.consensus.training_table import TrainingExample, table
+from ucoder.consensus.training_table import TrainingExample, parquet_file
 from ucoder.core.validation_split import TRAIN, VALIDATION
 from ucoder.runs.run_config import load
 from ucoder.runtime.storage.artifacts import Artifacts
@@ -31,7 +31,7 @@ class StoredRun:
         config = load(None, "demo", {"training": {"epochs": 1, "batch": 4, **training}})
         await artifacts.save("r", pb.Run(id="r", format=1, config=config))
         await artifacts.save("r", pb.Checkpoint(run="r", variant=pb.VARIANT_LOOP, path=base))
-        data = table([*map(row, range(8)), *(row(number, VALIDATION) for number in validation)])
+        data = parquet_file([*map(row, range(8)), *(row(number, VALIDATION) for number in validation)])
         await artifacts.store.create("r/data/001.parquet", data)
         dataset = pb.Dataset(run="r", iteration=1, variant=pb.VARIANT_LOOP, key="r/data/001.parquet", rows=8,
                              sha256=hashlib.sha256(data).hexdigest())  # fmt: skip

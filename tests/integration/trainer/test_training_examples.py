@@ -8,7 +8,7 @@ import pyarrow.parquet as pq
 import pytest
 from tests.integration.trainer.stored_run import StoredRun, row
 
-from ucoder.consensus.training_table import table
+from ucoder.consensus.training_table import parquet_file
 from ucoder.errors import Reject
 from ucoder.runtime.settings import Settings
 from ucoder.runtime.storage.artifacts import Artifacts
@@ -40,7 +40,7 @@ async def test_a_problem_kept_for_validation_is_never_trained_on(make_settings: 
     artifacts = Artifacts(Store(make_settings()))
     await StoredRun.create(artifacts, pool=True)  # iteration 1: numbers 0 to 7 to train on
     run = await artifacts.get(pb.Run, "r", "000")
-    second = await sealed(artifacts, 2, table([row(7, "validation"), row(8), row(9, "validation")]))
+    second = await sealed(artifacts, 2, parquet_file([row(7, "validation"), row(8), row(9, "validation")]))
     train, validation = await read(artifacts, second, run)
     assert numbers(train) == [*range(7), 8]
     assert numbers(validation) == [7, 9]
@@ -55,7 +55,7 @@ async def test_all_of_a_dataset_without_a_split_column_is_trained_on(make_settin
     run = await artifacts.get(pb.Run, "r", "000")
     run.config.training.pool = False
     old = io.BytesIO()
-    pq.write_table(pq.read_table(io.BytesIO(table([row(1), row(2)]))).drop_columns(["split"]), old)
+    pq.write_table(pq.read_table(io.BytesIO(parquet_file([row(1), row(2)]))).drop_columns(["split"]), old)
     train, validation = await read(artifacts, await sealed(artifacts, 2, old.getvalue()), run)
     assert (numbers(train), validation) == ([1, 2], [])
 
@@ -66,13 +66,13 @@ async def test_a_dataset_that_cannot_be_read_is_named(make_settings: Callable[..
     run = await artifacts.get(pb.Run, "r", "000")
     run.config.training.pool = False
     for iteration, (data, words) in enumerate([
-        (table([row(1, "validation")]), "no brief was selected for training"),
-        (table([row(1, "test")]), "split 'test' is neither train nor validation"),
+        (parquet_file([row(1, "validation")]), "no brief was selected for training"),
+        (parquet_file([row(1, "test")]), "split 'test' is neither train nor validation"),
         (b"PAR1 not", "not Parquet"),
     ], 2):  # fmt: skip
         with pytest.raises(Reject, match=words):
             await read(artifacts, await sealed(artifacts, iteration, data), run)
-    broken = await sealed(artifacts, 9, table([row(1)]))
+    broken = await sealed(artifacts, 9, parquet_file([row(1)]))
     broken.sha256 = "0" * 64
     with pytest.raises(Reject, match="corrupt: its sha256 is not the sealed one"):
         await read(artifacts, broken, run)

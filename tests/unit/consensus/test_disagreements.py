@@ -1,8 +1,8 @@
-"""Which inputs are shown, and what each cluster is said to answer."""
+"""The inputs that are shown as disagreements, and the answer of each cluster there."""
 
 import pytest
 
-from ucoder.consensus.disagreements import LONGEST, disagreements, question
+from ucoder.consensus.disagreements import LONGEST, disagreements, input_of
 from ucoder.core.clustering import BehaviourCluster
 from ucoder.core.selection import Selection
 from ucoder.v1 import artifacts_pb2 as pb
@@ -14,14 +14,14 @@ def shown(outputs: list[list[str]], codes: list[str], clusters: list[list[int]] 
     rows = [
         pb.Row(program=n, outcomes=[R if text else X for text in row], outputs=row) for n, row in enumerate(outputs)
     ]
-    groups = clusters or [[n] for n in range(len(rows))]
-    made = tuple(BehaviourCluster(tuple(members), 1.0, 0.1, 0) for members in groups)
+    members_of = clusters or [[n] for n in range(len(rows))]
+    made = tuple(BehaviourCluster(tuple(members), 1.0, 0.1, 0) for members in members_of)
     selection = Selection(0, made, 0.5, 0.1, False, "")
     found = disagreements(selection, rows, [pb.TestCase(code=code) for code in codes])
     return [(one.input, tuple(one.outputs), tuple(one.tests)) for one in found]
 
 
-def test_inputs_that_tell_the_winner_from_most_others_come_first() -> None:
+def test_inputs_that_distinguish_the_winner_from_most_others_come_first() -> None:
     outputs = [["1", "1", "1"], ["1", "2", "1"], ["1", "2", "3"]]
     assert shown(outputs, ["f(0)", "f(10)", "f(2)"]) == [
         ("f(10)", ("1", "2", "2"), ()),
@@ -29,17 +29,17 @@ def test_inputs_that_tell_the_winner_from_most_others_come_first() -> None:
     ]
 
 
-def test_the_shortest_input_is_shown_where_several_tell_the_same() -> None:
+def test_the_shortest_input_is_shown_where_several_distinguish_the_same_pairs() -> None:
     assert shown([["1", "1"], ["2", "2"]], ["f([1, 2, 3])", "f([])"])[0][0] == "f([])"
 
 
-def test_claims_of_tests_stand_beside_and_equal_inputs_count_once() -> None:
+def test_the_tests_of_an_input_are_listed_and_equal_inputs_count_once() -> None:
     codes = ["assert f(1) == 2", "assert f(1) == 3", "f(1)"]
     found = shown([["2", "2", "2"], ["3", "3", "3"]], codes)
     assert found == [("f(1)", ("2", "3"), ("assert f(1) == 2", "assert f(1) == 3"))]
 
 
-def test_a_member_we_failed_does_not_speak_and_silence_is_named() -> None:
+def test_a_member_with_an_infrastructure_error_does_not_answer_and_a_missing_output_is_named() -> None:
     rows = [
         pb.Row(program=0, outcomes=[LOST], outputs=[""]),
         pb.Row(program=1, outcomes=[R], outputs=["1"]),
@@ -50,18 +50,18 @@ def test_a_member_we_failed_does_not_speak_and_silence_is_named() -> None:
     assert list(found[0].outputs) == ["1", "timeout_cpu"]
 
 
-def test_long_answers_are_cut_and_said_to_be() -> None:
+def test_long_answers_are_shortened_and_marked() -> None:
     [(_, outputs, _)] = shown([["'" + "x" * 9000 + "'"], ["1"]], ["f(1)"])
     assert outputs[0].endswith("... (9002 characters)")
     assert len(outputs[0]) < LONGEST + 50
 
 
-def test_clusters_that_agree_everywhere_disagree_on_nothing() -> None:
+def test_clusters_that_agree_everywhere_have_no_disagreement() -> None:
     assert shown([["1"], ["1"]], ["f(1)"]) == []
 
 
 @pytest.mark.parametrize(
-    ("code", "asked"),
+    ("code", "expected"),
     [
         ("assert f(1) == 2", "f(1)"),
         ("assert 2 == f(1)", "f(1)"),
@@ -72,9 +72,9 @@ def test_clusters_that_agree_everywhere_disagree_on_nothing() -> None:
         ("assert (", "assert ("),
     ],
 )
-def test_what_a_test_asks(code: str, asked: str) -> None:
-    assert question(pb.TestCase(code=code)) == asked
+def test_the_input_of_a_test(code: str, expected: str) -> None:
+    assert input_of(pb.TestCase(code=code)) == expected
 
 
-def test_what_a_script_is_asked_is_its_input() -> None:
-    assert question(pb.TestCase(stdin="1 2", expected_stdout="3")) == "1 2"
+def test_the_input_of_a_script_is_its_standard_input() -> None:
+    assert input_of(pb.TestCase(stdin="1 2", expected_stdout="3")) == "1 2"

@@ -1,8 +1,8 @@
-"""Quotas, on a clock of the test's own."""
+"""Quotas with a clock that the test sets."""
 
 import pytest
 
-from ucoder.consensus.quotas import Quota, Quotas
+from ucoder.consensus.quotas import Quotas
 from ucoder.errors import Overloaded, Reject
 
 
@@ -13,13 +13,13 @@ class Clock:
         return self.now
 
 
-def test_a_minute_s_worth_at_once_and_then_as_time_passes() -> None:
+def test_a_full_bucket_holds_one_minute_and_refills_with_time() -> None:
     clock = Clock()
-    quotas = Quotas(Quota(programs_per_minute=60), clock)
+    quotas = Quotas(60, clock)
     quotas.take("alice", 60)
     with pytest.raises(Overloaded, match="60 programs a minute; retry in 10 s"):
         quotas.take("alice", 10)
-    quotas.take("bob", 60)  # his own bucket
+    quotas.take("bob", 60)  # each caller has a bucket
     clock.now = 9.9
     with pytest.raises(Overloaded):
         quotas.take("alice", 10)
@@ -27,9 +27,9 @@ def test_a_minute_s_worth_at_once_and_then_as_time_passes() -> None:
     quotas.take("alice", 10)
 
 
-def test_a_refusal_costs_nothing_and_what_can_never_fit_is_said_to() -> None:
+def test_a_refusal_takes_nothing_and_a_request_above_the_quota_is_rejected() -> None:
     clock = Clock()
-    quotas = Quotas(Quota(programs_per_minute=10), clock)
+    quotas = Quotas(10, clock)
     with pytest.raises(Reject, match="11 at once, and the quota is 10 a minute"):
         quotas.take("alice", 11)
     quotas.take("alice", 10)
@@ -40,11 +40,11 @@ def test_a_refusal_costs_nothing_and_what_can_never_fit_is_said_to() -> None:
     quotas.take("alice", 1)
 
 
-def test_callers_who_are_quiet_are_forgotten_and_no_quota_is_no_limit() -> None:
+def test_full_buckets_are_forgotten_and_quota_0_is_no_limit() -> None:
     clock = Clock()
-    quotas = Quotas(Quota(programs_per_minute=60), clock)
+    quotas = Quotas(60, clock)
     for number in range(1000):
         clock.now = float(number)
         quotas.take(str(number), 1)
-    assert len(quotas._spent) <= 2
-    Quotas(Quota()).take("alice", 10**9)
+    assert len(quotas._used) <= 2
+    Quotas().take("alice", 10**9)
