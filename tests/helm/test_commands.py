@@ -1,4 +1,4 @@
-"""Every command of docs/kubernetes.md and of the notes names what is there: objects, secrets, keys, files and ports."""
+"""Every command of docs/guides/kubernetes.md and of the notes names what is there: objects, secrets, keys, files and ports."""
 
 import json
 import re
@@ -16,7 +16,7 @@ from ucoder.cli.command_line import app
 
 from .chart import CHART, FILES, ROOT, VARIANTS, Object, flags, helm, notes, of_kind, render, templates
 
-DOCUMENT = (ROOT / "docs" / "kubernetes.md").read_text()
+DOCUMENT = (ROOT / "docs" / "guides" / "kubernetes.md").read_text()
 TYPES = {
     "deployment": "Deployment", "statefulset": "StatefulSet", "pvc": "PersistentVolumeClaim",
     "runtimeclass": "RuntimeClass", "certificate": "Certificate", "secret": "Secret", "namespace": "Namespace",

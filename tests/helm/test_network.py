@@ -1,10 +1,10 @@
-"""The table in docs/network.md, flow.py and the rendered policies name the same edges."""
+"""The table in docs/reference/network.md, flow.py and the rendered policies name the same edges."""
 
 import re
 
 import pytest
 
-from ucoder.flow import SERVICES, arrows_of
+from ucoder.flow import SERVICES, arrows_of, callees_of
 
 from .chart import ROOT, VARIANTS, Object, of_kind, render
 from .test_flow import KNOWN
@@ -15,7 +15,7 @@ COMPONENT = "app.kubernetes.io/component"
 
 def documented() -> dict[Edge, str]:
     """The first table of the page."""
-    text = (ROOT / "docs" / "network.md").read_text().partition("Beside these")[0]
+    text = (ROOT / "docs" / "reference" / "network.md").read_text().partition("Beside these")[0]
     rows = re.findall(r"^\| ([\w-]+) \| ([\w-]+) \| (\d+) \| (.+) \|$", text, re.MULTILINE)
     return {(source, target, int(port)): why for source, target, port, why in rows}
 
@@ -26,7 +26,7 @@ def derived() -> set[Edge]:
     for name in SERVICES:
         component = name.replace("_", "-")
         edges.add((component, "nats", 4222))
-        edges |= {(component, called, 7070) for called in KNOWN[component]["calls"]}
+        edges |= {(component, called.replace("_", "-"), 7070) for called in callees_of(name)}
         edges |= {(component, "vllm", 8000)} if KNOWN[component]["model"] else set()
     return edges
 

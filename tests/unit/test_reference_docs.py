@@ -1,0 +1,23 @@
+"""Holds the generated reference equal to the code, and every link of the documentation to a file that exists."""
+
+import re
+from pathlib import Path
+
+import pytest
+from ucoder_development.reference_docs import FOLDER, pages
+
+DOCS = FOLDER.parent
+PAGES = [*DOCS.rglob("*.md"), DOCS.parent / "README.md"]
+
+
+@pytest.mark.parametrize(("name", "text"), pages().items())
+def test_a_generated_page_says_what_the_code_says(name: str, text: str) -> None:
+    assert (FOLDER / name).read_text() == text, "run `make docs`"
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(DOCS.parent)))
+def test_every_link_leads_to_a_file(page: Path) -> None:
+    text = re.sub(r"```.*?```", "", page.read_text(), flags=re.DOTALL)
+    for target in re.findall(r"\]\(([^)#\s]+)(?:#[^)]*)?\)", text):
+        if not re.match(r"https?:", target):
+            assert (page.parent / target).exists(), target
