@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from ucoder.consensus.training_table import TrainingExample
 from ucoder.core import diversity
 from ucoder.core.collapse_metrics import dataset_metrics
-from ucoder.core.near_duplicates import RepeatedProblem
+from ucoder.core.drop_reasons import ALREADY_POSED
 from ucoder.core.ratings import expected_solve_rates, rank_correlation, ranks
 from ucoder.core.validation_split import VALIDATION
 from ucoder.runtime.storage import ledger
@@ -81,7 +81,7 @@ async def _repeated_problems(artifacts: Artifacts, run: str, iteration: int) -> 
     """Returns the number of invented problems that were refused because the run had them already."""
     keys = [key for key in await artifacts.store.keys(f"{run}/refused") if f"/{iteration:03d}-" in key]
     refused = await asyncio.gather(*map(artifacts.store.get, keys))
-    return sum(json.loads(one)["reason"] in set(RepeatedProblem) for one in refused)
+    return sum(json.loads(one)["reason"] in ALREADY_POSED for one in refused)
 
 
 def _coverage(endings: Sequence[pb.Consensus]) -> list[pb.Cell]:

@@ -7,7 +7,6 @@ a create-only key of the store that all services of a run share.
 import hashlib
 import re
 from collections.abc import Iterable
-from enum import StrEnum
 
 import numpy as np
 
@@ -17,15 +16,6 @@ BANDS, ROWS = 8, 4
 """Pairs with Jaccard index j share a band with probability 1 - (1 - j^4)^8: 0.89 at 0.7, 0.985 at 0.8."""
 _PRIME = (1 << 31) - 1
 _A, _B = np.random.default_rng(1997).integers(1, _PRIME, (2, BANDS * ROWS), dtype=np.uint64)  # Broder's year
-
-
-class RepeatedProblem(StrEnum):
-    """The reasons for which a problem is no new one of its run."""
-
-    DUPLICATE = "duplicate"
-    """Another problem has the same words."""
-    NEAR_DUPLICATE = "near_duplicate"
-    """Another problem has similar words, by the Jaccard index."""
 
 
 def shingles(text: str) -> frozenset[str]:
