@@ -7,7 +7,7 @@ FAULTS ?= 50
 STORE ?= file
 BIN := .venv/bin
 
-.PHONY: help demo test test-unit fuzz chaos test-images image-tools test-vllm peers lint setup setup-dev sandbox browser protos protos-released seed-model clean
+.PHONY: help demo docs test test-unit fuzz chaos test-images image-tools test-vllm peers lint setup setup-dev sandbox browser protos protos-released seed-model clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 16
@@ -51,9 +51,12 @@ peers: .venv-peers/.installed ## install the executors that `ucoder bench sandbo
 	deploy/peers.sh "$(PYTHON)" .venv-peers
 	@touch $@
 
-lint: setup-dev ## style, types, protos
-	$(BIN)/ruff format --check . && $(BIN)/ruff check . && $(BIN)/mypy && cd protos && ../$(BIN)/buf lint && \
-	../$(BIN)/buf format -d --exit-code && ../$(BIN)/buf breaking --against released.binpb
+lint: setup-dev ## check style, types, words and protos
+	$(BIN)/ruff format --check . && $(BIN)/ruff check . && $(BIN)/mypy && $(BIN)/python tests/plain_english.py && \
+	cd protos && ../$(BIN)/buf lint && ../$(BIN)/buf format -d --exit-code && ../$(BIN)/buf breaking --against released.binpb
+
+docs: setup-dev ## generate docs/reference from the code
+	$(BIN)/python -m ucoder_development.reference_docs
 
 setup: .venv/.installed
 setup-dev: .venv/.installed-dev
