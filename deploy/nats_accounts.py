@@ -1,10 +1,10 @@
-"""NATS accounts for a cluster: one user per service, each with the rights its arrows need and no others.
+"""NATS accounts for a cluster: one user per service, each with the rights that its arrows need and no others.
 
 `python deploy/nats_accounts.py FOLDER` writes auth.conf (for the server: users by their public nkeys) and
-<service>.creds (for the services: the seed of theirs). Then:
+<service>.creds (for the services: the seed of its own key). Then:
     kubectl create secret generic ucoder-nats --from-file=FOLDER
     helm upgrade ... --set nats.credentialsSecret=ucoder-nats --set nats.account=UCODER
-Seeds are nowhere else: run it again to change anything.
+The seeds are stored nowhere else. To change anything, run it again.
 """
 
 import json
@@ -15,15 +15,15 @@ from pathlib import Path
 
 import nkeys
 
-from ucoder.flow import BRIEF_KINDS, NEWS, SERVICES, TOLD, arrows_of
+from ucoder.flow import BRIEF_KINDS, PROGRESS_EVENTS, SERVICES, arrows_of
 from ucoder.runtime.messaging.bus import DEAD, STREAM
 from ucoder.runtime.messaging.run_states import BUCKET
 
 ACCOUNT = "UCODER"
 
 
-def rights(service: str) -> list[str]:
-    """Subjects that a service may publish to, from flow.py."""
+def may_publish(service: str) -> list[str]:
+    """Returns the subjects that a service may publish to, derived from flow.py."""
     allowed = ["$JS.API.INFO", f"$KV.{BUCKET}.>", f"$JS.API.DIRECT.GET.KV_{BUCKET}.>"]
     for stream in (STREAM, DEAD, f"KV_{BUCKET}"):
         allowed += [f"$JS.API.STREAM.CREATE.{stream}", f"$JS.API.STREAM.INFO.{stream}"]
@@ -33,27 +33,30 @@ def rights(service: str) -> list[str]:
         allowed += [f"$JS.API.CONSUMER.MSG.NEXT.{STREAM}.{arrow.name}", f"$JS.ACK.{STREAM}.{arrow.name}.>"]
         allowed += [f"ucoder.{arrow.product}.>", f"ucoder-dead.{arrow.name}.>"]
         allowed += ["ucoder.consensus.>"] if arrow.source in BRIEF_KINDS else []  # a brief may end at any stage
-    if service == "runs":  # begins runs; looks after dead letters; keys() of the bucket makes a consumer
+    if service == "runs":  # it begins runs and manages dead letters; to list runs, the bucket makes a consumer
         allowed += [f"$JS.API.STREAM.UPDATE.{stream}" for stream in (STREAM, DEAD, f"KV_{BUCKET}")]
         allowed += ["ucoder.run.>", f"$JS.API.STREAM.MSG.*.{DEAD}", f"$JS.API.STREAM.PURGE.{STREAM}"]
         allowed += [f"$JS.API.CONSUMER.CREATE.KV_{BUCKET}.>", f"$JS.API.CONSUMER.DELETE.KV_{BUCKET}.>"]
-    allowed += [f"{NEWS}.{what}.>" for who, what, _ in TOLD if who == service]
+    allowed += [f"{event.subject}.>" for event in PROGRESS_EVENTS if event.sender == service]
     return sorted(set(allowed))
 
 
-def heard(service: str) -> list[str]:
-    """Subjects that a service may listen to: its own inbox, as the chart's UCODER_NATS_INBOX_PREFIX says, and news."""
-    return [f"_INBOX_{service}.>", *(f"{NEWS}.{what}.>" for _, what, who in TOLD if who == service)]
+def may_subscribe(service: str) -> list[str]:
+    """Returns the subjects that a service may listen to: its own inbox and its progress events.
+
+    The chart names the inbox in UCODER_NATS_INBOX_PREFIX.
+    """
+    return [f"_INBOX_{service}.>", *(f"{event.subject}.>" for event in PROGRESS_EVENTS if event.listener == service)]
 
 
 def write(folder: Path) -> str:
-    """Fills the folder; returns the account's name."""
+    """Writes the files into a folder and returns the account's name."""
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     users = []
     for service in SERVICES:
         seed = nkeys.encode_seed(secrets.token_bytes(32), nkeys.PREFIX_BYTE_USER)
         public = nkeys.from_seed(bytearray(seed)).public_key.decode()
-        permissions = {"publish": {"allow": rights(service)}, "subscribe": {"allow": heard(service)}}
+        permissions = {"publish": {"allow": may_publish(service)}, "subscribe": {"allow": may_subscribe(service)}}
         users.append({"nkey": public, "permissions": permissions})
         _private(folder / f"{service.replace('_', '-')}.creds", seed.decode() + "\n")
     accounts = {ACCOUNT: {"jetstream": "enabled", "users": users}, "SYS": {"users": []}}

@@ -1,6 +1,6 @@
-"""ucoder makes a code model better with no data at all, by execution-driven consensus (arXiv 2512.17385).
+"""The ucoder package improves a code model with no data at all, by execution-driven consensus (arXiv 2512.17385).
 
-`flow.py` is the picture: the loop as one table of arrows. Start there.
+Start reading at `flow.py`, which shows the loop as a table.
 """
 
 __version__ = "0.1.0"

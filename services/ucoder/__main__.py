@@ -1,4 +1,4 @@
-"""`python -m ucoder` is `ucoder`."""
+"""Runs the command line: `python -m ucoder` is the same as `ucoder`."""
 
 from ucoder.cli import main
 

@@ -1,14 +1,16 @@
-"""Errors, by whose fault they are. Anything else that escapes a stage is a bug and stays naked.
+"""The expected errors, with the consequence of each on the bus and in gRPC. Any other exception is a bug.
 
-UcoderError            expected; its text is one line for a person: what is wrong, what to do
-├── Retry              the world is unwell   bus: nak with back-off, bounded     gRPC: UNAVAILABLE
-│   └── Overloaded     too much at once      bus: nak with back-off              gRPC: RESOURCE_EXHAUSTED
-└── Reject             the message is unwell bus: terminate, dead letter         gRPC: INVALID_ARGUMENT
-    ├── NotFound       names nothing we have                                     gRPC: NOT_FOUND
-    ├── NoInputs       no tests given, and no inputs can be synthesised          gRPC: INVALID_ARGUMENT
-    ├── Conflict       contradicts what we have                                  gRPC: FAILED_PRECONDITION
-    │   └── Unwanted   its run has ended meanwhile bus: acknowledged             gRPC: FAILED_PRECONDITION
-    └── Misconfigured  a flag, file or variable is wrong (the program ends: 2)   gRPC: FAILED_PRECONDITION
+UcoderError            Expected: its text is one line for a person, with what happened and what to do.
+├── Retry              Transient failure: the message is retried, with back-off and a limit.   gRPC: UNAVAILABLE
+│   └── Overloaded     Too much work at once: the message is retried.                          gRPC: RESOURCE_EXHAUSTED
+└── Reject             Permanent failure: the message goes to the dead letters.                gRPC: INVALID_ARGUMENT
+    ├── NotFound       The named thing does not exist.                                         gRPC: NOT_FOUND
+    ├── NoInputs       No tests are given, and no inputs can be synthesised.                   gRPC: INVALID_ARGUMENT
+    ├── Conflict       The request contradicts what exists.                                    gRPC: FAILED_PRECONDITION
+    │   └── Unwanted   The run has ended meanwhile: the message is acknowledged.               gRPC: FAILED_PRECONDITION
+    └── Misconfigured  A flag, file or variable is wrong: the program ends with code 2.        gRPC: FAILED_PRECONDITION
+
+Any other exception is logged with its traceback; its message is retried a few times and then goes to the dead letters.
 """
 
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -18,7 +20,7 @@ if TYPE_CHECKING:
 
 
 class UcoderError(Exception):
-    """Any expected failure. `str(error)` is the one line a person sees."""
+    """Any expected failure. `str(error)` is the one line that a person sees."""
 
     status: ClassVar[str] = "UNKNOWN"
     """Name of the gRPC status code of an answer with this error."""
@@ -27,25 +29,25 @@ class UcoderError(Exception):
 
 
 class Retry(UcoderError):
-    """The world is unwell (a server is down, a disk is full): the same message may succeed later."""
+    """Transient failure, such as a server that is down or a full disk: the same message may succeed later."""
 
     status = "UNAVAILABLE"
 
 
 class Overloaded(Retry):
-    """There is more work than room for it; the caller should slow down and come again."""
+    """More work was sent than can be queued: the caller should slow down and retry."""
 
     status = "RESOURCE_EXHAUSTED"
 
 
 class Reject(UcoderError):
-    """The message is unwell: no number of attempts will make it succeed."""
+    """Permanent failure: no number of attempts makes this message succeed."""
 
     status = "INVALID_ARGUMENT"
 
 
 class NotFound(Reject):
-    """A name that names nothing: a run, an artefact, a checkpoint."""
+    """A run, an artefact, a checkpoint or another named thing does not exist."""
 
     status = "NOT_FOUND"
 
@@ -56,23 +58,29 @@ class NoInputs(Reject):
     metadata = (("ucoder-error", "NoInputs"),)
 
 
+class TooFewTests(Reject):
+    """The model wrote too few tests that can be read."""
+
+    metadata = (("ucoder-error", "TooFewTests"),)
+
+
 class Conflict(Reject):
-    """The request contradicts what exists already, e.g. a run folder made with another configuration."""
+    """The request contradicts what exists, such as a run that was started with another configuration."""
 
     status = "FAILED_PRECONDITION"
 
 
 class Unwanted(Conflict):
-    """The run that it is for was cancelled, or failed, while it was worked on."""
+    """The run was cancelled, or failed, while its message was being worked on."""
 
 
 class Misconfigured(Reject):
-    """A flag, a file or an environment variable is wrong; the program says which and ends with code 2."""
+    """A flag, a file or an environment variable is wrong: the program names it and ends with code 2."""
 
     status = "FAILED_PRECONDITION"
 
 
-FAULTS: dict[str, type[UcoderError]] = {
+ERROR_OF_STATUS: dict[str, type[UcoderError]] = {
     "INVALID_ARGUMENT": Reject,
     "UNIMPLEMENTED": Reject,
     "OUT_OF_RANGE": Reject,
@@ -85,8 +93,11 @@ FAULTS: dict[str, type[UcoderError]] = {
 
 
 def of_call(error: "grpc.RpcError") -> UcoderError:
-    """Returns the error that another service answered with. A status that is not known may pass with time: Retry."""
+    """Returns the error that another service answered with; an unknown status may be transient: Retry."""
     status = error.code().name
     metadata: Any = error.trailing_metadata() or ()
-    kind = NoInputs if NoInputs.metadata[0] in map(tuple, metadata) else FAULTS.get(status, Retry)
+    kind = next(
+        (kind for kind in (NoInputs, TooFewTests) if kind.metadata[0] in map(tuple, metadata)),
+        ERROR_OF_STATUS.get(status, Retry),
+    )
     return kind(error.details() or status)

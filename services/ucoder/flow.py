@@ -1,7 +1,9 @@
-"""The loop as a table: who makes what out of what. The only place that knows who feeds whom.
+"""The loop as tables: which service makes what out of what, which service calls which, and which progress is published.
 
-An arrow eats one artefact and makes the next; its module is named by it: `ucoder.<service>.<source>_to_<product>`.
-Subjects, consumers, module paths, metric labels, Helm's service list and the README's table derive from here.
+An arrow consumes one artefact and makes the next one. Its module is named after it:
+`ucoder.<service>.<source>_to_<product>`. Subjects and consumers of the bus, module paths, metric labels, the rights of
+NATS accounts, the chart's list of services, the network policies and the README's table are derived from these tables
+or held equal to them by tests.
 """
 
 from dataclasses import dataclass
@@ -13,29 +15,52 @@ Bound = Literal["single", "model", "sandbox", "compute"]
 
 @dataclass(frozen=True, slots=True)
 class Arrow:
-    """One stage: `service` turns a `source` into a `product`.
-
-    `shape`: `map` makes one product that bears its source's name, so a redelivery finds it made; `fan_out` makes many;
-    `gather` looks at all sources so far and makes a product when they are complete.
-    `bound` names what limits how many are worked on at once in one process (settings give the numbers).
-    """
+    """One stage: `service` turns a `source` into a `product`."""
 
     service: str
     source: str
     product: str
     shape: Shape
+    """`map` makes one product with the source's name, so a redelivered message finds it made; `fan_out` makes many;
+    `gather` makes a product when all its sources are complete."""
     bound: Bound
-    paper: str
+    """The resource that limits how many messages one process works on at once; settings give the numbers."""
+    purpose: str
+    """One phrase, with the number of the paper's stage where there is one."""
 
     @property
     def name(self) -> str:
-        """`brief_to_problem`: module, consumer, metric label and log field."""
+        """The name of module, consumer, metric label and log field, such as `brief_to_problem`."""
         return f"{self.source}_to_{self.product}"
 
     @property
     def module(self) -> str:
-        """Where the stage lives."""
+        """The module whose `run` does the stage's work."""
         return f"ucoder.{self.service}.{self.name}"
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """A gRPC call of one service to another (`runtime.peers`)."""
+
+    caller: str
+    callee: str
+    purpose: str
+
+
+@dataclass(frozen=True, slots=True)
+class ProgressEvent:
+    """A message that one service publishes for another and that no stream stores: a lost one does no harm."""
+
+    sender: str
+    topic: str
+    listener: str
+    purpose: str
+
+    @property
+    def subject(self) -> str:
+        """The first part of the NATS subject, which goes on `.<run>.<name>`. Deployed accounts know this prefix."""
+        return f"ucoder-news.{self.topic}"
 
 
 FLOW: tuple[Arrow, ...] = (
@@ -53,13 +78,25 @@ FLOW: tuple[Arrow, ...] = (
     Arrow("trainer", "dataset", "checkpoint", "map", "single", "6: fine-tuning; the loop closes"),
 )
 
-# What services tell each other beside the arrows: news that no stream keeps, `ucoder-news.<what>.<run>.<name>`.
-NEWS = "ucoder-news"
-TOLD: tuple[tuple[str, str, str], ...] = (("trainer", "training", "runs"),)
-"""Who tells, what, and who listens: how far a training is, once a second."""
+CALLS: tuple[Call, ...] = (
+    Call("generator", "sandbox_runner", "Runs the new candidates after each sampling round, and tries out skeletons."),
+    Call("generator", "consensus", "Decides after each sampling round whether more candidates are needed."),
+    Call("consensus", "sandbox_runner", "Runs the programs of a Select request on its tests."),
+    Call("evaluator", "sandbox_runner", "Runs the answers to benchmark tasks on the tasks' own tests."),
+    Call("evaluator", "test_synth", "Writes tests for probe tasks whose right answer is known."),
+    Call("evaluator", "consensus", "Selects among the answers to probe tasks, so that its precision can be measured."),
+)
+"""All calls between services. Three rules follow from it: the sandbox runner calls nobody, so the process next to
+untrusted programs needs no way to other services; nobody calls the services that decide about a run (runs, trainer,
+evaluator); and no two services call each other, so a call never waits for itself."""
 
-# A brief is any of these until it ends as a `consensus`: selected, abstained, or dropped at a stage for a named reason.
+PROGRESS_EVENTS: tuple[ProgressEvent, ...] = (
+    ProgressEvent("trainer", "training", "runs", "The progress of a training, once a second."),
+)
+
 BRIEF_KINDS = frozenset({"brief", "problem", "tests", "candidates", "matrix"})
+"""The artefacts of a brief that has not ended. A brief ends once, as a `consensus`: selected, abstained, or
+dropped at a stage for a named reason."""
 SERVICES: tuple[str, ...] = (
     "runs",
     "generator",
@@ -73,5 +110,10 @@ KINDS: tuple[str, ...] = tuple(dict.fromkeys(kind for arrow in FLOW for kind in 
 
 
 def arrows_of(service: str) -> tuple[Arrow, ...]:
-    """The arrows that one service works on, in the order they flow."""
+    """Returns the arrows that one service works on, in the order of the loop."""
     return tuple(arrow for arrow in FLOW if arrow.service == service)
+
+
+def callees_of(service: str) -> tuple[str, ...]:
+    """Returns the services that one service calls."""
+    return tuple(call.callee for call in CALLS if call.caller == service)

@@ -9,7 +9,7 @@ from nats.errors import TimeoutError as NatsTimeout
 from nats.js import JetStreamContext
 from nats.js.api import StreamConfig
 
-from ucoder.flow import NEWS, SERVICES, TOLD, arrows_of
+from ucoder.flow import PROGRESS_EVENTS, SERVICES, arrows_of
 from ucoder.runtime.messaging.bus import Bus
 from ucoder.runtime.messaging.run_states import RunStates
 from ucoder.runtime.settings import Settings
@@ -62,10 +62,11 @@ async def test_each_service_can_do_its_work_and_nothing_else(tmp_path: Path) -> 
                 )
                 await bus.jetstream.pull_subscribe_bind(arrow.name, "UCODER")
                 await bus.client.flush()
-            for _, what, _ in [one for one in TOLD if one[0] == service]:
-                await bus.client.publish(f"{NEWS}.{what}.r.001", b"")
-            for _, what, _ in [one for one in TOLD if one[2] == service]:
-                await bus.client.subscribe(f"{NEWS}.{what}.>")
+            for event in PROGRESS_EVENTS:
+                if event.sender == service:
+                    await bus.client.publish(f"{event.subject}.r.001", b"")
+                if event.listener == service:
+                    await bus.client.subscribe(f"{event.subject}.>")
             await bus.client.flush()
             assert bus.client.last_error is None, service
             if service == "sandbox_runner":
@@ -78,8 +79,8 @@ async def test_each_service_can_do_its_work_and_nothing_else(tmp_path: Path) -> 
                     await forged.delete_consumer("UCODER", "brief_to_problem")
                 with pytest.raises(NatsTimeout):
                     await forged.update_stream(StreamConfig(name="UCODER", subjects=["ucoder.>"], max_msgs=1))
-                await bus.client.publish(f"{NEWS}.training.r.001", b"")
-                await refused(bus, f'publish to "{NEWS}.training.r.001"')
+                await bus.client.publish("ucoder-news.training.r.001", b"")
+                await refused(bus, 'publish to "ucoder-news.training.r.001"')
                 await bus.client.subscribe("_INBOX_runs.>")  # what others are answered
                 await refused(bus, 'subscription to "_INBOX_runs.>"')
             await bus.close()

@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from ucoder.flow import BRIEF_KINDS, FLOW, KINDS, SERVICES, arrows_of
+from ucoder.flow import BRIEF_KINDS, CALLS, FLOW, KINDS, SERVICES, arrows_of
+from ucoder.runtime.peers import Peers
 
 ROOT = Path(__file__).parents[2]
 PACKAGE = ROOT / "services" / "ucoder"
@@ -118,6 +119,23 @@ def test_a_module_imports_from_its_own_layer_and_those_below(path: Path) -> None
 @pytest.mark.parametrize("path", sources(), ids=lambda p: str(p.relative_to(PACKAGE)))
 def test_every_module_says_what_it_is_for(path: Path) -> None:
     assert ast.get_docstring(ast.parse(path.read_text()))
+
+
+def test_calls_between_services_are_those_of_the_table() -> None:
+    named = {"sandbox": "sandbox_runner", "consensus": "consensus", "test_synth": "test_synth"}
+    stubs = {name for name, member in inspect.getmembers(Peers) if isinstance(member, property)}
+    assert stubs == set(named)
+    found = set()
+    for path in sources():
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.Attribute) and ast.unparse(node.value).rpartition(".")[2].lstrip("_") == "peers":
+                if node.attr in named:
+                    found.add((path.relative_to(PACKAGE).parts[0], named[node.attr]))
+    assert found == {(call.caller, call.callee) for call in CALLS}
+    assert len(found) == len(CALLS)
+    assert all(call.purpose[0].isupper() and call.purpose.endswith(".") for call in CALLS)
+    assert "sandbox_runner" not in {call.caller for call in CALLS}
+    assert not any((callee, caller) in found for caller, callee in found)
 
 
 def test_the_readme_shows_the_table() -> None:

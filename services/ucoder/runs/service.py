@@ -13,7 +13,7 @@ from ucoder.runs.run_config import refuse_shared_tasks
 from ucoder.runs.run_status import StatusReader
 from ucoder.runtime.authentication import CALLER
 from ucoder.runtime.context import ServiceContext
-from ucoder.runtime.messaging.progress_events import TrainingEvents
+from ucoder.runtime.messaging.progress_events import TrainingsInProgress
 from ucoder.runtime.storage.artifacts import FORMAT
 from ucoder.v1 import artifacts_pb2 as pb
 from ucoder.v1 import runs_pb2, runs_pb2_grpc
@@ -27,7 +27,7 @@ WATCH_SECONDS = 0.5
 class Service(runs_pb2_grpc.RunServiceServicer):
     """The gRPC service for runs. A run that belongs to another caller is answered as if it did not exist."""
 
-    def __init__(self, context: ServiceContext, trainings: TrainingEvents) -> None:
+    def __init__(self, context: ServiceContext, trainings: TrainingsInProgress) -> None:
         self.artifacts = context.artifacts
         self.states = context.states
         self._bus = context.bus
@@ -39,7 +39,7 @@ class Service(runs_pb2_grpc.RunServiceServicer):
     @contextlib.asynccontextmanager
     async def open(cls, context: ServiceContext) -> AsyncIterator["Service"]:
         """Opens the service and its dashboard while the block runs."""
-        service = cls(context, await TrainingEvents.listen(context.bus))
+        service = cls(context, await TrainingsInProgress.listen(context.bus))
         async with serve_dashboard(
             context.settings, DashboardViews(context.artifacts, service.status, service.statuses)
         ) as context.web:
@@ -124,7 +124,7 @@ class Service(runs_pb2_grpc.RunServiceServicer):
         stored = await self._stored(run)
         status = await self._reader.read(stored, state)
         if status.state == runs_pb2.RUN_STATE_RUNNING:
-            status.trainings.extend(self._trainings.of(run))
+            status.trainings.extend(self._trainings.of_run(run))
         return status
 
     async def _stored(self, run: str) -> pb.Run:

@@ -1,1 +1,1 @@
-"""What every service stands on: settings, logs, bus, store, gRPC, and the one builder that joins them (`app`)."""
+"""The foundation of every service: settings, logs, bus, store, gRPC, and `app`, which builds and runs services."""

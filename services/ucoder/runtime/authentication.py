@@ -1,4 +1,4 @@
-"""Who is calling: tokens to callers, from a file of `caller:token` lines. gRPC and the dashboard ask the same."""
+"""The tokens of callers, from a file of `caller:token` lines, for gRPC and the dashboard alike."""
 
 import hmac
 from contextvars import ContextVar
@@ -7,14 +7,14 @@ from pathlib import Path
 from ucoder.errors import Misconfigured
 
 CALLER: ContextVar[str] = ContextVar("caller", default="")
-"""Who is calling, by the tokens file; empty where no token is asked for."""
+"""Name of the caller by the tokens file; empty where no token is required."""
 
 
 class CallerTokens:
-    """The callers that are known. With no file nobody is asked who he is."""
+    """The known callers. Without a file no token is required."""
 
     def __init__(self, path: Path | None) -> None:
-        """Reads the file; Misconfigured naming file and line."""
+        """Reads the file; raises Misconfigured, naming file and line, when it cannot be used."""
         self._callers: dict[bytes, str] = {}
         if path is None:
             return
@@ -30,14 +30,14 @@ class CallerTokens:
                 raise Misconfigured(f"{path}:{number}: expected caller:token, the token 16 characters or more.")
             self._callers[token.encode()] = caller
         if not self._callers:
-            raise Misconfigured(f"UCODER_TOKENS_FILE={path}: holds no token, so nobody could call.")
+            raise Misconfigured(f"UCODER_TOKENS_FILE={path}: holds no token; add lines of caller:token.")
 
-    def caller(self, offered: str) -> str | None:
-        """Who offers this token: the empty name where no token is asked for, None for one that nobody has."""
+    def caller(self, token: str) -> str | None:
+        """Returns the owner of a token: None for an unknown one, and the empty name where no token is required."""
         if not self._callers:
             return ""
         found = None
-        for token, caller in self._callers.items():
-            if hmac.compare_digest(token, offered.encode()):  # every token is compared, so time tells nothing
+        for known, caller in self._callers.items():
+            if hmac.compare_digest(known, token.encode()):  # all are compared, so the time taken reveals nothing
                 found = caller
         return found

@@ -101,7 +101,7 @@ class CallChecks(grpc.aio.ServerInterceptor):
         return grpc.unary_unary_rpc_method_handler(unary, response_serializer=handler.response_serializer)
 
     def admit(self, caller: str) -> str:
-        """Counts a new call of a caller; returns the reason instead where the load limit forbids it."""
+        """Admits one more call of a caller; returns the reason instead where a load limit forbids it."""
         settings = self.context.settings
         if self._calls.total() >= settings.max_calls:
             return f"{settings.max_calls} calls at once is the limit; retry."

@@ -1,4 +1,4 @@
-"""Logs: structlog, dotted event names, run and brief by contextvars. JSON in a cluster, pretty on a terminal."""
+"""The logs: structlog with dotted event names; run and brief come from contextvars. JSON, or text on a terminal."""
 
 import logging
 import sys
@@ -10,7 +10,7 @@ from ucoder.runtime.settings import Settings
 
 
 def configure(settings: Settings, stream: TextIO = sys.stderr) -> None:
-    """Sets up structlog for this process. Records go to `stream`, so that stdout stays the program's own output."""
+    """Configures structlog for this process. Records go to `stream`, so that stdout holds the program's output alone."""
     console = settings.log_format == "console" or (settings.log_format == "auto" and stream.isatty())
     pretty = structlog.dev.ConsoleRenderer(colors=stream.isatty(), exception_formatter=structlog.dev.plain_traceback)
     renderer: structlog.typing.Processor = pretty if console else structlog.processors.JSONRenderer()

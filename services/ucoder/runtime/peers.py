@@ -10,7 +10,7 @@ from ucoder.v1 import consensus_pb2_grpc, sandbox_pb2_grpc, test_synth_pb2_grpc
 
 
 class Peers:
-    """gRPC stubs of the other services: at the address that `UCODER_PEERS` names, otherwise in this process.
+    """The gRPC stubs of the other services: at the address that `UCODER_PEERS` names, otherwise in this process.
 
     A stub is to be read anew for each piece of work, because a renewed certificate needs a new connection.
     """

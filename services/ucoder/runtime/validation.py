@@ -1,6 +1,6 @@
 """Checks messages against the rules beside their fields (protos/ucoder/v1/rules.proto).
 
-Our own few lines because protovalidate's wheel ships neither its .proto nor classes that google's protobuf imports.
+It does not use protovalidate, whose wheel has neither its .proto file nor classes that google's protobuf can import.
 """
 
 import math
@@ -13,7 +13,7 @@ from google.protobuf.message import Message
 from ucoder.errors import Reject
 from ucoder.v1 import rules_pb2
 
-NUMBERS = {
+NUMERIC = {
     FieldDescriptor.CPPTYPE_DOUBLE,
     FieldDescriptor.CPPTYPE_FLOAT,
     FieldDescriptor.CPPTYPE_INT32,
@@ -42,34 +42,34 @@ def validate(message: Message, at: str = "") -> None:
 
 @cache
 def _plan(descriptor: Descriptor) -> tuple[tuple[FieldDescriptor, rules_pb2.Rules | None, bool], ...]:
-    """The fields of a message that have anything to check, so that the rest costs nothing."""
+    """Returns the fields of a message type that have anything to check, so that the others cost nothing."""
     plan = []
     for field in descriptor.fields:
         options = field.GetOptions()
         rules = options.Extensions[rules_pb2.rules] if options.HasExtension(rules_pb2.rules) else None
         is_map = field.message_type is not None and field.message_type.GetOptions().map_entry
-        nested = field.message_type is not None and not is_map and bool(_deep(field.message_type))
+        nested = field.message_type is not None and not is_map and _is_ours(field.message_type)
         number = field.cpp_type in (FieldDescriptor.CPPTYPE_DOUBLE, FieldDescriptor.CPPTYPE_FLOAT)
         if rules or nested or number:
             plan.append((field, rules or (rules_pb2.Rules() if number else None), nested))
     return tuple(plan)
 
 
-def _deep(descriptor: Descriptor) -> bool:
-    """Whether a message has anything to check: none of google's own types has."""
+def _is_ours(descriptor: Descriptor) -> bool:
+    """Returns whether the fields of a nested message are checked: those of google's own types are not."""
     return not descriptor.full_name.startswith("google.")
 
 
 def _check(path: str, field: FieldDescriptor, rules: rules_pb2.Rules, value: object) -> None:
     if rules.HasField("max_len") and len(value) > rules.max_len:  # type: ignore[arg-type]
         raise Reject(f"{path}: {len(value)} is longer than {rules.max_len}.")  # type: ignore[arg-type]
-    for one in value if field.is_repeated else (value,):  # type: ignore[attr-defined]
-        if field.cpp_type in NUMBERS:
-            if math.isnan(one):
+    for item in value if field.is_repeated else (value,):  # type: ignore[attr-defined]
+        if field.cpp_type in NUMERIC:
+            if math.isnan(item):
                 raise Reject(f"{path}: not a number.")
-            if rules.HasField("min") and one < rules.min:
-                raise Reject(f"{path}: {one:g} is less than {rules.min:g}.")
-            if rules.HasField("max") and one > rules.max:
-                raise Reject(f"{path}: {one:g} is more than {rules.max:g}.")
-        elif rules.pattern and isinstance(one, str) and one and not re.fullmatch(rules.pattern, one):
-            raise Reject(f"{path}: {one[:80]!r} does not match {rules.pattern}.")
+            if rules.HasField("min") and item < rules.min:
+                raise Reject(f"{path}: {item:g} is less than {rules.min:g}.")
+            if rules.HasField("max") and item > rules.max:
+                raise Reject(f"{path}: {item:g} is more than {rules.max:g}.")
+        elif rules.pattern and isinstance(item, str) and item and not re.fullmatch(rules.pattern, item):
+            raise Reject(f"{path}: {item[:80]!r} does not match {rules.pattern}.")

@@ -12,7 +12,7 @@ import structlog
 
 from ucoder.errors import NotFound, Retry, UcoderError, Unwanted
 from ucoder.runtime.context import ServiceContext
-from ucoder.runtime.messaging.progress_events import tell
+from ucoder.runtime.messaging.progress_events import publish_training_progress
 from ucoder.runtime.storage.artifacts import name_of
 from ucoder.trainer.kubernetes_job import KubernetesJobs
 from ucoder.trainer.training_examples import prepare_job, trained_weights
@@ -73,7 +73,7 @@ class Service(trainer_pb2_grpc.TrainerServiceServicer):
                 await self._jobs.remove(dataset)
             raise
         finally:
-            await tell(self._bus, *key, None)
+            await publish_training_progress(self._bus, *key, None)
         result.summary.dataset_sha256 = dataset.sha256
         self._finished.add(key)
         return pb.Checkpoint(
@@ -111,7 +111,7 @@ class Service(trainer_pb2_grpc.TrainerServiceServicer):
                     log.info("training.stopped", run=run, reason=reason)
                     raise Unwanted(f"{reason}: its training was stopped.")
                 if progress := self._progress.get((run, dataset)):
-                    await tell(self._bus, run, dataset, progress)
+                    await publish_training_progress(self._bus, run, dataset, progress)
         finally:
             task.cancel()
             await asyncio.gather(task, return_exceptions=True)

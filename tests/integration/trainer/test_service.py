@@ -13,11 +13,11 @@ from tests.integration.trainer.stored_run import StoredRun, job_template
 from tests.integration.trainer.trainings import workers
 
 from ucoder.cli.shared.run_progress import training_line
-from ucoder.flow import NEWS
+from ucoder.flow import PROGRESS_EVENTS
 from ucoder.runtime.app import serving
 from ucoder.runtime.context import ServiceContext
 from ucoder.runtime.messaging.bus import Bus
-from ucoder.runtime.messaging.progress_events import TrainingEvents, tell
+from ucoder.runtime.messaging.progress_events import TrainingsInProgress, publish_training_progress
 from ucoder.runtime.settings import Settings
 from ucoder.v1 import runs_pb2, runs_pb2_grpc, trainer_pb2, trainer_pb2_grpc
 
@@ -85,19 +85,19 @@ async def test_progress_events_are_forgotten_when_they_end_or_cannot_be_read(
 ) -> None:
     bus = await Bus.connect(make_settings(nats_url=nats_url))
     try:
-        heard = await TrainingEvents.listen(bus)
+        heard = await TrainingsInProgress.listen(bus)
         event = trainer_pb2.TrainingProgress(step=1, steps=2, dataset="001")
-        await tell(bus, "r", "001", event)
-        await tell(bus, "r", "001-control", event)
-        await until(lambda: heard.of("r") == [event, event])
-        assert heard.of("another") == []
-        await tell(bus, "r", "001", None)
-        await until(lambda: heard.of("r") == [event])
-        await bus.client.publish(f"{NEWS}.training.r.001-control", b"\xff")
-        await until(lambda: heard.of("r") == [])
+        await publish_training_progress(bus, "r", "001", event)
+        await publish_training_progress(bus, "r", "001-control", event)
+        await until(lambda: heard.of_run("r") == [event, event])
+        assert heard.of_run("another") == []
+        await publish_training_progress(bus, "r", "001", None)
+        await until(lambda: heard.of_run("r") == [event])
+        await bus.client.publish(f"{PROGRESS_EVENTS[0].subject}.r.001-control", b"\xff")
+        await until(lambda: heard.of_run("r") == [])
     finally:
         await bus.close()
-    await tell(bus, "r", "001", event)  # a closed bus raises nothing
+    await publish_training_progress(bus, "r", "001", event)  # a closed bus raises nothing
 
 
 async def test_a_trainer_that_restarts_finds_its_job_and_a_cancelled_run_ends_it(

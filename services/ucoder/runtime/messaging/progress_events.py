@@ -1,7 +1,7 @@
-"""News: what passes between services and is worth nothing later. Plain NATS messages that no stream keeps.
+"""Progress events between services: plain NATS publish/subscribe, not stored.
 
-How far a training is, once a second. Who starts to listen knows within a second; what is not heard any more is
-forgotten; a lost message costs nothing.
+The trainer publishes the progress of each training once a second. A new listener knows all trainings within a second,
+a training that is silent is forgotten after a while, and a lost message does no harm.
 """
 
 import time
@@ -10,50 +10,54 @@ import structlog
 from google.protobuf.message import DecodeError
 from nats.aio.msg import Msg
 
-from ucoder.flow import NEWS
+from ucoder.flow import PROGRESS_EVENTS
 from ucoder.runtime.messaging.bus import UNREACHABLE, Bus
 from ucoder.v1 import trainer_pb2
 
-FORGET_SECONDS = 10.0
+SILENT_SECONDS = 10.0
+"""A training without an event for so long is no longer shown."""
+_SUBJECT = next(event.subject for event in PROGRESS_EVENTS if event.topic == "training")
 log = structlog.get_logger()
 
 
-class TrainingEvents:
+class TrainingsInProgress:
     """The trainings that were heard of within the last seconds."""
 
     def __init__(self) -> None:
-        self._heard: dict[tuple[str, str], tuple[float, trainer_pb2.TrainingProgress]] = {}
+        self._latest: dict[tuple[str, str], tuple[float, trainer_pb2.TrainingProgress]] = {}
 
     @classmethod
-    async def listen(cls, bus: Bus) -> "TrainingEvents":
-        """Listens for as long as the bus is connected."""
-        heard = cls()
-        await bus.client.subscribe(f"{NEWS}.training.>", cb=heard._take)
-        return heard
+    async def listen(cls, bus: Bus) -> "TrainingsInProgress":
+        """Returns the listener; it listens as long as the bus is connected."""
+        trainings = cls()
+        await bus.client.subscribe(f"{_SUBJECT}.>", cb=trainings._receive)
+        return trainings
 
-    def of(self, run: str) -> list[trainer_pb2.TrainingProgress]:
-        """How far the trainings of a run are that are under way, by the dataset's name."""
+    def of_run(self, run: str) -> list[trainer_pb2.TrainingProgress]:
+        """Returns the progress of a run's trainings, ordered by the names of their datasets."""
         now = time.monotonic()
         return [
-            moment for (of, _), (when, moment) in sorted(self._heard.items(), key=lambda item: item[0])
-            if of == run and now - when < FORGET_SECONDS
+            progress for (of, _), (heard, progress) in sorted(self._latest.items(), key=lambda item: item[0])
+            if of == run and now - heard < SILENT_SECONDS
         ]  # fmt: skip
 
-    async def _take(self, message: Msg) -> None:
+    async def _receive(self, message: Msg) -> None:
         *_, run, dataset = message.subject.split(".")
         now = time.monotonic()
-        self._heard = {key: one for key, one in self._heard.items() if now - one[0] < FORGET_SECONDS}
-        self._heard.pop((run, dataset), None)
+        self._latest = {key: entry for key, entry in self._latest.items() if now - entry[0] < SILENT_SECONDS}
+        self._latest.pop((run, dataset), None)
         try:
             if message.data:
-                self._heard[run, dataset] = now, trainer_pb2.TrainingProgress.FromString(message.data)
+                self._latest[run, dataset] = now, trainer_pb2.TrainingProgress.FromString(message.data)
         except DecodeError:
-            log.warning("news.unreadable", subject=message.subject)
+            log.warning("progress_event.unreadable", subject=message.subject)
 
 
-async def tell(bus: Bus, run: str, dataset: str, moment: trainer_pb2.TrainingProgress | None) -> None:
-    """Tells how far a training is; None when it is under way no longer. A bus that is away hears the next one."""
+async def publish_training_progress(
+    bus: Bus, run: str, dataset: str, progress: trainer_pb2.TrainingProgress | None
+) -> None:
+    """Publishes the progress of a training; None says that it has ended. While the bus is away, nothing is sent."""
     try:
-        await bus.client.publish(f"{NEWS}.training.{run}.{dataset}", moment.SerializeToString() if moment else b"")
+        await bus.client.publish(f"{_SUBJECT}.{run}.{dataset}", progress.SerializeToString() if progress else b"")
     except UNREACHABLE as error:
-        log.debug("news.untold", error=repr(error))
+        log.debug("progress_event.not_sent", error=repr(error))
