@@ -28,7 +28,7 @@ def settings_in(folder: Path, **overrides: object) -> Settings:
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def address(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[str]:
-    """Where consensus and sandbox listen."""
+    """Yields the address of a consensus and a sandbox service in the event loop of the tests."""
     folder = tmp_path_factory.mktemp("consensus")
     async with (
         nats_server(folder / "nats") as url,

@@ -1,4 +1,4 @@
-"""What an iteration selected becomes a sealed Parquet file: which rows, on which side, and where each came from."""
+"""The sealed Parquet file of an iteration: its rows, their splits, and their provenance."""
 
 import io
 from collections.abc import AsyncIterator, Callable
@@ -50,7 +50,7 @@ def ending(number: int, iteration: int = 1, body: str = "return x + {}", domain:
 
 
 async def sealed(context: ServiceContext, run: pb.Run, endings: list[pb.Consensus]) -> list[pb.Dataset]:
-    """The datasets of an iteration that ended so: the loop's, and in the first iteration the control's."""
+    """Seals an iteration with these endings. Returns the loop's dataset, and the control's in the first iteration."""
     for one in endings:
         await context.bus.publish(await context.artifacts.save("r", one))
     datasets = await seal(Service(context), endings[-1], run)
@@ -64,7 +64,7 @@ async def rows_of(context: ServiceContext, dataset: pb.Dataset) -> list[dict[str
     return pq.read_table(io.BytesIO(await context.artifacts.store.get(dataset.key))).to_pylist()
 
 
-async def test_the_rows_of_a_problem_are_on_its_side_in_loop_and_control(context: ServiceContext) -> None:
+async def test_the_rows_of_a_problem_have_the_same_split_in_loop_and_control(context: ServiceContext) -> None:
     loop, control = await sealed(context, run_of(validation=0.3), [ending(number) for number in range(BRIEFS)])
     rows, others = await rows_of(context, loop), await rows_of(context, control)
     assert [row["split"] for row in rows] == [row["split"] for row in others]
@@ -74,7 +74,7 @@ async def test_the_rows_of_a_problem_are_on_its_side_in_loop_and_control(context
     assert all(row["solution"] == "    return 0\n" for row in others)
 
 
-async def test_no_share_keeps_nothing_back(context: ServiceContext) -> None:
+async def test_validation_share_0_keeps_no_row_for_validation(context: ServiceContext) -> None:
     loop, _ = await sealed(context, run_of(validation=0), [ending(number) for number in range(BRIEFS)])
     assert loop.validation == 0
     assert {row["split"] for row in await rows_of(context, loop)} == {"train"}
@@ -97,7 +97,7 @@ async def test_every_row_that_is_left_out_is_counted_by_its_reason(context: Serv
     assert (loop.selected, loop.rows) == (6, 3)
 
 
-async def test_what_an_earlier_iteration_holds_is_not_sealed_again(context: ServiceContext) -> None:
+async def test_a_row_of_an_earlier_dataset_is_not_sealed_again(context: ServiceContext) -> None:
     run = run_of(3)
     await sealed(context, run, [ending(number) for number in range(3)])
     again = [ending(number, iteration=2) for number in range(3)]

@@ -1,11 +1,11 @@
-"""Quotas at the door: each caller has its own, and is told when to come back."""
+"""Quotas of callers over gRPC: each token has its own."""
 
 from collections.abc import Callable
 from pathlib import Path
 
 import grpc
 
-from ucoder.consensus.quotas import Quota
+from ucoder.consensus.quotas import Quotas
 from ucoder.consensus.service import REGISTER, Service
 from ucoder.runtime.context import ServiceContext
 from ucoder.runtime.grpc_server import CallChecks
@@ -14,7 +14,7 @@ from ucoder.v1 import artifacts_pb2 as pb
 from ucoder.v1 import consensus_pb2, consensus_pb2_grpc
 
 
-async def test_callers_are_told_apart_by_their_tokens(
+async def test_each_token_has_its_own_quota(
     nats_url: str, make_settings: Callable[..., Settings], tmp_path: Path, served: str
 ) -> None:
     tokens = tmp_path / "tokens"
@@ -22,7 +22,7 @@ async def test_callers_are_told_apart_by_their_tokens(
     settings = make_settings(nats_url=nats_url, tokens_file=tokens, peers=f"sandbox_runner={served}")
     async with ServiceContext.open(settings, ("consensus",)) as context:
         server = grpc.aio.server(interceptors=[CallChecks(context)])
-        REGISTER(Service(context, Quota(programs_per_minute=3)), server)
+        REGISTER(Service(context, Quotas(programs_per_minute=3)), server)
         port = server.add_insecure_port("127.0.0.1:0")
         await server.start()
         try:

@@ -1,4 +1,4 @@
-"""Select, SelectStream and Cluster over a real socket, with real programs in a real sandbox."""
+"""Select, SelectStream and Cluster over a socket, with real programs in a real sandbox."""
 
 import asyncio
 import time
@@ -20,7 +20,7 @@ PROMPT = 'def double(x: int) -> int:\n    """Twice x.\n\n    >>> double(3)\n    
 TESTS = [pb.TestCase(code=f"assert double({n}) == {2 * n}") for n in range(1, 6)]
 
 
-def asked(programs: list[str], **fields: object) -> consensus_pb2.SelectRequest:
+def request_for(programs: list[str], **fields: object) -> consensus_pb2.SelectRequest:
     return consensus_pb2.SelectRequest(**{"programs": programs, "tests": TESTS, "entry_point": "double", **fields})
 
 
@@ -31,7 +31,7 @@ async def refusal(call: object) -> tuple[grpc.StatusCode, str]:
 
 
 async def test_the_answer_has_winner_clusters_disagreements_plausibility_and_cost(stub) -> None:
-    answer = await stub.Select(asked([RIGHT, WRONG, ALSO_RIGHT, RIGHT]))
+    answer = await stub.Select(request_for([RIGHT, WRONG, ALSO_RIGHT, RIGHT]))
     verdict = answer.verdict
     assert verdict.selected in (0, 2, 3)
     assert sorted(verdict.clusters[0].members) == [0, 2, 3]
@@ -39,7 +39,7 @@ async def test_the_answer_has_winner_clusters_disagreements_plausibility_and_cos
     assert 0 < verdict.margin <= verdict.confidence <= 1
     assert verdict.calibrated
     by_share = (
-        await stub.Select(asked([RIGHT, WRONG], selection=config_pb2.SelectionConfig(strategy="codet")))
+        await stub.Select(request_for([RIGHT, WRONG], selection=config_pb2.SelectionConfig(strategy="codet")))
     ).verdict
     assert (by_share.calibrated, by_share.confidence) == (False, 0.5)
     assert len(verdict.test_plausibility) == 5
@@ -53,7 +53,7 @@ async def test_the_answer_has_winner_clusters_disagreements_plausibility_and_cos
     assert (answer.finished, answer.stopped, answer.change) == (4, "", 0)
 
 
-async def test_without_tests_the_example_and_synthesised_inputs_decide(stub) -> None:
+async def test_without_tests_the_example_and_synthesised_inputs_are_run(stub) -> None:
     programs = [WRONG, RIGHT, ALSO_RIGHT]
     answer = await stub.Select(consensus_pb2.SelectRequest(programs=programs, prompt=PROMPT, inputs=20))
     assert answer.verdict.selected in (1, 2)
@@ -66,7 +66,7 @@ async def test_without_tests_the_example_and_synthesised_inputs_decide(stub) -> 
     assert [test.code for test in other.tests] != [test.code for test in answer.tests]
 
 
-async def test_without_tests_and_types_the_refusal_says_what_is_missing(stub) -> None:
+async def test_without_tests_and_types_the_error_names_what_is_missing(stub) -> None:
     code, words = await refusal(stub.Select(consensus_pb2.SelectRequest(programs=["def f(x):\n    return x.y\n"])))
     assert code == grpc.StatusCode.INVALID_ARGUMENT
     assert "parameter x: neither annotation nor example nor use tells its type" in words
@@ -76,60 +76,62 @@ async def test_without_tests_and_types_the_refusal_says_what_is_missing(stub) ->
     assert "Python only" in words
 
 
-async def test_every_odd_set_of_programs_has_an_answer(stub) -> None:
-    code, words = await refusal(stub.Select(asked([])))
+async def test_every_unusual_set_of_programs_has_an_answer(stub) -> None:
+    code, words = await refusal(stub.Select(request_for([])))
     assert (code, words) == (grpc.StatusCode.INVALID_ARGUMENT, "programs: required, and missing.")
-    alone = (await stub.Select(asked([RIGHT]))).verdict
+    alone = (await stub.Select(request_for([RIGHT]))).verdict
     assert alone.selected == 0
     assert [list(c.members) for c in alone.clusters] == [[0]]
-    failing = (await stub.Select(asked([RAISES, "def double(:", "", "\0", RAISES.replace("x)\n", "x, x)\n")]))).verdict
+    failing = (
+        await stub.Select(request_for([RAISES, "def double(:", "", "\0", RAISES.replace("x)\n", "x, x)\n")]))
+    ).verdict
     assert failing.abstained
     assert failing.reason == "nothing_eligible"
     assert not failing.HasField("selected")
     assert len(failing.clusters) == 5
-    one_right = (await stub.Select(asked([RAISES, "def double(:", RIGHT]))).verdict
+    one_right = (await stub.Select(request_for([RAISES, "def double(:", RIGHT]))).verdict
     assert one_right.selected == 2
 
 
 async def test_ten_thousand_programs_and_programs_of_a_megabyte(stub) -> None:
     many = [RIGHT if n % 3 else WRONG for n in range(10_000)]
-    answer = await stub.Select(asked(many))
+    answer = await stub.Select(request_for(many))
     assert answer.verdict.selected % 3 != 0
     assert (answer.finished, answer.cost.programs, answer.cost.duplicates) == (10_000, 2, 9_998)
     padding = "# " + "x" * (1 << 20) + "\n"
-    answer = await stub.Select(asked([padding + RIGHT, padding + WRONG, padding + ALSO_RIGHT, RIGHT]))
+    answer = await stub.Select(request_for([padding + RIGHT, padding + WRONG, padding + ALSO_RIGHT, RIGHT]))
     assert answer.verdict.selected in (0, 2, 3)
     assert sorted(answer.verdict.clusters[0].members) == [0, 2, 3]
-    code, _ = await refusal(stub.Select(asked([RIGHT] * 10_001)))
+    code, _ = await refusal(stub.Select(request_for([RIGHT] * 10_001)))
     assert code == grpc.StatusCode.INVALID_ARGUMENT
 
 
-async def test_what_is_wrong_is_said_before_anything_runs(stub) -> None:
+async def test_a_wrong_request_is_refused_before_anything_runs(stub) -> None:
     for fields, words in (
         ({"mean_log_probs": [0.0]}, "mean_log_probs: 1 for 2 programs."),
         ({"selection": config_pb2.SelectionConfig(strategy="luck")}, "no strategy is called 'luck'"),
         ({"selection": config_pb2.SelectionConfig(strategy="codet", options={"nope": 1})}, "unknown option 'nope'"),
     ):
         started = time.perf_counter()
-        code, said = await refusal(stub.Select(asked([RIGHT, LOOPS], **fields)))
+        code, said = await refusal(stub.Select(request_for([RIGHT, LOOPS], **fields)))
         assert code == grpc.StatusCode.INVALID_ARGUMENT
         assert words in said
         assert time.perf_counter() - started < 1
 
 
-async def test_a_threshold_makes_it_abstain_with_its_evidence(stub) -> None:
+async def test_an_abstention_below_the_threshold_has_its_evidence(stub) -> None:
     config = config_pb2.SelectionConfig(strategy="default", min_confidence=0.9999)
-    verdict = (await stub.Select(asked([RIGHT, WRONG], selection=config))).verdict
+    verdict = (await stub.Select(request_for([RIGHT, WRONG], selection=config))).verdict
     assert verdict.abstained
     assert verdict.reason == "below_min_confidence"
     assert not verdict.HasField("selected")
     assert len(verdict.clusters) == 2
 
 
-async def test_a_stream_ends_when_the_rest_cannot_change_the_answer(stub) -> None:
+async def test_a_stream_ends_when_the_remaining_programs_cannot_change_the_answer(stub) -> None:
     loops = [LOOPS.replace("pass", f"x += {n + 1}") for n in range(12)]
     agreeing = [RIGHT.replace("x * 2", f"x * 2 + {n} - {n}") for n in range(80)]
-    request = consensus_pb2.SelectStreamRequest(select=asked([*agreeing, *loops], max_change=0.02))
+    request = consensus_pb2.SelectStreamRequest(select=request_for([*agreeing, *loops], max_change=0.02))
     started = time.perf_counter()
     answers = [answer async for answer in stub.SelectStream(request)]
     seconds = time.perf_counter() - started
@@ -142,30 +144,30 @@ async def test_a_stream_ends_when_the_rest_cannot_change_the_answer(stub) -> Non
     assert seconds < 20  # twelve loops of two timed-out tests each would take at least 24 s in one cell
 
 
-async def test_a_partial_answer_comes_before_the_deadline_and_says_so(stub) -> None:
+async def test_a_partial_answer_arrives_before_the_deadline_and_is_marked(stub) -> None:
     agreeing = [RIGHT.replace("x * 2", f"x * 2 + {n} - {n}") for n in range(100)]
     programs = [*agreeing, *(LOOPS.replace("pass", f"x += {n + 1}") for n in range(60))]
-    await stub.Select(asked([RIGHT]))  # a cell that was cancelled starts anew
-    answer = await stub.Select(asked(programs, partial_seconds=60), timeout=6)
+    await stub.Select(request_for([RIGHT]))  # a cell whose call was cancelled must start again
+    answer = await stub.Select(request_for(programs, partial_seconds=60), timeout=6)
     assert answer.stopped == "partial"
     assert 40 <= answer.finished < 160
     assert answer.verdict.selected < 100
     assert answer.change > 0
     members = sorted(member for cluster in answer.verdict.clusters for member in cluster.members)
     assert len(members) == answer.finished
-    code, _ = await refusal(stub.Select(asked(programs), timeout=1))
+    code, _ = await refusal(stub.Select(request_for(programs), timeout=1))
     assert code == grpc.StatusCode.DEADLINE_EXCEEDED
 
 
-async def test_a_caller_who_goes_away_stops_the_work(stub) -> None:
+async def test_a_cancelled_call_stops_its_programs(stub) -> None:
     loops = [LOOPS.replace("pass", f"x += {n + 1}") for n in range(40)]
-    call = stub.Select(asked(loops))
+    call = stub.Select(request_for(loops))
     await asyncio.sleep(1.0)
     call.cancel()
     started = time.perf_counter()
-    answer = await stub.Select(asked([RIGHT]))
+    answer = await stub.Select(request_for([RIGHT]))
     assert answer.verdict.selected == 0
-    assert time.perf_counter() - started < 30  # forty loops of two seconds each are not waited for
+    assert time.perf_counter() - started < 30  # the service does not wait for forty loops of two seconds each
 
 
 async def test_a_finished_matrix_needs_no_execution(stub) -> None:
@@ -185,8 +187,8 @@ async def test_a_finished_matrix_needs_no_execution(stub) -> None:
     )  # fmt: skip
 
 
-async def test_a_caller_that_samples_in_rounds_learns_whether_more_are_needed(stub) -> None:
-    def asked(clusters: list[int], total: int) -> consensus_pb2.ClusterRequest:
+async def test_a_caller_that_samples_in_rounds_receives_the_probability_of_a_change(stub) -> None:
+    def request_for_clusters(clusters: list[int], total: int) -> consensus_pb2.ClusterRequest:
         kinds = [kind for kind, size in enumerate(clusters) for _ in range(size)]
         rows = [
             pb.Row(program=i, outcomes=[pb.OUTCOME_RETURNED] * 2, outputs=[str(kind), str(-kind)])
@@ -195,11 +197,24 @@ async def test_a_caller_that_samples_in_rounds_learns_whether_more_are_needed(st
         calls = [pb.TestCase(code="f(1)"), pb.TestCase(code="f(2)")]
         return consensus_pb2.ClusterRequest(rows=rows, tests=calls, total=total)
 
-    clear, close = (await stub.Cluster(asked([15, 1], 32)), await stub.Cluster(asked([6, 5, 5], 32)))
+    clear, close = (
+        await stub.Cluster(request_for_clusters([15, 1], 32)),
+        await stub.Cluster(request_for_clusters([6, 5, 5], 32)),
+    )
     assert clear.change < 0.05 < 0.3 < close.change
-    assert (await stub.Cluster(asked([6, 5, 5], 0))).change == 0.0, "these are all"
-    other = asked([15, 1], 32)
+    assert (await stub.Cluster(request_for_clusters([6, 5, 5], 0))).change == 0.0, "there are no more programs"
+    other = request_for_clusters([15, 1], 32)
     other.selection.strategy = "codet"
-    assert (await stub.Cluster(other)).change == 1.0, "of another rule nobody knows"
-    code, words = await refusal(stub.Cluster(asked([3, 1], 2)))
+    assert (await stub.Cluster(other)).change == 1.0, "another strategy has no forecast"
+    code, words = await refusal(stub.Cluster(request_for_clusters([3, 1], 2)))
     assert (code, words) == (grpc.StatusCode.INVALID_ARGUMENT, "total: 2 for 4 rows.")
+
+
+async def test_the_bound_of_theorem_2_4_is_part_of_the_verdict_on_request(stub) -> None:
+    programs = [RIGHT, ALSO_RIGHT, WRONG, WRONG.replace("x * x", "x - 2")]
+    assert not (await stub.Select(request_for(programs))).verdict.HasField("theorem_bound")
+    bound = (await stub.Select(request_for(programs, theorem_bound=True))).verdict.theorem_bound
+    assert (bound.programs, bound.tests, bound.collision_rate) == (4, 5, 0)
+    assert (bound.printed, bound.delta) == (0.95, 0.05)
+    assert len(bound.premises) == 4
+    assert bound.sentence.startswith("Theorem 2.4: 4 programs, 5 tests")
