@@ -1,17 +1,30 @@
-"""Which selected rows are sealed: filters, then duplicates, then a limit for each domain. Every loss has a reason."""
+"""Curation: decides which selected rows a dataset keeps, by filters, duplicates, and a limit for each domain."""
 
 import math
 from collections.abc import Sequence, Set
 from dataclasses import dataclass, field
+from enum import StrEnum
 
 from ucoder.core.extraction import normal_form
 from ucoder.core.program_quality import documentation, maintainability
 from ucoder.core.validation_split import words_of
 
 
+class LeftOutReason(StrEnum):
+    """The reasons for which a row is left out."""
+
+    LOW_CONFIDENCE = "low_confidence"
+    LOW_MARGIN = "low_margin"
+    TOO_SHORT = "too_short"
+    TOO_LONG = "too_long"
+    LOW_QUALITY = "low_quality"
+    DUPLICATE = "duplicate"
+    OVER_DOMAIN_SHARE = "over_domain_share"
+
+
 @dataclass(frozen=True, slots=True)
 class CurationRules:
-    """What a row must be; zeros ask for nothing. `Quality` weighs maintainability and documentation so much."""
+    """The limits for rows. Zero sets no limit."""
 
     deduplicate: bool = False
     domain_share: float = 0.0
@@ -20,13 +33,15 @@ class CurationRules:
     min_lines: int = 0
     max_lines: int = 0
     maintainability: float = 0.0
+    """Weight of maintainability in a row's quality. Confidence has weight 1."""
     documentation: float = 0.0
+    """Weight of documentation in a row's quality."""
     min_quality: float = 0.0
 
 
 @dataclass(frozen=True)
 class CandidateRow:
-    """A row to be judged: what the model wrote after the problem, the whole program, and how sure its selection is."""
+    """A row to be judged: the problem, the model's continuation, the whole program, and its selection's confidence."""
 
     problem: str
     solution: str
@@ -42,51 +57,49 @@ class CandidateRow:
         object.__setattr__(self, "documentation", documentation(self.program))
 
     def quality(self, rules: CurationRules) -> float:
-        """Weighted mean of confidence (weight 1), maintainability and documentation, 0 to 1."""
-        weighed = self.confidence
-        weighed += rules.maintainability * self.maintainability + rules.documentation * self.documentation
-        return weighed / (1 + rules.maintainability + rules.documentation)
+        """Returns the weighted mean of confidence (weight 1), maintainability and documentation, 0 to 1."""
+        weighted = self.confidence
+        weighted += rules.maintainability * self.maintainability + rules.documentation * self.documentation
+        return weighted / (1 + rules.maintainability + rules.documentation)
 
 
 def row_identity(problem: str, program: str) -> tuple[str, str]:
-    """What two rows share that say the same: the problem's words, the program without comments and layout."""
+    """Returns what duplicate rows share: the problem's words, and the program without comments and layout."""
     return words_of(problem), normal_form(program)
 
 
-def curate(
-    offers: Sequence[CandidateRow], rules: CurationRules, known: Set[tuple[str, str]] = frozenset()
-) -> list[str]:
-    """(n,) why each row is left out; empty for those that stay. `known`: identities in earlier datasets.
+def curate(rows: Sequence[CandidateRow], rules: CurationRules, known: Set[tuple[str, str]] = frozenset()) -> list[str]:
+    """Returns (n,) a `LeftOutReason` for each row that is left out, and the empty text for the others.
 
-    low_confidence, low_margin, too_short, too_long, low_quality, duplicate, over_domain_share. Where rows compete, the
-    one of higher quality stays, of equal ones the first.
+    known: identities of the rows in earlier datasets. Where rows compete, the one of higher quality stays, and of equal
+    ones the first.
     """
-    reasons = [_flaw(one, rules) for one in offers]
-    best_first = sorted(range(len(offers)), key=lambda at: -offers[at].quality(rules))
+    reasons: list[str] = [_reason_of_row(row, rules) for row in rows]
+    best_first = sorted(range(len(rows)), key=lambda i: -rows[i].quality(rules))
     if rules.deduplicate:
         seen = set(known)
-        for at in (at for at in best_first if not reasons[at]):
-            found = row_identity(offers[at].problem, offers[at].program)
-            reasons[at] = "duplicate" if found in seen else ""
-            seen.add(found)
+        for i in (i for i in best_first if not reasons[i]):
+            identity = row_identity(rows[i].problem, rows[i].program)
+            reasons[i] = LeftOutReason.DUPLICATE if identity in seen else ""
+            seen.add(identity)
     if rules.domain_share:
         most = math.ceil(rules.domain_share * reasons.count(""))
-        held: dict[str, int] = {}
-        for at in (at for at in best_first if not reasons[at]):
-            domain = offers[at].domain
-            held[domain] = held.get(domain, 0) + 1
-            reasons[at] = "over_domain_share" if held[domain] > most else ""
+        kept: dict[str, int] = {}
+        for i in (i for i in best_first if not reasons[i]):
+            domain = rows[i].domain
+            kept[domain] = kept.get(domain, 0) + 1
+            reasons[i] = LeftOutReason.OVER_DOMAIN_SHARE if kept[domain] > most else ""
     return reasons
 
 
-def _flaw(one: CandidateRow, rules: CurationRules) -> str:
-    """What is wrong with a row by itself."""
-    lines = sum(bool(line.strip()) for line in one.solution.splitlines())
-    flaws = {
-        "low_confidence": one.confidence < rules.min_confidence,
-        "low_margin": rules.min_margin > 0 and one.margin < rules.min_margin,  # a margin can be negative
-        "too_short": lines < rules.min_lines,
-        "too_long": 0 < rules.max_lines < lines,
-        "low_quality": one.quality(rules) < rules.min_quality,
+def _reason_of_row(row: CandidateRow, rules: CurationRules) -> str:
+    """Returns the reason to leave a row out that does not depend on other rows, or the empty text."""
+    lines = sum(bool(line.strip()) for line in row.solution.splitlines())
+    broken = {
+        LeftOutReason.LOW_CONFIDENCE: row.confidence < rules.min_confidence,
+        LeftOutReason.LOW_MARGIN: rules.min_margin > 0 and row.margin < rules.min_margin,  # a margin can be negative
+        LeftOutReason.TOO_SHORT: lines < rules.min_lines,
+        LeftOutReason.TOO_LONG: 0 < rules.max_lines < lines,
+        LeftOutReason.LOW_QUALITY: row.quality(rules) < rules.min_quality,
     }
-    return next((name for name, found in flaws.items() if found), "")
+    return next((reason for reason, applies in broken.items() if applies), "")

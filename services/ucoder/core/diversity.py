@@ -1,6 +1,6 @@
-"""How varied a set of programs is: the paper's measures (arXiv 2512.17385, section on diversity) and exact ones.
+"""The diversity of a set of programs: the paper's measures (arXiv 2512.17385, section on diversity) and exact ones.
 
-A loop that trains on its own output can collapse; these numbers fall before its benchmark does.
+A loop that trains on its own output can collapse. These numbers fall before its benchmark score does.
 """
 
 import ast
@@ -21,7 +21,7 @@ _BRANCHES = (
 
 @dataclass(frozen=True)
 class Diversity:
-    """Means (and standard deviations) over programs, each once; `distinct`: share of different syntax trees."""
+    """The means (and standard deviations, `_sd`) over programs, and the share of distinct syntax trees."""
 
     programs: int
     distinct: float
@@ -34,7 +34,7 @@ class Diversity:
 
 
 def measure(programs: Sequence[str]) -> Diversity:
-    """Diversity of `programs`. Those that do not parse count for entropy and lines only. None at all: zeros."""
+    """Measures the diversity of programs. One that does not parse counts for entropy and lines only."""
     if not programs:
         return Diversity(0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0)
     lines = [sum(bool(line.strip()) for line in text.splitlines()) for text in programs]
@@ -53,33 +53,33 @@ def measure(programs: Sequence[str]) -> Diversity:
 
 
 def tokens(program: str) -> list[str]:
-    """Names, numbers, one-line strings and single marks; white space is no token."""
+    """Splits a program into names, numbers, one-line strings and single marks, without white space."""
     return _TOKEN.findall(program)
 
 
 def entropy_bits(symbols: Iterable[Hashable]) -> float:
-    """Shannon entropy of the symbols' frequencies, in bits. Nothing: 0."""
+    """Returns the Shannon entropy of the symbols' frequencies, in bits. Without symbols it is 0."""
     counts = Counter(symbols)
     total = counts.total()
     return -sum(n / total * math.log2(n / total) for n in counts.values()) if len(counts) > 1 else 0.0
 
 
 def tree_entropy_bits(programs: Iterable[str]) -> float:
-    """Entropy of the node types in the syntax trees of all programs together; those that do not parse do not count."""
+    """Returns the entropy in bits of the node types in all syntax trees together. Programs must parse to count."""
     trees = [tree for tree in map(parse, programs) if tree is not None]
     return entropy_bits(type(node).__name__ for tree in trees for node in ast.walk(tree))
 
 
 def cyclomatic_complexity(tree: ast.AST) -> int:
-    """McCabe's number: 1 + branches, each further operand of `and`/`or` being one."""
+    """Returns McCabe's number: 1 + branches, where each further operand of `and` or `or` is a branch."""
     nodes = list(ast.walk(tree))
     operands = sum(len(node.values) - 1 for node in nodes if isinstance(node, ast.BoolOp))
     return 1 + sum(isinstance(node, _BRANCHES) for node in nodes) + operands
 
 
 def _mean(values: Iterable[float]) -> float:
-    found = list(values)
-    return sum(found) / len(found) if found else 0.0
+    numbers = list(values)
+    return sum(numbers) / len(numbers) if numbers else 0.0
 
 
 def _deviation(values: Sequence[float]) -> float:

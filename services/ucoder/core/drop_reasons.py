@@ -38,3 +38,4 @@ class DropReason(StrEnum):
 
 
 ALREADY_POSED = frozenset({DropReason.DUPLICATE, DropReason.NEAR_DUPLICATE})
+"""The reasons with which a problem is refused because its run has posed it already."""

@@ -1,7 +1,7 @@
-"""A program out of what a model wrote: out of fences, out of prose, or glued to the prompt it continues.
+"""Extracts a program from a completion: from fences, from prose, or by joining it to the prompt that it continues.
 
-Also the normal form that makes two texts the same program: equal syntax trees, docstrings and comments aside.
-Nothing here judges: a text without a program in it comes back as it is and fails where it is run.
+It also gives the normal form of a program, which is equal for equal syntax trees without docstrings and comments.
+It judges nothing: a text without a program is returned as it is, and fails where it runs.
 """
 
 import ast
@@ -17,10 +17,11 @@ _PYTHON = {"", "py", "python", "python3"}
 
 
 def extract_program(completion: str, prompt: str = "", entry_point: str = "") -> str:
-    """The program that `completion` holds, complete with what `prompt` gives (imports, helpers, signature).
+    """Returns the program in `completion`, completed by what `prompt` gives (imports, helpers, signature).
 
     prompt: a skeleton in HumanEval's style that the completion continues or restates; may be empty.
-    entry_point: the function that must be there, where known. Never raises; nothing found gives the text itself.
+    entry_point: the function that the program must define, where it is known. It never raises an error: without a
+    program it returns the text itself.
     """
     text = _THOUGHT.sub("", completion)
     if prompt and text[:1] in (" ", "\t") and not text.lstrip().startswith(("`", "~")):
@@ -30,16 +31,16 @@ def extract_program(completion: str, prompt: str = "", entry_point: str = "") ->
         best = _best_block(blocks, entry_point)
         return _complete(best, prompt, entry_point)
     if _defines(text, entry_point) or not prompt:
-        return _complete(_out_of_prose(text), prompt, entry_point)
+        return _complete(_code_in_prose(text), prompt, entry_point)
     return continue_prompt(prompt, text)
 
 
 def continue_prompt(prompt: str, completion: str) -> str:
-    """`prompt` plus the body that `completion` begins with, cut where the function ends.
+    """Returns `prompt` plus the body that `completion` begins with, cut where the function ends.
 
-    The end is the first line at column 0 where what stands before it parses, so that a column-0 line inside a
-    triple-quoted string or an open bracket does not cut (plain stop strings do). Source: the stop sequences of
-    the Codex paper (arXiv 2107.03374, 3.2), made exact by parsing.
+    The function ends at the first line at column 0 before which the text parses. So a column-0 line inside a
+    triple-quoted string or an open bracket does not end it, as a plain stop string would. Source: the stop sequences
+    of the Codex paper (arXiv 2107.03374, 3.2), made exact by parsing.
     """
     for match in _TOP_LEVEL.finditer(completion):
         if match.start() and parses(prompt + completion[: match.start()]):
@@ -51,35 +52,37 @@ def continue_prompt(prompt: str, completion: str) -> str:
 
 
 def parses(program: str) -> bool:
-    """Whether `program` is Python. Too deep, too large or binary counts as no."""
+    """Returns whether `program` is Python that can be parsed: not too deep, not too large, not binary."""
     return parse(program) is not None
 
 
 def normal_form(program: str) -> str:
-    """A text that two programs share when their syntax trees are equal, docstrings aside.
+    """Returns a text that two programs share when their syntax trees without docstrings are equal.
 
-    Comments, layout, quotes and redundant brackets do not count; names do. A program that does not parse is
-    its own normal form.
+    Comments, layout, quotes and redundant brackets do not count; names do. A program that does not parse is its own
+    normal form.
     """
     tree = parse(program)
     return program if tree is None else normal_tree(tree, program)[0]
 
 
 def normal_tree(tree: ast.Module, program: str) -> tuple[str, list[ast.AST]]:
-    """The normal form of `program`, whose `tree` loses its docstrings here, and the nodes that are left, root first."""
+    """Removes the docstrings from `tree`, the tree of `program`; returns its normal form and its nodes, root first."""
     for node in ast.walk(tree):
-        if isinstance(node, ast.Module | ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef) and _documented(node):
+        if isinstance(node, ast.Module | ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef) and _has_docstring(
+            node
+        ):
             node.body = node.body[1:] or [ast.Pass()]
-    left = list(ast.walk(tree))
+    nodes = list(ast.walk(tree))
     try:
-        return ast.dump(tree), left
+        return ast.dump(tree), nodes
     except RecursionError:
-        return program, left
+        return program, nodes
 
 
 def parse(program: str) -> ast.Module | None:
-    """The syntax tree, or None: not Python, too deep, too large, or binary."""
-    with warnings.catch_warnings():  # "\d" in a candidate is its own affair
+    """Returns the syntax tree, or None for a text that is not Python, too deep, too large, or binary."""
+    with warnings.catch_warnings():  # a candidate may contain an invalid escape such as "\d"
         warnings.simplefilter("ignore")
         try:
             return ast.parse(program)
@@ -87,7 +90,7 @@ def parse(program: str) -> ast.Module | None:
             return None
 
 
-def _documented(node: ast.Module | ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef) -> bool:
+def _has_docstring(node: ast.Module | ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef) -> bool:
     first = node.body[0] if node.body else None
     return isinstance(first, ast.Expr) and isinstance(first.value, ast.Constant) and isinstance(first.value.value, str)
 
@@ -98,10 +101,10 @@ def _defines(text: str, entry_point: str) -> bool:
 
 
 def _best_block(blocks: Sequence[str], entry_point: str) -> str:
-    """The last block that defines the entry point and parses; later blocks correct earlier ones."""
+    """Returns the last block that defines the entry point and parses, because later blocks correct earlier ones."""
     defining = [block for block in blocks if _defines(block, entry_point)]
-    whole = [block for block in defining if parses(block)]
-    return (whole or defining or [max(blocks, key=len)])[-1]
+    complete = [block for block in defining if parses(block)]
+    return (complete or defining or [max(blocks, key=len)])[-1]
 
 
 def _complete(program: str, prompt: str, entry_point: str) -> str:
@@ -121,8 +124,8 @@ def _complete(program: str, prompt: str, entry_point: str) -> str:
     return preamble.rstrip() + "\n\n\n" + program if missing else program
 
 
-def _out_of_prose(text: str) -> str:
-    """The longest run of lines that begins like code and parses; the text itself where there is none."""
+def _code_in_prose(text: str) -> str:
+    """Returns the longest run of lines that begins like code and parses, or the text itself where there is none."""
     if parses(text):
         return text
     for begin in (match.start() for match in _OPENING.finditer(text)):
@@ -133,7 +136,7 @@ def _out_of_prose(text: str) -> str:
 
 
 def _paragraph_ends(text: str, begin: int) -> Iterator[int]:
-    """Places where code that starts at `begin` may end, last first: the text's end and each column-0 line."""
+    """Yields the places where code that starts at `begin` may end, last first: the text's end and column-0 lines."""
     yield len(text)
     starts = [match.start() for match in re.finditer(r"^(?=\S)", text, re.MULTILINE) if match.start() > begin]
     yield from reversed(starts[-200:])

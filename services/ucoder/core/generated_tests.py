@@ -1,52 +1,67 @@
-"""Tests out of what a model wrote: asserts and bare calls, checked and counted, the rest dropped for named reasons."""
+"""Reads tests from completions: asserts and bare calls, checked and counted. The rest is dropped for named reasons."""
 
 import ast
 import builtins
 import textwrap
 from collections import Counter
 from collections.abc import Iterable, Iterator
+from enum import StrEnum
 
 from ucoder.core.extraction import parse
 
-LONGEST = 2000  # characters of one test
+LONGEST = 2000
+"""The limit of one test, in characters."""
 _BLOCKS = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef, ast.If, ast.With)
 
 
-def read_tests(completions: Iterable[str], entry_point: str, keep: int) -> tuple[Counter[str], Counter[str]]:
-    """Distinct tests with how often they were written, most often first, at most `keep`; and drops by reason.
+class TestDropReason(StrEnum):
+    """The reasons for which text that may be a test is dropped."""
 
-    Reasons: syntax (begins like a test and does not parse), not_a_test, trivial (holds whatever the function does),
-    unknown_name (needs a variable that stands elsewhere), too_long, over_limit.
-    """
+    SYNTAX = "syntax"
+    """It begins like a test and does not parse."""
+    NOT_A_TEST = "not_a_test"
+    TRIVIAL = "trivial"
+    """It holds whatever the function does."""
+    UNKNOWN_NAME = "unknown_name"
+    """It reads a variable that is defined elsewhere."""
+    TOO_LONG = "too_long"
+    OVER_LIMIT = "over_limit"
+    """More tests were written than are kept."""
+    NO_PAIR = "no_pair"
+    """A completion for a script has no input with an output."""
+
+
+def read_tests(completions: Iterable[str], entry_point: str, keep: int) -> tuple[Counter[str], Counter[str]]:
+    """Returns at most `keep` distinct tests with their counts, most frequent first, and drops by `TestDropReason`."""
     tests: Counter[str] = Counter()
     dropped: Counter[str] = Counter()
     for completion in completions:
-        for text in _pieces(completion, entry_point):
+        for text in _possible_tests(completion, entry_point):
             if len(text) > LONGEST:
-                dropped["too_long"] += 1
+                dropped[TestDropReason.TOO_LONG] += 1
                 continue
             normal, reason = _normal(text, entry_point)
-            if normal is None:
+            if reason:
                 dropped[reason] += 1
             else:
                 tests[normal] += 1
     ranked = sorted(tests.items(), key=lambda item: (-item[1], item[0]))
     if len(ranked) > keep:
-        dropped["over_limit"] = len(ranked) - keep
+        dropped[TestDropReason.OVER_LIMIT] = len(ranked) - keep
     return Counter(dict(ranked[:keep])), dropped
 
 
 def calls_of(tests: Iterable[str], entry_point: str) -> list[str]:
-    """The calls of the function that these tests make, each once, in Python's own layout."""
+    """Returns the distinct calls of the function that these tests make, in Python's own layout."""
     trees = [tree for tree in map(parse, tests) if tree]
-    found = (ast.unparse(node) for tree in trees for node in ast.walk(tree) if _calls(node, entry_point))
-    return list(dict.fromkeys(found))
+    calls = (ast.unparse(node) for tree in trees for node in ast.walk(tree) if _is_call(node, entry_point))
+    return list(dict.fromkeys(calls))
 
 
-def _pieces(completion: str, entry_point: str) -> Iterator[str]:
-    """What may be tests: the statements of a text that parses, those of test functions too; else its lines."""
+def _possible_tests(completion: str, entry_point: str) -> Iterator[str]:
+    """Yields the statements of a text that parses, also those of test functions, or else its lines, with the name."""
     text = textwrap.dedent(completion)
-    tree = parse(_unfenced(text))
+    tree = parse(_without_fences(text))
     if tree is None:
         yield from (line.strip() for line in text.splitlines() if entry_point in line)
         return
@@ -55,47 +70,46 @@ def _pieces(completion: str, entry_point: str) -> Iterator[str]:
         statement = waiting.pop()
         if isinstance(statement, _BLOCKS) and getattr(statement, "name", "") != entry_point:
             waiting += reversed(statement.body)
-        elif any(_calls(node, entry_point) for node in ast.walk(statement)):
+        elif any(_is_call(node, entry_point) for node in ast.walk(statement)):
             yield ast.unparse(statement)
 
 
-def _unfenced(text: str) -> str:
-    """The text without lines that only open or close a code block."""
+def _without_fences(text: str) -> str:
+    """Returns the text without lines that only open or close a code block."""
     return "\n".join(line for line in text.splitlines() if not line.lstrip().startswith("```"))
 
 
-def _normal(text: str, entry_point: str) -> tuple[str | None, str]:
-    """The test in its normal layout, so that equal ones count together; or None and the reason."""
+def _normal(text: str, entry_point: str) -> tuple[str, TestDropReason | None]:
+    """Returns a test in its normal layout, so that equal tests count together, and the reason to drop it, if any."""
     tree = parse(text)
     if tree is None:
-        return None, "syntax" if text.startswith(("assert", entry_point)) else "not_a_test"
+        looks_like_test = text.startswith(("assert", entry_point))
+        return "", TestDropReason.SYNTAX if looks_like_test else TestDropReason.NOT_A_TEST
     if len(tree.body) != 1:
-        return None, "not_a_test"
+        return "", TestDropReason.NOT_A_TEST
     statement = tree.body[0]
-    if not isinstance(statement, ast.Assert) and not (
-        isinstance(statement, ast.Expr) and _calls(statement.value, entry_point)
-    ):
-        return None, "not_a_test"
     if isinstance(statement, ast.Assert):
         statement.msg = None
-        if not any(_calls(node, entry_point) for node in ast.walk(statement.test)):
-            return None, "not_a_test"
+        if not any(_is_call(node, entry_point) for node in ast.walk(statement.test)):
+            return "", TestDropReason.NOT_A_TEST
         if _holds_always(statement.test):
-            return None, "trivial"
-    if _unknown(statement, entry_point):
-        return None, "unknown_name"
-    return ast.unparse(statement), ""
+            return "", TestDropReason.TRIVIAL
+    elif not isinstance(statement, ast.Expr) or not _is_call(statement.value, entry_point):
+        return "", TestDropReason.NOT_A_TEST
+    if _reads_unknown_name(statement, entry_point):
+        return "", TestDropReason.UNKNOWN_NAME
+    return ast.unparse(statement), None
 
 
 def _holds_always(condition: ast.expr) -> bool:
-    """`x == x`, `... or True`, `isinstance(..., object)`, `len(...) >= 0`."""
+    """Recognises `x == x`, `... or True`, `isinstance(..., object)` and `len(...) >= 0`."""
     match condition:
         case ast.Compare(left, [ast.Eq() | ast.Is() | ast.LtE() | ast.GtE()], [right]) if ast.dump(left) == ast.dump(
             right
         ):
             return True
         case ast.BoolOp(ast.Or(), values):
-            return any(isinstance(one, ast.Constant) and bool(one.value) for one in values)
+            return any(isinstance(value, ast.Constant) and bool(value.value) for value in values)
         case ast.Call(ast.Name("isinstance"), [_, ast.Name("object")]):
             return True
         case ast.Compare(ast.Call(ast.Name("len")), [ast.GtE()], [ast.Constant(0)]):
@@ -103,13 +117,13 @@ def _holds_always(condition: ast.expr) -> bool:
     return False
 
 
-def _unknown(statement: ast.stmt, entry_point: str) -> bool:
-    """Whether it reads a name that is neither the function, a builtin, nor bound within it."""
+def _reads_unknown_name(statement: ast.stmt, entry_point: str) -> bool:
+    """Returns whether a test reads a name that is neither the function, a builtin, nor bound in the test."""
     names = [node for node in ast.walk(statement) if isinstance(node, ast.Name)]
     bound = {name.id for name in names if isinstance(name.ctx, ast.Store)}
     bound |= {node.arg for node in ast.walk(statement) if isinstance(node, ast.arg)}
     return any(name.id not in bound | {entry_point} and not hasattr(builtins, name.id) for name in names)
 
 
-def _calls(node: ast.AST, entry_point: str) -> bool:
+def _is_call(node: ast.AST, entry_point: str) -> bool:
     return isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == entry_point

@@ -1,7 +1,7 @@
-"""pass@k without bias, and how far chance alone may have moved it.
+"""The unbiased estimator of pass@k, and bootstrap intervals of its mean over tasks.
 
-Source of the estimator: arXiv 2107.03374, equation 1. Intervals are percentile bootstraps over tasks, because
-tasks, not samples, are what a benchmark drew at random.
+Source of the estimator: arXiv 2107.03374, equation 1. Intervals are percentile bootstraps over tasks, because a
+benchmark drew its tasks at random, not its samples.
 """
 
 from collections.abc import Sequence
@@ -10,13 +10,15 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-Floats = NDArray[np.float64]
+from ucoder.core.matrix import Floats
+
 RESAMPLES = 4000
+"""The number of bootstrap resamples."""
 
 
 @dataclass(frozen=True)
 class Interval:
-    """A mean with its bootstrap interval at `level`."""
+    """A mean with its bootstrap interval at the confidence `level` (0 to 1)."""
 
     mean: float
     low: float
@@ -25,9 +27,10 @@ class Interval:
 
 
 def pass_at_k(n: int, correct: int, k: int) -> float:
-    """Chance that at least one of k samples drawn without replacement from n is among the `correct` ones.
+    """Returns the probability that at least one of k samples, drawn from n without replacement, is correct.
 
-    1 - C(n - c, k) / C(n, k), as a product that cannot overflow. ValueError unless 0 <= c <= n and 1 <= k <= n.
+    It is 1 - C(n - c, k) / C(n, k) with c = `correct`, as a product that cannot overflow. Raises ValueError unless
+    0 <= c <= n and 1 <= k <= n.
     """
     if not 0 <= correct <= n:
         raise ValueError(f"correct must be between 0 and n = {n}, not {correct}")
@@ -41,7 +44,7 @@ def pass_at_k(n: int, correct: int, k: int) -> float:
 def bootstrap(
     values: Sequence[float] | Floats, resamples: int = RESAMPLES, level: float = 0.95, seed: int = 0
 ) -> Interval:
-    """Mean of per-task values with its interval. No values: all NaN, for nothing was measured."""
+    """Returns the mean of per-task values with its interval. Without values all numbers are NaN."""
     sample = np.asarray(values, dtype=np.float64)
     if sample.size == 0:
         return Interval(float("nan"), float("nan"), float("nan"), level)
@@ -57,9 +60,10 @@ def paired_bootstrap(
     level: float = 0.95,
     seed: int = 0,
 ) -> tuple[Interval, float]:
-    """Interval of the mean of `ours - theirs` over the same tasks, and the share of resamples that ours does not win.
+    """Returns the interval of the mean of `ours - theirs`, and the share of resamples in which ours does not win.
 
-    Pairing removes the spread between tasks. ValueError when the two were not measured on equally many tasks.
+    Both hold one value per task, in the same order of tasks: pairing removes the spread between tasks. Raises
+    ValueError when their numbers of tasks differ.
     """
     if len(ours) != len(theirs):
         raise ValueError(f"paired values must be equally many, not {len(ours)} and {len(theirs)}")
@@ -71,7 +75,7 @@ def paired_bootstrap(
 
 
 def significance(ours: Sequence[float] | Floats, theirs: Sequence[float] | Floats) -> float:
-    """Two-sided p of the paired bootstrap: 1 for equal values, at least 0; one resample is 2 / RESAMPLES."""
+    """Returns the two-sided p-value of the paired bootstrap, 0 to 1 in steps of 2 / RESAMPLES. Equal values have 1."""
     (_, not_above), (_, not_below) = paired_bootstrap(ours, theirs), paired_bootstrap(theirs, ours)
     return min(1.0, 2 * min(not_above, not_below))
 

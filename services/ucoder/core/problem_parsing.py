@@ -1,4 +1,4 @@
-"""A problem out of what a model wrote: parsed leniently, checked strictly, refused for a named reason."""
+"""Reads a problem from a completion: it parses leniently, checks strictly, and refuses for a named reason."""
 
 import ast
 import builtins
@@ -14,13 +14,14 @@ from ucoder.core.drop_reasons import DropReason
 from ucoder.core.extraction import parse
 from ucoder.core.input_synthesis.text_examples import TextExample, read_examples
 
-LONGEST = 8000  # characters; more is rambling
-_SHOWN = re.compile(r">>>|^\W*(?:example|sample)", re.IGNORECASE | re.MULTILINE)
+LONGEST = 8000
+"""The limit of a statement in characters. A longer text is no problem statement."""
+_EXAMPLES = re.compile(r">>>|^\W*(?:example|sample)", re.IGNORECASE | re.MULTILINE)
 _HINT = re.compile(r"^\s*hint\s*:\s*(.+)$", re.IGNORECASE | re.MULTILINE)
 
 
 class UnusableProblem(ValueError):
-    """What was invented cannot be posed. `reason` is snake_case, counted by the report."""
+    """The error of an invented problem that cannot be posed. The report counts these by reason."""
 
     def __init__(self, reason: DropReason, detail: str = "") -> None:
         super().__init__(reason)
@@ -30,11 +31,11 @@ class UnusableProblem(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Statement:
-    """Signature and docstring, in HumanEval's form, ready to be continued by a solution."""
+    """A problem statement: signature and docstring in HumanEval's form, which a solution continues."""
 
     prompt: str
     entry_point: str
-    """Empty for a script, which reads stdin and writes stdout."""
+    """The function's name. Empty for a script, which reads stdin and writes stdout."""
     title: str
     parameters: tuple[tuple[str, str], ...]
     """Name and annotation (source text, empty where there is none) of each parameter."""
@@ -44,8 +45,8 @@ class Statement:
     """One sentence towards a solution, where the model gave one."""
 
     @property
-    def asked(self) -> str:
-        """Types and words of what is asked, whatever the name, the examples and the case."""
+    def normal_text(self) -> str:
+        """The types and words of the problem, without the function's name, the examples and the case."""
         types = ",".join(annotation for _, annotation in self.parameters)
         text = description_of(self.prompt)
         if self.entry_point:
@@ -55,22 +56,22 @@ class Statement:
 
     @property
     def fingerprint(self) -> str:
-        """Equal for problems that ask the same."""
-        return hashlib.sha256(self.asked.encode()).hexdigest()
+        """A SHA-256 in hexadecimal that is equal for problems with the same `normal_text`."""
+        return hashlib.sha256(self.normal_text.encode()).hexdigest()
 
 
 def read_statement(text: str) -> Statement:
-    """The problem in a completion: an object of title, description, signature, example and hint, or a function whose
-    docstring tells; fences, prose around it and a body fall away, imports of `typing` that are missing are added.
+    """Reads the problem in a completion: a JSON object with its parts, or a function with a docstring.
 
-    Raises Unusable: no_function, too_long, no_docstring, untyped (a parameter or the result), no_parameters,
-    unknown_type (an annotation names what is imported nowhere), example_misfit (its example passes other arguments).
+    The object has title, description, signature, example and hint. Fences, prose around the problem and a body are
+    removed; missing imports of `typing` are added. Raises UnusableProblem: TOO_LONG, NO_FUNCTION, NO_DOCSTRING,
+    NO_PARAMETERS, UNTYPED, UNKNOWN_TYPE, or EXAMPLE_MISFIT.
     """
     text = re.sub(r"^\s*```\w*\n|```\s*$", "", text.strip("\n")) + "\n"
     if len(text) > LONGEST:
         raise UnusableProblem(DropReason.TOO_LONG)
-    written = next(_objects(text), None)
-    text, title, hint = _composed(written) if written else (text, "", "")
+    problem = next(_json_problems(text), None)
+    text, title, hint = _source_of(problem) if problem else (text, "", "")
     start = re.search(r"^(?:from |import |def )", text, re.MULTILINE)
     tree = parse(text[start.start() :] + "    pass\n") if start else None
     tree = tree or (parse(text[start.start() :]) if start else None)
@@ -99,21 +100,21 @@ def read_statement(text: str) -> Statement:
 
 
 def description_of(prompt: str) -> str:
-    """The docstring's words without its examples: what is asked, not what is shown."""
+    """Returns the words of a prompt's docstring without its examples and its hint."""
     documentation = re.search(r'("""|\'\'\')(.*?)\1', prompt, re.DOTALL)
     text = documentation.group(2) if documentation else prompt
-    return _HINT.sub("", _SHOWN.split(text)[0]).strip()
+    return _HINT.sub("", _EXAMPLES.split(text)[0]).strip()
 
 
 def read_skeleton(prompt: str, text: str) -> str:
-    """Commented steps that continue the prompt; empty where they would not parse with a `pass` behind them."""
-    body = "\n".join(line for line in text.splitlines() if line.strip().startswith("#") or not line.strip())
-    indented = "\n".join(f"    {line.strip()}" for line in body.splitlines() if line.strip())
+    """Returns the commented steps that continue the prompt, or the empty text where prompt and steps do not parse."""
+    comments = "\n".join(line for line in text.splitlines() if line.strip().startswith("#") or not line.strip())
+    indented = "\n".join(f"    {line.strip()}" for line in comments.splitlines() if line.strip())
     return indented if indented and parse(f"{prompt}{indented}\n    pass\n") else ""
 
 
-def _objects(text: str) -> Iterator[dict[str, Any]]:
-    """JSON objects in a text that state a problem."""
+def _json_problems(text: str) -> Iterator[dict[str, Any]]:
+    """Yields the JSON objects in a text that state a problem."""
     for match in re.finditer(r"\{", text):
         try:
             value, _ = json.JSONDecoder(strict=False).raw_decode(text, match.start())
@@ -123,23 +124,23 @@ def _objects(text: str) -> Iterator[dict[str, Any]]:
             yield value
 
 
-def _composed(written: dict[str, Any]) -> tuple[str, str, str]:
-    """Source text, title and hint out of an object; `example` holds a call (or its arguments) and what it returns."""
-    signature = str(written["signature"]).strip().rstrip(":").removesuffix("...").strip().rstrip(":")
+def _source_of(problem: dict[str, Any]) -> tuple[str, str, str]:
+    """Returns source text, title and hint of an object. Its `example` has a call (or its arguments) and the result."""
+    signature = str(problem["signature"]).strip().rstrip(":").removesuffix("...").strip().rstrip(":")
     name = re.search(r"(\w+)\s*\(", signature)
     head = signature if re.search(r"^(?:async )?def ", signature, re.MULTILINE) else f"def {signature}"
-    lines = str(written["description"]).replace("\\", "\\\\").replace('"""', "'''").strip().splitlines()
-    example = written.get("example")
+    lines = str(problem["description"]).replace("\\", "\\\\").replace('"""', "'''").strip().splitlines()
+    example = problem.get("example")
     if isinstance(example, dict) and name and "input" in example and "output" in example:
         given = str(example["input"]).strip()
         call = given if given.startswith(f"{name.group(1)}(") else f"{name.group(1)}({given})"
         lines += ["", f">>> {call}", str(example["output"]).strip()]
     body = "\n".join(f"    {line}".rstrip() for line in lines).strip()
-    return f'{head}:\n    """{body}\n    """\n', str(written.get("title", "")), str(written.get("hint", ""))
+    return f'{head}:\n    """{body}\n    """\n', str(problem.get("title", "")), str(problem.get("hint", ""))
 
 
 def _imports(tree: ast.Module, function: ast.FunctionDef) -> str:
-    """The imports that the annotations lack and `typing` can give. Raises Unusable on any other unknown name."""
+    """Returns the missing imports that `typing` can give. Raises UnusableProblem on any other unknown name."""
     known = {alias.asname or alias.name.split(".")[0] for node in tree.body for alias in getattr(node, "names", [])}
     known |= {node.name for node in tree.body if isinstance(node, ast.ClassDef)}
     known |= {
@@ -147,7 +148,7 @@ def _imports(tree: ast.Module, function: ast.FunctionDef) -> str:
     }
     arguments = [*function.args.posonlyargs, *function.args.args, *function.args.kwonlyargs]
     annotations = [a.annotation for a in arguments if a.annotation] + ([function.returns] if function.returns else [])
-    names = {node.id for one in annotations for node in ast.walk(one) if isinstance(node, ast.Name)}
+    names = {node.id for annotation in annotations for node in ast.walk(annotation) if isinstance(node, ast.Name)}
     missing = sorted(name for name in names if name not in known and not hasattr(builtins, name))
     if unknown := [name for name in missing if name != "typing" and name not in typing.__all__]:
         raise UnusableProblem(DropReason.UNKNOWN_TYPE, unknown[0])
@@ -158,14 +159,15 @@ def _imports(tree: ast.Module, function: ast.FunctionDef) -> str:
 
 
 def _example(prompt: str, function: ast.FunctionDef) -> TextExample | None:
-    """The first example. Raises Unusable where it does not fit the signature."""
-    found = read_examples(prompt, function.name)
-    if not found:
+    """Returns the first example. Raises UnusableProblem where it does not fit the signature."""
+    examples = read_examples(prompt, function.name)
+    if not examples:
         return None
+    first = examples[0]
     positional = [*function.args.posonlyargs, *function.args.args]
-    most = len(positional) if function.args.vararg is None else len(found[0].arguments)
+    most = len(positional) if function.args.vararg is None else len(first.arguments)
     needed = len(positional) - len(function.args.defaults)
-    given = len(found[0].arguments) + sum(any(k == a.arg for a in positional) for k, _ in found[0].keywords)
-    if not needed <= given or len(found[0].arguments) > most:
-        raise UnusableProblem(DropReason.EXAMPLE_MISFIT, found[0].call)
-    return found[0]
+    given = len(first.arguments) + sum(any(k == a.arg for a in positional) for k, _ in first.keywords)
+    if not needed <= given or len(first.arguments) > most:
+        raise UnusableProblem(DropReason.EXAMPLE_MISFIT, first.call)
+    return first

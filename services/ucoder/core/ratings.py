@@ -1,4 +1,7 @@
-"""A model's own rating of its problems: saturated as a number, so it is ranked in its batch and held against facts."""
+"""Ratings of problems by the model that wrote them.
+
+A rating saturates as a number, so it is ranked among its batch and compared with the observed solve rates.
+"""
 
 import re
 from collections.abc import Sequence
@@ -9,13 +12,13 @@ from ucoder.core.matrix import Floats
 
 
 def read_rating(text: str) -> float | None:
-    """The first number from 1 to 5 in what the model answered."""
-    found = re.search(r"[1-5](?:\.\d+)?", text)
-    return min(5.0, float(found.group())) if found else None
+    """Returns the first number from 1 to 5 in the model's answer, or None."""
+    number = re.search(r"[1-5](?:\.\d+)?", text)
+    return min(5.0, float(number.group())) if number else None
 
 
 def ranks(values: Sequence[float]) -> Floats:
-    """(n,) place of each value among all, 0 to 1; equal values share the middle of theirs. One value alone: 0.5."""
+    """Returns (n,) the place of each value among all, 0 to 1. Equal values share their middle; one value has 0.5."""
     array = np.asarray(values, dtype=np.float64)
     below = (array[:, None] > array[None, :]).sum(axis=1)
     same = (array[:, None] == array[None, :]).sum(axis=1)
@@ -23,7 +26,7 @@ def ranks(values: Sequence[float]) -> Floats:
 
 
 def rank_correlation(one: Sequence[float], other: Sequence[float]) -> float:
-    """Spearman's rank correlation; 0 where either does not vary."""
+    """Returns Spearman's rank correlation, -1 to 1, or 0 where one of the two does not vary."""
     a, b = ranks(one), ranks(other)
     if len(a) < 2 or not a.std() or not b.std():
         return 0.0
@@ -31,10 +34,10 @@ def rank_correlation(one: Sequence[float], other: Sequence[float]) -> float:
 
 
 def expected_solve_rates(rank: Sequence[float], solved: Sequence[float]) -> Floats:
-    """(n,) solve rate to expect at each rank, never rising with it: isotonic regression of what was observed.
+    """Returns (n,) the solve rate to expect at each rank: an isotonic regression, which never rises with the rank.
 
-    rank: places from `ranks`, harder higher. solved: share of candidates in the winning cluster, 0 to 1. Source: pool
-    adjacent violators (Barlow et al. 1972).
+    rank: (n,) from `ranks`, higher for harder problems. solved: (n,) share of candidates in the winning cluster.
+    Source: pool adjacent violators (Barlow et al. 1972).
     """
     order = np.argsort(rank, kind="stable")
     pools: list[tuple[float, int]] = []
@@ -43,6 +46,6 @@ def expected_solve_rates(rank: Sequence[float], solved: Sequence[float]) -> Floa
         while len(pools) > 1 and pools[-2][0] < pools[-1][0]:
             (one, n), (other, m) = pools[-2:]
             pools[-2:] = [((one * n + other * m) / (n + m), n + m)]
-    found = np.empty(len(order))
-    found[order] = np.repeat([value for value, _ in pools], [count for _, count in pools])
-    return found
+    expected = np.empty(len(order))
+    expected[order] = np.repeat([value for value, _ in pools], [count for _, count in pools])
+    return expected

@@ -1,9 +1,8 @@
-"""The verdict: an outcome from what a call is said to have returned and what the test expects.
+"""The verdict: compares the value that a call reported with the value that the test expects, outside the cell.
 
-Formed outside the cell, on values read back from text, by Python's own rules: `1 == 1.0 == True`, dicts and sets
-without order, a list is not a tuple, NaN equals nothing, `-0.0 == 0.0`. An opaque value (a generator, an object)
-equals nothing. With a tolerance, two floats (or a float and an int) are equal when they differ by at most that much,
-absolutely or relatively.
+The values are read back from text and compared by Python's own rules: `1 == 1.0 == True`, dicts and sets have no order,
+a list is not a tuple, NaN equals nothing, `-0.0 == 0.0`. An opaque value (a generator, an object) equals nothing. With
+a tolerance two floats (or a float and an int) may differ by that much, absolutely or relatively.
 """
 
 import math
@@ -19,10 +18,10 @@ _RELATIONS = {"<": operator.lt, "<=": operator.le, ">": operator.gt, ">=": opera
 
 
 def judge(plan: CallPlan, output: str) -> Outcome:
-    """PASSED or FAILED, or for an input alone RETURNED; EXCEPTION when the comparison itself raises, as it would in
-    Python.
+    """Returns PASSED or FAILED, or RETURNED for an input alone.
 
-    UNSUPPORTED: an input alone whose output cannot be compared with another program's.
+    EXCEPTION: the comparison itself raises an error, as it would in Python. UNSUPPORTED: the text is not a value, or
+    for an input alone the value cannot be compared with another program's.
     """
     try:
         value = parse(output)
@@ -49,13 +48,13 @@ def _holds(plan: CallPlan, value: Any) -> bool:
         same = type(value) is type(expected) and bool(value == expected)
         return same is (relation == "is")
     if relation in ("in", "not in"):
-        found = value in expected if isinstance(expected, str) else any(equal(value, item) for item in expected)
-        return found is (relation == "in")
+        contained = value in expected if isinstance(expected, str) else any(equal(value, item) for item in expected)
+        return contained is (relation == "in")
     return bool(_RELATIONS[relation](value, expected))
 
 
 def equal(left: Any, right: Any, tolerance: float = 0.0) -> bool:
-    """Python's equality of two plain values, with floats allowed to differ by `tolerance`."""
+    """Returns Python's equality of two plain values, where floats may differ by `tolerance`."""
     if not tolerance:
         return bool(left == right)
     if isinstance(left, float) or isinstance(right, float):
@@ -71,17 +70,20 @@ def equal(left: Any, right: Any, tolerance: float = 0.0) -> bool:
 
 
 def same_output(expected: str, actual: str) -> bool:
-    """Whether a program printed what it should, as LiveCodeBench compares it: line by line, blanks at the ends of
-    lines and of the text ignored; lines of numbers agree when the numbers do (`1.50` is `1.5`)."""
-    wanted, printed = expected.rstrip().splitlines(), actual.rstrip().splitlines()
-    return len(wanted) == len(printed) and all(map(_same_line, wanted, printed))
+    """Returns whether a program printed the expected text, as LiveCodeBench compares it.
+
+    It compares line by line, without blanks at the ends of lines and of the text. Lines of numbers are equal when the
+    numbers are (`1.50` is `1.5`).
+    """
+    expected_lines, lines = expected.rstrip().splitlines(), actual.rstrip().splitlines()
+    return len(expected_lines) == len(lines) and all(map(_same_line, expected_lines, lines))
 
 
-def _same_line(wanted: str, printed: str) -> bool:
-    if wanted.rstrip() == printed.rstrip():
+def _same_line(expected: str, printed: str) -> bool:
+    if expected.rstrip() == printed.rstrip():
         return True
     try:
-        return list(map(Decimal, wanted.split())) == list(map(Decimal, printed.split()))
+        return list(map(Decimal, expected.split())) == list(map(Decimal, printed.split()))
     except InvalidOperation:
         return False
 

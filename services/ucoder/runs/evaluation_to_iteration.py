@@ -3,13 +3,17 @@
 Every evaluation triggers it; the gate decides on all evaluations of the run so far.
 """
 
-from ucoder.core.promotion_gate import next_step
+from ucoder.core.promotion_gate import GateAction, next_step
 from ucoder.runs.checkpoint_scores import loop_evaluations, pass_at_1
 from ucoder.runs.collapse_history import collapse_history, collapses_of
 from ucoder.runs.service import Service
 from ucoder.v1 import artifacts_pb2 as pb
 
-DECISIONS = {"continue": pb.DECISION_CONTINUE, "stop": pb.DECISION_STOP, "roll_back": pb.DECISION_ROLL_BACK}
+DECISIONS = {
+    GateAction.CONTINUE: pb.DECISION_CONTINUE,
+    GateAction.STOP: pb.DECISION_STOP,
+    GateAction.ROLL_BACK: pb.DECISION_ROLL_BACK,
+}
 
 
 async def run(service: Service, evaluation: pb.Evaluation, run: pb.Run) -> pb.Iteration | None:
@@ -25,7 +29,7 @@ async def run(service: Service, evaluation: pb.Evaluation, run: pb.Run) -> pb.It
         min_gain=run.config.gate.min_gain,
         patience=run.config.gate.patience,
     )
-    if decision.action == "wait":
+    if decision.action is GateAction.WAIT:
         return None
     return pb.Iteration(
         run=run.id,

@@ -17,7 +17,7 @@ _FIXED = _QUESTIONS | {"property"}
 
 
 def check(tree: ast.Module, nodes: list[ast.AST]) -> None:
-    """Raises `NotForkSafe` unless every attribute that is set is one of the own instances'. `nodes`: all of the tree."""
+    """Raises `NotForkSafe` unless the program sets attributes of its own instances only. `nodes`: all of the tree."""
     methods = {method for node in nodes if isinstance(node, ast.ClassDef) for method in _methods(node)}
     writers = {method.name for method in methods if _writes(method)}
     if not writers and not any(map(_is_write, nodes)):

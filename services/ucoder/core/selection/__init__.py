@@ -4,7 +4,16 @@ from ucoder.core.matrix import Matrix
 from ucoder.core.selection import b4, baselines, codet, evidence, ucoder
 from ucoder.core.selection.strategy import AbstentionReason, Selection, Strategy, StrategyOptions
 
-__all__ = ["DEFAULT", "STRATEGIES", "AbstentionReason", "Selection", "Strategy", "StrategyOptions", "select"]
+__all__ = [
+    "DEFAULT",
+    "STRATEGIES",
+    "AbstentionReason",
+    "Selection",
+    "Strategy",
+    "StrategyOptions",
+    "can_forecast",
+    "select",
+]
 
 STRATEGIES: dict[str, Strategy] = {
     "evidence": Strategy(evidence.evidence, evidence.EvidenceOptions),
@@ -29,3 +38,9 @@ def select(matrix: Matrix, strategy: str = DEFAULT, **options: float) -> Selecti
         raise ValueError(f"no strategy is called {strategy!r}; there are {', '.join(STRATEGIES)}")
     rule = STRATEGIES[strategy]
     return rule(matrix, rule.parse(options))
+
+
+def can_forecast(strategy: str) -> bool:
+    """Returns whether `convergence` can forecast the winner of a strategy before all programs have run."""
+    rule = STRATEGIES.get(DEFAULT if strategy == "default" else strategy)
+    return rule is not None and rule.options is evidence.EvidenceOptions

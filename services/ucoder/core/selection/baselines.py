@@ -61,7 +61,7 @@ def alphacode(m: Matrix, options: StrategyOptions) -> ScoredClusters:
 
 
 def mbr_exec(m: Matrix, options: StrategyOptions) -> ScoredClusters:
-    """Scores each program by minus its mean disagreement: the share of inputs on which another program's output differs.
+    """Scores each program by minus its mean disagreement: the share of inputs on which another program differs.
 
     A failed execution equals nothing, not even the same failure of another program. The clusters are those of equal
     outputs; 0 is unanimity. Source: MBR-Exec (arXiv 2204.11454), minimum Bayes risk with the soft loss. With its hard

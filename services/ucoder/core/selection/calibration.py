@@ -57,7 +57,7 @@ def fit_calibration(features: Floats, right: Floats, weights: Floats | None = No
 
 
 def log_odds_shift(log_odds: Floats, right: Floats, weights: Floats) -> float:
-    """Returns the number to add to all (n,) log-odds so that the mean confidence is the weighted share of (n,) right."""
+    """Returns the number to add to all (n,) log-odds so that the mean confidence is the weighted mean of (n,) right."""
     shift = 0.0
     for _ in range(50):
         p = 1.0 / (1.0 + np.exp(-(log_odds + shift)))
@@ -78,7 +78,7 @@ def reliability(confidence: Floats, right: Floats, bins: int = 5, equal_counts: 
 
 
 def expected_calibration_error(confidence: Floats, right: Floats, bins: int = 5, equal_counts: bool = False) -> float:
-    """Returns the mean distance of confidence and share right over the bins, weighted by size (arXiv 1706.04599, eq. 3).
+    """Returns the mean distance of confidence and share right over the bins, by size (arXiv 1706.04599, eq. 3).
 
     confidence, right: (n,). With few cases the error is far from 0 even for a perfect confidence: compare it with
     `chance_level`.
