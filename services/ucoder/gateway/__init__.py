@@ -1,1 +1,1 @@
-"""An OpenAI-compatible door: a client that changes only its base URL gets best-of-n by execution consensus."""
+"""The HTTP servers for other systems. Today that is an OpenAI-compatible proxy, which answers with the best of n."""

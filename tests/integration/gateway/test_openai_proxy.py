@@ -1,4 +1,4 @@
-"""The proxy before a scripted model server, asked by OpenAI's own client."""
+"""The OpenAI-compatible proxy with a scripted model server, called by OpenAI's own client."""
 
 import asyncio
 import json
@@ -18,7 +18,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from ucoder.client import AsyncClient
-from ucoder.gateway.openai_proxy import Sampling, proxy
+from ucoder.gateway.openai_proxy import ProxySampling, proxy
 from ucoder.gateway.upstream import Upstream
 
 PROMPT = 'def add(a: int, b: int) -> int:\n    """The sum.\n\n    >>> add(1, 2)\n    3\n    """\n'
@@ -27,18 +27,18 @@ RIGHT, WRONG = FENCED.format("a + b"), FENCED.format("a - b")
 
 
 class Model:
-    """Answers each request with the next of its texts; notes what it was asked."""
+    """A model server that answers each request with the next of its texts, and records the requests."""
 
     def __init__(self, *texts: str, most: int = 100) -> None:
         self.texts, self.most, self.given = texts, most, 0
-        self.asked: list[dict[str, Any]] = []
+        self.requests: list[dict[str, Any]] = []
         self.keys: list[str] = []
         self.refusals: list[tuple[int, dict[str, Any]]] = []
 
     def app(self) -> Starlette:
         async def complete(request: Request) -> Response:
             body = await request.json()
-            self.asked.append(body)
+            self.requests.append(body)
             self.keys.append(request.headers.get("authorization", ""))
             if self.refusals:
                 status, content = self.refusals.pop(0)
@@ -67,7 +67,7 @@ class Model:
 
 @contextmanager
 def listening(make: Any) -> Iterator[str]:
-    """Serves an application, made and ended on the loop that serves it; gives its base URL."""
+    """Serves an application in a thread and yields its base URL. The thread's event loop opens and closes it."""
     door = socket.create_server(("127.0.0.1", 0))
     stop: list[uvicorn.Server] = []
 
@@ -92,8 +92,8 @@ def listening(make: Any) -> Iterator[str]:
         assert not thread.is_alive()
 
 
-class As:
-    """An application as `listening` opens it."""
+class OpenedApplication:
+    """An application that needs no opening, for `listening`."""
 
     def __init__(self, app: Any) -> None:
         self._app = app
@@ -107,18 +107,18 @@ class As:
 
 @contextmanager
 def proxied(model: Model, consensus: str, n: int = 5) -> Iterator[openai.OpenAI]:
-    """OpenAI's client, whose base URL is a proxy before the model."""
+    """Yields OpenAI's client, whose base URL is a proxy in front of the model."""
 
     class Proxy:
         async def __aenter__(self) -> Any:
             self.client = AsyncClient(consensus, attempts=2)
-            return proxy(Upstream(behind), self.client, Sampling(n))
+            return proxy(Upstream(behind), self.client, ProxySampling(n))
 
         async def __aexit__(self, *_: Any) -> None:
             await self.client.close()
 
     with (
-        listening(lambda: As(model.app())) as behind,
+        listening(lambda: OpenedApplication(model.app())) as behind,
         listening(Proxy) as url,
         openai.OpenAI(base_url=url, api_key="key-of-alice", max_retries=0) as client,
     ):
@@ -143,27 +143,27 @@ def test_the_answer_is_the_one_that_most_programs_agree_with(served: str) -> Non
         assert evidence["cost"]["duplicates"] == 2
         assert evidence["disagreements"][0]["outputs"][0] != evidence["disagreements"][0]["outputs"][1]
         assert answer.usage.completion_tokens == 5
-        [asked] = model.asked
-        assert (asked["n"], asked["temperature"]) == (5, 0.8)
-        assert "ucoder" not in asked
+        [request] = model.requests
+        assert (request["n"], request["temperature"]) == (5, 0.8)
+        assert "ucoder" not in request
         assert model.keys == ["Bearer key-of-alice"]
 
 
-def test_tests_that_the_client_gives_decide(served: str) -> None:
+def test_tests_of_the_client_decide(served: str) -> None:
     with proxied(Model(RIGHT, WRONG, WRONG, WRONG, WRONG), served) as client:
-        wishes = {"tests": [f"assert add({a}, 1) == {a + 1}" for a in range(30)], "entry_point": "add"}
-        answer = chat(client, "Write it.", extra_body={"ucoder": {**wishes, "strategy": "codet"}})
+        options = {"tests": [f"assert add({a}, 1) == {a + 1}" for a in range(30)], "entry_point": "add"}
+        answer = chat(client, "Write it.", extra_body={"ucoder": {**options, "strategy": "codet"}})
         assert answer.choices[0].message.content == RIGHT
 
 
-def test_a_server_without_n_is_asked_more_often(served: str) -> None:
+def test_a_server_that_ignores_n_receives_more_requests(served: str) -> None:
     model = Model(WRONG, RIGHT, RIGHT, most=1)
     with proxied(model, served, n=3) as client:
         answer = chat(client, seed=7, temperature=0.3, n=2)
         assert [choice.message.content for choice in answer.choices] == [RIGHT, RIGHT]
         assert [choice.index for choice in answer.choices] == [0, 1]
-        assert [asked.get("seed") for asked in model.asked] == [7, 8, 9]
-        assert {asked["temperature"] for asked in model.asked} == {0.3}
+        assert [request.get("seed") for request in model.requests] == [7, 8, 9]
+        assert {request["temperature"] for request in model.requests} == {0.3}
         assert answer.usage.prompt_tokens == 30
 
 
@@ -174,19 +174,19 @@ def test_completions_continue_the_prompt(served: str) -> None:
         assert answer.ucoder["program"].startswith("def add(")
 
 
-def test_what_is_no_code_passes_through_and_says_so(served: str) -> None:
+def test_answers_without_code_pass_through_with_the_reason(served: str) -> None:
     model = Model("Hello!", "Hi.")
     with proxied(model, served) as client:
         answer = chat(client, "Say hello.")
         assert answer.choices[0].message.content == "Hello!"
         assert answer.ucoder == {"applied": False, "reason": "not_code", "n": 5}
         chat(client, "Call it.", tools=[{"type": "function", "function": {"name": "f"}}])
-        assert model.asked[-1]["n"] == 1
+        assert model.requests[-1]["n"] == 1
         assert chat(client, extra_body={"ucoder": {"n": 1}}).ucoder["reason"] == "one_sample"
         assert [one.id for one in client.models.list()] == ["m"]
 
 
-def test_code_whose_inputs_nobody_knows_passes_through_and_says_why(served: str) -> None:
+def test_code_without_known_inputs_passes_through_with_the_reason(served: str) -> None:
     with proxied(Model("```python\ndef f(x):\n    return x.y\n```"), served) as client:
         answer = chat(client, "Write f.")
         assert answer.ucoder["reason"] == "no_inputs"
@@ -212,7 +212,7 @@ def test_errors_have_openai_s_format(served: str) -> None:
         model.refusals = [(429, {"error": {"message": "slow down", "type": "rate_limit_error"}})]
         with pytest.raises(openai.RateLimitError, match="slow down"):
             chat(client)
-        for wishes, words in (
+        for options, words in (
             ({"tests": "f(1)"}, "ucoder.tests: expected a list"),
             ({"best": 1}, "ucoder.best: no such field"),
             ({"n": 5000}, "5000 is not between 1 and 1024"),
@@ -220,7 +220,7 @@ def test_errors_have_openai_s_format(served: str) -> None:
             ({"n": "many"}, "ucoder.n: expected int"),
         ):
             with pytest.raises(openai.BadRequestError, match=words) as caught:
-                chat(client, extra_body={"ucoder": wishes})
+                chat(client, extra_body={"ucoder": options})
             assert caught.value.type == "invalid_request_error"
         with pytest.raises(openai.NotFoundError, match="/v1/chat/completions"):
             client.embeddings.create(model="m", input="x")
