@@ -1,9 +1,16 @@
 import numpy as np
 from hypothesis import given, settings
 
-from ucoder.core.clustering import cluster, distinct_weights
+from ucoder.core.clustering import (
+    SILENT,
+    agreeing_weight,
+    cluster,
+    distinct_weights,
+    output_signature,
+    outputs_by_input,
+    pass_signature,
+)
 from ucoder.core.matrix import Matrix
-from ucoder.core.signatures import SILENT, agreeing_weight, output_signature, outputs_by_input, pass_signature
 
 from .matrices import Test, cases, drawn
 

@@ -5,10 +5,16 @@ from math import lgamma
 
 import numpy as np
 
-from ucoder.core.clustering import cluster, distinct_weights, first_members, weights_by_label
+from ucoder.core.clustering import (
+    cluster,
+    distinct_weights,
+    first_members,
+    output_signature,
+    pass_signature,
+    weights_by_label,
+)
 from ucoder.core.matrix import Floats, Matrix
 from ucoder.core.selection.strategy import ScoredClusters, StrategyOptions
-from ucoder.core.signatures import output_signature, pass_signature
 
 _log_gamma = np.frompyfunc(lgamma, 1, 1)
 

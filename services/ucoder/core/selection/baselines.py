@@ -8,11 +8,19 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ucoder.core.clustering import cluster, first_members, weights_by_label
+from ucoder.core.clustering import (
+    SILENT,
+    agreeing_weight,
+    cluster,
+    first_members,
+    output_signature,
+    outputs_by_input,
+    pass_signature,
+    weights_by_label,
+)
 from ucoder.core.matrix import Matrix
 from ucoder.core.selection.strategy import ScoredClusters, StrategyOptions
 from ucoder.core.selection.ucoder import execution_rate
-from ucoder.core.signatures import SILENT, agreeing_weight, output_signature, outputs_by_input, pass_signature
 
 
 @dataclass(frozen=True)

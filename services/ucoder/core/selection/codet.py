@@ -4,10 +4,16 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ucoder.core.clustering import cluster, distinct_weights, first_members, weights_by_label
+from ucoder.core.clustering import (
+    cluster,
+    distinct_weights,
+    first_members,
+    output_signature,
+    pass_signature,
+    weights_by_label,
+)
 from ucoder.core.matrix import Matrix
 from ucoder.core.selection.strategy import ScoredClusters, StrategyOptions
-from ucoder.core.signatures import output_signature, pass_signature
 
 
 @dataclass(frozen=True)

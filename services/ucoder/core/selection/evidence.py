@@ -4,12 +4,19 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ucoder.core.clustering import Labels, cluster, first_members, weights_by_label
+from ucoder.core.clustering import (
+    SILENT,
+    Labels,
+    agreeing_weight,
+    cluster,
+    first_members,
+    outputs_by_input,
+    weights_by_label,
+)
 from ucoder.core.matrix import MISSING, Bools, Floats, Ints, Matrix
 from ucoder.core.program_features import typicality
 from ucoder.core.selection.confidence import FITTED, confidence_features, log_odds
 from ucoder.core.selection.strategy import ScoredClusters, StrategyOptions
-from ucoder.core.signatures import SILENT, agreeing_weight, outputs_by_input
 
 MOST_COMPLEX = float(np.log(2.0))
 """The limit of the size evidence: programs of more than twice the median size gain nothing further. Without a limit a

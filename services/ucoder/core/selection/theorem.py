@@ -12,9 +12,16 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ucoder.core.clustering import Labels, cluster, weights_by_label
+from ucoder.core.clustering import (
+    SILENT,
+    Labels,
+    cluster,
+    output_signature,
+    outputs_by_input,
+    pass_signature,
+    weights_by_label,
+)
 from ucoder.core.matrix import Floats, Ints, Matrix
-from ucoder.core.signatures import SILENT, output_signature, outputs_by_input, pass_signature
 
 MOST_PAIRS = 4000
 """The number of pairs of programs that are compared. The standard error of a rate is then about one hundredth."""

@@ -4,10 +4,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ucoder.core.clustering import cluster, first_members, weights_by_label
+from ucoder.core.clustering import cluster, first_members, output_signature, pass_signature, weights_by_label
 from ucoder.core.matrix import Floats, Matrix
 from ucoder.core.selection.strategy import ScoredClusters, StrategyOptions
-from ucoder.core.signatures import output_signature, pass_signature
 
 
 @dataclass(frozen=True)
