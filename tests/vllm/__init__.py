@@ -1,1 +1,1 @@
-"""Real vLLM on a CPU, started by our own process host: `make test-vllm`."""
+"""Tests against real vLLM on a CPU, started by ucoder's own `ServerProcess`: `make test-vllm`."""

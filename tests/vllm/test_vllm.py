@@ -1,4 +1,4 @@
-"""Every call against real vLLM, started by us with the shipped model, and held against the local model's numbers."""
+"""Every call against a real vLLM that ucoder starts with the shipped model, compared with the local model's numbers."""
 
 import asyncio
 import json
@@ -47,14 +47,14 @@ async def local() -> AsyncIterator[Model]:
 
 
 async def metric(vllm: SwitchingModel, name: str) -> float:
-    """The sum of a metric over its labels."""
+    """Returns the sum of a metric over its labels."""
     async with httpx.AsyncClient(timeout=120) as client:
         text = (await client.get(vllm.url.removesuffix("/v1") + "/metrics")).text
     return sum(float(value) for value in re.findall(rf"^vllm:{name}(?:{{.*}})? (\S+)$", text, re.M))
 
 
 def changed(folder: Path, name: str, change: Callable[[torch.Tensor], torch.Tensor]) -> str:
-    """The shipped model with one kind of its weights changed."""
+    """Makes a copy of the shipped model with one kind of its weights changed."""
     shutil.copytree(SEED, folder)
     weights = load_file(folder / "model.safetensors")
     found = {key: change(one).contiguous() if name in key else one for key, one in weights.items()}
@@ -67,7 +67,7 @@ async def test_it_is_listed(vllm: SwitchingModel) -> None:
 
 
 @pytest.mark.parametrize("n", [64, 128, 200])
-async def test_many_completions_are_drawn_and_come_again_with_their_seed(vllm: SwitchingModel, n: int) -> None:
+async def test_many_completions_are_sampled_and_repeat_with_their_seed(vllm: SwitchingModel, n: int) -> None:
     found = await vllm.complete(SEED, PROMPT, n=n, sampling=WARM, seed=3)
     again = await vllm.complete(SEED, PROMPT, n=n, sampling=WARM, seed=3)
     other = await vllm.complete(SEED, PROMPT, n=n, sampling=WARM, seed=4)
@@ -175,7 +175,7 @@ async def test_adapters_are_loaded_while_it_runs(vllm: SwitchingModel, local: Mo
     assert (await vllm.score(SEED, PROBE_TEXT)).mean_log_prob != pytest.approx(expected, abs=0.05)
 
 
-async def test_other_weights_take_the_servers_place_and_are_proved(
+async def test_other_weights_replace_the_served_ones_and_are_verified(
     vllm: SwitchingModel, local: Model, tmp_path: Path
 ) -> None:
     other = changed(tmp_path / "other", "down_proj", lambda one: one * 0.7)

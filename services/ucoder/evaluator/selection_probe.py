@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import grpc
 
 from ucoder.core.extraction import parse
-from ucoder.errors import Retry, of_call
+from ucoder.errors import Retry, TooFewTests, of_call
 from ucoder.evaluator.answer_judging import AnswerJudge
 from ucoder.evaluator.answers import Answers
 from ucoder.evaluator.benchmarks import program
@@ -81,9 +81,10 @@ class Probing:
         try:
             return list((await self.tests.SynthesizeTests(request)).tests.tests)
         except grpc.aio.AioRpcError as error:
-            if error.code() == grpc.StatusCode.INVALID_ARGUMENT and "too_few_tests" in (error.details() or ""):
+            failure = of_call(error)
+            if isinstance(failure, TooFewTests):
                 return []
-            raise of_call(error) from None
+            raise failure from None
 
     async def _selected(
         self, rows: Sequence[pb.Row], tests: Sequence[pb.TestCase], programs: Sequence[str]

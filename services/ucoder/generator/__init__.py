@@ -1,1 +1,1 @@
-"""Asks the model: invents problems, plans them, samples programs; and sees to it that the right weights are served."""
+"""The generator: invents problems, samples programs for them, and has the model server serve the right checkpoint."""

@@ -1,7 +1,9 @@
-"""Adaptive sampling: programs in rounds, each executed and compared, until another winner has become unlikely.
+"""Adaptive sampling: samples programs in rounds and stops when another winner has become unlikely.
 
-The i-th program depends on the brief's seed and i alone; how many are drawn depends on what they do, and beyond `n` on
-what other problems of the iteration left over.
+After each round the sandbox runs the new programs and the consensus service forecasts the winner. Sampling stops when
+the forecast is at most `max_change` likely to change, when the budget is used up, or when a limit ends the iteration.
+The i-th program depends on the brief's seed and i alone; only their number depends on what they do. Beyond `n`, it also
+depends on what other problems of the iteration left over.
 """
 
 import asyncio
@@ -11,80 +13,75 @@ from dataclasses import dataclass, field
 import grpc
 
 from ucoder.errors import Overloaded, of_call
+from ucoder.runtime.peers import Peers
 from ucoder.v1 import artifacts_pb2 as pb
-from ucoder.v1 import config_pb2, consensus_pb2, consensus_pb2_grpc, sandbox_pb2, sandbox_pb2_grpc
+from ucoder.v1 import config_pb2, consensus_pb2, sandbox_pb2
 
-FOLLOWED = frozenset({"default", "evidence"})
-"""Strategies whose score tells how far it can still move; with another every problem gets its whole budget."""
-PATIENCE = (1.0, 2.0, 4.0, 8.0, 16.0)
-"""Seconds between attempts at a sandbox that has no room: programs that are drawn already are worth waiting for."""
+SANDBOX_PAUSES = (1.0, 2.0, 4.0, 8.0, 16.0)
+"""Seconds between attempts at a sandbox without room; waiting is worth it, because the programs are sampled already."""
 
 
 @dataclass
 class SampledPrograms:
-    """What sampling came to. `undecided`: the budget ended it."""
+    """The result of adaptive sampling."""
 
     candidates: list[pb.Candidate] = field(default_factory=list)
     rows: list[pb.Row] = field(default_factory=list)
-    """Of the first candidates, as far as they were executed."""
+    """Test results of the first candidates, as far as they were executed."""
     undecided: bool = False
+    """True when the budget ended the sampling before the winner was likely to stay."""
 
 
 async def sample_adaptively(
-    draw: Callable[[int, int], Awaitable[list[pb.Candidate]]],
-    look: Callable[[SampledPrograms, int], Awaitable[float]],
+    sample: Callable[[int, int], Awaitable[list[pb.Candidate]]],
+    change_probability: Callable[[SampledPrograms, int], Awaitable[float]],
     grant: Callable[[int], Awaitable[bool]],
-    over: Callable[[], Awaitable[bool]],
+    iteration_ended: Callable[[], Awaitable[bool]],
     config: config_pb2.CandidateConfig,
 ) -> SampledPrograms:
-    """Draws rounds until `look` finds a change unlikely, the budget ends, or the iteration is over.
+    """Generates rounds until the winner is likely to stay, the budget is used up, or the iteration has ended.
 
-    draw(first, count): candidates from the first-th on. look(so far, total): executes what is new; the probability that
-    the rest of `total` would make another cluster win. grant(count): whether so many may be drawn beyond the budget.
+    sample(first, count) returns candidates from the first-th on. change_probability(programs, total) executes the new
+    candidates and returns the probability that the rest of `total` makes another cluster win. grant(count) returns
+    whether so many may be sampled beyond the budget.
     """
-    done, budget, most = SampledPrograms(), config.n, max(config.n, config.most)
+    programs, budget, most = SampledPrograms(), config.n, max(config.n, config.most)
     while True:
-        count = min(config.round, budget - len(done.candidates))
-        done.candidates += await draw(len(done.candidates), count)
-        drawn = len(done.candidates)
-        if drawn >= most:
-            done.undecided = True
-            return done
-        if await over():
-            return done
-        if await look(done, config.n if drawn < config.n else most) <= config.max_change:
-            return done
-        if drawn >= budget:
-            if drawn + config.round > most or not await grant(config.round):
-                done.undecided = True
-                return done
+        count = min(config.round, budget - len(programs.candidates))
+        programs.candidates += await sample(len(programs.candidates), count)
+        sampled = len(programs.candidates)
+        if sampled >= most:
+            programs.undecided = True
+            return programs
+        if await iteration_ended():
+            return programs
+        if await change_probability(programs, config.n if sampled < config.n else most) <= config.max_change:
+            return programs
+        if sampled >= budget:
+            if sampled + config.round > most or not await grant(config.round):
+                programs.undecided = True
+                return programs
             budget += config.round
 
 
-class InterimSelection:
-    """Looks at the candidates of one problem: the sandbox runs them, the consensus service says what follows."""
+class WinnerForecasts:
+    """Forecasts of the winner among one problem's candidates, from the sandbox and the consensus service."""
 
-    def __init__(
-        self,
-        sandbox: "sandbox_pb2_grpc.SandboxServiceAsyncStub",
-        consensus: "consensus_pb2_grpc.ConsensusServiceAsyncStub",
-        tests: pb.Tests,
-        config: config_pb2.RunConfig,
-    ) -> None:
-        self._sandbox, self._consensus, self._tests, self._config = sandbox, consensus, tests, config
+    def __init__(self, peers: Peers, tests: pb.Tests, config: config_pb2.RunConfig) -> None:
+        self._peers, self._tests, self._config = peers, tests, config
 
-    async def look(self, done: SampledPrograms, total: int) -> float:
-        """Executes the candidates without a row; the probability that another cluster wins among `total`."""
-        first = len(done.rows)
-        for row in await self._execute(done.candidates[first:]):
+    async def change_probability(self, programs: SampledPrograms, total: int) -> float:
+        """Executes the candidates without a row; returns the probability that another cluster wins among `total`."""
+        first = len(programs.rows)
+        for row in await self._execute(programs.candidates[first:]):
             row.program += first
-            done.rows.append(row)
-        answer = await self._consensus.Cluster(
+            programs.rows.append(row)
+        answer = await self._peers.consensus.Cluster(
             consensus_pb2.ClusterRequest(
-                rows=done.rows,
+                rows=programs.rows,
                 tests=self._tests.tests,
-                mean_log_probs=[one.mean_log_prob for one in done.candidates],
-                programs=[one.program for one in done.candidates],
+                mean_log_probs=[candidate.mean_log_prob for candidate in programs.candidates],
+                programs=[candidate.program for candidate in programs.candidates],
                 selection=self._config.selection,
                 total=total,
             )
@@ -92,19 +89,20 @@ class InterimSelection:
         return answer.change
 
     async def _execute(self, candidates: Sequence[pb.Candidate]) -> list[pb.Row]:
+        """Returns a row for each candidate, in order; waits for a sandbox that has no room."""
         request = sandbox_pb2.ExecuteRequest(
-            programs=[one.program for one in candidates],
+            programs=[candidate.program for candidate in candidates],
             tests=self._tests.tests,
             entry_point=self._tests.problem.entry_point,
             limits=self._config.execution,
             check_determinism=self._config.execution.check_determinism,
         )
-        for seconds in (*PATIENCE, None):
+        for pause in (*SANDBOX_PAUSES, None):
             try:
-                rows = [answer.row async for answer in self._sandbox.Execute(request)]
+                rows = [answer.row async for answer in self._peers.sandbox.Execute(request)]
                 return sorted(rows, key=lambda row: row.program)
             except grpc.aio.AioRpcError as error:
-                if seconds is None or not isinstance(of_call(error), Overloaded):
+                if pause is None or not isinstance(of_call(error), Overloaded):
                     raise
-                await asyncio.sleep(seconds)
+                await asyncio.sleep(pause)
         raise AssertionError("the last attempt returns or raises")

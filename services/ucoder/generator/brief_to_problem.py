@@ -1,9 +1,8 @@
-"""brief -> problem: what a brief asks for, invented, rated, planned; new in this run and in no benchmark."""
+"""Arrow brief -> problem: invents the problem that a brief asks for, new in this run and in no benchmark."""
 
 import json
 from dataclasses import asdict
 
-from ucoder.core.problem_parsing import Statement
 from ucoder.generator.novelty import Novelty
 from ucoder.generator.problem_invention import ProblemChecks, invent_problem
 from ucoder.generator.service import Service
@@ -15,24 +14,20 @@ from ucoder.v1 import artifacts_pb2 as pb
 
 
 async def run(service: Service, brief: pb.Brief, run: pb.Run) -> pb.Problem | Dropped:
-    """Claims each problem in the store, create-only: of two briefs that invent the same, exactly one gets it.
+    """Returns the problem of one brief. Of two briefs that invent the same problem, exactly one gets it.
 
-    What was refused on the way lies in `<run>/refused/`, one file an attempt, for the report.
+    Refused attempts are stored in `<run>/refused/`, one file for each, for the report.
     """
     if limit := await service.ledger.over(run, brief.iteration):
         return Dropped(reason_of_limit(limit))
     config, store, name = run.config, service.artifacts.store, name_of(brief)
-    freshness = Novelty(store, run.id, config.problems.near_duplicate)
-
-    async def claim(statement: Statement) -> tuple[str, str]:
-        return await freshness.claim(statement, name)
-
-    known = service.known(config.evaluation.benchmark, config.evaluation.dev, *config.problems.decontaminate)
-    checks = ProblemChecks(claim, known, service.returns)
+    known = service.decontamination(config.evaluation.benchmark, config.evaluation.dev, *config.problems.decontaminate)
+    novelty = Novelty(store, run.id, config.problems.near_duplicate)
+    checks = ProblemChecks(novelty, name, known, service.call_returns)
     model = TokenCounter(service.model)
-    made = await invent_problem(model, brief, config.problems, config.model.profile, checks)
+    problem = await invent_problem(model, brief, config.problems, config.model.profile, checks)
     for refusal in checks.refused:
         key = f"{run.id}/refused/{name}-{refusal.attempt}.json"
         await store.create(key, json.dumps({"brief": name} | asdict(refusal)).encode())
     await service.ledger.enter(brief, {"tokens-problem": model.tokens})
-    return made
+    return problem

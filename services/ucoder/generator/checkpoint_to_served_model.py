@@ -1,4 +1,4 @@
-"""checkpoint -> served_model: the model server answers with these weights from now on, and proves it."""
+"""Arrow checkpoint -> served_model: has the model server serve a checkpoint, and verifies the weights."""
 
 import asyncio
 
@@ -10,22 +10,26 @@ from ucoder.runtime.storage.artifacts import name_of
 from ucoder.runtime.storage.weights_reference import WeightsReference
 from ucoder.v1 import artifacts_pb2 as pb
 
-LOOK_SECONDS = 1.0
+POLL_SECONDS = 1.0
 
 
 async def run(service: Service, checkpoint: pb.Checkpoint, run: pb.Run) -> pb.ServedModel:
-    """Serves the checkpoint. Raises Retry when what answers are not the trainer's weights."""
-    name = await _name(service, checkpoint.path)
+    """Serves the checkpoint. Raises Retry when the server has other weights than the trainer made."""
+    model = await _model_name(service, checkpoint.path)
     if service.model.exclusive:
-        await _turn(service, checkpoint, run)
-    await service.model.serve(name)
+        await _wait_for_turn(service, checkpoint, run)
+    await service.model.serve(model)
     if checkpoint.HasField("probe_log_prob"):
-        check_log_prob(name, (await service.model.score(name, PROBE_TEXT)).mean_log_prob, checkpoint.probe_log_prob)
-    return pb.ServedModel(checkpoint=checkpoint, model=name)
+        check_log_prob(model, (await service.model.score(model, PROBE_TEXT)).mean_log_prob, checkpoint.probe_log_prob)
+    return pb.ServedModel(checkpoint=checkpoint, model=model)
 
 
-async def _name(service: Service, path: str) -> str:
-    """What requests call the checkpoint: a folder where the model reads folders, and for adapters; else its path."""
+async def _model_name(service: Service, path: str) -> str:
+    """Returns the checkpoint's name in requests.
+
+    A stored checkpoint is named by its folder on this machine where the model reads folders, and where it is an
+    adapter, because a server loads adapters from folders. Otherwise its path is its name.
+    """
     weights, store = WeightsReference.parse(path), service.artifacts.store
     if not weights.stored:
         return path
@@ -37,19 +41,18 @@ async def _name(service: Service, path: str) -> str:
     return str(await weights.local_folder(store))
 
 
-async def _turn(service: Service, checkpoint: pb.Checkpoint, run: pb.Run) -> None:
-    """Returns when the checkpoint may take the server."""
+async def _wait_for_turn(service: Service, checkpoint: pb.Checkpoint, run: pb.Run) -> None:
     while True:
-        if await _free(service, checkpoint, run):
+        if await _may_replace_served(service, checkpoint, run):
             return
-        await asyncio.sleep(LOOK_SECONDS)
+        await asyncio.sleep(POLL_SECONDS)
 
 
-async def _free(service: Service, checkpoint: pb.Checkpoint, run: pb.Run) -> bool:
-    """Whether nobody needs the weights that an exclusive server holds now. Retry when the run has ended meanwhile.
+async def _may_replace_served(service: Service, checkpoint: pb.Checkpoint, run: pb.Run) -> bool:
+    """Returns whether the weights that an exclusive server holds are no longer needed.
 
-    Of several runs the oldest has the server until it ends. Within a run, what was served before must have been
-    evaluated; the briefs have ended before there is a dataset to train on.
+    Of several runs, the oldest has the server until it ends. Within a run, the weights served before must have been
+    evaluated; its briefs have ended before there is a dataset to train on. Raises Retry when the run has ended.
     """
     running = {name for name, state in (await service.states.all()).items() if state.state == "running"}
     if run.id not in running:

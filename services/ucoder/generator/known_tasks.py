@@ -1,4 +1,4 @@
-"""The tasks of benchmarks in their public files, so that no problem repeats one."""
+"""Reads the tasks of public benchmark files, so that no invented problem repeats one."""
 
 from collections.abc import Iterable, Iterator
 from importlib import resources
@@ -8,25 +8,27 @@ from ucoder.core.decontamination import KnownTask
 from ucoder.errors import Misconfigured
 from ucoder.runtime.dataset_files import read_rows
 
-STATEMENT = ("prompt", "text", "question_content", "complete_prompt", "instruct_prompt", "content")
-CODE = ("code", "starter_code", "code_prompt", "canonical_solution")
-NAME = ("task_id", "question_id", "id")
+STATEMENT_FIELDS = ("prompt", "text", "question_content", "complete_prompt", "instruct_prompt", "content")
+CODE_FIELDS = ("code", "starter_code", "code_prompt", "canonical_solution")
+NAME_FIELDS = ("task_id", "question_id", "id")
 
 
 def known_tasks(benchmarks: Iterable[str]) -> Iterator[KnownTask]:
-    """Every task of the named files: HumanEval, MBPP, EvalPlus, LiveCodeBench, BigCodeBench, FullStackBench and
-    SandboxFusion's editions of them; `seed` names the two that ship with ucoder. Raises Misconfigured naming file and
-    line.
+    """Yields every task of the named files; `seed` names the two files that ship with ucoder.
+
+    It reads HumanEval, MBPP, EvalPlus, LiveCodeBench, BigCodeBench, FullStackBench and SandboxFusion's editions of
+    them. Raises Misconfigured naming file and line.
     """
     for name in dict.fromkeys(benchmarks):
         files = [str(resources.files("ucoder.seed") / f) for f in ("benchmark.jsonl.gz", "dev.jsonl.gz")]
         for file in files if name == "seed" else [name]:
-            called = name if name == "seed" else Path(name).name.split(".")[0]
-            for number, entry in read_rows(file):
+            benchmark = name if name == "seed" else Path(name).name.split(".")[0]
+            for number, row in read_rows(file):
                 try:
-                    statement = next(str(entry[field]) for field in STATEMENT if entry.get(field))
+                    statement = next(str(row[field]) for field in STATEMENT_FIELDS if row.get(field))
                 except StopIteration:
-                    raise Misconfigured(f"{file}:{number}: no task with any of {', '.join(STATEMENT)}.") from None
-                task = next((str(entry[field]) for field in NAME if field in entry), str(number))
-                code = "\n".join(str(entry[field]) for field in CODE if entry.get(field))
-                yield KnownTask(called, task, statement, code)
+                    fields = ", ".join(STATEMENT_FIELDS)
+                    raise Misconfigured(f"{file}:{number}: no task with any of {fields}.") from None
+                task = next((str(row[field]) for field in NAME_FIELDS if field in row), str(number))
+                code = "\n".join(str(row[field]) for field in CODE_FIELDS if row.get(field))
+                yield KnownTask(benchmark, task, statement, code)

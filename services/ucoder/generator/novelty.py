@@ -1,4 +1,4 @@
-"""Claims each new problem of a run with create-only keys in the store, so that of two similar ones exactly one is posed."""
+"""Claims new problems by create-only keys in the store, so that of two similar ones exactly one is posed."""
 
 import json
 from dataclasses import dataclass
@@ -57,8 +57,8 @@ class Novelty:
         """Claims a problem for a brief; returns None when it is new, else the similar problem of another brief.
 
         A brief's own claims do not count, so a redelivered brief claims the same problem again. All callers go through
-        the bands in the same order, and read the claims of a band before they add their own. So of two similar problems,
-        the second to reach the first band that they share finds the other.
+        the bands in the same order, and read the claims of a band before they add their own. So of two similar
+        problems, the second to reach the first band that they share finds the other.
         """
         key = f"{self._run}/fingerprint/{statement.fingerprint}"
         taken = not await self._claims.create(key, owner.encode())
@@ -66,13 +66,13 @@ class Novelty:
             return EarlierProblem(DropReason.DUPLICATE, other)
         if self._threshold >= 1:
             return None
-        own = shingles(statement.asked)
-        data = json.dumps({"owner": owner, "asked": statement.asked}).encode()
+        own = shingles(statement.normal_text)
+        data = json.dumps({"owner": owner, "asked": statement.normal_text}).encode()
         for band in minhash_bands(own):
             number = 0
             while not await self._claims.create(f"{self._run}/near/{band}/{number}", data):
                 earlier = json.loads(await self._claims.get(f"{self._run}/near/{band}/{number}"))
-                if earlier["owner"] == owner and earlier["asked"] == statement.asked:
+                if earlier["owner"] == owner and earlier["asked"] == statement.normal_text:
                     break
                 if earlier["owner"] != owner and jaccard(own, shingles(earlier["asked"])) >= self._threshold:
                     return EarlierProblem(DropReason.NEAR_DUPLICATE, str(earlier["owner"]))

@@ -4,7 +4,6 @@ import contextlib
 from collections.abc import AsyncIterator
 
 from ucoder.core.decontamination import Decontamination
-from ucoder.core.problem_parsing import Statement
 from ucoder.errors import NotFound, Retry
 from ucoder.generator.known_tasks import known_tasks
 from ucoder.generator.novelty import ClaimsInMemory, Novelty
@@ -13,7 +12,6 @@ from ucoder.generator.solution_sampling import sample_solutions
 from ucoder.models import model_of
 from ucoder.runtime.context import ServiceContext
 from ucoder.runtime.messaging.arrow_worker import Dropped
-from ucoder.runtime.storage.artifacts import Artifacts
 from ucoder.v1 import artifacts_pb2 as pb
 from ucoder.v1 import generator_pb2, generator_pb2_grpc, sandbox_pb2
 
@@ -22,24 +20,24 @@ REGISTER = generator_pb2_grpc.add_GeneratorServiceServicer_to_server
 
 
 class Service(generator_pb2_grpc.GeneratorServiceServicer):
-    """The model's side of the loop."""
+    """The service that asks the model for problems and programs."""
 
     def __init__(self, context: ServiceContext) -> None:
         self.model = model_of(context)
-        self.artifacts: Artifacts = context.artifacts
+        self.artifacts = context.artifacts
         self.states = context.states
         self.ledger = context.ledger
         self.peers = context.peers
-        self._known: dict[tuple[str, ...], Decontamination] = {}
+        self._decontamination: dict[tuple[str, ...], Decontamination] = {}
 
     @classmethod
     @contextlib.asynccontextmanager
     async def open(cls, context: ServiceContext) -> AsyncIterator["Service"]:
-        """The service for as long as the block runs."""
+        """Yields the service."""
         yield cls(context)
 
-    async def returns(self, program: str, call: str, entry_point: str) -> bool:
-        """Whether a call of a program returns, in the sandbox. Raises Retry when that could not be found out."""
+    async def call_returns(self, program: str, call: str, entry_point: str) -> bool:
+        """Returns whether a call returns in the sandbox; raises Retry when the sandbox could not run it."""
         request = sandbox_pb2.ExecuteRequest(
             programs=[program], tests=[pb.TestCase(code=call)], entry_point=entry_point
         )
@@ -48,61 +46,59 @@ class Service(generator_pb2_grpc.GeneratorServiceServicer):
             raise Retry("the sandbox could not run a skeleton.")
         return list(row.outcomes) == [pb.OUTCOME_RETURNED]
 
-    def known(self, *benchmarks: str) -> Decontamination:
-        """The index of the benchmarks' own tasks, read once."""
-        if benchmarks not in self._known:
-            self._known[benchmarks] = Decontamination(known_tasks(benchmarks))
-        return self._known[benchmarks]
+    def decontamination(self, *benchmarks: str) -> Decontamination:
+        """Returns the index of the benchmarks' own tasks; each set of benchmarks is read once."""
+        if benchmarks not in self._decontamination:
+            self._decontamination[benchmarks] = Decontamination(known_tasks(benchmarks))
+        return self._decontamination[benchmarks]
 
-    async def answering(self, model: str) -> str:
-        """The name itself. NotFound when another checkpoint has the server to itself: a caller never changes that."""
+    async def require_served(self, model: str) -> str:
+        """Returns the model's name; raises NotFound when an exclusive server holds another checkpoint.
+
+        A call never switches the server: only runs decide what is served.
+        """
         served = await self.model.served() if self.model.exclusive else []
         if served and model not in served:
-            raise NotFound(f"{', '.join(served)} is served now, not {model}; runs alone decide what is.")
+            raise NotFound(f"the server holds {', '.join(served)} now, not {model}; only runs switch it.")
         return model
 
     async def GenerateProblems(  # noqa: N802
         self, request: generator_pb2.GenerateProblemsRequest, context: object
     ) -> AsyncIterator[generator_pb2.GenerateProblemsResponse]:
-        """One answer per brief asked for; duplicates within the call are left out."""
-        name = await self.answering(request.model)
-        freshness = Novelty(ClaimsInMemory(), "call", request.config.near_duplicate or 1.0)
-        known = self.known("seed", *request.config.decontaminate)
-        domains = list(request.config.domains)
+        """Yields a problem or a drop reason for each brief; problems that the call has already posed are dropped."""
+        config, model = request.config, await self.require_served(request.model)
+        novelty = Novelty(ClaimsInMemory(), "call", config.near_duplicate or 1.0)
+        known = self.decontamination("seed", *config.decontaminate)
+        domains, levels = list(config.domains), config.max_difficulty - config.min_difficulty + 1
         for number in range(request.count):
-            spread = request.config.max_difficulty - request.config.min_difficulty + 1
             brief = pb.Brief(
                 number=number,
                 seed=request.seed + number,
-                model=name,
+                model=model,
                 domain=domains[number % len(domains)],
-                difficulty=request.config.min_difficulty + number // len(domains) % spread,
+                difficulty=config.min_difficulty + number // len(domains) % levels,
             )
-
-            async def claim(statement: Statement, owner: str = str(number)) -> tuple[str, str]:
-                return await freshness.claim(statement, owner)
-
-            checks = ProblemChecks(claim, known, self.returns)
-            made = await invent_problem(self.model, brief, request.config, request.profile, checks)
-            if isinstance(made, Dropped):
-                yield generator_pb2.GenerateProblemsResponse(dropped=made.reason)
+            checks = ProblemChecks(novelty, str(number), known, self.call_returns)
+            problem = await invent_problem(self.model, brief, config, request.profile, checks)
+            if isinstance(problem, Dropped):
+                yield generator_pb2.GenerateProblemsResponse(dropped=problem.reason)
             else:
-                yield generator_pb2.GenerateProblemsResponse(problem=made)
+                yield generator_pb2.GenerateProblemsResponse(problem=problem)
 
     async def SampleSolutions(  # noqa: N802
         self, request: generator_pb2.SampleSolutionsRequest, context: object
     ) -> AsyncIterator[generator_pb2.SampleSolutionsResponse]:
-        """Programs for one problem."""
-        found = await sample_solutions(
-            self.model, await self.answering(request.model), request.problem, request.config, request.profile,
+        """Yields programs for one problem."""
+        candidates = await sample_solutions(
+            self.model, await self.require_served(request.model), request.problem, request.config, request.profile,
             n=request.config.n, seed=request.seed,
         )  # fmt: skip
-        for candidate in found:
+        for candidate in candidates:
             yield generator_pb2.SampleSolutionsResponse(candidate=candidate)
 
     async def Score(  # noqa: N802
         self, request: generator_pb2.ScoreRequest, context: object
     ) -> generator_pb2.ScoreResponse:
-        """The mean log-probability of a text."""
-        scored = await self.model.score(await self.answering(request.model), request.text)
-        return generator_pb2.ScoreResponse(mean_log_prob=scored.mean_log_prob, tokens=scored.tokens)
+        """Returns the mean log-probability of a text."""
+        score = await self.model.score(await self.require_served(request.model), request.text)
+        return generator_pb2.ScoreResponse(mean_log_prob=score.mean_log_prob, tokens=score.tokens)

@@ -1,4 +1,4 @@
-"""Stage 5a of the paper: n programs for one problem, with their log-probabilities."""
+"""Stage 5a of the paper: samples n programs for one problem, with their log-probabilities."""
 
 from ucoder.core.extraction import extract_program
 from ucoder.models.prompts import Prompts
@@ -17,7 +17,7 @@ async def sample_solutions(
     n: int,
     seed: int,
 ) -> list[pb.Candidate]:
-    """`n` candidates from the checkpoint called `name`; the same seed gives the same ones."""
+    """Returns `n` candidates from the checkpoint called `name`; the same seed gives the same ones."""
     prompts = Prompts.load(profile, script=not problem.entry_point)
     completions = await model.complete(
         name,
@@ -27,11 +27,10 @@ async def sample_solutions(
         stop=prompts.stop("solution"),
         seed=seed,
     )
+    statement = problem.prompt if problem.entry_point else ""
     return [
         pb.Candidate(
-            program=extract_program(
-                completion.text, problem.prompt if problem.entry_point else "", problem.entry_point
-            ),
+            program=extract_program(completion.text, statement, problem.entry_point),
             completion=completion.text,
             mean_log_prob=completion.mean_log_prob,
             tokens=completion.tokens,

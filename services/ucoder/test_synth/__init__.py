@@ -1,1 +1,1 @@
-"""Writes tests: inputs and what a solution should answer to them."""
+"""The test writer: asks the model for tests of a problem, and checks and counts what it writes."""

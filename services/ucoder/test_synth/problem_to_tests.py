@@ -1,4 +1,4 @@
-"""problem -> tests: inputs, and what the model thinks of them."""
+"""Arrow problem -> tests: writes the tests of one brief's problem."""
 
 from ucoder.models.token_counts import TokenCounter
 from ucoder.runtime.messaging.arrow_worker import Dropped
@@ -9,11 +9,11 @@ from ucoder.v1 import artifacts_pb2 as pb
 
 
 async def run(service: Service, problem: pb.Problem, run: pb.Run) -> pb.Tests | Dropped:
-    """The tests of one brief."""
+    """Returns the tests of one brief, or drops it when the model writes too few."""
     brief, config, model = problem.brief, run.config, TokenCounter(service.model)
     if limit := await service.ledger.over(run, brief.iteration):
         return Dropped(reason_of_limit(limit))
     seed = brief.seed ^ 0x7E57
-    made = await synthesize_tests(model, brief.model, problem, config.tests, config.model.profile, seed=seed)
+    tests = await synthesize_tests(model, brief.model, problem, config.tests, config.model.profile, seed=seed)
     await service.ledger.enter(brief, {"tokens-tests": model.tokens})
-    return made
+    return tests

@@ -1,9 +1,9 @@
-"""TestSynthService, and what its arrow uses."""
+"""TestSynthService, and what its arrow shares with it."""
 
 import contextlib
 from collections.abc import AsyncIterator
 
-from ucoder.errors import Reject
+from ucoder.errors import TooFewTests
 from ucoder.models import model_of
 from ucoder.runtime.context import ServiceContext
 from ucoder.runtime.messaging.arrow_worker import Dropped
@@ -15,7 +15,7 @@ REGISTER = test_synth_pb2_grpc.add_TestSynthServiceServicer_to_server
 
 
 class Service(test_synth_pb2_grpc.TestSynthServiceServicer):
-    """Tests for problems."""
+    """The service that asks the model for tests."""
 
     def __init__(self, context: ServiceContext) -> None:
         self.model = model_of(context)
@@ -24,16 +24,16 @@ class Service(test_synth_pb2_grpc.TestSynthServiceServicer):
     @classmethod
     @contextlib.asynccontextmanager
     async def open(cls, context: ServiceContext) -> AsyncIterator["Service"]:
-        """The service for as long as the block runs."""
+        """Yields the service."""
         yield cls(context)
 
     async def SynthesizeTests(  # noqa: N802
         self, request: test_synth_pb2.SynthesizeTestsRequest, context: object
     ) -> test_synth_pb2.SynthesizeTestsResponse:
-        """Tests for one problem; INVALID_ARGUMENT when the model writes too few that can be read."""
-        made = await synthesize_tests(
+        """Returns tests for one problem; raises TooFewTests when the model writes too few that can be read."""
+        tests = await synthesize_tests(
             self.model, request.model, request.problem, request.config, request.profile, seed=request.seed
         )
-        if isinstance(made, Dropped):
-            raise Reject(f"{made.reason}: {made.detail}")
-        return test_synth_pb2.SynthesizeTestsResponse(tests=made)
+        if isinstance(tests, Dropped):
+            raise TooFewTests(f"{tests.reason}: {tests.detail}")
+        return test_synth_pb2.SynthesizeTestsResponse(tests=tests)

@@ -1,8 +1,10 @@
-"""Stage 4 of the paper: about a hundred tests, asked for by kind, read leniently, checked, counted, and filled up."""
+"""Stage 4 of the paper: the model writes about a hundred tests of several kinds; they are read, counted, completed."""
 
 import asyncio
+import itertools
 from collections import Counter
 
+from ucoder.core.drop_reasons import DropReason
 from ucoder.core.generated_tests import calls_of, read_tests
 from ucoder.core.input_synthesis import UnclearSignature, read_signature
 from ucoder.core.input_synthesis.input_drawing import draw_calls
@@ -17,39 +19,44 @@ from ucoder.v1 import config_pb2
 async def synthesize_tests(
     model: Completer, name: str, problem: pb.Problem, config: config_pb2.TestConfig, profile: str, *, seed: int
 ) -> pb.Tests | Dropped:
-    """The tests that the checkpoint called `name` writes for a problem, or too_few_tests.
+    """Returns the tests that the checkpoint called `name` writes for a problem, or drops it with too_few_tests.
 
-    The samples are spread over the kinds; kinds for which a profile asks with the same words are asked for at once.
+    The samples are spread over the kinds of tests. Kinds for which a profile has equal prompts share one request.
     """
     prompts = Prompts.load(profile, script=not problem.entry_point)
-    asked: Counter[str] = Counter()
+    counts: Counter[str] = Counter()
     for number in range(config.samples):
-        asked[prompts.render("tests", problem=problem.prompt, kind=config.kinds[number % len(config.kinds)])] += 1
-    how, stop = SamplingParameters.of(config.sampling), prompts.stop("tests")
-    starts = [sum(list(asked.values())[:place]) for place in range(len(asked))]
+        kind = config.kinds[number % len(config.kinds)]
+        counts[prompts.render("tests", problem=problem.prompt, kind=kind)] += 1
+    sampling, stop = SamplingParameters.of(config.sampling), prompts.stop("tests")
+    firsts = itertools.accumulate(counts.values(), initial=0)
     answers = await asyncio.gather(
         *(
-            model.complete(name, ask, n=count, sampling=how, stop=stop, seed=seed + first)
-            for first, (ask, count) in zip(starts, asked.items(), strict=True)
+            model.complete(name, prompt, n=count, sampling=sampling, stop=stop, seed=seed + first)
+            for first, (prompt, count) in zip(firsts, counts.items(), strict=False)
         )
     )
-    texts = [one.text for some in answers for one in some]
+    texts = [completion.text for completions in answers for completion in completions]
     if problem.entry_point:
         tests, dropped = read_tests(texts, problem.entry_point, config.keep)
-        filled = await asyncio.to_thread(_drawn, problem, list(tests), config.keep, seed) if config.fill else []
+        added = (
+            await asyncio.to_thread(_additional_calls, problem, list(tests), config.keep, seed) if config.fill else []
+        )
         cases = [pb.TestCase(code=code, count=count) for code, count in tests.items()]
-        cases += [pb.TestCase(code=code, count=1) for code in filled]
+        cases += [pb.TestCase(code=code, count=1) for code in added]
     else:
         scripts, dropped = read_script_tests(problem.prompt, texts, config.keep)
-        filled = []
-        cases = [pb.TestCase(stdin=one.stdin, expected_stdout=one.expected_stdout, count=one.count) for one in scripts]
+        added = []
+        cases = [
+            pb.TestCase(stdin=test.stdin, expected_stdout=test.expected_stdout, count=test.count) for test in scripts
+        ]
     if len(cases) < config.require:
-        return Dropped("too_few_tests", f"{len(cases)} of at least {config.require}")
-    return pb.Tests(problem=problem, tests=cases, dropped=dict(dropped), filled=len(filled))
+        return Dropped(DropReason.TOO_FEW_TESTS, f"{len(cases)} of at least {config.require}")
+    return pb.Tests(problem=problem, tests=cases, dropped=dict(dropped), filled=len(added))
 
 
-def _drawn(problem: pb.Problem, tests: list[str], keep: int, seed: int) -> list[str]:
-    """Calls with arguments drawn from the types, none of which a test makes already; none where types tell nothing."""
+def _additional_calls(problem: pb.Problem, tests: list[str], keep: int, seed: int) -> list[str]:
+    """Returns calls up to `keep` tests, with new arguments drawn from the types; none where the types are unclear."""
     try:
         signature = read_signature(problem.prompt, [], problem.entry_point)
     except UnclearSignature:

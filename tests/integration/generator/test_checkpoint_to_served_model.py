@@ -1,4 +1,4 @@
-"""Who may have a server that holds one checkpoint at a time, and under which name; on a real bus and store."""
+"""Checkpoints take turns on a server that holds one at a time, under names it can find (real bus and store)."""
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
@@ -18,8 +18,8 @@ from ucoder.runtime.storage.store import Store
 from ucoder.v1 import artifacts_pb2 as pb
 
 
-class Serving:
-    """A model that notes what it serves; the probe scores -1."""
+class RecordingModel:
+    """A model that records what it serves; the probe scores -1."""
 
     def __init__(self, *, folders: bool, exclusive: bool) -> None:
         self.reads_folders, self.exclusive, self.serves = folders, exclusive, [""]
@@ -35,7 +35,7 @@ class Serving:
 async def service(nats_url: str, make_settings: Callable[..., Settings]) -> AsyncIterator[SimpleNamespace]:
     settings = make_settings(nats_url=nats_url)
     bus = await Bus.connect(settings)
-    model = Serving(folders=True, exclusive=True)
+    model = RecordingModel(folders=True, exclusive=True)
     yield SimpleNamespace(
         model=model, artifacts=Artifacts(Store(settings)), states=await RunStates.open(bus), settings=settings
     )
@@ -74,7 +74,7 @@ async def test_the_oldest_run_has_the_server_until_it_ends(service: SimpleNamesp
     assert not task.done()
     await service.states.end(old.id, "cancelled", "enough")
     await task
-    with pytest.raises(Retry, match="has ended"):  # the bus asks again, and sees that nobody wants it
+    with pytest.raises(Retry, match="has ended"):  # the bus delivers it again and then finds the run cancelled
         await checkpoint_to_served_model.run(service, checkpoint(old, 1), old)
 
 
@@ -86,7 +86,7 @@ async def test_a_stored_checkpoint_is_named_as_the_server_can_find_it(
     service: SimpleNamespace, tmp_path: Path, folders: bool, file: str, named: str
 ) -> None:
     run = await begun(service, "one")
-    service.model = Serving(folders=folders, exclusive=False)
+    service.model = RecordingModel(folders=folders, exclusive=False)
     (tmp_path / "made").mkdir()
     (tmp_path / "made" / file).write_text("{}")
     await service.artifacts.store.put_folder(tmp_path / "made", "one/weights/001")
@@ -96,7 +96,7 @@ async def test_a_stored_checkpoint_is_named_as_the_server_can_find_it(
     assert served.model == service.model.serves[-1] == wanted
 
 
-async def test_other_weights_than_the_trainers_are_not_gone_on_with(service: SimpleNamespace) -> None:
+async def test_weights_other_than_the_trained_ones_are_refused(service: SimpleNamespace) -> None:
     run = await begun(service, "one")
     one = checkpoint(run, 1)
     one.probe_log_prob = -1.04

@@ -1,4 +1,4 @@
-"""Claims on a real store: of many that invent alike at the same time exactly one gets the problem."""
+"""Claims on a real store: of many briefs that invent the same problem at once, exactly one gets it."""
 
 import asyncio
 from collections.abc import Callable
@@ -7,10 +7,11 @@ from pathlib import Path
 import pytest
 
 from ucoder.core.decontamination import Decontamination
+from ucoder.core.drop_reasons import DropReason
 from ucoder.core.problem_parsing import Statement, read_statement
 from ucoder.errors import Misconfigured
 from ucoder.generator.known_tasks import known_tasks
-from ucoder.generator.novelty import ClaimsInMemory, Novelty
+from ucoder.generator.novelty import ClaimsInMemory, EarlierProblem, Novelty
 from ucoder.runtime.settings import Settings
 from ucoder.runtime.storage.store import Store
 
@@ -20,33 +21,35 @@ WORDS = (
 )
 
 
-def asked(words: str, name: str = "f") -> Statement:
+def statement(words: str, name: str = "f") -> Statement:
     return read_statement(f'def {name}(xs: list[int]) -> int:\n    """Return {words}."""\n')
 
 
 @pytest.mark.parametrize("kind", [Store, ClaimsInMemory])
-async def test_of_reworded_problems_claimed_at_once_exactly_one_is_new(
+async def test_of_similar_problems_claimed_at_once_exactly_one_is_new(
     kind: type, make_settings: Callable[..., Settings]
 ) -> None:
     claims = Store(make_settings()) if kind is Store else ClaimsInMemory()
-    alike = [asked(WORDS.replace("shop", word), f"f{i}") for i, word in enumerate(("shop", "bakery", "stall", "store"))]
+    alike = [
+        statement(WORDS.replace("shop", word), f"f{i}") for i, word in enumerate(("shop", "bakery", "stall", "store"))
+    ]
     found = await asyncio.gather(
         *(Novelty(claims, "r", 0.7).claim(one, f"001-{i:06d}") for i, one in enumerate(alike * 3))
     )
-    assert [reason for reason, _ in found].count("") == 1
-    assert {reason for reason, _ in found} == {"", "duplicate", "near_duplicate"}
-    winner = next(i for i, (reason, _) in enumerate(found) if not reason)
+    assert found.count(None) == 1
+    assert {earlier.reason for earlier in found if earlier} == {"duplicate", "near_duplicate"}
+    winner = found.index(None)
     again = Novelty(claims, "r", 0.7)
-    assert await again.claim(alike[winner % 4], f"001-{winner:06d}") == ("", ""), "a redelivery claims the same again"
-    assert await again.claim(asked("the product of the odd numbers"), "001-000099") == ("", "")
-    assert await Novelty(claims, "other", 0.7).claim(alike[0], "001-000000") == ("", ""), "another run is another run"
+    assert await again.claim(alike[winner % 4], f"001-{winner:06d}") is None, "a redelivery claims the same again"
+    assert await again.claim(statement("the product of the odd numbers"), "001-000099") is None
+    assert await Novelty(claims, "other", 0.7).claim(alike[0], "001-000000") is None, "runs do not share claims"
 
 
 async def test_at_one_only_equal_texts_are_the_same() -> None:
-    freshness = Novelty(ClaimsInMemory(), "r", 1.0)
-    assert await freshness.claim(asked(WORDS), "a") == ("", "")
-    assert await freshness.claim(asked(WORDS.replace("shop", "stall")), "b") == ("", "")
-    assert await freshness.claim(asked(WORDS, "g"), "c") == ("duplicate", "a")
+    novelty = Novelty(ClaimsInMemory(), "r", 1.0)
+    assert await novelty.claim(statement(WORDS), "a") is None
+    assert await novelty.claim(statement(WORDS.replace("shop", "stall")), "b") is None
+    assert await novelty.claim(statement(WORDS, "g"), "c") == EarlierProblem(DropReason.DUPLICATE, "a")
 
 
 @pytest.mark.parametrize(

@@ -6,8 +6,8 @@ import numpy as np
 
 from ucoder.core.decontamination import Decontamination
 from ucoder.core.matrix import Matrix
-from ucoder.core.problem_parsing import Statement
 from ucoder.core.selection import select
+from ucoder.generator.novelty import ClaimsInMemory, Novelty
 from ucoder.generator.problem_invention import ProblemChecks, invent_problem
 from ucoder.generator.solution_sampling import sample_solutions
 from ucoder.models import Completion, SamplingParameters
@@ -27,8 +27,8 @@ WRONG = "```python\na, b = map(int, input().split())\nprint(a + b)\n```"
 TESTS = "4 5 6\n\nOutput:\n15\n\nInput:\n7\n\nOutput:\n7\n"
 
 
-class Answers:
-    """Answers by what is asked."""
+class PromptedModel:
+    """A model that answers by the words of the prompt."""
 
     async def complete(
         self, model: str, prompt: str, *, n: int, sampling: SamplingParameters, stop: Sequence[str] = (), seed: int = 0
@@ -43,19 +43,19 @@ class Answers:
         return [Completion(text, 9, -0.1, "stop")] * n
 
 
-async def claim(_: Statement) -> tuple[str, str]:
-    return "", ""
-
-
-async def runs(program: str, call: str, entry_point: str) -> bool:
+async def call_returns(program: str, call: str, entry_point: str) -> bool:
     raise AssertionError("a script has no skeleton to run")
 
 
 async def test_a_script_problem_is_posed_tested_solved_and_decided() -> None:
-    config, model = run_config.load(), Answers()
+    config, model = run_config.load(), PromptedModel()
     brief = pb.Brief(model="m", domain="competitive_programming", difficulty=2, script=True)
     problem = await invent_problem(
-        model, brief, config.problems, "chat", ProblemChecks(claim, Decontamination([]), runs)
+        model,
+        brief,
+        config.problems,
+        "chat",
+        ProblemChecks(Novelty(ClaimsInMemory(), "r", 1.0), "b", Decontamination([]), call_returns),
     )
     assert isinstance(problem, pb.Problem)
     assert (problem.title, problem.entry_point, problem.rating) == ("Sum", "", 3.0)

@@ -1,4 +1,4 @@
-"""Sampling in rounds: when it stops, what it may take, and that the draws depend on their number alone."""
+"""Adaptive sampling: when it stops, how many programs it may take, and which numbers they have."""
 
 import asyncio
 
@@ -12,16 +12,16 @@ from ucoder.v1 import config_pb2
 def sampled(
     changes: list[float], *, n: int = 32, round: int = 8, most: int = 64, grants: int = 0, over_after: int = 99
 ) -> tuple[SampledPrograms, list[tuple[int, int]], list[int]]:
-    """The outcome, the draws (first, count), and the totals that looks were told; the last change repeats."""
-    draws: list[tuple[int, int]] = []
+    """Returns the result, the samples (first, count), and the totals that were forecast; the last change repeats."""
+    samples: list[tuple[int, int]] = []
     totals: list[int] = []
     left = [grants]
 
-    async def draw(first: int, count: int) -> list[pb.Candidate]:
-        draws.append((first, count))
+    async def sample(first: int, count: int) -> list[pb.Candidate]:
+        samples.append((first, count))
         return [pb.Candidate(program=str(first + i)) for i in range(count)]
 
-    async def look(so_far: SampledPrograms, total: int) -> float:
+    async def change_probability(programs: SampledPrograms, total: int) -> float:
         totals.append(total)
         return changes[min(len(totals), len(changes)) - 1]
 
@@ -29,29 +29,29 @@ def sampled(
         left[0] -= 1
         return left[0] >= 0
 
-    async def over() -> bool:
-        return len(draws) >= over_after
+    async def iteration_ended() -> bool:
+        return len(samples) >= over_after
 
     config = config_pb2.CandidateConfig(n=n, round=round, most=most, max_change=0.05)
-    return asyncio.run(sample_adaptively(draw, look, grant, over, config)), draws, totals
+    return asyncio.run(sample_adaptively(sample, change_probability, grant, iteration_ended, config)), samples, totals
 
 
-def test_it_stops_at_the_first_look_that_finds_it_decided() -> None:
-    done, draws, totals = sampled([0.4, 0.04])
-    assert draws == [(0, 8), (8, 8)]
+def test_it_stops_at_the_first_forecast_that_finds_it_decided() -> None:
+    programs, samples, totals = sampled([0.4, 0.04])
+    assert samples == [(0, 8), (8, 8)]
     assert totals == [32, 32]
-    assert [one.program for one in done.candidates] == [str(i) for i in range(16)]
-    assert not done.undecided
+    assert [one.program for one in programs.candidates] == [str(i) for i in range(16)]
+    assert not programs.undecided
 
 
 def test_an_undecided_problem_takes_its_budget_and_no_more() -> None:
-    done, draws, totals = sampled([1.0])
-    assert sum(count for _, count in draws) == 32
+    programs, samples, totals = sampled([1.0])
+    assert sum(count for _, count in samples) == 32
     assert totals == [32, 32, 32, 64]
-    assert done.undecided
+    assert programs.undecided
 
 
-def test_what_others_left_over_goes_to_the_undecided_up_to_the_most() -> None:
+def test_unused_programs_of_other_problems_go_to_undecided_ones_up_to_the_most() -> None:
     assert len(sampled([1.0], grants=2)[0].candidates) == 48
     assert len(sampled([1.0], grants=99)[0].candidates) == 64
     assert len(sampled([1.0, 1.0, 1.0, 1.0, 0.0], grants=99)[0].candidates) == 40
@@ -63,7 +63,7 @@ def test_the_last_round_of_the_budget_may_be_smaller(n: int, round: int, counts:
     assert [count for _, count in sampled([1.0], n=n, round=round, most=n)[1]] == counts
 
 
-def test_an_iteration_that_is_over_draws_no_further_round() -> None:
-    done, draws, totals = sampled([1.0], over_after=2)
-    assert (len(draws), totals) == (2, [32])
-    assert not done.undecided
+def test_no_further_round_is_sampled_after_the_iteration_has_ended() -> None:
+    programs, samples, totals = sampled([1.0], over_after=2)
+    assert (len(samples), totals) == (2, [32])
+    assert not programs.undecided

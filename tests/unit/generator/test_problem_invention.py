@@ -1,4 +1,4 @@
-"""Inventing: every attempt that is refused says why, and what passes is complete."""
+"""Inventing problems: each refused attempt has its reason, and a problem that passes is complete."""
 
 import asyncio
 from collections.abc import Sequence
@@ -6,7 +6,6 @@ from collections.abc import Sequence
 import pytest
 
 from ucoder.core.decontamination import Decontamination, KnownTask
-from ucoder.core.problem_parsing import Statement
 from ucoder.generator.novelty import ClaimsInMemory, Novelty
 from ucoder.generator.problem_invention import ProblemChecks, invent_problem
 from ucoder.models import Completion, SamplingParameters
@@ -20,8 +19,8 @@ KNOWN = GOOD.replace("Add the numbers of a list", "Return the largest of all num
 BREAKS = GOOD.replace("Add", "Multiply").replace("[1, 2]", "[9]")
 
 
-class Script:
-    """A model that answers by stage: the problems in turn, a fixed rating and plan."""
+class StagedModel:
+    """A model that answers by stage: the problems in turn, a fixed rating and a fixed plan."""
 
     def __init__(self, *problems: str) -> None:
         self._problems = list(problems)
@@ -38,24 +37,21 @@ class Script:
 def invented(
     *problems: str, attempts: int = 4, claims: ClaimsInMemory | None = None, owner: str = "001-000000"
 ) -> tuple[pb.Problem | Dropped, ProblemChecks, TokenCounter]:
-    """What a brief comes to, with its checks and the meter."""
-    freshness = Novelty(claims or ClaimsInMemory(), "r", 0.8)
+    """Returns the result for a brief, its checks and the token counter."""
 
-    async def claim(statement: Statement) -> tuple[str, str]:
-        return await freshness.claim(statement, owner)
-
-    async def runs(program: str, call: str, entry_point: str) -> bool:
+    async def call_returns(program: str, call: str, entry_point: str) -> bool:
         return call != "total([9])"
 
-    checks = ProblemChecks(claim, Decontamination([KnownTask("humaneval", "HumanEval/35", KNOWN)]), runs)
+    known = Decontamination([KnownTask("humaneval", "HumanEval/35", KNOWN)])
+    checks = ProblemChecks(Novelty(claims or ClaimsInMemory(), "r", 0.8), owner, known, call_returns)
     config = run_config.load(preset="demo").problems
     config.attempts = attempts
-    model = TokenCounter(Script(*problems))
+    model = TokenCounter(StagedModel(*problems))
     brief = pb.Brief(seed=5, domain="algorithms", difficulty=2, model="m")
     return asyncio.run(invent_problem(model, brief, config, "seed", checks)), checks, model
 
 
-def test_the_first_attempt_that_passes_is_posed_with_all_its_parts() -> None:
+def test_the_first_attempt_that_passes_becomes_a_complete_problem() -> None:
     problem, checks, model = invented("prose", KNOWN, BREAKS, GOOD)
     assert isinstance(problem, pb.Problem)
     assert [one.reason for one in checks.refused] == ["no_function", "contaminated", "skeleton_fails"]
@@ -67,7 +63,7 @@ def test_the_first_attempt_that_passes_is_posed_with_all_its_parts() -> None:
 
 
 @pytest.mark.parametrize(("text", "reason"), [("", "no_function"), (KNOWN, "contaminated"), (BREAKS, "skeleton_fails")])
-def test_a_brief_that_comes_to_nothing_bears_the_last_reason(text: str, reason: str) -> None:
+def test_a_dropped_brief_has_the_reason_of_its_last_attempt(text: str, reason: str) -> None:
     dropped, checks, _ = invented(text, text, attempts=2)
     assert isinstance(dropped, Dropped)
     assert (dropped.reason, len(checks.refused)) == (reason, 2)
@@ -76,7 +72,7 @@ def test_a_brief_that_comes_to_nothing_bears_the_last_reason(text: str, reason: 
 def test_a_problem_belongs_to_the_brief_that_claimed_it() -> None:
     claims = ClaimsInMemory()
     assert isinstance(invented(GOOD, claims=claims)[0], pb.Problem)
-    assert isinstance(invented(GOOD, claims=claims)[0], pb.Problem), "a redelivery meets its own claims"
+    assert isinstance(invented(GOOD, claims=claims)[0], pb.Problem), "a redelivered brief claims its problem again"
     dropped = invented(GOOD, attempts=1, claims=claims, owner="001-000001")[0]
     assert isinstance(dropped, Dropped)
     assert dropped.reason == "duplicate"

@@ -18,7 +18,6 @@ from ucoder.cli.shared.options import (
 from ucoder.errors import Retry
 
 if TYPE_CHECKING:
-    from ucoder.core.problem_parsing import Statement
     from ucoder.v1 import artifacts_pb2 as pb
 
 DOMAINS = ["algorithms", "natural_instruction", "tool_usage", "competitive_programming"]
@@ -87,14 +86,11 @@ async def generate_problems(
             async def invent(number: int) -> None:
                 owner, (of_domain, difficulty) = _name(number), cells[number % len(cells)]
 
-                async def claim(statement: "Statement") -> tuple[str, str]:
-                    return await novelty.claim(statement, owner)
-
                 brief = pb.Brief(
                     number=number, seed=(seed << 24) + number, model=source.name, domain=of_domain,
                     difficulty=difficulty, script=scripts,
                 )  # fmt: skip
-                checks = ProblemChecks(claim, known, returns)
+                checks = ProblemChecks(novelty, owner, known, returns)
                 made = await invent_problem(source.model, brief, problem_config, source.profile, checks)
                 refused.update(refusal.reason for refusal in checks.refused)
                 if not isinstance(made, Dropped):

@@ -56,10 +56,10 @@ class Prompts:
     def render(self, stage: str, **values: object) -> str:
         """Returns the prompt of a stage.
 
-        `problem` takes domain and difficulty, every other stage takes problem; `tests` also takes kind; `benchmark` also
-        takes question and opening, which are what an instruct model is asked and how its answer must begin. A space is
-        put behind the `<` of a control token in a value, because a server would take it for the end of a turn or text.
-        Raises jinja2.UndefinedError when a value is missing: that is a bug of the caller.
+        `problem` takes domain and difficulty, every other stage takes problem; `tests` also takes kind; `benchmark`
+        also takes question and opening, which are what an instruct model is asked and how its answer must begin. A
+        space is put behind the `<` of a control token in a value, because a server would take it for the end of a turn
+        or text. Raises jinja2.UndefinedError when a value is missing: that is a bug of the caller.
         """
         return self._templates[stage].render(**values)
 
