@@ -52,7 +52,7 @@ async def _serve_proxy(
 
     from ucoder.cli.shared.embedded_services import consensus_service
     from ucoder.client import AsyncClient
-    from ucoder.gateway.openai_proxy import Sampling, proxy
+    from ucoder.gateway.openai_proxy import ProxySampling, proxy
     from ucoder.gateway.upstream import Upstream
     from ucoder.runtime.http_server import listening_socket
     from ucoder.runtime.settings import load
@@ -65,7 +65,7 @@ async def _serve_proxy(
         raise Misconfigured(f"-n {n}: give a number between 2 and 1024; a single sample cannot agree with another.")
     with listening_socket(address, f"--listen {address}") as server_socket:
         async with consensus_service(consensus) as service, AsyncClient(service, token=token) as client:
-            app = proxy(Upstream(url, settings.model_api_key), client, Sampling(n, temperature))
+            app = proxy(Upstream(url, settings.model_api_key), client, ProxySampling(n, temperature))
             host, port = server_socket.getsockname()[:2]
             Console(stderr=True).print(f"base URL: http://{host}:{port}/v1  (best of {n} from {url})", highlight=False)
             config = uvicorn.Config(app, log_level="warning", server_header=False, timeout_graceful_shutdown=30)

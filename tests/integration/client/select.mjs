@@ -1,4 +1,4 @@
-// A program that knows us by the proto files alone. argv: address, protos folder, path of node_modules.
+// A client that is made from the proto files alone. Arguments: address, folder of the protos, path of node_modules.
 import { createRequire } from "node:module";
 const require = createRequire(process.argv[4] + "/");
 const grpc = require("@grpc/grpc-js");

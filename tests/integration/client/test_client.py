@@ -1,4 +1,4 @@
-"""The Python client: its own examples, its retries, TLS and tokens."""
+"""The Python client: the examples in its docstrings, retries, errors, TLS and tokens."""
 
 import doctest
 import itertools
@@ -8,6 +8,7 @@ import time
 from collections.abc import Iterator
 from concurrent import futures
 from contextlib import contextmanager
+from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
@@ -16,13 +17,15 @@ import pytest
 
 import ucoder.client.async_client
 import ucoder.client.blocking_client
-from ucoder.client import AsyncClient, Client, Row
-from ucoder.errors import Misconfigured, Overloaded, Reject, Retry
+from ucoder.client import AsyncClient, Client, Connection, Options, Row
+from ucoder.client.connection import ConnectionOptions
+from ucoder.client.requests import DEFAULTS
+from ucoder.errors import Misconfigured, NoInputs, Overloaded, Reject, Retry
 from ucoder.v1 import consensus_pb2, consensus_pb2_grpc
 
 
 @pytest.mark.parametrize("module", [ucoder.client.blocking_client, ucoder.client.async_client])
-def test_the_examples_in_the_docstrings_hold(module: Any, served: str) -> None:
+def test_the_examples_in_the_docstrings_run(module: Any, served: str) -> None:
     finder, runner = doctest.DocTestFinder(), doctest.DocTestRunner()
     found = [test for test in finder.find(module, globs={"address": served}) if test.examples]
     assert found
@@ -39,7 +42,7 @@ def test_a_stream_ends_with_the_final_answer(served: str) -> None:
     assert answers[-1].program == programs[0]
 
 
-async def test_the_awaiting_client_streams_and_clusters(served: str) -> None:
+async def test_the_asynchronous_client_streams_and_clusters(served: str) -> None:
     async with AsyncClient(served) as client:
         answers = [answer async for answer in client.select_stream(["def f(x): return x"], ["f(1)"])]
         assert answers[-1].verdict.selected == 0
@@ -49,14 +52,50 @@ async def test_the_awaiting_client_streams_and_clusters(served: str) -> None:
             await client.select([])
 
 
-def test_scripts_are_tested_by_what_they_print(served: str) -> None:
+def test_the_bound_of_theorem_2_4_is_part_of_the_verdict_on_request(served: str) -> None:
+    programs = ["def f(x): return x + 1", "def f(x): return 1 + x", "def f(x): return 2 * x", "def f(x): return x"]
+    with Client(served) as client:
+        assert client.select(programs, ["f(5)", "f(6)"]).verdict.theorem_bound is None
+        bound = client.select(programs, ["f(5)", "f(6)"], theorem_bound=True).verdict.theorem_bound
+        rows = [Row(["returned"], ["1"]), Row(["returned"], ["1"]), Row(["returned"], ["2"])]
+        without_pairs = client.cluster(rows, ["f(0)"], theorem_bound=True).theorem_bound
+    assert bound is not None
+    assert (bound.programs, bound.tests, bound.collision_rate, bound.printed) == (4, 2, 0.0, 0.95)
+    assert {premise.name for premise in bound.premises} >= {"independent_tests"}
+    assert bound.sentence.startswith("Theorem 2.4: 4 programs, 2 tests")
+    assert without_pairs is not None
+    assert without_pairs.collision_rate is None
+
+
+def test_missing_inputs_are_an_error_of_their_own(served: str) -> None:
+    with Client(served) as client, pytest.raises(NoInputs, match="parameter x: neither annotation"):
+        client.select(["def f(x):\n    return x.y\n"])
+
+
+def test_an_unknown_option_is_refused_before_the_call() -> None:
+    with Client("127.0.0.1:9") as client, pytest.raises(TypeError, match="no option is called 'inptus'"):
+        client.select(["x"], inptus=3)  # type: ignore[call-arg]
+
+
+@pytest.mark.parametrize(
+    ("typed", "names"),
+    [
+        (Options, set(DEFAULTS)),
+        (ConnectionOptions, {field.name for field in fields(Connection)} - {"address"}),
+    ],
+)
+def test_the_typed_keywords_are_those_that_exist(typed: Any, names: set[str]) -> None:
+    assert set(typed.__annotations__) == names
+
+
+def test_scripts_are_tested_by_their_output(served: str) -> None:
     with Client(served) as client:
         answer = client.select(["print(input() * 2)", "print(2)"], [("ab", "abab"), ("c", "cc")])
     assert answer.program == "print(input() * 2)"
 
 
-class Unwell(consensus_pb2_grpc.ConsensusServiceServicer):
-    """Refuses some calls, and notes when each came and with what token."""
+class FailingService(consensus_pb2_grpc.ConsensusServiceServicer):
+    """Refuses some calls, and records the time and the token of each."""
 
     def __init__(self, statuses: list[grpc.StatusCode]) -> None:
         self.statuses = itertools.chain(statuses, itertools.repeat(None))
@@ -71,14 +110,14 @@ class Unwell(consensus_pb2_grpc.ConsensusServiceServicer):
 
 
 @contextmanager
-def unwell(
+def failing_service(
     *statuses: grpc.StatusCode, credentials: grpc.ServerCredentials | None = None
-) -> Iterator[tuple[str, Unwell]]:
-    servicer = Unwell(list(statuses))
+) -> Iterator[tuple[str, FailingService]]:
+    servicer = FailingService(list(statuses))
     server = grpc.server(futures.ThreadPoolExecutor(2))
     consensus_pb2_grpc.add_ConsensusServiceServicer_to_server(servicer, server)
-    anywhere = "localhost:0"
-    port = server.add_secure_port(anywhere, credentials) if credentials else server.add_insecure_port(anywhere)
+    free_port = "localhost:0"
+    port = server.add_secure_port(free_port, credentials) if credentials else server.add_insecure_port(free_port)
     server.start()
     try:
         yield f"localhost:{port}", servicer
@@ -86,9 +125,9 @@ def unwell(
         server.stop(None).wait()
 
 
-def test_what_may_pass_is_tried_again_after_growing_pauses() -> None:
-    passing = (grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.RESOURCE_EXHAUSTED)
-    with unwell(*passing) as (address, servicer), Client(address, token="secret-of-alice") as client:
+def test_a_transient_failure_is_retried_after_growing_pauses() -> None:
+    transient = (grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.RESOURCE_EXHAUSTED)
+    with failing_service(*transient) as (address, servicer), Client(address, token="secret-of-alice") as client:
         assert client.select(["x" * 3_000_000]).program == "x" * 3_000_000  # larger than gRPC's own retry buffer
     times = [when for when, _ in servicer.seen]
     assert len(times) == 3
@@ -106,19 +145,19 @@ def test_what_may_pass_is_tried_again_after_growing_pauses() -> None:
         (grpc.StatusCode.INTERNAL, Retry, 1),
     ],
 )
-def test_what_stays_is_an_error_by_whose_fault_it_is(status: grpc.StatusCode, kind: type, calls: int) -> None:
-    with unwell(*[status] * 9) as (address, servicer), Client(address, attempts=2) as client:
+def test_a_lasting_failure_raises_the_error_of_its_status(status: grpc.StatusCode, kind: type, calls: int) -> None:
+    with failing_service(*[status] * 9) as (address, servicer), Client(address, attempts=2) as client:
         with pytest.raises(kind, match="not now"):
             client.select(["x"])
         assert len(servicer.seen) == calls
 
 
-def test_nobody_there_is_the_world_s_fault_and_comes_within_the_deadline() -> None:
+def test_an_absent_service_raises_retry_within_the_deadline() -> None:
     with Client("127.0.0.1:9", attempts=1, seconds=5) as client, pytest.raises(Retry):
         client.select(["x"])
 
 
-async def test_tls_with_proof_on_both_sides(tmp_path: Path) -> None:
+async def test_tls_with_certificates_on_both_sides(tmp_path: Path) -> None:
     if not shutil.which("openssl"):
         pytest.skip("openssl is not installed")
     key, chain = tmp_path / "key.pem", tmp_path / "chain.pem"
@@ -128,14 +167,14 @@ async def test_tls_with_proof_on_both_sides(tmp_path: Path) -> None:
     subprocess.run(["openssl", "req", "-x509", *kind, *name, *files], check=True, capture_output=True)
     pair = [(key.read_bytes(), chain.read_bytes())]
     credentials = grpc.ssl_server_credentials(pair, chain.read_bytes(), require_client_auth=True)
-    with unwell(credentials=credentials) as (address, servicer):
+    with failing_service(credentials=credentials) as (address, servicer):
         async with AsyncClient(address, ca=chain, certificate=chain, key=key, token="secret-of-alice") as client:
             assert (await client.select(["x"])).program == "x"
         assert servicer.seen[0][1] == "Bearer secret-of-alice"
-        async with AsyncClient(address, ca=chain, attempts=1, seconds=10) as nobody:
+        async with AsyncClient(address, ca=chain, attempts=1, seconds=10) as without_certificate:
             with pytest.raises(Retry):
-                await nobody.select(["x"])
-        async with AsyncClient(address, attempts=1, seconds=10) as in_the_clear:
+                await without_certificate.select(["x"])
+        async with AsyncClient(address, attempts=1, seconds=10) as without_tls:
             with pytest.raises(Retry):
-                await in_the_clear.select(["x"])
+                await without_tls.select(["x"])
     assert len(servicer.seen) == 1

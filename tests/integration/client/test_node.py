@@ -1,4 +1,4 @@
-"""A client in another language, from the proto files alone: node with @grpc/grpc-js."""
+"""A client in another language, made from the proto files alone: node with @grpc/grpc-js."""
 
 import json
 import shutil
@@ -13,7 +13,7 @@ PACKAGES = ["@grpc/grpc-js@1", "@grpc/proto-loader@0.8"]
 
 @pytest.fixture(scope="module")
 def node_modules(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with the packages, from npm's registry; skipped where it cannot be reached."""
+    """A folder with the packages from npm's registry. The tests are skipped when the registry cannot be reached."""
     folder = tmp_path_factory.mktemp("node")
     if not (shutil.which("npm") and shutil.which("node")):
         pytest.skip("node and npm are not installed")
@@ -28,7 +28,7 @@ def node_modules(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder / "node_modules"
 
 
-def test_node_asks_and_is_answered(node_modules: Path, served: str) -> None:
+def test_a_node_client_calls_the_service(node_modules: Path, served: str) -> None:
     script = Path(__file__).with_name("select.mjs")
     done = subprocess.run(
         ["node", str(script), served, str(PROTOS), str(node_modules)],

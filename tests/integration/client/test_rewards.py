@@ -1,5 +1,8 @@
-"""Rewards, called as the trainers call them: TRL 1.16 `GRPOTrainer._calculate_rewards`, verl 0.9.1
-`NaiveRewardManager.run_single`, verl 0.6.1 `BatchRewardManager.verify`."""
+"""Reward functions, called as the trainers call them.
+
+TRL 1.16 `GRPOTrainer._calculate_rewards`, verl 0.9.1 `NaiveRewardManager.run_single`, verl 0.6.1
+`BatchRewardManager.verify`.
+"""
 
 import asyncio
 import inspect
@@ -29,18 +32,18 @@ def conversation(prompt: str) -> list[dict[str, str]]:
 
 
 class TestTRL:
-    """All by name: prompts, completions, their ids, the dataset's columns, and what the trainer offers."""
+    """The trainer passes all by name: prompts, completions, their ids, the dataset's columns, and its own objects."""
 
     OFFERED: dict[str, Any] = {"trainer_state": None, "log_extra": print, "log_metric": print}
 
-    def test_texts(self, client: Client) -> None:
+    def test_completions_that_are_texts(self, client: Client) -> None:
         reward = trl_reward(client, inputs=12)
         completions = [RIGHT, ALSO_RIGHT, WRONG, f"```python\n{PROMPT}{RIGHT}```", "I cannot.", RIGHT]
         columns = {"completion_ids": [[1]] * 6, "level": ["a"] * 6, **self.OFFERED}
         assert reward(prompts=[PROMPT] * 6, completions=completions, **columns) == [1.0, 1.0, 0.0, 1.0, 0.0, 1.0]
         assert reward(prompts=["Say hello."] * 2, completions=["Hello.", "Hi."], **self.OFFERED) == [0.0, 0.0]
 
-    def test_conversations(self, client: Client) -> None:
+    def test_completions_that_are_conversations(self, client: Client) -> None:
         spoken: list[Any] = [[{"role": "assistant", "content": text}] for text in (RIGHT, ALSO_RIGHT, WRONG)]
         spoken.append([{"role": "assistant", "content": [{"type": "text", "text": RIGHT}]}])
         spoken.append([{"role": "assistant", "content": None, "tool_calls": []}])
@@ -54,14 +57,14 @@ class TestTRL:
         asserts = [["assert add(1, 0) == 1", "assert add(1, 2) == 3"]] * 3
         assert reward(prompts=[PROMPT] * 3, completions=[RIGHT, ALSO_RIGHT, WRONG], asserts=asserts) == [1.0, 1.0, 0.5]
 
-    def test_it_is_logged_under_its_name_and_not_awaited(self, client: Client) -> None:
+    def test_the_function_has_its_name_and_is_not_asynchronous(self, client: Client) -> None:
         reward = trl_reward(client)
         assert reward.__name__ == "ucoder_reward"
         assert not inspect.iscoroutinefunction(reward)
 
 
 class TestVerl:
-    """One completion a call, awaited, many at once; `extra_info` with what verl adds to the dataset's own."""
+    """Each call passes one completion and is awaited, many at once. verl adds keys of its own to `extra_info`."""
 
     TRUTH = "assert add(2, 2) == 4\nassert add(1, 3) == 4"
 
@@ -78,26 +81,26 @@ class TestVerl:
         calls = [self.score(compute_score, conversation(prompt), completion, None) for prompt, completion in asked]
         assert await asyncio.gather(*calls) == [1.0, 0.0, 0.0, 1.0, 1.0, 1.0]
 
-    async def test_the_next_step_s_completions_are_a_group_of_their_own(self, client: Client) -> None:
+    async def test_the_completions_of_the_next_step_form_a_new_group(self, client: Client) -> None:
         compute_score = verl_score(client, group=2)
         for _ in range(2):
             calls = [self.score(compute_score, PROMPT, RIGHT, self.TRUTH) for _ in range(2)]
             assert await asyncio.gather(*calls) == [1.0, 1.0]
 
-    async def test_who_waits_in_vain_is_judged_without_the_missing(self, client: Client) -> None:
+    async def test_after_the_patience_a_group_is_judged_as_it_is(self, client: Client) -> None:
         compute_score = verl_score(client, group=9, patience=0.2)
         calls = [
             self.score(compute_score, PROMPT, text, np.array(["assert add(1, 1) == 2"])) for text in (RIGHT, WRONG)
         ]
         assert await asyncio.gather(*calls) == [1.0, 0.0]
 
-    async def test_passing_waits_for_nobody(self, client: Client) -> None:
+    async def test_passing_does_not_wait_for_a_group(self, client: Client) -> None:
         compute_score = verl_score(client, group=9, patience=600, kind="passing")
         assert await self.score(compute_score, PROMPT, WRONG, ["assert add(1, 0) == 1", "assert add(1, 2) == 3"]) == 0.5
 
-    async def test_a_service_that_is_away_is_everybody_s_error(self) -> None:
-        with Client("127.0.0.1:9", attempts=1, seconds=5) as nobody:
-            compute_score = verl_score(nobody, group=2)
+    async def test_an_absent_service_is_an_error_of_every_call(self) -> None:
+        with Client("127.0.0.1:9", attempts=1, seconds=5) as absent:
+            compute_score = verl_score(absent, group=2)
             calls = [self.score(compute_score, PROMPT, RIGHT, None) for _ in range(2)]
             ended = await asyncio.gather(*calls, return_exceptions=True)
         assert [type(error) for error in ended] == [Retry, Retry]
