@@ -16,7 +16,7 @@ from pathlib import Path
 import nkeys
 
 from ucoder.flow import BRIEF_KINDS, PROGRESS_EVENTS, SERVICES, arrows_of
-from ucoder.runtime.messaging.bus import DEAD, STREAM
+from ucoder.runtime.messaging.bus import DEAD_STREAM, STREAM
 from ucoder.runtime.messaging.run_states import BUCKET
 
 ACCOUNT = "UCODER"
@@ -25,7 +25,7 @@ ACCOUNT = "UCODER"
 def may_publish(service: str) -> list[str]:
     """Returns the subjects that a service may publish to, derived from flow.py."""
     allowed = ["$JS.API.INFO", f"$KV.{BUCKET}.>", f"$JS.API.DIRECT.GET.KV_{BUCKET}.>"]
-    for stream in (STREAM, DEAD, f"KV_{BUCKET}"):
+    for stream in (STREAM, DEAD_STREAM, f"KV_{BUCKET}"):
         allowed += [f"$JS.API.STREAM.CREATE.{stream}", f"$JS.API.STREAM.INFO.{stream}"]
     allowed += [f"$JS.API.STREAM.MSG.GET.KV_{BUCKET}"]
     allowed += [f"$JS.API.CONSUMER.CREATE.{STREAM}.>", f"$JS.API.CONSUMER.DURABLE.CREATE.{STREAM}.*"]
@@ -34,8 +34,8 @@ def may_publish(service: str) -> list[str]:
         allowed += [f"ucoder.{arrow.product}.>", f"ucoder-dead.{arrow.name}.>"]
         allowed += ["ucoder.consensus.>"] if arrow.source in BRIEF_KINDS else []  # a brief may end at any stage
     if service == "runs":  # it begins runs and manages dead letters; to list runs, the bucket makes a consumer
-        allowed += [f"$JS.API.STREAM.UPDATE.{stream}" for stream in (STREAM, DEAD, f"KV_{BUCKET}")]
-        allowed += ["ucoder.run.>", f"$JS.API.STREAM.MSG.*.{DEAD}", f"$JS.API.STREAM.PURGE.{STREAM}"]
+        allowed += [f"$JS.API.STREAM.UPDATE.{stream}" for stream in (STREAM, DEAD_STREAM, f"KV_{BUCKET}")]
+        allowed += ["ucoder.run.>", f"$JS.API.STREAM.MSG.*.{DEAD_STREAM}", f"$JS.API.STREAM.PURGE.{STREAM}"]
         allowed += [f"$JS.API.CONSUMER.CREATE.KV_{BUCKET}.>", f"$JS.API.CONSUMER.DELETE.KV_{BUCKET}.>"]
     allowed += [f"{event.subject}.>" for event in PROGRESS_EVENTS if event.sender == service]
     return sorted(set(allowed))

@@ -9,7 +9,7 @@ from collections.abc import Awaitable, Callable
 from tests.chaos.ground import ACK_WAIT, RUN, Ground
 
 from ucoder.flow import SERVICES
-from ucoder.runtime.messaging.bus import STREAM, parse
+from ucoder.runtime.messaging.bus import STREAM, parse_ref
 from ucoder.runtime.storage.artifacts import SUFFIX
 
 Fault = Callable[[Ground], Awaitable[None]]
@@ -24,7 +24,7 @@ async def kill_a_service(ground: Ground) -> None:
     """kill -9, and started again as a kubelet does."""
     name = ground.random.choice(SERVICES)
     ground.fleet.signal(name, signal.SIGKILL)
-    await ground.fleet.gone(name)
+    await ground.fleet.wait_or_kill(name)
     await asyncio.sleep(ground.random.random())
     await ground.fleet.start(name)
     await ground.fleet.ready(name)
@@ -67,7 +67,7 @@ async def skew_a_clock(ground: Ground) -> None:
     """One service an hour ahead, from here on."""
     name = ground.random.choice(SERVICES)
     ground.fleet.signal(name, signal.SIGTERM)
-    await ground.fleet.gone(name)
+    await ground.fleet.wait_or_kill(name)
     await ground.fleet.start(name, SKEWED)
     await ground.fleet.ready(name)
 
@@ -78,7 +78,7 @@ async def deliver_again(ground: Ground) -> None:
     for sequence in ground.random.sample(range(info.state.first_seq, info.state.last_seq + 1), 5):
         with contextlib.suppress(Exception):
             message = await ground.bus.jetstream.get_msg(STREAM, sequence)
-            ref = parse(message.data or b"")
+            ref = parse_ref(message.data or b"")
             assert not await ground.bus.publish(ref), "the bus took a second message about the same artefact"
             if ref.kind not in ("run", "iteration", "dataset", "checkpoint"):
                 await ground.bus.requeue(ref)

@@ -16,14 +16,14 @@ from tests.s3 import BUCKET, s3_server
 from ucoder.runs.run_config import load
 from ucoder.runtime.messaging.bus import STREAM, Bus
 from ucoder.runtime.messaging.dead_letters import DeadLetters
-from ucoder.runtime.messaging.nats_server import binary
+from ucoder.runtime.messaging.nats_server import server_program
 from ucoder.runtime.messaging.run_states import RunStates
 from ucoder.runtime.settings import Settings
 from ucoder.runtime.storage.artifacts import Artifacts
 from ucoder.runtime.storage.store import Store
 from ucoder.v1 import config_pb2, runs_pb2, runs_pb2_grpc
-from ucoder_development.few_tasks import few
-from ucoder_development.fleet import Fleet, free_port
+from ucoder_development.seed_benchmark import evaluation_of_few_tasks
+from ucoder_development.fleet import ServiceFleet, free_port
 
 RUN = "r"
 DISK_MB = 256
@@ -36,7 +36,7 @@ class Ground:
 
     folder: Path
     random: Random
-    fleet: Fleet
+    fleet: ServiceFleet
     bus_link: Link
     store_link: Link | None
     nats: "Nats"
@@ -68,7 +68,7 @@ class Ground:
             stack.push_async_callback(nats.stop)
             bus_link = await stack.enter_async_context(Link.open(nats.port))
             variables |= {"NATS_URL": f"nats://127.0.0.1:{bus_link.port}", "CACHE_DIR": str(folder / "cache")}
-            fleet = await stack.enter_async_context(Fleet.open(folder, variables, model_seconds=model_seconds))
+            fleet = await stack.enter_async_context(ServiceFleet.open(folder, variables, model_seconds=model_seconds))
             plain = {key.lower(): value for key, value in variables.items() if key in ("STORE_URL", "STORE_ENDPOINT")}
             settings = Settings(nats_url=f"nats://127.0.0.1:{nats.port}", cache_dir=folder / "looker", **plain)
             bus = await Bus.connect(settings)
@@ -102,7 +102,7 @@ class Nats:
     async def start(self) -> None:
         """Returns when it listens."""
         self.process = await asyncio.create_subprocess_exec(
-            str(binary()), "-a", "127.0.0.1", "-p", str(self.port), "-js", "-sd", str(self.state),
+            str(server_program()), "-a", "127.0.0.1", "-p", str(self.port), "-js", "-sd", str(self.state),
             stdout=asyncio.subprocess.DEVNULL, stderr=asyncio.subprocess.DEVNULL,
         )  # fmt: skip
         async with asyncio.timeout(30):
@@ -134,7 +134,7 @@ def small_config(briefs: int, seed: int, folder: Path) -> config_pb2.RunConfig:
         "problems": {"near_duplicate": 1.0},
         "candidates": {"n": 6, "adaptive": False},
         "tests": {"samples": 2, "keep": 8},
-        "evaluation": few(folder, 40),
+        "evaluation": evaluation_of_few_tasks(folder, 40),
         "selection": {"min_confidence": 0.0},
         "training": {"epochs": 1},
     }

@@ -1,5 +1,8 @@
-"""What is fuzzed: everything of ours that reads what a model, a caller, a cell or a disk wrote. A target may refuse
-with the errors of its contract; any other exception, and any input that takes seconds, is a bug of ours."""
+"""The fuzz targets: all our code that reads what a model, a caller, a cell or a disk wrote.
+
+A target may refuse an input with the errors of its contract. Any other exception, and any input that takes seconds, is
+a bug of ours.
+"""
 
 import json
 import zlib
@@ -19,7 +22,7 @@ from ucoder.core.test_plans import CallPlan, Test, read_plan
 from ucoder.core.values import Unreadable, parse
 from ucoder.core.verdict import judge, same_output
 from ucoder.errors import Reject
-from ucoder.runtime.messaging.bus import parse as parse_ref
+from ucoder.runtime.messaging.bus import parse_ref
 from ucoder.runtime.storage.artifacts import TYPES, _decode
 from ucoder.runtime.validation import validate
 from ucoder.sandbox_runner.host.cell import read_report
@@ -92,7 +95,7 @@ REQUESTS = [
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """`make` an input, `feed` it; `refusals` are in the contract."""
+    """A reader to fuzz: `make` makes an input, `feed` reads it, and `refusals` are the errors of its contract."""
 
     name: str
     make: Callable[[Random], object]
@@ -151,8 +154,8 @@ TARGETS = (
     Target("verdict", lambda r: (_text(TESTS)(r), _text(VALUES)(r)), _judge),
     Target("test", _text(TESTS), lambda text: read_plan(Test(code=text), "f")),
     Target("whole-file test", _text(TESTS), lambda text: read_plan(Test(code=text), "f", True)),
-    Target("javascript test", _text(TESTS), lambda text: language("javascript").read(Test(code=text), "f", False)),
-    Target("tameness", _text(PROGRAMS), fork_safety.check_program),
+    Target("javascript test", _text(TESTS), lambda text: language("javascript").read_plan(Test(code=text), "f", False)),
+    Target("fork safety", _text(PROGRAMS), fork_safety.check_program),
     Target("completion", _text(PROGRAMS), lambda text: extraction.extract_program(text, "def f(x):\n", "f")),
     Target("normal form", _text(PROGRAMS), extraction.normal_form),
     Target("statement", _text(STATEMENTS), problem_parsing.read_statement, (problem_parsing.UnusableProblem,)),

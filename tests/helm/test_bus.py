@@ -16,7 +16,7 @@ import pytest
 from ucoder.errors import Misconfigured, Retry
 from ucoder.flow import FLOW
 from ucoder.runtime.messaging.bus import Bus
-from ucoder.runtime.messaging.nats_server import binary
+from ucoder.runtime.messaging.nats_server import server_program
 from ucoder.runtime.settings import Settings
 from ucoder.v1 import artifacts_pb2 as pb
 
@@ -49,7 +49,7 @@ def configuration(variant: str, folder: Path, routes: Sequence[int] = (), number
 async def running(conf: Path, name: str = "release-nats-0") -> AsyncIterator[dict[str, list[str]]]:
     """A server with that configuration; gives its addresses."""
     process = await asyncio.create_subprocess_exec(
-        binary(), "--config", str(conf), env={"POD_NAME": name}, stderr=asyncio.subprocess.DEVNULL
+        server_program(), "--config", str(conf), env={"POD_NAME": name}, stderr=asyncio.subprocess.DEVNULL
     )
     try:
         async with asyncio.timeout(30):
@@ -71,7 +71,7 @@ def test_the_server_takes_its_configuration(variant: str, tmp_path: Path) -> Non
         (tmp_path / "auth").mkdir()
         (tmp_path / "auth" / "auth.conf").write_text("authorization { token: aaaaaaaaaaaaaaaa }\n")
     done = subprocess.run(
-        [binary(), "-t", "--config", str(conf)], env={"POD_NAME": "x"}, capture_output=True, text=True, check=False
+        [server_program(), "-t", "--config", str(conf)], env={"POD_NAME": "x"}, capture_output=True, text=True, check=False
     )
     assert done.returncode == 0, done.stderr
 

@@ -1,10 +1,10 @@
-"""`declare`: makes the streams and consumers that are missing. `resize`: gives streams the replicas that are wanted."""
+"""Makes missing streams and consumers (`declare`), or gives the streams as many replicas as configured (`resize`)."""
 
 import asyncio
 import sys
 
 from ucoder.errors import Misconfigured
-from ucoder.runtime.messaging.bus import DEAD, STREAM, Bus
+from ucoder.runtime.messaging.bus import DEAD_STREAM, STREAM, Bus
 from ucoder.runtime.messaging.run_states import BUCKET, RunStates
 from ucoder.runtime.settings import load
 
@@ -15,12 +15,12 @@ async def main(job: str) -> None:
     except Misconfigured as error:
         if job == "resize":
             raise
-        # An upgrade that mends the bus, or changes how it is reached, must not wait for it.
-        print(f"not declared: {error} Each service does it again when it starts.")
+        # An upgrade that repairs the bus, or changes its address, must not wait for the bus.
+        print(f"not declared: {error} Each service makes its streams and consumers when it starts.")
         return
     await RunStates.open(bus)
     if job == "resize":
-        await bus.resize([STREAM, DEAD, f"KV_{BUCKET}"])
+        await bus.set_replicas([STREAM, DEAD_STREAM, f"KV_{BUCKET}"])
     await bus.close()
     print(f"{job}: done")
 

@@ -51,10 +51,10 @@ def _sandbox() -> Iterator[CheckResult]:
 
 
 def _bus() -> Iterator[CheckResult]:
-    from ucoder.runtime.messaging.nats_server import binary
+    from ucoder.runtime.messaging.nats_server import server_program
 
     try:
-        yield "bus", True, f"nats-server at {binary()}"
+        yield "bus", True, f"nats-server at {server_program()}"
     except UcoderError as error:
         yield "bus", False, str(error)
 

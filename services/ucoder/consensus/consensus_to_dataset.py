@@ -22,7 +22,7 @@ from ucoder.v1 import artifacts_pb2 as pb
 async def run(service: Service, ended: pb.Consensus, run: pb.Run) -> list[pb.Dataset] | None:
     """Returns the sealed datasets: the loop's, and the control's where the run has one. None while briefs are open."""
     iteration = ended.brief.iteration
-    if not await service.bus.reached("consensus", run.id, iteration, run.config.loop.briefs):
+    if not await service.bus.has_published("consensus", run.id, iteration, run.config.loop.briefs):
         return None
     variants = [pb.VARIANT_LOOP]
     if run.config.loop.control and iteration == 1:

@@ -10,7 +10,7 @@ from ucoder.runtime.settings import Settings
 
 
 def configure(settings: Settings, stream: TextIO = sys.stderr) -> None:
-    """Configures structlog for this process. Records go to `stream`, so that stdout holds the program's output alone."""
+    """Configures structlog for this process. Records go to `stream`, so stdout holds the program's output alone."""
     console = settings.log_format == "console" or (settings.log_format == "auto" and stream.isatty())
     pretty = structlog.dev.ConsoleRenderer(colors=stream.isatty(), exception_formatter=structlog.dev.plain_traceback)
     renderer: structlog.typing.Processor = pretty if console else structlog.processors.JSONRenderer()

@@ -1,7 +1,8 @@
 """One trace from brief to training row: OpenTelemetry spans, W3C Trace Context in message headers and call metadata.
 
 A brief's trace id is computed from its name, so a redelivered, requeued or resumed message continues the same trace,
-and `ucoder trace` can print its id. Without `UCODER_OTLP_URL` nothing is recorded, and the headers of callers are passed on.
+and `ucoder trace` can print its id. Without `UCODER_OTLP_URL` nothing is recorded, but the
+headers of callers are passed on.
 """
 
 import contextlib

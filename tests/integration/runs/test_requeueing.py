@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 from ucoder.flow import FLOW
 from ucoder.runs.requeueing import requeue
-from ucoder.runtime.messaging.bus import Bus, parse
+from ucoder.runtime.messaging.bus import Bus, parse_ref
 from ucoder.runtime.messaging.run_states import RunStates
 from ucoder.runtime.settings import Settings
 from ucoder.runtime.storage.artifacts import Artifacts
@@ -32,7 +32,7 @@ async def test_only_what_has_no_product_is_put_back(nats_url: str, make_settings
             queue = await bus.jetstream.pull_subscribe_bind(consumer=arrow.name, stream="UCODER")
             info = await queue.consumer_info()
             if info.num_pending:
-                queued[arrow.name] = [parse(message.data).name for message in await queue.fetch(info.num_pending)]
+                queued[arrow.name] = [parse_ref(message.data).name for message in await queue.fetch(info.num_pending)]
         assert queued == {
             "brief_to_problem": ["001-000000"],
             "problem_to_tests": ["001-000001"],

@@ -109,15 +109,15 @@ async def test_who_asks_after_each_announcement_hears_of_the_last_and_makes_the_
     await bench.bus.client.subscribe("$JS.API.STREAM.INFO.UCODER", cb=look)
     other = await Bus.connect(bench.settings)  # another replica, which sees every third announcement
     for number in range(300):
-        assert not await (other if number % 3 == 2 else bench.bus).reached("brief", RUN, 1, 300)
+        assert not await (other if number % 3 == 2 else bench.bus).has_published("brief", RUN, 1, 300)
         ref = await bench.send(number)
         made = problem(await bench.artifacts.get(pb.Brief, RUN, ref.name))
         await bench.bus.publish(await bench.artifacts.save(RUN, made))
-    assert await other.reached("brief", RUN, 1, 300)
-    assert await bench.bus.reached("brief", RUN, 1, 300)
-    assert not await bench.bus.reached("brief", RUN, 2, 1), "an iteration of its own"
+    assert await other.has_published("brief", RUN, 1, 300)
+    assert await bench.bus.has_published("brief", RUN, 1, 300)
+    assert not await bench.bus.has_published("brief", RUN, 2, 1), "an iteration of its own"
     await bench.bus.requeue(ref)
-    assert await bench.bus.reached("brief", RUN, 1, 300)
+    assert await bench.bus.has_published("brief", RUN, 1, 300)
     await other.close()
     assert 3 < counts < 40
 

