@@ -1,7 +1,7 @@
-"""Composes the sandbox image's whole content into a folder: interpreter, node, their libraries, our guest; no shell.
+"""Composes the content of the sandbox image in a folder: interpreter, node, their libraries, the guest; no shell.
 
-Run while the image is built: `python3 sandbox_root.py /root-of-image /path/to/node`. The folder is what a cell of the
-local sandbox sees, made by the same code, so the image can hold nothing else.
+Runs while the image is built: `python3 sandbox_root.py /root-of-image /path/to/node`. The folder is what a cell of the
+local sandbox sees, and the same code makes it, so the image holds nothing else.
 """
 
 import shutil
@@ -22,7 +22,7 @@ def main(target: Path, node: Path) -> None:
         shutil.copytree(installed, target / PACKAGES.lstrip("/"), dirs_exist_ok=True)
     shutil.copytree(root.guest, target / root_filesystem.GUEST.lstrip("/"), dirs_exist_ok=True)
     shutil.copy2(Path(__file__).with_name("cell.py"), target / "cell.py")
-    (target / "guest.python").write_text(root.python)  # for whoever uses this image as a local cell's root
+    (target / "guest.python").write_text(root.python)  # for users of this image as the root of local cells
     (target / "python" / "bin" / "python3").symlink_to(Path(root.python).name)
     for folder in ("bin", "socket"):
         (target / folder).mkdir(exist_ok=True)

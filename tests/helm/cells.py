@@ -4,10 +4,11 @@ import asyncio
 from pathlib import Path
 
 from ucoder.core.fork_safety import ForkSafety
+from ucoder.sandbox_runner.guest.protocol import CALL, CellTest
 from ucoder.sandbox_runner.host.batch import Batch, Program
 from ucoder.sandbox_runner.host.cell import Cell, CellResult
 from ucoder.sandbox_runner.isolation.boundary import Launch
-from ucoder.sandbox_runner.isolation.pod import relayed
+from ucoder.sandbox_runner.isolation.pod import relay_command
 from ucoder.sandbox_runner.sandbox_job import Limits
 
 
@@ -15,16 +16,16 @@ async def call(
     address: Path, source: str, calls: list[str], jobs: int = 1, seed: int = 0, anywhere: bool = True
 ) -> list[CellResult | None]:
     """What a program's calls give in the cell behind a socket; the same `jobs` times on one connection."""
-    launch = Launch(relayed(address, seed, anywhere=anywhere), lambda: None)
+    launch = Launch(relay_command(address, seed, anywhere=anywhere), lambda: None)
     cell = await Cell.start(launch)
     try:
         for number in range(jobs):
             program = Program(0, source, ForkSafety(False, False), [None] * len(calls))
             batch = Batch([program], shared=False)
-            frame = batch.frame([["call", one] for one in calls], Limits(), 0, number + 1)
+            job = batch.job([CellTest(CALL, one) for one in calls], Limits(), 0, number + 1)
             async with asyncio.timeout(60):
-                ending = await cell.run(frame, batch.reports.append)
-            batch.settle(ending, Limits())
+                end = await cell.run(job, batch.reports.append)
+            batch.finish(end, Limits())
     finally:
         await cell.close()
     return program.results

@@ -22,8 +22,8 @@ sys.path.insert(0, str(ROOT))  # the attacks of tests/security are run again, in
 
 from tests.security.conftest import MARKER, Range  # noqa: E402
 
-from ucoder.sandbox_runner.host.sandbox import Sandbox  # noqa: E402
 from ucoder.sandbox_runner.isolation import choice, pod  # noqa: E402
+from ucoder.sandbox_runner.sandbox import Sandbox  # noqa: E402
 
 TOOLS = ("debootstrap", "buildah", "podman", "runc", "runsc")
 PODMAN = """
@@ -151,7 +151,7 @@ async def cell(cell_container: CellContainer) -> AsyncIterator[Range]:
     """A range whose cell is the container, seen as a sandbox-runner in its pod sees it."""
     with pytest.MonkeyPatch.context() as here:
         async with cell_container.started() as places:
-            here.setattr(pod, "PLACES", places)
+            here.setattr(pod, "CELLS_FOLDER", places)
             choice._missing.cache_clear()
             async with Sandbox.open(isolation="pod", cells=1) as sandbox:
                 yield Range(sandbox)

@@ -9,8 +9,8 @@ import pytest_asyncio
 
 from ucoder.core.outcomes import Outcome
 from ucoder.core.test_plans import Test
-from ucoder.sandbox_runner.host.sandbox import Sandbox
 from ucoder.sandbox_runner.isolation.choice import probe
+from ucoder.sandbox_runner.sandbox import Sandbox
 from ucoder.sandbox_runner.sandbox_job import Limits, ProgramResult, SandboxJob
 
 MARKER = "canary-5f2b90c7"

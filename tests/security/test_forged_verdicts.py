@@ -93,7 +93,7 @@ def f(x):
 """,
     "patches_the_judge": """
 import sys
-judge = sys.modules['ucoder.sandbox_runner.guest.judge']
+judge = sys.modules['ucoder.sandbox_runner.guest.block_judge']
 judge.run = lambda *a: ['passed', '']
 judge.Session.step = lambda *a: 1
 def f(x): return 1

@@ -1,4 +1,4 @@
-"""SandboxService: the door to the sandbox, and the rows as messages."""
+"""SandboxService: the gRPC entry to the sandbox, and the conversion of its messages."""
 
 import contextlib
 from collections.abc import AsyncIterator, Sequence
@@ -6,18 +6,18 @@ from collections.abc import AsyncIterator, Sequence
 from ucoder.core.outcomes import Outcome
 from ucoder.core.test_plans import Test
 from ucoder.runtime.context import ServiceContext
-from ucoder.sandbox_runner.host.sandbox import Sandbox
+from ucoder.sandbox_runner.sandbox import Sandbox
 from ucoder.sandbox_runner.sandbox_job import Limits, ProgramResult, SandboxJob
 from ucoder.v1 import artifacts_pb2 as pb
 from ucoder.v1 import config_pb2, sandbox_pb2, sandbox_pb2_grpc
 
 NAME = sandbox_pb2.DESCRIPTOR.services_by_name["SandboxService"].full_name
 REGISTER = sandbox_pb2_grpc.add_SandboxServiceServicer_to_server
-CODES = {outcome: pb.Outcome.Value(f"OUTCOME_{outcome.upper()}") for outcome in Outcome}
+_OUTCOME_CODES = {outcome: pb.Outcome.Value(f"OUTCOME_{outcome.upper()}") for outcome in Outcome}
 
 
 class Service(sandbox_pb2_grpc.SandboxServiceServicer):
-    """Runs programs nobody vouches for."""
+    """The service that runs untrusted programs."""
 
     def __init__(self, sandbox: Sandbox) -> None:
         self.sandbox = sandbox
@@ -25,7 +25,7 @@ class Service(sandbox_pb2_grpc.SandboxServiceServicer):
     @classmethod
     @contextlib.asynccontextmanager
     async def open(cls, context: ServiceContext) -> AsyncIterator["Service"]:
-        """Opens the cells; NoIsolation when this machine has nothing to hold the programs."""
+        """Starts the cells; raises NoIsolation when this machine has no boundary to put around them."""
         settings = context.settings
         async with Sandbox.open(
             isolation=settings.isolation, cells=settings.cells, packages=settings.sandbox_packages
@@ -35,22 +35,22 @@ class Service(sandbox_pb2_grpc.SandboxServiceServicer):
     async def Execute(  # noqa: N802
         self, request: sandbox_pb2.ExecuteRequest, context: object
     ) -> AsyncIterator[sandbox_pb2.ExecuteResponse]:
-        """Rows as programs finish."""
+        """Yields rows as programs finish."""
         job = SandboxJob(
             programs=tuple(request.programs),
-            tests=test_cases(request.tests),
+            tests=tests_from_messages(request.tests),
             entry_point=request.entry_point,
             language=request.language or "python",
-            limits=limits(request.limits) if request.HasField("limits") else Limits(),
+            limits=limits_from_config(request.limits) if request.HasField("limits") else Limits(),
             check_determinism=request.check_determinism,
             mode="compat" if request.compat else "outside",
         )
-        async for row in self.sandbox.execute(job):
-            yield sandbox_pb2.ExecuteResponse(row=row_message(row))
+        async for result in self.sandbox.execute(job):
+            yield sandbox_pb2.ExecuteResponse(row=row_message(result))
 
 
-def test_cases(tests: Sequence[pb.TestCase]) -> tuple[Test, ...]:
-    """Tests as the core knows them."""
+def tests_from_messages(tests: Sequence[pb.TestCase]) -> tuple[Test, ...]:
+    """Returns tests as the core knows them."""
     return tuple(
         Test(
             code=test.code,
@@ -63,8 +63,8 @@ def test_cases(tests: Sequence[pb.TestCase]) -> tuple[Test, ...]:
     )
 
 
-def limits(config: config_pb2.ExecutionConfig) -> Limits:
-    """The limits of one program on one test."""
+def limits_from_config(config: config_pb2.ExecutionConfig) -> Limits:
+    """Returns the limits of one program on one test."""
     return Limits(
         cpu_seconds=config.cpu_seconds,
         wall_seconds=config.wall_seconds,
@@ -73,13 +73,13 @@ def limits(config: config_pb2.ExecutionConfig) -> Limits:
     )
 
 
-def row_message(row: ProgramResult) -> pb.Row:
-    """A row as it travels; a test without an output has the empty text."""
+def row_message(result: ProgramResult) -> pb.Row:
+    """Returns a program's result as a message; a test without an output has the empty text."""
     return pb.Row(
-        program=row.program,
-        outcomes=[CODES[outcome] for outcome in row.outcomes],
-        outputs=["" if output is None else output for output in row.outputs],
-        seconds=row.seconds,
-        peak_memory_mb=row.peak_memory_mb,
-        note=row.note,
+        program=result.program,
+        outcomes=[_OUTCOME_CODES[outcome] for outcome in result.outcomes],
+        outputs=["" if output is None else output for output in result.outputs],
+        seconds=result.seconds,
+        peak_memory_mb=result.peak_memory_mb,
+        note=result.note,
     )

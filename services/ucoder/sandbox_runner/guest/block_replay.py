@@ -1,9 +1,11 @@
-"""The program's half of a test that decides for itself: the calls the judge made, done again on the program.
+"""The program's half of a block test: does on the program the steps that the test's judge asks for.
 
-A step is `[operation, target, argument, arguments, keywords]`, all text: the target `@name` is a name of the program,
-`#3` the third object that could not cross the boundary; arguments are canonical values, in which `<=2>` stands for
-the value of step 2. A result is `["v", value, {argument: value after the call}]` or `["x", type, message, [built-in
-bases]]`.
+A step is five texts: `[operation, target, argument, arguments, keywords]`. The target `@name` is a name of the program,
+`#3` its third object that could not cross the boundary, `=2` the value of step 2. Arguments and keywords are canonical
+values, in which `<=2>` stands for the value of step 2.
+
+An answer is `["v", value, {argument: value after the call}]`, or `["x", type, message, [built-in bases]]` for an
+exception.
 """
 
 import builtins
@@ -16,46 +18,52 @@ from typing import Any
 
 from ucoder.core.values import canonical, parse
 
+Step = list[str]
+Answer = list[Any]
+VALUE, RAISED = "v", "x"
+"""The first item of an answer."""
 CHUNK = 64
+"""How many items of an iterator one step takes."""
 BINARY = frozenset("add sub mul truediv floordiv mod pow matmul and or xor lshift rshift".split())  # noqa: SIM905
 MIRRORED = frozenset(f"r{name}" for name in BINARY)
 OPERATORS = BINARY | MIRRORED | {"neg", "pos", "abs", "invert", "getitem", "setitem", "delitem", "contains"}
-"""What may be done to an object of the program by an operator, as its method is called without the underscores."""
+"""What a step may do to an object of the program by an operator: the names of its methods without the underscores."""
 _MUTABLE = (list, dict, set, bytearray)
 _REFERENCE = re.compile(r"""'(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*"|<=(?P<number>\d+)>""")
-"""A reference to a step's value; texts are matched too, so that what is written in one is left alone."""
-
-
+"""A reference to a step's value. Quoted texts match too, so that what looks like a reference in a text stays as it is.
+"""
 _FRAMES = frozenset({"gi_frame", "cr_frame", "ag_frame", "tb_frame"})
 _OF_CLASSES = frozenset({"mro", "register"})
-"""These lead from a program to what it shares with others."""
+"""Like frames, these lead from a program to what it shares with others."""
 
 
 class ReplayRefused(Exception):
-    """A step that reaches past the program: no test of it may, for programs may share this interpreter."""
+    """The step reaches past the program, which no test may do because programs may share this interpreter."""
 
 
-def resolved(step: list[str], results: list[list[Any]]) -> list[str]:
-    """A step with its `<=2>` replaced by the values they stand for."""
+def resolved(step: Step, answers: list[Answer]) -> Step:
+    """Returns a step with the values in place of references like `<=2>`."""
     operation, target, argument, arguments, keywords = step
 
-    def known(found: re.Match[str]) -> str:
-        number = int(found["number"] or -1)
-        return results[number][1] if 0 <= number < len(results) and results[number][0] == "v" else found[0]
+    def value_of(match: re.Match[str]) -> str:
+        number = int(match["number"] or -1)
+        return answers[number][1] if 0 <= number < len(answers) and answers[number][0] == VALUE else match[0]
 
-    return [operation, target, argument, _REFERENCE.sub(known, arguments), _REFERENCE.sub(known, keywords)]
+    return [operation, target, argument, _REFERENCE.sub(value_of, arguments), _REFERENCE.sub(value_of, keywords)]
 
 
 class BlockReplay:
-    """Plays steps on one fresh namespace of a program."""
+    """Does steps on one fresh namespace of a program."""
 
     def __init__(self, namespace: dict[str, Any], limit: int) -> None:
         self.namespace, self.limit = namespace, limit
         self.objects: list[Any] = []
         self.values: list[str] = []
 
-    def play(self, step: list[str]) -> list[Any]:
-        """One step's result; a program's exception is a result, a time-out or exhausted memory is not."""
+    def play(self, step: Step) -> Answer:
+        """Does one step. A program's exception is an answer; a time-out, exhausted memory and ReplayRefused are
+        raised.
+        """
         operation, target, argument, arguments, keywords = step
         try:
             positional = list(parse(arguments, self.resolve))
@@ -69,12 +77,12 @@ class BlockReplay:
         except Exception as error:
             self.values.append("")
             bases = [base.__name__ for base in type(error).__mro__ if vars(builtins).get(base.__name__) is base]
-            return ["x", type(error).__name__, str(error)[:2000], bases]
+            return [RAISED, type(error).__name__, str(error)[:2000], bases]
         self.values.append(text)
-        return ["v", text, {key: text for key, text in after.items() if before[key] != text}]
+        return [VALUE, text, {key: text for key, text in after.items() if before[key] != text}]
 
     def mutable(self, positional: list[Any], named: dict[str, Any]) -> dict[str, str]:
-        """Texts of the arguments that a call may change in place."""
+        """Returns the texts of the arguments that a call may change in place."""
         arguments = {**{str(number): value for number, value in enumerate(positional)}, **named}
         return {
             key: canonical(value, self.limit, self.refer, ordered=True)
@@ -83,6 +91,7 @@ class BlockReplay:
         }
 
     def refer(self, value: Any) -> str:
+        """Returns the reference to an object that cannot cross the boundary, and keeps the object."""
         if isinstance(value, ModuleType):
             raise ReplayRefused
         number = next((number for number, known in enumerate(self.objects) if known is value), len(self.objects))
@@ -91,6 +100,7 @@ class BlockReplay:
         return f"<#{number}>"
 
     def resolve(self, reference: str) -> Any:
+        """Returns the object that a reference stands for."""
         kind, rest = reference[:1], reference[1:]
         if kind == "#":
             return self.objects[int(rest)]
@@ -109,7 +119,7 @@ def _attribute(target: Any, name: str) -> Any:
     return getattr(target, name)
 
 
-def _operated(target: Any, name: str, operands: list[Any]) -> Any:
+def _apply_operator(target: Any, name: str, operands: list[Any]) -> Any:
     if name not in OPERATORS:
         raise ReplayRefused
     act = getattr(operator, f"__{name[1:] if name in MIRRORED else name}__")
@@ -126,7 +136,7 @@ _OPERATIONS: dict[str, Callable[[Any, str, list[Any], dict[str, Any]], Any]] = {
     "bool": lambda target, _, positional, named: bool(target),
     "next": lambda target, _, positional, named: next(target),
     "isinstance": lambda target, _, positional, named: isinstance(positional[0], target),
-    "operator": lambda target, name, positional, named: _operated(target, name, positional),
+    "operator": lambda target, name, positional, named: _apply_operator(target, name, positional),
     "iter": lambda target, _, positional, named: iter(target),
     "take": lambda target, _, positional, named: list(islice(target, CHUNK)),
 }

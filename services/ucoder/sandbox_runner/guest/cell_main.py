@@ -1,10 +1,10 @@
-"""The first process of a cell: a warm interpreter that forks, watches, kills and reports. It never runs a program
-itself.
+"""The first process of a cell: a warm interpreter that makes forks, watches them, kills them and reports. It never runs
+a program itself.
 
-Speaks frames (four bytes of length, then a tag and JSON) with the host over its standard input and output. One job at
-a time, in a fork that waits for it (`fork.py`): relay what it reports; kill whatever is left; say how it ended; make
-the next fork. Here only the head of a job is read, its limits. The end of standard input means that the host is gone:
-this process ends, and with it the cell.
+It speaks frames (`protocol`) with the host over its standard input and output. Jobs come one at a time, and each runs
+in a fork that waits for it (`fork`): this process passes on what the fork reports, kills every process that it left,
+tells the host how it ended, and makes the next fork. Of a job it reads only the head. The end of standard input means
+that the host is gone: this process ends, and the cell with it.
 """
 
 import contextlib
@@ -18,77 +18,76 @@ import resource
 import signal
 import site
 import sys
-from typing import Any
 
 from ucoder.sandbox_runner.guest import fixed_time, interpreter_state, seccomp
-from ucoder.sandbox_runner.guest.fork import Fork, Place
+from ucoder.sandbox_runner.guest.fork import Fork, ForkPlace
 from ucoder.sandbox_runner.guest.fork_watch import has_ended, watch
-from ucoder.sandbox_runner.guest.frames import read_exactly, send
+from ucoder.sandbox_runner.guest.protocol import ENDING, GREETING, JobHead, read_exactly, send
 
 HEAVY_PACKAGES = ("numpy", "pandas", "scipy", "matplotlib.pyplot")
 SCRATCH = os.environ.get("SCRATCH", "/tmp")
-FIRST_UID = 20_000
+FIRST_USER, USERS = 20_000, 40_000
 
 
 class CellProcess:
-    """What lasts from job to job: the baseline of memory, the users taken so far, and the fork that waits
-    for its job."""
+    """The state that lasts from job to job: the memory baseline, the users given out so far, and the fork that waits
+    for its job.
+    """
 
     def __init__(self) -> None:
         for name in interpreter_state.PREPARED:
             importlib.import_module(name)
         prepare_packages(os.environ.get("PACKAGES", ""))
-        importlib.util.find_spec("a_module_that_nobody_has")  # so that every folder has been looked through
+        importlib.util.find_spec("a_module_that_nobody_has")  # so that the import system has listed every folder
         site.setquit()
         self.time = fixed_time.FixedTime(int(os.environ.get("PYTHONHASHSEED", "0")))
-        self.uid = FIRST_UID
+        self.user = FIRST_USER
         self.baseline = virtual_memory()
-        self.drops = os.getuid() == 0
-        self.company = int(os.environ.get("COMPANY", "0"))
+        self.has_users = os.getuid() == 0
+        self.other_processes = int(os.environ.get("OTHER_PROCESSES", "0"))
         self.libraries = interpreter_state.libraries()
         gc.collect()
         gc.freeze()
-        self.fenced = seccomp.install()
-        self.spare = self.prepare()
+        self.filtered = seccomp.install()
+        self.spare = self.start_fork()
 
-    def prepare(self) -> Fork:
-        """A fork with a user and a folder of its own, for a job to come."""
-        self.uid = FIRST_UID + (self.uid + 1 - FIRST_UID) % 40_000
-        folder = f"{SCRATCH}/{self.uid}"
+    def start_fork(self) -> Fork:
+        """Starts a fork with a user and a folder of its own, for a job to come."""
+        self.user = FIRST_USER + (self.user + 1 - FIRST_USER) % USERS
+        folder = f"{SCRATCH}/{self.user}"
         os.mkdir(folder, 0o700)
-        if self.drops:
-            os.chown(folder, self.uid, self.uid)
-        place = Place(folder, self.uid if self.drops else None, self.company, self.baseline)
-        return Fork.begin(place, self.libraries, self.time)
+        if self.has_users:
+            os.chown(folder, self.user, self.user)
+        place = ForkPlace(folder, self.user if self.has_users else None, self.other_processes, self.baseline)
+        return Fork.start(place, self.libraries, self.time)
 
-    def run(self, head: dict[str, Any]) -> None:
-        """One job, from its orders to the last process gone; then the next fork is made, while nobody waits for it."""
-        if has_ended(self.spare.child):  # while it waited, as when memory ran out
-            self.finish()
-            self.spare = self.prepare()
+    def run(self, head: JobHead) -> None:
+        """Runs one job until its last process is gone; then makes the next fork, while nobody waits for it."""
+        if has_ended(self.spare.child):  # while it waited, for example because memory ran out
+            self.end_fork()
+            self.spare = self.start_fork()
         fork = self.spare
-        fork.order(head)
+        fork.send_head(head)
         why = watch(fork, head)
-        status, peak, processor = self.finish()
-        said = {"id": head["id"], "why": why, "status": status, "peak_kb": peak, "processor": processor - fork.used}
-        send((b"E", json.dumps(said).encode()))
-        self.spare = self.prepare()
+        status, peak, processor = self.end_fork()
+        ending = {"id": head["id"], "why": why, "status": status, "peak_kb": peak, "processor": processor - fork.used}
+        send((ENDING, json.dumps(ending).encode()))
+        self.spare = self.start_fork()
 
-    def finish(self) -> tuple[int, int, float]:
-        """Ends the fork and everything it left: its wait status, peak memory in KB, processor seconds."""
+    def end_fork(self) -> tuple[int, int, float]:
+        """Ends the fork and removes all that it left; returns its wait status, peak memory in KB, processor seconds."""
         self.spare.close()
-        found = reap(self.spare.child)
-        if self.company:  # programs are the scratch folder's owner too
-            clear(SCRATCH)
+        usage = kill_all(self.spare.child)
+        if self.other_processes:  # programs have our user, so they may have written anywhere in the scratch folder
+            empty_folder(SCRATCH)
         else:
-            clear(self.spare.place.folder)
+            empty_folder(self.spare.place.folder)
             os.rmdir(self.spare.place.folder)
-        return found
+        return usage
 
 
 def prepare_packages(folder: str) -> None:
-    """Makes third-party packages importable, if this cell has any, and imports what would cost every program too much
-    time."""
+    """Makes third-party packages importable, if the cell has any, and imports those that are slow to import."""
     if not os.path.isdir(folder):
         return
     sys.path.append(folder)
@@ -98,7 +97,7 @@ def prepare_packages(folder: str) -> None:
 
 
 def virtual_memory() -> int:
-    """Address space of this interpreter in bytes; without /proc, a fair guess."""
+    """Returns the address space of this interpreter in bytes, or an estimate where there is no /proc."""
     try:
         with open("/proc/self/statm") as file:
             return int(file.read().split()[0]) * resource.getpagesize()
@@ -106,9 +105,10 @@ def virtual_memory() -> int:
         return 96 << 20
 
 
-def reap(child: int) -> tuple[int, int, float]:
-    """Kills everything in the cell but this process, and waits for all of it: the fork's (wait status, peak memory in
-    KB, processor seconds)."""
+def kill_all(child: int) -> tuple[int, int, float]:
+    """Kills every process of the cell but this one and waits for all of them; returns the fork's wait status, peak
+    memory in KB and processor seconds.
+    """
     status, peak, processor = 0, 0, 0.0
     while True:
         with contextlib.suppress(ProcessLookupError):
@@ -117,7 +117,7 @@ def reap(child: int) -> tuple[int, int, float]:
             with contextlib.suppress(ProcessLookupError):
                 os.kill(-1, signal.SIGKILL)
         else:
-            sweep(child)
+            kill_orphans(child)
         try:
             pid, ended, usage = os.wait4(-1, 0)
         except ChildProcessError:
@@ -126,40 +126,11 @@ def reap(child: int) -> tuple[int, int, float]:
             status, peak, processor = ended, usage.ru_maxrss, usage.ru_utime + usage.ru_stime
 
 
-def clear(folder: str) -> None:
-    """Empties a folder, however deep a program nested: what lies in a subfolder is moved up, then that is deleted."""
-    number = 0
-    unlock(folder)
-    while True:
-        with os.scandir(folder) as entries:
-            found = list(entries)
-        if not found:
-            return
-        for entry in found:
-            if not entry.is_dir(follow_symlinks=False):
-                os.unlink(entry.path)
-                continue
-            unlock(entry.path)
-            for name in os.listdir(entry.path):
-                number += 1
-                moved = f"{folder}/.moved-{number}"
-                try:
-                    os.rename(f"{entry.path}/{name}", moved)
-                except PermissionError:  # a locked folder, whose way up is written in itself
-                    unlock(f"{entry.path}/{name}")
-                    os.rename(f"{entry.path}/{name}", moved)
-            os.rmdir(entry.path)
+def kill_orphans(child: int) -> None:
+    """Kills the fork's process group and its orphans, where this process is not the first of its own namespace.
 
-
-def unlock(folder: str) -> None:
-    """Where programs share our user their folders may be locked against us; where they do not, we need no key."""
-    with contextlib.suppress(PermissionError):
-        os.chmod(folder, 0o700)
-
-
-def sweep(child: int) -> None:
-    """Where this process is not the first of its own namespace: kills the fork's group and the orphans it left to
-    us."""
+    The orphans are children of this process, because it is a child subreaper.
+    """
     with contextlib.suppress(ProcessLookupError, PermissionError):
         os.killpg(child, signal.SIGKILL)
     me = str(os.getpid())
@@ -169,14 +140,46 @@ def sweep(child: int) -> None:
                 os.kill(pid, signal.SIGKILL)
 
 
+def empty_folder(folder: str) -> None:
+    """Empties a folder, however deep a program nested it: moves the contents of each subfolder up, then deletes it."""
+    number = 0
+    make_accessible(folder)
+    while True:
+        with os.scandir(folder) as scan:
+            entries = list(scan)
+        if not entries:
+            return
+        for entry in entries:
+            if not entry.is_dir(follow_symlinks=False):
+                os.unlink(entry.path)
+                continue
+            make_accessible(entry.path)
+            for name in os.listdir(entry.path):
+                number += 1
+                moved = f"{folder}/.moved-{number}"
+                try:
+                    os.rename(f"{entry.path}/{name}", moved)
+                except PermissionError:  # to move a folder changes its `..`, which a locked folder does not allow
+                    make_accessible(f"{entry.path}/{name}")
+                    os.rename(f"{entry.path}/{name}", moved)
+            os.rmdir(entry.path)
+
+
+def make_accessible(folder: str) -> None:
+    """Lets this process into a folder that a program of the same user has locked; root needs no permission."""
+    with contextlib.suppress(PermissionError):
+        os.chmod(folder, 0o700)
+
+
 def main() -> None:
+    """Runs the jobs of one cell until the host closes standard input."""
     if os.getpid() != 1:
-        ctypes.CDLL(None).prctl(36, 1, 0, 0, 0)  # PR_SET_CHILD_SUBREAPER: orphans of programs come to us
-        ctypes.CDLL(None).prctl(1, signal.SIGKILL, 0, 0, 0)  # PR_SET_PDEATHSIG: we end with the host
+        ctypes.CDLL(None).prctl(36, 1, 0, 0, 0)  # PR_SET_CHILD_SUBREAPER: orphans of programs become our children
+        ctypes.CDLL(None).prctl(1, signal.SIGKILL, 0, 0, 0)  # PR_SET_PDEATHSIG: this process ends with the host
     signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGCHLD])
     cell = CellProcess()
-    greeting = {"python": sys.version.split()[0], "pid": os.getpid(), "fenced": cell.fenced}
-    send((b"H", json.dumps(greeting).encode()))
+    greeting = {"python": sys.version.split()[0], "pid": os.getpid(), "fenced": cell.filtered}
+    send((GREETING, json.dumps(greeting).encode()))
     while True:
         size = int.from_bytes(read_exactly(0, 4), "big")
         cell.run(json.loads(read_exactly(0, size)))

@@ -1,4 +1,4 @@
-"""The processor time of one test, counted in ticks of a timer that never stops: no system call per test."""
+"""The processor time of one test, counted by the ticks of a timer that never stops: no system call for each test."""
 
 import contextlib
 import os
@@ -7,65 +7,68 @@ from types import FrameType
 
 from ucoder.sandbox_runner.guest import infinite_loops
 
-REPORT = 3
-"""The descriptor on which a fork reports."""
-TICK = 0.01
-LATE = 5
-"""Ticks beyond the limit of a test, or since the end of one, for which a fork still says that it lives."""
-LOOKS = (1, 8, 64)
-"""Ticks at which a program is looked at, whether it goes in circles."""
+REPORT_DESCRIPTOR = 3
+"""The file descriptor on which a fork reports."""
+TICK_SECONDS = 0.01
+LATE_TICKS = 5
+"""For so many ticks beyond the limit of a test, or since the end of one, a fork still sends heartbeats."""
+LOOP_CHECK_TICKS = (1, 8, 64)
+"""Ticks at which a program is checked for an infinite loop."""
 
 
 class TimeLimit(BaseException):
-    """The test has used its processor time. Not an Exception, so an honest `except Exception` lets it through."""
+    """The test has used its processor time. Not an Exception, so that a program's `except Exception` does not catch
+    it.
+    """
 
 
 class CpuTimer:
-    """Counts ticks of processor time spent in one test."""
+    """Counts the ticks of processor time spent in one test."""
 
-    def __init__(self, seconds: float, beat: bool) -> None:
-        self.allowed, self.beat = max(1, round(seconds / TICK)), beat
-        self.armed, self.ticks, self.looks = False, 0, 0
+    def __init__(self, seconds: float, heartbeat: bool) -> None:
+        self.allowed, self.heartbeat = max(1, round(seconds / TICK_SECONDS)), heartbeat
+        self.armed, self.ticks, self.extra_ticks = False, 0, 0
         self.source = ""
-        """The program, if it is one that `endless` can look at."""
-        self.look: infinite_loops.LoopWatch | None = None
+        """The program's text, if `infinite_loops` can check it; otherwise empty."""
+        self.loop_watch: infinite_loops.LoopWatch | None = None
         signal.signal(signal.SIGPROF, self.tick)
-        signal.setitimer(signal.ITIMER_PROF, TICK, TICK)
+        signal.setitimer(signal.ITIMER_PROF, TICK_SECONDS, TICK_SECONDS)
 
     def start(self) -> None:
-        """A test begins."""
-        self.ticks, self.looks, self.armed = 0, 0, True
+        """Begins a test."""
+        self.ticks, self.extra_ticks, self.armed = 0, 0, True
 
     def stop(self) -> None:
-        """It has ended."""
+        """Ends a test."""
         self.armed = False
-        if self.look:
-            self.look.end()
-            self.look = None
+        if self.loop_watch:
+            self.loop_watch.end()
+            self.loop_watch = None
 
     def end(self) -> None:
-        """No further tick comes."""
+        """Switches the timer off."""
         signal.setitimer(signal.ITIMER_PROF, 0)
 
     @property
     def late(self) -> bool:
-        """The test has had its time."""
-        return self.ticks > self.allowed + self.looks
+        """True when the test has used its time."""
+        return self.ticks > self.allowed + self.extra_ticks
 
     def tick(self, _: int, frame: FrameType | None) -> None:
+        """Adds one tick; raises TimeLimit when the test has used its time."""
         self.ticks += 1
-        if self.beat and self.ticks <= self.allowed + self.looks + LATE:
-            os.write(REPORT, b"\0\0\0\0")  # else this fork is ended, whatever keeps it from going on
+        if self.heartbeat and self.ticks <= self.allowed + self.extra_ticks + LATE_TICKS:
+            os.write(REPORT_DESCRIPTOR, b"\0\0\0\0")  # without heartbeats this fork is ended from outside
         if not self.armed:
             return
         if self.late:
             raise TimeLimit
-        if self.source and self.ticks in LOOKS:
+        if self.source and self.ticks in LOOP_CHECK_TICKS:
             with contextlib.suppress(MemoryError):
-                self.look = infinite_loops.LoopWatch(frame, self.source, self.proved)
-                self.looks += bool(self.look.lines)  # the program is not charged for being looked at
+                self.loop_watch = infinite_loops.LoopWatch(frame, self.source, self.time_is_up)
+                self.extra_ticks += bool(self.loop_watch.lines)  # the program is not charged for the check
 
-    def proved(self) -> TimeLimit:
-        """There is no end to the test: its time is up."""
-        self.ticks = self.allowed + self.looks + 1
+    def time_is_up(self) -> TimeLimit:
+        """Makes a test late that was proved to be endless; returns the exception to raise."""
+        self.ticks = self.allowed + self.extra_ticks + 1
         return TimeLimit()

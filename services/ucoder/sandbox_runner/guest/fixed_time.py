@@ -1,6 +1,6 @@
-"""Time that is the same in every run: programs start at a fixed instant, from where the clock goes on as it should.
+"""A clock that is the same in every run: each program starts at a fixed instant, and from there time passes as usual.
 
-Another seed starts at another instant, so that running twice shows whether a result depends on the time.
+Another seed starts at another instant, so that a second run shows whether a result depends on the time.
 """
 
 import datetime
@@ -8,29 +8,29 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-_EPOCH, _STEP = 1_704_103_445.5, 37 * 86_400 + 11_111
-"""The first of January 2024, 10:04:05 UTC; and how much later each further seed starts."""
+_START, _SEED_STEP = 1_704_103_445.5, 37 * 86_400 + 11_111
+"""1 January 2024, 10:04:05 UTC, and by how many seconds each further seed starts later."""
 
 
 class FixedTime:
-    """Replaces what tells the time in `time` and `datetime`; `restart` sets it back to the fixed instant."""
+    """The clock behind `time` and `datetime`, whose functions it replaces."""
 
     def __init__(self, seed: int) -> None:
-        self.start = _EPOCH + seed * _STEP
+        self.start = _START + seed * _SEED_STEP
         self.origin = time.monotonic()
         for name in ("localtime", "gmtime", "ctime"):
             setattr(time, name, self._defaulting(getattr(time, name)))
-        written = time.strftime
-        time.strftime = lambda form, when=None: written(form, when or time.localtime())
+        strftime = time.strftime
+        time.strftime = lambda form, when=None: strftime(form, when or time.localtime())
         time.time, time.time_ns = self.now, lambda: int(self.now() * 1e9)
         _replace_datetime(self.now)
 
     def restart(self) -> None:
-        """The next program starts where all start."""
+        """Puts the clock back to the fixed instant, for the next program."""
         self.origin = time.monotonic()
 
     def now(self) -> float:
-        """Seconds since 1970, as far as programs know."""
+        """Returns the seconds since 1970 that programs are shown."""
         return self.start + time.monotonic() - self.origin
 
     def _defaulting(self, real: Callable[[float], Any]) -> Callable[..., Any]:
@@ -40,8 +40,8 @@ class FixedTime:
 def _replace_datetime(now: Callable[[], float]) -> None:
     real_date, real_datetime = datetime.date, datetime.datetime
 
-    class _Kind(type):
-        """Instances of the real classes count as instances of ours."""
+    class _Replacement(type):
+        """A metaclass by which instances of the real classes count as instances of the replacements."""
 
         def __instancecheck__(cls, value: object) -> bool:
             return isinstance(value, real_datetime if cls.__name__ == "datetime" else real_date)
@@ -49,12 +49,12 @@ def _replace_datetime(now: Callable[[], float]) -> None:
         def __subclasscheck__(cls, kind: type) -> bool:
             return issubclass(kind, real_datetime if cls.__name__ == "datetime" else real_date)
 
-    class Date(datetime.date, metaclass=_Kind):
+    class Date(datetime.date, metaclass=_Replacement):
         @classmethod
         def today(cls) -> Any:
             return cls.fromtimestamp(now())
 
-    class DateTime(datetime.datetime, metaclass=_Kind):
+    class DateTime(datetime.datetime, metaclass=_Replacement):
         @classmethod
         def now(cls, tz: datetime.tzinfo | None = None) -> Any:
             return cls.fromtimestamp(now(), tz)

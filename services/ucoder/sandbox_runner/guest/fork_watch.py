@@ -1,63 +1,75 @@
-"""Watching one fork: what it reports goes to the host, and it ends when it says too much or takes too long."""
+"""The watch over one fork: passes its reports on to the host, and says when it must end."""
 
 import os
 import signal
 import time
-from typing import Any
 
 from ucoder.sandbox_runner.guest.fork import Fork, processor_seconds
-from ucoder.sandbox_runner.guest.frames import PIPE, drained, send, taken
+from ucoder.sandbox_runner.guest.protocol import (
+    ALIVE,
+    EXITED,
+    PIPE_BYTES,
+    REPORT,
+    REPORTED_TOO_MUCH,
+    TIMEOUT_CPU,
+    TIMEOUT_WALL,
+    JobHead,
+    read_available,
+    send,
+    take_frames,
+)
 
-GRACE = 0.1
-BUSY, PATIENCE = 0.3, 10
-"""A fork that has used this share of its processor time does not wait, it is made to wait by a loaded machine: its wall
-limit is so many times longer."""
-INTERPRETER = 2.0
-"""Processor seconds that another language's interpreter may take to start, beyond the limit of its first test."""
+GRACE_SECONDS = 0.1
+"""Processor time beyond the limit of a test before the fork is ended from outside."""
+BUSY_SHARE, BUSY_FACTOR = 0.3, 10
+"""A fork that used this share of its processor time is not waiting by itself: a loaded machine makes it wait. Its wall
+limit is this many times longer."""
+INTERPRETER_SECONDS = 2.0
+"""Processor time that another language's interpreter may take to start, beyond the limit of its first test."""
 LARGEST_REPORT = 8 << 20
-SOONEST, LATEST = 0.002, 0.05
-"""Seconds between looks at a fork."""
+SHORTEST_PAUSE, LONGEST_PAUSE = 0.002, 0.05
+"""Seconds between two checks of a fork."""
 
 
-def watch(fork: Fork, head: dict[str, Any]) -> str:
-    """Relays reports until the fork ends or must be ended: returns exit, timeout_cpu, timeout_wall or talk (it says
-    too much)."""
+def watch(fork: Fork, head: JobHead) -> str:
+    """Passes reports on until the fork ends or must be ended; returns the reason."""
     limits, child = head["limits"], fork.child
-    allowed = limits["cpu_seconds"] + GRACE
-    starting = INTERPRETER if head["interpreter"] else 0.0
+    allowed = limits["cpu_seconds"] + GRACE_SECONDS
+    starting = INTERPRETER_SECONDS if head["interpreter"] else 0.0
     spent, heard = fork.used, time.monotonic()
-    messages, beat, pause = 0, heard, SOONEST
+    reports, alive_at, pause = 0, heard, SHORTEST_PAUSE
     buffered = bytearray()
     while True:
         signal.sigtimedwait([signal.SIGCHLD], pause)
         ended = has_ended(child)
-        fresh = drained(fork.reports)
+        fresh = read_available(fork.reports)
         buffered += fresh
-        payloads, beats = taken(buffered)
-        fit = [payload for payload in payloads if len(payload) <= LARGEST_REPORT][: head["most_reports"] - messages]
-        send(*((b"R", payload) for payload in fit))
-        messages += len(fit)
+        payloads, heartbeats = take_frames(buffered)
+        fit = [payload for payload in payloads if len(payload) <= LARGEST_REPORT][: head["most_reports"] - reports]
+        send(*((REPORT, payload) for payload in fit))
+        reports += len(fit)
         if len(fit) < len(payloads):
-            return "talk"
+            return REPORTED_TOO_MUCH
         if ended:
-            return "exit"
+            return EXITED
         now = time.monotonic()
         starting = 0.0 if payloads else starting
-        if payloads or (beats and head["shared"]):
+        if payloads or (heartbeats and head["shared"]):
             heard, spent = now, processor_seconds(child, spent)
         elif len(buffered) > LARGEST_REPORT:
-            return "talk"
+            return REPORTED_TOO_MUCH
         elif processor_seconds(child, spent) - spent > allowed + starting:
-            return "timeout_cpu"
+            return TIMEOUT_CPU
         if now - heard > limits["wall_seconds"]:
-            busy = processor_seconds(child, spent) - spent > BUSY * allowed
-            if not busy or now - heard > PATIENCE * limits["wall_seconds"]:
-                return "timeout_wall"
-        if now - beat > 1.0:
-            beat = now
-            send((b"B", b""))
-        pause = SOONEST if len(fresh) > PIPE // 2 else min(2 * pause, LATEST)
+            busy = processor_seconds(child, spent) - spent > BUSY_SHARE * allowed
+            if not busy or now - heard > BUSY_FACTOR * limits["wall_seconds"]:
+                return TIMEOUT_WALL
+        if now - alive_at > 1.0:
+            alive_at = now
+            send((ALIVE, b""))
+        pause = SHORTEST_PAUSE if len(fresh) > PIPE_BYTES // 2 else min(2 * pause, LONGEST_PAUSE)
 
 
 def has_ended(child: int) -> bool:
+    """Returns whether a child has ended, and leaves it to be waited for."""
     return os.waitid(os.P_PID, child, os.WEXITED | os.WNOHANG | os.WNOWAIT) is not None

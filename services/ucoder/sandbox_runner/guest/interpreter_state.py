@@ -1,8 +1,8 @@
-"""The proof that a tame program left the interpreter as it found it: a snapshot before, the same after.
+"""The check that a fork-safe program left the interpreter unchanged: one snapshot before it runs and one after.
 
-Covers what the whitelist lets a program reach: builtins, the modules it may import and their classes, module-level
-containers of theirs, and the interpreter's own switches. It does not cover a program that escapes the whitelist: such a
-program runs alone.
+Covers what the whitelist (`core/fork_safety`) lets a program reach: builtins, the modules it may import, their classes
+and their module-level containers, and the interpreter's settings. Does not cover programs beyond the whitelist: they
+run alone.
 """
 
 import atexit
@@ -20,6 +20,7 @@ from typing import Any
 
 Space = Mapping[str, Any]
 Libraries = tuple[list[Space], list[list[Any]], list[Any], list[int]]
+"""The namespaces that are compared, the values each held, the containers among them, and the containers' sizes."""
 
 PREPARED = tuple(
     """
@@ -27,7 +28,7 @@ PREPARED = tuple(
     operator random re statistics string textwrap typing abc array calendar enum dataclasses contextlib time
     """.split()  # noqa: SIM905
 )
-"""Imported before the first fork, so that no program pays for them and none of them is new afterwards."""
+"""Imported before the first fork, so that no program pays for them, and no program adds them to `sys.modules`."""
 
 _SIGNALS = (
     signal.SIGPROF,
@@ -40,7 +41,7 @@ _SIGNALS = (
 )
 
 
-def _watched() -> list[Space]:
+def _namespaces() -> list[Space]:
     spaces: list[Space] = [vars(builtins), vars(sys)]
     for name in PREPARED:
         module = sys.modules[name]
@@ -56,17 +57,18 @@ def _containers(spaces: list[Space]) -> list[Any]:
 
 
 def libraries() -> Libraries:
-    """What the libraries hold; taken once, before the first fork."""
+    """Returns the snapshot of the libraries; taken once, before the first fork."""
     sys.stdout = sys.stderr = None
     re.purge()
-    spaces = _watched()
+    spaces = _namespaces()
     containers = [one for one in _containers(spaces) if one is not sys.modules]
     return spaces, [list(space.values()) for space in spaces], containers, [len(one) for one in containers]
 
 
-def difference(before: Libraries, then: dict[str, object]) -> str:
-    """Empty when nothing changed since `before` and `then`, else what did. What `re` remembers of patterns is no
-    trace, it is emptied."""
+def difference(before: Libraries, settings_before: dict[str, object]) -> str:
+    """Returns what changed since the two snapshots, or the empty text. Empties the pattern cache of `re`, which every
+    program may fill.
+    """
     spaces, values, containers, sizes = before
     re.purge()
     for number, (space, held) in enumerate(zip(spaces, values, strict=True)):
@@ -74,14 +76,14 @@ def difference(before: Libraries, then: dict[str, object]) -> str:
             return f"namespace {number} changed"
     if [len(one) for one in containers] != sizes:
         return "a container of a library module changed"
-    now = switches()
-    if now != then:
-        return f"the interpreter changed: {[name for name, value in now.items() if then[name] != value]}"
+    now = settings()
+    if now != settings_before:
+        return f"the interpreter changed: {[name for name, value in now.items() if settings_before[name] != value]}"
     return ""
 
 
-def switches() -> dict[str, object]:
-    """What the interpreter can be set to."""
+def settings() -> dict[str, object]:
+    """Returns the settings of the interpreter that a program could change."""
     context = decimal.getcontext()
     free = os.dup(3)
     os.close(free)

@@ -1,8 +1,9 @@
-"""Runs programs inside one fork: the untrusted side. It reports what calls returned, and knows nothing of what is
-expected.
+"""The runner of Python programs inside one fork: the untrusted side. It reports what calls returned, and never knows
+what is expected.
 
-A program that runs alone owns this process and may lie in every report; it gains nothing, because a report is only a
-value. Programs that share a fork are tame, and after each the interpreter is proved unchanged (`state.py`).
+A program that runs alone owns this process and may lie in every report. It gains nothing by that, because a report is
+only a value. Programs that share a fork are fork-safe, and after each one `interpreter_state` checks that it left the
+interpreter unchanged.
 """
 
 import io
@@ -13,34 +14,58 @@ import re
 import resource
 import sys
 import time
-import unittest
 from types import CodeType
 from typing import Any
 
 from ucoder.core.values import TooLarge, canonical
-from ucoder.sandbox_runner.guest import interpreter_state, judge
-from ucoder.sandbox_runner.guest.block_replay import BlockReplay, ReplayRefused
-from ucoder.sandbox_runner.guest.cpu_timer import REPORT, CpuTimer, TimeLimit
+from ucoder.sandbox_runner.guest import block_judge, interpreter_state
+from ucoder.sandbox_runner.guest.block_replay import Answer, BlockReplay, ReplayRefused, Step
+from ucoder.sandbox_runner.guest.cpu_timer import REPORT_DESCRIPTOR, CpuTimer, TimeLimit
 from ucoder.sandbox_runner.guest.fixed_time import FixedTime
+from ucoder.sandbox_runner.guest.protocol import (
+    ABANDONED,
+    CALL,
+    COMPAT,
+    EXCEPTION,
+    FAILED,
+    JUDGE,
+    OK,
+    OUT_OF_MEMORY,
+    OUTPUT_LIMIT,
+    PROCESS_LIMIT,
+    REFUSED,
+    SCRIPT,
+    STDOUT,
+    STEPS,
+    TIMEOUT_CPU,
+    CellTest,
+    Job,
+)
 
-LONGEST = 0.7
-"""Seconds after which a shared fork takes no further program."""
+LONGEST_SHARED_SECONDS = 0.7
+"""After this time a shared fork starts no further program."""
 HEAVY_KB = 16 << 10
-"""Memory that a program may take in a shared fork; after one that took more no other follows, for what it left would be
-collected in the time and the memory of the next."""
+"""Memory that a program may take in a shared fork. After a program that took more no other follows, because its garbage
+would be collected in the time and the memory of the next.
+"""
+_WARM_UP: Job = {
+    "id": 0, "interpreter": [], "most_reports": 1, "shared": False, "first": 0, "seed": 0,
+    "limits": {"cpu_seconds": 1.0, "output_kb": 1, "give_up_after_timeouts": 1},
+    "programs": [], "tests": [CellTest(CALL, "f(1)")],
+}  # fmt: skip
 _ADDRESS = re.compile(r"\b0x[0-9a-f]{6,}\b")
 
 
 def report(message: object) -> None:
-    """One frame to the warden of this cell: four bytes of length, then JSON."""
+    """Sends one frame to the first process of this cell: four bytes of length, then JSON."""
     data = json.dumps(message).encode()
     data = len(data).to_bytes(4, "big") + data
     while data:
-        data = data[os.write(REPORT, data) :]
+        data = data[os.write(REPORT_DESCRIPTOR, data) :]
 
 
-class Sink(io.TextIOBase):
-    """Standard output that keeps the first `limit` characters and lets the rest go."""
+class OutputSink(io.TextIOBase):
+    """A standard output that keeps the first `limit` characters and drops the rest."""
 
     def __init__(self, limit: int) -> None:
         self.limit, self.size = limit, 0
@@ -59,7 +84,7 @@ class Sink(io.TextIOBase):
 
 
 def error_text(error: BaseException) -> str:
-    """`!Type: message`, without what differs from run to run: addresses, and in which call a recursion met its end."""
+    """Returns `!Type: message` without what differs from run to run: addresses, and where a recursion ended."""
     try:
         message = "" if isinstance(error, RecursionError) else str(error)[:300]
     except Exception:
@@ -69,132 +94,131 @@ def error_text(error: BaseException) -> str:
 
 
 class ProgramRunner:
-    """Runs one program after another on the same tests. `job` is the frame the host sent."""
+    """Runs one program after another on the tests of one job."""
 
-    def __init__(self, job: dict[str, Any]) -> None:
+    def __init__(self, job: Job) -> None:
         self.limits, self.shared = job["limits"], job["shared"]
         self.output_limit = self.limits["output_kb"] * 1024
         self.seed = job["seed"]
-        self.judging = job["tests"] == [["judge", ""]]
-        self.played: list[list[Any]] = []
+        self.judging = any(kind == JUDGE for kind, _ in job["tests"])
+        self.answers: list[Answer] = []
         self.tests = [(kind, prepare(kind, text)) for kind, text in job["tests"]]
-        self.clock = CpuTimer(self.limits["cpu_seconds"], beat=self.shared)
+        self.timer = CpuTimer(self.limits["cpu_seconds"], heartbeat=self.shared)
 
-    def run(self, index: int, source: str, stateless: bool, first: int) -> None:
-        """Every test from number `first` on. Alone each result is sent at once, so that a crash costs only its own
-        test.
+    def run(self, key: int, source: str, stateless: bool, first: int) -> None:
+        """Runs every test from number `first` on and reports the results: all at once where programs share the fork,
+        else each at once, so that a crash costs only its own test.
         """
         results: list[list[Any]] = []
         timeouts = 0
         code: CodeType | str | None
         self.random = "random" in source
-        self.clock.source = source if stateless else ""
+        self.timer.source = source if stateless else ""
         try:
             code = source if self.judging else compile(source, "<program>", "exec", dont_inherit=True)
         except BaseException as error:
-            code, failed = None, ["exception", error_text(error), 0.0]
+            code, failed = None, [EXCEPTION, error_text(error), 0.0]
         namespace: dict[str, Any] | None = None
         for number in range(first, len(self.tests)):
             kind, test = self.tests[number]
             if code is None:
                 result = failed
             elif timeouts >= self.limits["give_up_after_timeouts"]:
-                result = ["abandoned", "", 0.0]
+                result = [ABANDONED, "", 0.0]
             else:
-                if not stateless or kind != "call":
+                if not stateless or kind != CALL:
                     namespace = None
                 loaded = namespace is not None
                 result, namespace = self.measured(kind, code, test, namespace)
-                timeouts += result[0] == "timeout_cpu"
-                if kind == "call" and stateless and not (loaded or namespace) and result[0] == "exception":
+                timeouts += result[0] == TIMEOUT_CPU
+                if kind == CALL and stateless and not (loaded or namespace) and result[0] == EXCEPTION:
                     code, failed = None, result  # it would fail to load in the same way again
             if self.shared:
                 results.append(result)
             else:
-                report({"program": index, "test": number, "result": result})
+                report({"program": key, "test": number, "result": result})
         if self.shared:
-            report({"program": index, "results": results})
+            report({"program": key, "results": results})
 
     def measured(
         self, kind: str, code: Any, test: Any, namespace: dict[str, Any] | None
     ) -> tuple[list[Any], dict[str, Any] | None]:
-        """Runs one test: ([status, text, seconds], the namespace if it may be used again)."""
-        self.played = []
-        started, clock, text = time.perf_counter(), self.clock, ""
+        """Runs one test. Returns [status, text, seconds], and the namespace if the next test may use it again."""
+        self.answers = []
+        started, timer, text = time.perf_counter(), self.timer, ""
         try:
-            clock.start()
+            timer.start()
             if self.random:
                 random.seed(self.seed)
             try:
-                if kind == "script":
+                if kind == SCRIPT:
                     status, text = self.script(code, test)
-                elif kind == "judge":
-                    sys.stdout = sys.stderr = Sink(0)
-                    status, text = judge.run(code, TimeLimit)
+                elif kind == JUDGE:
+                    sys.stdout = sys.stderr = OutputSink(0)
+                    status, text = block_judge.run(code, TimeLimit)
                 else:
                     if namespace is None:
-                        sys.stdout = sys.stderr = Sink(0)
+                        sys.stdout = sys.stderr = OutputSink(0)
                         fresh = {"__name__": "solution", "__builtins__": __builtins__}
                         exec(code, fresh)
                         namespace = fresh
-                    if kind == "call":
-                        status, text = "ok", canonical(eval(test, namespace), self.output_limit)
-                    elif kind == "steps":
+                    if kind == CALL:
+                        status, text = OK, canonical(eval(test, namespace), self.output_limit)
+                    elif kind == STEPS:
                         status = self.steps(namespace, test)
                     else:
                         status, text = self.compat(namespace, test)
             finally:
-                clock.stop()
-            if clock.late:  # something between swallowed it: unittest does
+                timer.stop()
+            if timer.late:  # something on the way caught the exception, as unittest does
                 raise TimeLimit
         except TimeLimit:
-            status, namespace = "timeout_cpu", None
+            status, namespace = TIMEOUT_CPU, None
         except MemoryError:
-            status, namespace = "out_of_memory", None
+            status, namespace = OUT_OF_MEMORY, None
         except TooLarge:
-            status = "output_limit"
+            status = OUTPUT_LIMIT
         except ReplayRefused:
-            status = "refused"
+            status = REFUSED
         except BaseException as error:
             status, text = self.raised(error)
-        if kind == "steps" and status != "exception":
-            text = json.dumps(self.played)
+        if kind == STEPS and status != EXCEPTION:
+            text = json.dumps(self.answers)
         return [status, text, round(time.perf_counter() - started, 6)], namespace
 
     def raised(self, error: BaseException) -> tuple[str, str]:
-        """What an exception means. Its words are the program's: they have no more time than the rest of it."""
-        if isinstance(error, BlockingIOError) and error.errno == 11:
-            return "process_limit", error_text(error)
-        self.clock.armed = True
-        try:
-            return "exception", error_text(error)
-        except TimeLimit:
-            return "timeout_cpu", ""
-        except MemoryError:
-            return "out_of_memory", ""
-        finally:
-            self.clock.stop()
-
-    def steps(self, namespace: dict[str, Any], steps: list[list[str]]) -> str:
-        """The calls of a test whose judge sits elsewhere; what was played stays in `played`, also when time runs
-        out.
+        """Returns status and text of a program's exception. Its message is the program's own code, so the time limit
+        holds for it too.
         """
-        player = BlockReplay(namespace, self.output_limit)
+        if isinstance(error, BlockingIOError) and error.errno == 11:
+            return PROCESS_LIMIT, error_text(error)
+        self.timer.armed = True
+        try:
+            return EXCEPTION, error_text(error)
+        except TimeLimit:
+            return TIMEOUT_CPU, ""
+        except MemoryError:
+            return OUT_OF_MEMORY, ""
+        finally:
+            self.timer.stop()
+
+    def steps(self, namespace: dict[str, Any], steps: list[Step]) -> str:
+        """Does the steps of a block test; the answers so far are in `answers`, also when time runs out."""
+        replay = BlockReplay(namespace, self.output_limit)
         for step in steps:
-            self.played.append(player.play(step))
-        return "ok"
+            self.answers.append(replay.play(step))
+        return OK
 
     def compat(self, namespace: dict[str, Any], test: CodeType) -> tuple[str, str]:
-        """The test beside the program, in its namespace, as standard benchmarks do it; the program could forge this."""
+        """Runs a test file in the program's namespace, as standard benchmarks do. The program can forge the result."""
         try:
             exec(test, namespace)
-            cases = [one for one in namespace.values() if isinstance(one, type) and issubclass(one, unittest.TestCase)]
-            return judge.unit_tests(cases)
+            return block_judge.unit_tests(namespace)
         except AssertionError as error:
-            return "failed", error_text(error)
+            return FAILED, error_text(error)
 
     def script(self, code: CodeType, stdin: str) -> tuple[str, str]:
-        """The program as a script: reads `stdin`, prints to a file that is read back and cut at the limit."""
+        """Runs the program as a script that reads `stdin`. It prints to a file, which is read back up to the limit."""
         descriptor = os.open("stdin", os.O_RDWR | os.O_CREAT | os.O_TRUNC, 0o600)
         os.write(descriptor, stdin.encode("utf-8", "surrogateescape"))
         os.lseek(descriptor, 0, os.SEEK_SET)
@@ -204,67 +228,69 @@ class ProgramRunner:
         os.dup2(descriptor, 1)
         stdin_before = sys.stdin
         sys.stdin = io.TextIOWrapper(io.BufferedReader(io.FileIO(0, closefd=False)))
-        sys.stdout, sys.stderr = io.TextIOWrapper(io.BufferedWriter(io.FileIO(1, "w", closefd=False))), Sink(0)
-        status = "stdout"
+        sys.stdout = io.TextIOWrapper(io.BufferedWriter(io.FileIO(1, "w", closefd=False)))
+        sys.stderr = OutputSink(0)
+        status = STDOUT
         try:
             exec(code, {"__name__": "__main__", "__builtins__": __builtins__})
         except SystemExit as error:
             if error.code not in (None, 0):
                 raise
         finally:
-            self.clock.armed = False
+            self.timer.armed = False
             try:
                 sys.stdout.flush()
             except OSError:
-                status = "output_limit"
+                status = OUTPUT_LIMIT
             sys.stdin = stdin_before
         data = os.pread(descriptor, self.output_limit + 1, 0)
         os.close(descriptor)
         if len(data) > self.output_limit:
-            status = "output_limit"
+            status = OUTPUT_LIMIT
         return status, data[: self.output_limit].decode("utf-8", "replace")
 
 
 def prepare(kind: str, text: str) -> Any:
-    """What is the same for all programs is done once: compiling calls and test files, reading steps."""
-    if kind == "call":
+    """Does once what is the same for all programs: compiles calls and test files, reads steps."""
+    if kind == CALL:
         return compile(text, "<test>", "eval", dont_inherit=True)
-    if kind == "compat":
+    if kind == COMPAT:
         return compile(text, "<test>", "exec", dont_inherit=True)
-    return json.loads(text) if kind == "steps" else text
+    return json.loads(text) if kind == STEPS else text
 
 
-def rehearse(libraries: interpreter_state.Libraries) -> None:
-    """Does with an empty program what is done with every other, so that the memory it touches is this fork's own before
-    somebody waits for it."""
-    limits = {"cpu_seconds": 1.0, "output_kb": 1, "give_up_after_timeouts": 1}
-    runner = ProgramRunner({"limits": limits, "shared": False, "seed": 0, "tests": [["call", "f(1)"]]})
+def warm_up(libraries: interpreter_state.Libraries) -> None:
+    """Runs an empty program as every other is run, so that this fork has its own copy of the memory that this touches
+    before somebody waits for it.
+    """
+    runner = ProgramRunner(_WARM_UP)
     [[kind, test]] = runner.tests
     runner.measured(kind, compile("def f(n):\n    return [n, str(n)]", "<program>", "exec"), test, None)
-    runner.clock.end()
+    runner.timer.end()
     sys.stdout = sys.stderr = None
-    interpreter_state.difference(libraries, interpreter_state.switches())
+    interpreter_state.difference(libraries, interpreter_state.settings())
 
 
 def peak_kb() -> int:
+    """Returns the peak memory of this process in KB."""
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
 
 
-def main(job: dict[str, Any], libraries: interpreter_state.Libraries, fixed: FixedTime) -> None:
-    """Runs the programs of one job, then ends this process without running what a program may have left for the end."""
+def main(job: Job, libraries: interpreter_state.Libraries, fixed: FixedTime) -> None:
+    """Runs the programs of one job, then ends this process without running any exit handler of theirs."""
     runner = ProgramRunner(job)
-    switches = interpreter_state.switches() if job["shared"] else {}
+    settings = interpreter_state.settings() if job["shared"] else {}
     started, heavy = time.monotonic(), peak_kb() + HEAVY_KB
-    for index, source, stateless in job["programs"]:
-        if job["shared"] and time.monotonic() - started > LONGEST:
-            break  # the others share another fork, so that what is finished need not wait for them
+    for key, source, stateless in job["programs"]:
+        if job["shared"] and time.monotonic() - started > LONGEST_SHARED_SECONDS:
+            break  # the others share another fork, so that finished programs need not wait for them
         fixed.restart()
-        runner.run(index, source, stateless, job["first"])
+        runner.run(key, source, stateless, job["first"])
         if job["shared"]:
             sys.stdout = sys.stderr = None
-            doubt = interpreter_state.difference(libraries, switches)
+            doubt = interpreter_state.difference(libraries, settings)
             if doubt:
-                report({"program": index, "doubt": doubt})
+                report({"program": key, "doubt": doubt})
             if doubt or peak_kb() > heavy:
                 break
     os._exit(0)

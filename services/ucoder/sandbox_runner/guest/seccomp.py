@@ -1,7 +1,8 @@
-"""System calls that no honest program needs are refused with EPERM, for this process and all it will ever fork.
+"""The seccomp filter of a cell: system calls that no program needs are refused, for this process and all its children.
 
 They would leave something for the next program (System V and POSIX queues and memory, keys), reach into another
-process, or widen the attack surface of the kernel below. The boundary is the cell; this is a second fence inside it.
+process, or widen the attack surface of the kernel below. The cell is the security boundary; this filter is a second
+barrier inside it. A cell container in a pod also refuses `socket` (deploy/cell.py).
 """
 
 import ctypes
@@ -9,7 +10,7 @@ import os
 import struct
 
 _REFUSED = {
-    # name: (x86_64, aarch64)
+    # name: (number on x86_64, number on aarch64). They fail with EPERM.
     "ptrace": (101, 117),
     "process_vm_readv": (310, 270),
     "process_vm_writev": (311, 271),
@@ -69,8 +70,8 @@ _REFUSED = {
     "move_pages": (279, 239),
     "migrate_pages": (256, 238),
 }
-_NOT_AT_THE_FIRST = {
-    # Where programs share a user with the cell's first process, they are to leave it alone: no such process (ESRCH).
+_NOT_ON_PROCESS_1 = {
+    # They fail with ESRCH (no such process) when aimed at the cell's first process, which may have the programs' user.
     "kill": (62, 129),
     "tkill": (200, 130),
     "tgkill": (234, 131),
@@ -92,21 +93,21 @@ _KILL, _ALLOW, _EPERM, _ENOSYS, _ESRCH = 0x80000000, 0x7FFF0000, 0x00050001, 0x0
 
 
 def program(machine: str) -> bytes:
-    """The filter in classic BPF, for one of the machines above."""
+    """Returns the filter as classic BPF instructions, for one of the machines above."""
     column, architecture, clone = _MACHINES[machine]
     code = [
         (_LOAD, 0, 0, 4),
         (_EQUAL, 1, 0, architecture),
         (_RETURN, 0, 0, _KILL),
         (_LOAD, 0, 0, 0),
-        (_AT_LEAST, 0, 1, 0x40000000),  # the x32 table, where numbers mean something else
+        (_AT_LEAST, 0, 1, 0x40000000),  # the x32 table, in which the numbers mean other system calls
         (_RETURN, 0, 0, _EPERM),
-        (_EQUAL, 0, 1, _CLONE3),  # its flags lie behind a pointer; the C library falls back to clone
+        (_EQUAL, 0, 1, _CLONE3),  # a filter cannot read its flags behind a pointer; the C library falls back to clone
         (_RETURN, 0, 0, _ENOSYS),
     ]
     for numbers in _REFUSED.values():
         code += [(_EQUAL, 0, 1, numbers[column]), (_RETURN, 0, 0, _EPERM)]
-    for numbers in _NOT_AT_THE_FIRST.values():
+    for numbers in _NOT_ON_PROCESS_1.values():
         code += [(_EQUAL, 0, 4, numbers[column]), (_LOAD, 0, 0, 16), (_EQUAL, 0, 1, 1), (_RETURN, 0, 0, _ESRCH)]
         code += [(_RETURN, 0, 0, _ALLOW)]
     code += [
@@ -120,13 +121,13 @@ def program(machine: str) -> bytes:
 
 
 def install() -> bool:
-    """Puts the filter on this process; False where the kernel or the machine knows no such filter."""
+    """Installs the filter in this process; returns False where the kernel or the machine has no such filters."""
     machine = os.uname().machine
     if machine not in _MACHINES:
         return False
-    lines = program(machine)
-    kept = ctypes.create_string_buffer(lines, len(lines))
-    header = struct.pack("HxxxxxxP", len(lines) // 8, ctypes.addressof(kept))
+    instructions = program(machine)
+    buffer = ctypes.create_string_buffer(instructions, len(instructions))
+    header = struct.pack("HxxxxxxP", len(instructions) // 8, ctypes.addressof(buffer))
     prctl = ctypes.CDLL(None, use_errno=True).prctl
-    new_privileges_never, seccomp, filtered = 38, 22, 2
-    return not prctl(new_privileges_never, 1, 0, 0, 0) and not prctl(seccomp, filtered, header, 0, 0)
+    no_new_privileges, set_seccomp, mode_filter = 38, 22, 2
+    return not prctl(no_new_privileges, 1, 0, 0, 0) and not prctl(set_seccomp, mode_filter, header, 0, 0)

@@ -1,6 +1,7 @@
-"""One cell as the host sees it: a process that speaks frames, watched, and replaced when it hangs or dies.
+"""One cell as the host sees it: a process that speaks frames, and that is replaced when it hangs or dies.
 
-Everything that comes out is hostile: lengths are bounded, JSON is read strictly, and what does not fit is no result.
+Everything that comes out of a cell is hostile: lengths are bounded, JSON is read strictly, and a report of any other
+form is no result.
 """
 
 import asyncio
@@ -10,34 +11,32 @@ import os
 import signal
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import Any, Final
+from typing import Any
 
-from ucoder.sandbox_runner.host.machine_load import Waiting, family, processor_seconds, resident_mb, stretch
+from ucoder.sandbox_runner.guest.protocol import ENDING, GREETING, JUDGE, REPORT, STEPS, TIMEOUT_CPU, Job
+from ucoder.sandbox_runner.host.machine_load import (
+    ProcessorWait,
+    clock_factor,
+    process_tree,
+    processor_seconds,
+    resident_mb,
+)
 from ucoder.sandbox_runner.isolation.boundary import Launch
+from ucoder.sandbox_runner.outcome_table import ALLOWED_STATUSES
 
-_FAILURES = {"exception", "timeout_cpu", "out_of_memory", "output_limit", "process_limit", "abandoned"}
-STATUSES: Final = {
-    "call": _FAILURES | {"ok"},
-    "steps": _FAILURES | {"ok", "refused"},
-    "script": _FAILURES | {"stdout"},
-    "compat": _FAILURES | {"passed", "failed"},
-    "judge": _FAILURES | {"passed", "failed", "unsupported", "stopped", "steps"},
-}
-"""What may be said of a test of each kind. Only a judge, or a test declared to run beside its program, speaks of
-passing.
-"""
 _LARGEST_FRAME = 9 << 20
 _START_SECONDS = 60.0
 _SLACK_SECONDS = 5.0
+"""How much longer than a test's wall limit a cell may be silent."""
 
 
 class CellLost(Exception):
-    """The cell hung, died or broke the protocol; its work must be run again in another."""
+    """The cell hung, died or broke the protocol, so its work must run again in another."""
 
 
 @dataclass(frozen=True, slots=True)
 class CellResult:
-    """What the inside says about one test: a status of its kind, a text, seconds."""
+    """The result of one test in a cell: a status (a key of `outcome_table.OUTCOME_OF`), a text, and seconds."""
 
     status: str
     text: str
@@ -45,40 +44,43 @@ class CellResult:
 
 
 @dataclass(frozen=True, slots=True)
-class Report:
-    """Results of one program from test `first` on; `doubt` is set when it may have left something behind."""
+class ProgramReport:
+    """The results of one program from test `first` on."""
 
     program: int
     first: int
     results: tuple[CellResult, ...]
     doubt: str = ""
+    """What the program changed in the interpreter that it shares; empty if nothing."""
     lost: float = 0.0
-    """Of the time inside that was counted for tests which timed out: seconds that may have gone to others."""
+    """Seconds that others may have taken from the tests that timed out."""
 
     @property
     def timed_out(self) -> bool:
-        """Whether a test's time was up."""
-        return any(result.status == "timeout_cpu" for result in self.results)
+        """True when a test used up its processor time."""
+        return any(result.status == TIMEOUT_CPU for result in self.results)
 
 
 @dataclass(frozen=True, slots=True)
-class Ending:
-    """How a fork ended: exit, timeout_cpu, timeout_wall or talk; its wait status; its peak memory in MB."""
+class ForkEnd:
+    """The end of a fork: a reason of `guest/protocol`, its wait status, its peak memory in MB."""
 
     why: str
     status: int
     peak_mb: float
-    stretch: float = 1.0
-    """How much too fast the clock inside was meanwhile (`load.py`)."""
+    clock_factor: float = 1.0
+    """How many times too fast the clock of the cell was meanwhile (`machine_load`)."""
 
 
 class Cell:
-    """A started cell. `run` sends one job and relays what comes back until the fork has ended."""
+    """A started cell."""
 
     def __init__(self, process: asyncio.subprocess.Process, launch: Launch) -> None:
         self._process, self._launch = process, launch
         self.served = 0
+        """How many programs it was sent."""
         self.suspect = False
+        """True once it has sent a report that no runner of ours would send."""
 
     @classmethod
     async def start(cls, launch: Launch) -> "Cell":
@@ -92,8 +94,8 @@ class Cell:
         )
         cell = cls(process, launch)
         try:
-            tag, _ = await cell._frame(_START_SECONDS)
-            if tag != b"H":
+            tag, _ = await cell._read_frame(_START_SECONDS)
+            if tag != GREETING:
                 raise CellLost("no greeting")
         except CellLost as lost:
             assert process.stderr is not None
@@ -107,38 +109,40 @@ class Cell:
             raise
         return cell
 
-    async def run(self, job: dict[str, Any], heard: Callable[[Report], None]) -> Ending:
-        """Sends `job` and calls `heard` with each report; raises `CellLost` when the cell stops talking."""
+    async def run(self, job: Job, on_report: Callable[[ProgramReport], None]) -> ForkEnd:
+        """Sends a job and calls `on_report` with each report until the fork has ended; raises `CellLost` when the cell
+        falls silent.
+        """
         assert self._process.stdin is not None
         body = json.dumps({"programs": job["programs"], "tests": job["tests"]}).encode()
-        head = {name: job[name] for name in job if name not in ("programs", "tests")} | {"size": len(body)}
-        first = json.dumps(head).encode()
+        head = {name: value for name, value in job.items() if name not in ("programs", "tests")} | {"size": len(body)}
+        data = json.dumps(head).encode()
         silence = float(job["limits"]["wall_seconds"]) + _SLACK_SECONDS
-        waiting = Waiting(self._process.pid) if self._launch.drifts else None
-        used = self.processor_seconds if waiting else 0.0
+        waits = ProcessorWait(self._process.pid) if self._launch.clock_drifts else None
+        used = self.processor_seconds if waits else 0.0
         self.served += len(job["programs"])
         try:
-            self._process.stdin.write(len(first).to_bytes(4, "big") + first + body)
+            self._process.stdin.write(len(data).to_bytes(4, "big") + data + body)
             await self._process.stdin.drain()
         except OSError as error:
-            raise CellLost(f"the cell is gone: {error}") from error
+            raise CellLost(f"the cell has ended: {error}") from error
         while True:
-            tag, payload = await self._frame(silence)
-            if tag == b"R":
+            tag, payload = await self._read_frame(silence)
+            if tag == REPORT:
                 report = read_report(payload, job)
                 if report is None:
                     self.suspect = True
                 else:
-                    heard(replace(report, lost=waiting.look()) if waiting and report.timed_out else report)
-            elif tag == b"E":
-                said = json.loads(payload)
-                claimed = float(said["processor"])
-                drift = stretch(claimed, self.processor_seconds - used) if waiting else 1.0
-                return Ending(str(said["why"]), int(said["status"]), int(said["peak_kb"]) / 1024, drift)
+                    on_report(replace(report, lost=waits.read()) if waits and report.timed_out else report)
+            elif tag == ENDING:
+                ending = json.loads(payload)
+                claimed = float(ending["processor"])
+                factor = clock_factor(claimed, self.processor_seconds - used) if waits else 1.0
+                return ForkEnd(str(ending["why"]), int(ending["status"]), int(ending["peak_kb"]) / 1024, factor)
 
     @property
     def memory_mb(self) -> float:
-        """Memory that the cell takes on this machine."""
+        """Memory that the cell takes on this machine, in MB."""
         return resident_mb(self._process.pid)
 
     @property
@@ -146,7 +150,8 @@ class Cell:
         """Processor time that the cell has taken on this machine so far."""
         return processor_seconds(self._process.pid)
 
-    async def _frame(self, seconds: float) -> tuple[bytes, bytes]:
+    async def _read_frame(self, seconds: float) -> tuple[bytes, bytes]:
+        """Returns tag and payload of the next frame; raises `CellLost` when none comes in time."""
         reader = self._process.stdout
         assert reader is not None
         try:
@@ -162,21 +167,21 @@ class Cell:
         return data[:1], data[1:]
 
     async def close(self) -> None:
-        """Ends the cell and removes what it leaves. Closing standard input is asking; killing follows."""
+        """Ends the cell and removes what it leaves: closes its standard input, and kills it if it does not end then."""
         process = self._process
         assert process.stdin is not None
         process.stdin.close()
         cancelled: asyncio.CancelledError | None = None
         try:
-            async with asyncio.timeout(1.0 if self.served >= 0 else 0.0):
+            async with asyncio.timeout(1.0):
                 await process.wait()
         except TimeoutError:
-            # One that does not even end when asked may hang, and whoever asks it again would hang with it.
-            for pid in family(process.pid):
+            # A cell that does not end by itself may hang, and a command that asks it to end would hang with it.
+            for pid in process_tree(process.pid):
                 with contextlib.suppress(ProcessLookupError):
                     os.kill(pid, signal.SIGKILL)
         except asyncio.CancelledError as error:
-            cancelled = error  # told once the cell is gone: who waits here must end, but not leave a cell behind
+            cancelled = error  # raised once the cell is gone, so that no cell is left behind
         await asyncio.shield(asyncio.to_thread(self._launch.dispose))
         if process.returncode is None:
             with contextlib.suppress(ProcessLookupError):
@@ -186,38 +191,39 @@ class Cell:
             raise cancelled
 
 
-def read_report(payload: bytes, job: dict[str, Any]) -> Report | None:
-    """A report as it should be, or None: what a program writes there instead of one is no result."""
+def read_report(payload: bytes, job: Job) -> ProgramReport | None:
+    """Returns a report of the right form, or None: what a program sends instead of one is no result."""
     try:
-        said = json.loads(payload)
-        program, doubt = said["program"], said.get("doubt", "")
-        alone = "test" in said
-        results = [said["result"]] if alone else said.get("results", [])
-        first = said["test"] if alone else job["first"]
-        known = {index for index, _, _ in job["programs"]}
-        if program not in known or isinstance(program, bool) or not isinstance(doubt, str):
+        report = json.loads(payload)
+        program, doubt = report["program"], report.get("doubt", "")
+        alone = "test" in report
+        results = [report["result"]] if alone else report.get("results", [])
+        first = report["test"] if alone else job["first"]
+        keys = {key for key, _, _ in job["programs"]}
+        if program not in keys or isinstance(program, bool) or not isinstance(doubt, str):
             return None
         if not isinstance(first, int) or first < job["first"] or first + len(results) > len(job["tests"]):
             return None
         kinds = [kind for kind, _ in job["tests"][first : first + len(results)]]
-        longest = {kind: _longest(kind, job) for kind in kinds}
-        found = tuple(_result(item, kind, longest[kind]) for item, kind in zip(results, kinds, strict=True))
-        return Report(program, first, found, doubt[:200])
+        longest = {kind: _longest_text(kind, job) for kind in kinds}
+        checked = tuple(_result(item, kind, longest[kind]) for item, kind in zip(results, kinds, strict=True))
+        return ProgramReport(program, first, checked, doubt[:200])
     except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
         return None
 
 
-def _longest(kind: str, job: dict[str, Any]) -> int:
-    """Characters of a result: what a program returned or printed is within its limit, and an exception's words are
-    few."""
-    return _LARGEST_FRAME if kind in ("steps", "judge") else int(job["limits"]["output_kb"]) * 1024 + 1000
+def _longest_text(kind: str, job: Job) -> int:
+    """Returns how many characters a result may have: the limit of what a program returns or prints, and some more for
+    an exception's message.
+    """
+    return _LARGEST_FRAME if kind in (STEPS, JUDGE) else int(job["limits"]["output_kb"]) * 1024 + 1000
 
 
 def _result(item: Any, kind: str, longest: int) -> CellResult:
     status, text, seconds = item
     if len(text) > longest:
         raise ValueError("more than the limit allows")
-    if status not in STATUSES[kind] or not isinstance(text, str) or not isinstance(seconds, int | float):
+    if status not in ALLOWED_STATUSES[kind] or not isinstance(text, str) or not isinstance(seconds, int | float):
         raise ValueError("not a result")
     if not 0 <= seconds < 1e6:
         raise ValueError("no such time")

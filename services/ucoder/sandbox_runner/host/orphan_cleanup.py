@@ -1,4 +1,9 @@
-"""Nothing survives us: a shell holds our pipe; when that closes, even by SIGKILL, it ends the cells and their files."""
+"""Kills all cells and removes their files when the parent process dies, even by SIGKILL.
+
+A shell waits on a pipe that this process holds open. When the pipe closes, the shell deletes gVisor's containers and
+removes the folder. Cells of the other kinds end by themselves when this process dies. Orphans of programs inside a cell
+are killed by the cell's first process (`guest/cell_main`), and cells that hang by `cell`.
+"""
 
 import asyncio
 from pathlib import Path
@@ -6,7 +11,6 @@ from pathlib import Path
 _SCRIPT = """
 trap '' INT TERM HUP
 read -r _
-for pid in $(cat "$1"/*.pid 2>/dev/null); do kill -9 -- "$pid" 2>/dev/null; done
 if [ -n "$2" ] && [ -d "$1/state" ]; then
   for cell in $("$2" --root="$1/state" list -quiet 2>/dev/null); do "$2" --root="$1/state" delete --force "$cell"; done
 fi
@@ -14,13 +18,16 @@ rm -rf -- "$1"
 """
 
 
-async def post(folder: Path, runsc: str) -> asyncio.subprocess.Process:
-    """Starts the warden of `folder`, which holds bundles and gVisor's state. `runsc` is empty for other kinds."""
+async def start(folder: Path, runsc: str) -> asyncio.subprocess.Process:
+    """Starts the cleanup process of `folder`, which holds bundles and gVisor's state.
+
+    `runsc` is the path of gVisor's binary, empty for other kinds of isolation.
+    """
     return await asyncio.create_subprocess_exec(
         "/bin/sh",
         "-c",
         _SCRIPT,
-        "ucoder-warden",
+        "ucoder-orphan-cleanup",
         str(folder),
         runsc,
         stdin=asyncio.subprocess.PIPE,
@@ -30,8 +37,8 @@ async def post(folder: Path, runsc: str) -> asyncio.subprocess.Process:
     )
 
 
-async def relieve(warden: asyncio.subprocess.Process) -> None:
-    """Lets the warden do its last round and waits for it."""
-    assert warden.stdin is not None
-    warden.stdin.close()
-    await warden.wait()
+async def finish(process: asyncio.subprocess.Process) -> None:
+    """Lets the cleanup process do its work, and waits until it has ended."""
+    assert process.stdin is not None
+    process.stdin.close()
+    await process.wait()

@@ -1,18 +1,21 @@
-"""The kinds of boundary, and which of them this machine has."""
+"""The contract of an isolation kind, and the types that pass through it."""
 
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Protocol
 
 from ucoder.errors import UcoderError
 
 NODE = "/bin/node"
-"""Where node is inside a cell, if this machine has it."""
+"""The path of node inside a cell, if this machine has it."""
 PACKAGES = "/packages"
-"""Where third-party packages are inside a cell, if it was given any."""
-
-
+"""The folder of third-party packages inside a cell, if it was given any."""
+CAPABILITIES = ("CAP_SETUID", "CAP_SETGID", "CAP_KILL", "CAP_CHOWN", "CAP_DAC_OVERRIDE")
+"""The rights of a cell's first process, which its programs lose."""
+SCRATCH_MB = 64
+"""The size of the temporary file system that the programs of a cell write to."""
 _PRESENT = sys.stdlib_module_names | {"ucoder"}
 
 
@@ -22,24 +25,22 @@ class NoIsolation(UcoderError):
 
 @dataclass(frozen=True, slots=True)
 class Launch:
-    """How to start one cell: a command whose standard input and output speak the cell's frames.
-
-    `dispose` removes what the command may leave behind when it is killed.
-    """
+    """The start of one cell: a command whose standard input and output speak the cell's frames."""
 
     command: tuple[str, ...]
     dispose: Callable[[], None]
-    drifts: bool = False
-    """The clock inside counts time in which the host let the program wait."""
+    """Removes what the command may leave behind when it is killed."""
+    clock_drifts: bool = False
+    """Whether the clock inside also counts the time in which the host let the program wait."""
 
 
 @dataclass(frozen=True, slots=True)
 class Root:
-    """A folder that is a cell's whole world, read-only, and the interpreter's path inside it."""
+    """The root file system of a cell, read-only, and the interpreter's path inside it."""
 
     path: Path
     guest: Path
-    """Our own files, shown inside as /guest."""
+    """The folder of the guest's files, shown inside as /guest."""
     python: str
     node: Path | None
     """This machine's node, shown inside as `NODE`."""
@@ -48,8 +49,26 @@ class Root:
     version: str
     """Changes whenever what runs inside changes; part of every cache key."""
     complete: bool = False
-    """Known to have the standard library's modules and no others."""
+    """Whether it is known to have the modules of the standard library and no others."""
 
     def absent(self, module: str) -> bool:
-        """Whether importing a module by this top-level name is sure to fail inside."""
+        """Returns whether importing a module by this top-level name is sure to fail inside."""
         return self.complete and module not in _PRESENT and not module.startswith("_")
+
+
+class IsolationKind(Protocol):
+    """The contract of a kind's module; its docstring says what the kind covers and does not cover."""
+
+    __doc__: str | None
+    NAME: str
+    INSTALL: str
+    """The command, or the deed, that makes the kind available."""
+
+    def missing(self) -> str:
+        """Returns the empty text when the kind works here, else one line that says what is missing."""
+
+    def launch(self, root: Root, name: str, folder: Path, platform: str, seed: int) -> Launch:
+        """Prepares a cell called `name`, which may keep files under `folder`, for programs that get this seed.
+
+        `platform` is gVisor's; other kinds ignore it.
+        """

@@ -1,10 +1,10 @@
-"""bubblewrap: the host's own kernel, in namespaces of its own, with most of what is dangerous filtered out.
+"""The bubblewrap boundary: programs use the host's kernel, in namespaces of their own, through a seccomp filter.
 
-Covers: files (a root of its own, read-only), processes, network (none), the host's identity and environment, bombs
-within limits of each program; system calls that widen the kernel's attack surface are refused by a seccomp filter.
-With root each program has a user of its own without capabilities.
+Covers: files (a root of its own, read-only), processes, network (none), the host's identity and environment; bombs,
+within the limits of each program. The seccomp filter refuses system calls that widen the kernel's attack surface. Where
+ucoder runs as root, each program has a user of its own without capabilities.
 Does not cover: bugs of the Linux kernel, which the programs speak to directly; side channels; memory of the cell as a
-whole. Without root all programs of a cell share one user, so that one could disturb the next until the cell is
+whole. Without root all programs of a cell share one user, so a program could disturb the next ones until the cell is
 replaced.
 """
 
@@ -13,18 +13,15 @@ import shutil
 import subprocess
 from pathlib import Path
 
-from ucoder.sandbox_runner.isolation.boundary import NODE, PACKAGES, Launch, Root
+from ucoder.sandbox_runner.isolation.boundary import CAPABILITIES, NODE, PACKAGES, SCRATCH_MB, Launch, Root
 from ucoder.sandbox_runner.isolation.root_filesystem import GUEST, environment, python_command
 
 NAME = "bubblewrap"
 INSTALL = "deploy/install-sandbox.sh"
-DRIFTS = False
-_CAPABILITIES = ("CAP_SETUID", "CAP_SETGID", "CAP_KILL", "CAP_CHOWN", "CAP_DAC_OVERRIDE")
-_SCRATCH_BYTES = 64 << 20
 
 
 def missing() -> str:
-    """Empty when bubblewrap works here, else one line that says what is missing."""
+    """Returns the empty text when bubblewrap works here, else one line that says what is missing."""
     path = shutil.which("bwrap")
     if path is None:
         return "bubblewrap (bwrap) is not installed"
@@ -35,30 +32,19 @@ def missing() -> str:
 
 
 def launch(root: Root, name: str, folder: Path, platform: str, seed: int) -> Launch:
-    """A cell. It dies with us, and leaves nothing behind."""
+    """Prepares a cell that dies with this process and leaves nothing behind."""
+    shown = {"/": root.path, GUEST: root.guest, NODE: root.node, PACKAGES: root.packages}
     command = [
         *(str(shutil.which("bwrap")), *_namespaces(), "--die-with-parent", "--as-pid-1", "--clearenv"),
-        *(
-            "--ro-bind",
-            str(root.path),
-            "/",
-            "--ro-bind",
-            str(root.guest),
-            GUEST,
-            *(("--ro-bind", str(root.node), NODE) if root.node else ()),
-            *(("--ro-bind", str(root.packages), PACKAGES) if root.packages else ()),
-            "--dev",
-            "/dev",
-            "--remount-ro",
-            "/dev",
-        ),
-        *("--size", str(_SCRATCH_BYTES), "--perms", "0755", "--tmpfs", "/tmp"),
+        *(word for place, path in shown.items() if path for word in ("--ro-bind", str(path), place)),
+        *("--dev", "/dev", "--remount-ro", "/dev"),
+        *("--size", str(SCRATCH_MB << 20), "--perms", "0755", "--tmpfs", "/tmp"),
         *("--tmpfs", "/dev/shm", "--remount-ro", "/dev/shm", "--chdir", "/", "--hostname", "cell", "--cap-drop", "ALL"),
-        *(word for name in _CAPABILITIES if os.getuid() == 0 for word in ("--cap-add", name)),
+        *(word for right in CAPABILITIES if os.getuid() == 0 for word in ("--cap-add", right)),
         *(word for key, value in environment(seed).items() for word in ("--setenv", key, value)),
         *python_command(root),
     ]
-    return Launch(tuple(command), lambda: None, DRIFTS)
+    return Launch(tuple(command), lambda: None)
 
 
 def _namespaces() -> list[str]:

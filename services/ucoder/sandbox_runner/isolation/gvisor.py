@@ -1,8 +1,8 @@
-"""gVisor: every system call of a program is answered by another kernel, written in Go, in a process without rights.
+"""The gVisor boundary: another kernel, in a process without rights, answers every system call of a program.
 
-Covers: the host's kernel surface, files, processes and network (none, not even loopback to the host); the host's
-identity and environment; memory and process bombs within the cell. /proc and /sys are hidden, the root is read-only,
-each program has a user of its own without capabilities.
+Covers: the host's kernel, files, processes and network (none, not even loopback to the host); the host's identity and
+environment; memory and process bombs within the cell. /proc and /sys are hidden, the root is read-only, and each
+program has a user of its own without capabilities.
 Does not cover: bugs of gVisor itself, side channels through the processor, and what programs in the same cell could
 learn of one another through timing.
 """
@@ -13,40 +13,39 @@ import shutil
 import subprocess
 from pathlib import Path
 
-from ucoder.sandbox_runner.isolation.boundary import NODE, PACKAGES, Launch, Root
+from ucoder.sandbox_runner.isolation.boundary import CAPABILITIES, NODE, PACKAGES, SCRATCH_MB, Launch, Root
 from ucoder.sandbox_runner.isolation.root_filesystem import GUEST, environment, python_command
 
 NAME = "runsc"
 INSTALL = "deploy/install-sandbox.sh"
-_CAPABILITIES = ["CAP_SETUID", "CAP_SETGID", "CAP_KILL", "CAP_CHOWN", "CAP_DAC_OVERRIDE"]
 
 
 def binary() -> str | None:
-    """Path of runsc, from PATH or where the install script put it without root."""
+    """Returns the path of runsc: from PATH, or where the install script puts it without root."""
     own = Path.home() / ".cache" / "ucoder" / "bin" / "runsc"
     return shutil.which("runsc") or (str(own) if own.is_file() else None)
 
 
 def missing() -> str:
-    """Empty when gVisor can run here, else one line that says what is missing."""
+    """Returns the empty text when gVisor works here, else one line that says what is missing."""
     path = binary()
     if path is None:
         return "gVisor's runsc is not installed"
-    stated = _asked(path)
-    return "" if stated.returncode == 0 else f"{path} does not run: {stated.stderr.strip()[:200]}"
+    answer = _run_version(path)
+    return "" if answer.returncode == 0 else f"{path} does not run: {answer.stderr.strip()[:200]}"
 
 
 def version() -> str:
-    """What the binary says of itself."""
-    return _asked(str(binary())).stdout.strip()
+    """Returns the version that the binary prints."""
+    return _run_version(str(binary())).stdout.strip()
 
 
-def _asked(path: str) -> "subprocess.CompletedProcess[str]":
+def _run_version(path: str) -> "subprocess.CompletedProcess[str]":
     return subprocess.run([path, "--version"], capture_output=True, text=True, check=False)
 
 
 def launch(root: Root, name: str, folder: Path, platform: str, seed: int) -> Launch:
-    """A cell called `name`; its bundle and gVisor's state lie under `folder`, which exists."""
+    """Prepares a cell called `name`; its bundle and gVisor's state are under `folder`, which exists."""
     bundle = folder / name
     bundle.mkdir()
     (bundle / "config.json").write_text(json.dumps(specification(root, seed)))
@@ -66,11 +65,11 @@ def launch(root: Root, name: str, folder: Path, platform: str, seed: int) -> Lau
         subprocess.run([*runsc, "delete", "--force", name], capture_output=True, check=False)
         shutil.rmtree(bundle, ignore_errors=True)
 
-    return Launch((*runsc, "run", f"--bundle={bundle}", name), dispose, drifts=True)
+    return Launch((*runsc, "run", f"--bundle={bundle}", name), dispose, clock_drifts=True)
 
 
 def specification(root: Root, seed: int) -> dict[str, object]:
-    """The OCI configuration of a cell."""
+    """Returns the OCI configuration of a cell."""
     hidden = [
         {
             "destination": path,
@@ -81,7 +80,7 @@ def specification(root: Root, seed: int) -> dict[str, object]:
         for path in ("/proc", "/sys", "/dev/shm")
     ]
     shown = {GUEST: root.guest, NODE: root.node, PACKAGES: root.packages}
-    ours = [
+    bound = [
         {"destination": place, "type": "bind", "source": str(path), "options": ["ro", "bind"]}
         for place, path in shown.items()
         if path
@@ -90,19 +89,19 @@ def specification(root: Root, seed: int) -> dict[str, object]:
         "destination": "/tmp",
         "type": "tmpfs",
         "source": "tmpfs",
-        "options": ["nosuid", "nodev", "mode=755", "size=64m"],
+        "options": ["nosuid", "nodev", "mode=755", f"size={SCRATCH_MB}m"],
     }
     return {
         "ociVersion": "1.0.2",
         "root": {"path": str(root.path), "readonly": True},
         "hostname": "cell",
-        "mounts": [*ours, *hidden, scratch],
+        "mounts": [*bound, *hidden, scratch],
         "process": {
             "user": {"uid": 0, "gid": 0},
             "cwd": "/",
             "args": list(python_command(root)),
             "env": [f"{key}={value}" for key, value in environment(seed).items()],
-            "capabilities": dict.fromkeys(("bounding", "effective", "inheritable", "permitted"), _CAPABILITIES),
+            "capabilities": dict.fromkeys(("bounding", "effective", "inheritable", "permitted"), CAPABILITIES),
             "noNewPrivileges": True,
             "rlimits": [{"type": "RLIMIT_NOFILE", "hard": 1024, "soft": 1024}],
         },

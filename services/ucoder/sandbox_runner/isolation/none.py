@@ -1,9 +1,9 @@
 """No boundary at all: programs are processes of this machine. It must be asked for by name, and every report says so.
 
-Covers: time, memory, processes, files and output of each program, as far as the program does not resist; as root a
-user of its own for each program.
-Does not cover: your files, your network, your other processes, this program itself. Only for programs you would run
-yourself.
+Covers: time, memory, processes, files and output of each program, as far as the program does not resist; where ucoder
+runs as root, a user of its own for each program.
+Does not cover: your files, your network, your other processes, ucoder itself. Use it only for programs that you would
+run yourself.
 """
 
 import shutil
@@ -16,16 +16,15 @@ from ucoder.sandbox_runner.isolation.root_filesystem import environment, python_
 
 NAME = "none"
 INSTALL = "nothing to install"
-DRIFTS = False
 
 
 def missing() -> str:
-    """Nothing is needed for nothing."""
+    """Returns the empty text: no isolation needs no setup."""
     return ""
 
 
 def launch(root: Root, name: str, folder: Path, platform: str, seed: int) -> Launch:
-    """A plain process with an empty environment; its programs write under `folder`."""
+    """Prepares a plain process with an environment of its own; its programs write under `folder`."""
     scratch = folder / name
     scratch.mkdir()
     folder.chmod(0o711)
@@ -33,6 +32,6 @@ def launch(root: Root, name: str, folder: Path, platform: str, seed: int) -> Lau
     home = {"SCRATCH": scratch, "HOME": scratch, "PACKAGES": root.packages or "", "NODE": root.node or ""}
     settings = {**environment(seed), **home, "LD_LIBRARY_PATH": f"{sys.base_prefix}/lib"}
     here = replace(root, python=f"{sys.base_prefix}/bin/python{sys.version_info.major}.{sys.version_info.minor}")
-    given = [f"{key}={value}" for key, value in settings.items()]
-    command = ("/usr/bin/env", "-i", *given, *python_command(here, str(root.guest)))
-    return Launch(command, lambda: shutil.rmtree(scratch, ignore_errors=True), DRIFTS)
+    variables = [f"{key}={value}" for key, value in settings.items()]
+    command = ("/usr/bin/env", "-i", *variables, *python_command(here, str(root.guest)))
+    return Launch(command, lambda: shutil.rmtree(scratch, ignore_errors=True))

@@ -1,9 +1,8 @@
-"""`python relay.py SOCKET SEED [anywhere]`: joins its standard input and output to a cell container. Standard library
-only.
+"""Connects its standard input and output to a cell container: `python pod_relay.py SOCKET SEED [anywhere]`.
 
-The container may still be starting, so connecting is tried for a while. Its first line names its kernel, and unless
-`anywhere` is said, nothing is sent to one that is not under gVisor; the line sent is the seed of the guest's hashes
-(deploy/cell.py).
+The container may still be starting, so the connection is tried for a while. Its first line names its kernel. Unless
+`anywhere` is given, nothing is sent to a container that is not under gVisor. The line sent then is the seed of the
+guest's hashes (deploy/cell.py). Uses the standard library alone.
 """
 
 import os
@@ -12,48 +11,49 @@ import sys
 import threading
 import time
 
-PATIENCE, PAUSE = 25.0, 0.1  # seconds
+MOST_SECONDS, PAUSE_SECONDS = 25.0, 0.1
+"""How long a connection is tried, and the pause between two attempts."""
 
 
 def connect(address: str) -> socket.socket:
-    """The open connection; OSError when nobody listens for as long as patience lasts."""
-    deadline = time.monotonic() + PATIENCE
+    """Returns the open connection; raises OSError when nobody listens for `MOST_SECONDS`."""
+    deadline = time.monotonic() + MOST_SECONDS
     while True:
-        door = socket.socket(socket.AF_UNIX)
+        connection = socket.socket(socket.AF_UNIX)
         try:
-            door.connect(address)
-            return door
+            connection.connect(address)
+            return connection
         except OSError:
-            door.close()
+            connection.close()
             if time.monotonic() > deadline:
                 raise
-            time.sleep(PAUSE)
+            time.sleep(PAUSE_SECONDS)
 
 
-def line(door: socket.socket) -> bytes:
-    """The first line, read byte by byte, for frames follow."""
+def first_line(connection: socket.socket) -> bytes:
+    """Reads the first line, byte by byte because frames follow it."""
     text = b""
     while not text.endswith(b"\n") and len(text) < 20:
-        if not (byte := door.recv(1)):
+        if not (byte := connection.recv(1)):
             break
         text += byte
     return text
 
 
 def main(address: str, seed: str, where: str = "gVisor") -> None:
-    """Pumps both ways until the guest ends."""
-    door = connect(address)
-    if line(door) != b"gVisor\n" and where != "anywhere":
+    """Copies data in both directions until the guest ends."""
+    connection = connect(address)
+    if first_line(connection) != b"gVisor\n" and where != "anywhere":
         raise SystemExit(f"the cell container behind {address} does not run under gVisor")
-    door.sendall(f"{int(seed)}\n".encode())
+    connection.sendall(f"{int(seed)}\n".encode())
 
-    def inward() -> None:
+    def send_input() -> None:
         while data := os.read(0, 1 << 16):
-            door.sendall(data)
-        door.shutdown(socket.SHUT_WR)
+            connection.sendall(data)
+        connection.shutdown(socket.SHUT_WR)
 
-    threading.Thread(target=inward, daemon=True).start()
-    while data := door.recv(1 << 16):
+    threading.Thread(target=send_input, daemon=True).start()
+    while data := connection.recv(1 << 16):
         while data:
             data = data[os.write(1, data) :]
 

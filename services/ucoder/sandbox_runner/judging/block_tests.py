@@ -1,9 +1,9 @@
-"""Tests that decide for themselves: rounds between a judge that never meets the program and programs that never meet
-the judge.
+"""Block tests: tests that are more than one call, and decide for themselves whether a program passes.
 
-A judge scouts the test for the steps it makes; the programs do them; the judge runs the test on each distinct
-transcript and gives its verdict, or asks for the steps it still lacks. Judge and programs take turns in cells, one
-fork each, so that an expected value and a program are never inside a cell at the same time.
+They are judged in rounds between a judge that never meets the program and programs that never meet the judge. A judge
+runs the test alone to find the steps that it makes; the programs do these steps; the judge runs the test on each
+distinct transcript and gives its verdict, or asks for the steps that it still lacks. Judge and programs take turns in
+cells, each in a fork of its own, so an expected value and a program are never inside a cell at the same time.
 """
 
 import asyncio
@@ -15,29 +15,45 @@ from typing import Any
 from ucoder.core import fork_safety
 from ucoder.core.outcomes import Outcome
 from ucoder.core.test_plans import BlockPlan, Plan
-from ucoder.sandbox_runner.guest.block_replay import resolved
+from ucoder.sandbox_runner.guest.block_replay import RAISED, VALUE, Answer, Step, resolved
+from ucoder.sandbox_runner.guest.protocol import (
+    EXCEPTION,
+    FAILED,
+    JUDGE,
+    NEEDS_STEPS,
+    OK,
+    OUT_OF_MEMORY,
+    OUTPUT_LIMIT,
+    PASSED,
+    STEPS,
+    TIMEOUT_CPU,
+    CellTest,
+)
 from ucoder.sandbox_runner.host.batch import Program
 from ucoder.sandbox_runner.host.cell import CellResult
-from ucoder.sandbox_runner.judging.comparison import OUTCOMES
+from ucoder.sandbox_runner.outcome_table import OUTCOME_OF
 
-ROUNDS = 120
+MOST_ROUNDS = 120
 """After this many rounds a test is given up as unsupported; nearly every test takes one."""
+_NO_ANSWERS = "[]"
+"""The transcript of a program that was not asked yet."""
 
-Steps = list[list[str]]
-Play = Callable[[list[Program], list[list[str]]], Awaitable[None]]
+Steps = list[Step]
+RunPrograms = Callable[[list[Program], list[CellTest]], Awaitable[None]]
+"""Runs programs on tests, and leaves the results in the programs."""
 
 
 @dataclass(eq=False, slots=True)
 class BlockTest:
-    """One such test: the steps it is expected to make, and the judge's word on each transcript so far."""
+    """One block test: the steps that it is expected to make, and the judge's reply to each transcript so far."""
 
     source: str
     entry_point: str
     steps: Steps = field(default_factory=list)
-    known: dict[str, CellResult] = field(default_factory=dict)
+    replies: dict[str, CellResult] = field(default_factory=dict)
 
     def payload(self, transcript: str) -> str:
-        """What the judge is given."""
+        """Returns what the judge is given."""
         return json.dumps(
             {"source": self.source, "entry_point": self.entry_point, "transcript": json.loads(transcript)}
         )
@@ -45,116 +61,134 @@ class BlockTest:
 
 @dataclass(eq=False, slots=True)
 class _Case:
-    """One program before one judge."""
+    """One program before the judge of one test."""
 
     program: Program
     steps: Steps
     result: CellResult
-    transcript: str = "[]"
+    transcript: str = _NO_ANSWERS
+
+    def died_at_next_step(self, needed: Steps) -> bool:
+        """Returns whether the judge needs the very step at which the program ended."""
+        answers = [answer for _, answer in json.loads(self.transcript)]
+        at = len(answers)
+        if self.result.status == OK or at >= len(self.steps) or at >= len(needed):
+            return False
+        return resolved(self.steps[at], answers) == needed[at]
+
+    @property
+    def outcome_without_verdict(self) -> Outcome:
+        """The outcome where the program gave no answers that a judge could read."""
+        return Outcome.CRASHED if self.result.status == OK else OUTCOME_OF[self.result.status]
 
 
 class BlockTests:
-    """The tests of one job that decide for themselves. `play` runs programs on tests and leaves the results in them."""
+    """The block tests of one job."""
 
-    def __init__(self, plans: list[Plan], entry_point: str, play: Play) -> None:
-        self._trials = {
+    def __init__(self, plans: list[Plan], entry_point: str, run_programs: RunPrograms) -> None:
+        self._tests = {
             number: BlockTest(plan.source, entry_point)
             for number, plan in enumerate(plans)
             if isinstance(plan, BlockPlan)
         }
-        self._play = play
+        self._run_programs = run_programs
 
-    async def scout(self) -> None:
+    async def find_steps(self) -> None:
         """Finds out which steps each test makes."""
-        await self._judge([(trial, "[]") for trial in self._trials.values()])
-        for trial in self._trials.values():
-            word = trial.known["[]"]
-            if word.status == "steps":
-                trial.steps = read_steps(word.text)
+        await self._ask_judge([(test, _NO_ANSWERS) for test in self._tests.values()])
+        for test in self._tests.values():
+            reply = test.replies[_NO_ANSWERS]
+            if reply.status == NEEDS_STEPS:
+                test.steps = read_steps(reply.text)
 
-    def frame(self, number: int) -> list[str] | None:
-        """The steps of a test as a cell reads them; None where there are none."""
-        trial = self._trials.get(number)
-        return ["steps", json.dumps(trial.steps)] if trial and trial.steps else None
+    def cell_test(self, number: int) -> CellTest | None:
+        """Returns the steps of a test as a cell reads them; None where there are none."""
+        test = self._tests.get(number)
+        return CellTest(STEPS, json.dumps(test.steps)) if test and test.steps else None
 
-    async def settle(self, programs: list[Program], positions: dict[int, int]) -> list[Program]:
-        """Gives every program its verdicts; returns the programs."""
-        if self._trials:
-            await asyncio.gather(*(self._settle(number, programs, positions.get(number)) for number in self._trials))
+    async def judge(self, programs: list[Program], positions: dict[int, int]) -> list[Program]:
+        """Gives every program its verdicts on all block tests; returns the programs.
+
+        `positions` says, by test number, where its result is among a program's results.
+        """
+        if self._tests:
+            await asyncio.gather(*(self._judge_test(number, programs, positions.get(number)) for number in self._tests))
         return programs
 
-    async def _settle(self, number: int, programs: list[Program], position: int | None) -> None:
-        trial = self._trials[number]
+    async def _judge_test(self, number: int, programs: list[Program], position: int | None) -> None:
+        test = self._tests[number]
         if position is None:  # the test asks nothing of the program
             for program in programs:
-                program.verdicts[number] = _judged(trial.known["[]"])
+                program.verdicts[number] = _verdict(test.replies[_NO_ANSWERS])
             return
         results = [program.results[position] for program in programs]
-        cases = [_Case(one, trial.steps, result) for one, result in zip(programs, results, strict=True) if result]
-        for _ in range(ROUNDS):
+        cases = [_Case(one, test.steps, result) for one, result in zip(programs, results, strict=True) if result]
+        for _ in range(MOST_ROUNDS):
             for case in cases:
                 case.transcript = transcript(case.steps, case.result)
-            await self._judge([(trial, case.transcript) for case in cases if case.transcript])
-            again: dict[str, list[_Case]] = {}
+            await self._ask_judge([(test, case.transcript) for case in cases if case.transcript])
+            unfinished: dict[str, list[_Case]] = {}
             for case in cases:
-                word = trial.known[case.transcript] if case.transcript else None
-                needed = read_steps(word.text) if word and word.status == "steps" else []
-                if needed and not _fatal(case, needed):
-                    again.setdefault(json.dumps(needed), []).append(case)
-                elif word and not needed:
-                    case.program.verdicts[number] = _judged(word)
+                reply = test.replies[case.transcript] if case.transcript else None
+                needed = read_steps(reply.text) if reply and reply.status == NEEDS_STEPS else []
+                if needed and not case.died_at_next_step(needed):
+                    unfinished.setdefault(json.dumps(needed), []).append(case)
+                elif reply and not needed:
+                    case.program.verdicts[number] = _verdict(reply)
                 else:
-                    case.program.verdicts[number] = OUTCOMES.get(case.result.status, Outcome.CRASHED)
-            if not again:
+                    case.program.verdicts[number] = case.outcome_without_verdict
+            if not unfinished:
                 return
-            cases = [case for group in again.values() for case in group]
-            await asyncio.gather(*(self._more(steps, group) for steps, group in again.items()))
+            cases = [case for group in unfinished.values() for case in group]
+            await asyncio.gather(*(self._run_steps(steps, group) for steps, group in unfinished.items()))
         for case in cases:
             case.program.verdicts[number] = Outcome.UNSUPPORTED
 
-    async def _more(self, steps: str, cases: list[_Case]) -> None:
-        """Runs the steps that a judge lacks."""
-        programs = [Program(key, case.program.source, case.program.nature, [None]) for key, case in enumerate(cases)]
-        await self._play(programs, [["steps", steps]])
+    async def _run_steps(self, steps: str, cases: list[_Case]) -> None:
+        """Runs the steps that a judge lacks on each program."""
+        programs = [
+            Program(key, case.program.source, case.program.fork_safety, [None]) for key, case in enumerate(cases)
+        ]
+        await self._run_programs(programs, [CellTest(STEPS, steps)])
         for case, program in zip(cases, programs, strict=True):
             case.steps = read_steps(steps)
             if program.results[0]:
                 case.result = program.results[0]
 
-    async def _judge(self, asked: list[tuple[BlockTest, str]]) -> None:
-        """Fills `known` for every transcript that no judge has seen yet."""
-        new = list(dict.fromkeys((trial, text) for trial, text in asked if text not in trial.known))
+    async def _ask_judge(self, questions: list[tuple[BlockTest, str]]) -> None:
+        """Fills `replies` for every transcript that no judge has seen yet."""
+        new = list(dict.fromkeys((test, text) for test, text in questions if text not in test.replies))
         if not new:
             return
         judges = [
-            Program(key, trial.payload(text), fork_safety.check_program(trial.source), [None])
-            for key, (trial, text) in enumerate(new)
+            Program(key, test.payload(text), fork_safety.check_program(test.source), [None])
+            for key, (test, text) in enumerate(new)
         ]
-        await self._play(judges, [["judge", ""]])
-        for (trial, text), judge in zip(new, judges, strict=True):
-            trial.known[text] = judge.results[0] or CellResult("infra_error", "", 0.0)
+        await self._run_programs(judges, [CellTest(JUDGE, "")])
+        for (test, text), judge in zip(new, judges, strict=True):
+            test.replies[text] = judge.results[0] or CellResult(Outcome.INFRA_ERROR, "", 0.0)
 
 
 def transcript(steps: Steps, result: CellResult) -> str:
-    """What the program answered, step by step, as the judge reads it; empty when it never came to answer."""
-    if result.status not in ("ok", "timeout_cpu", "out_of_memory", "output_limit"):
+    """Returns the steps with the program's answers, as the judge reads them; empty when there are no answers."""
+    if result.status not in (OK, TIMEOUT_CPU, OUT_OF_MEMORY, OUTPUT_LIMIT):
         return ""
     try:
         answers = json.loads(result.text)
-        known = [[step, _answer(answer)] for step, answer in zip(steps, answers, strict=False)]
+        answered = [[step, _checked_answer(answer)] for step, answer in zip(steps, answers, strict=False)]
     except (ValueError, TypeError, RecursionError):
         return ""
-    return json.dumps(known)
+    return json.dumps(answered)
 
 
-def _answer(said: Any) -> list[Any]:
-    """An answer as it must be; raises ValueError or TypeError for anything else."""
-    kind, *rest = said
-    if kind == "v":
+def _checked_answer(answer: Any) -> Answer:
+    """Returns an answer of the right form; raises ValueError or TypeError for anything else."""
+    kind, *rest = answer
+    if kind == VALUE:
         text, changes = rest
         if isinstance(text, str) and all(isinstance(change, str) for change in changes.values()):
             return [kind, text, dict(changes)]
-    if kind == "x":
+    if kind == RAISED:
         name, message, bases = rest
         if isinstance(name, str) and isinstance(message, str) and all(isinstance(base, str) for base in bases):
             return [kind, name[:100], message, list(bases)]
@@ -162,7 +196,7 @@ def _answer(said: Any) -> list[Any]:
 
 
 def read_steps(text: str) -> Steps:
-    """Steps as a judge lists them; none when they are not well-formed."""
+    """Returns the steps that a judge lists; none when they are not well-formed."""
     try:
         steps = json.loads(text)
         if all(len(step) == 5 and all(isinstance(part, str) for part in step) for step in steps):
@@ -172,18 +206,10 @@ def read_steps(text: str) -> Steps:
     return []
 
 
-def _fatal(case: _Case, needed: Steps) -> bool:
-    """The judge asks for the very step at which the program ended."""
-    answered = [answer for _, answer in json.loads(case.transcript)]
-    at = len(answered)
-    if case.result.status == "ok" or at >= len(case.steps) or at >= len(needed):
-        return False
-    return resolved(case.steps[at], answered) == needed[at]
-
-
-def _judged(word: CellResult) -> Outcome:
-    """What a judge's word means; one that crashed, ran out of time or gave up is the test's fault, not the
-    program's."""
-    if word.status in ("passed", "failed", "exception", "infra_error"):
-        return OUTCOMES[word.status]
+def _verdict(reply: CellResult) -> Outcome:
+    """Returns the outcome that a judge's reply means. A judge that crashed, ran out of time or gave up is the fault of
+    the test, not of the program.
+    """
+    if reply.status in (PASSED, FAILED, EXCEPTION, Outcome.INFRA_ERROR):
+        return OUTCOME_OF[reply.status]
     return Outcome.UNSUPPORTED

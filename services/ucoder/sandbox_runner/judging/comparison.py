@@ -1,72 +1,61 @@
-"""Rows from results: here, outside, what a program returned meets what was expected."""
+"""The comparison of results with expected values, outside the cell: results of a program become outcomes."""
 
 from ucoder.core.outcomes import Outcome
 from ucoder.core.test_plans import BlockPlan, BrokenPlan, CallPlan, CompatPlan, Plan, ScriptPlan
 from ucoder.core.verdict import judge, same_output
+from ucoder.sandbox_runner.guest.protocol import CALL, COMPAT, EXCEPTION, OK, SCRIPT, STDOUT, CellTest
 from ucoder.sandbox_runner.host.batch import Program
 from ucoder.sandbox_runner.host.cell import CellResult
-
-OUTCOMES = {
-    "exception": Outcome.EXCEPTION,
-    "timeout_cpu": Outcome.TIMEOUT_CPU,
-    "timeout_wall": Outcome.TIMEOUT_WALL,
-    "abandoned": Outcome.TIMEOUT_CPU,
-    "out_of_memory": Outcome.OUT_OF_MEMORY,
-    "output_limit": Outcome.OUTPUT_LIMIT,
-    "process_limit": Outcome.PROCESS_LIMIT,
-    "crashed": Outcome.CRASHED,
-    "nondeterministic": Outcome.NONDETERMINISTIC,
-    "passed": Outcome.PASSED,
-    "failed": Outcome.FAILED,
-    "refused": Outcome.UNSUPPORTED,
-    "infra_error": Outcome.INFRA_ERROR,
-}
+from ucoder.sandbox_runner.outcome_table import OUTCOME_OF
 
 
-def frame(plan: Plan) -> list[str] | None:
-    """A test as the cell reads it, with no expected value in it; None where nothing runs or a judge decides."""
+def cell_test(plan: Plan) -> CellTest | None:
+    """Returns a test as a cell reads it, without any expected value; None where nothing runs or a judge decides."""
     if isinstance(plan, CallPlan):
-        return ["call", plan.call]
+        return CellTest(CALL, plan.call)
     if isinstance(plan, ScriptPlan):
-        return ["script", plan.stdin]
-    return ["compat", plan.source] if isinstance(plan, CompatPlan) else None
+        return CellTest(SCRIPT, plan.stdin)
+    return CellTest(COMPAT, plan.source) if isinstance(plan, CompatPlan) else None
 
 
-class Comparison:
-    """Outcomes of one job's tests; remembers what it has judged, for most programs return the same few values."""
+class ResultComparison:
+    """Compares the results of one job with its tests. It remembers each comparison, because most programs return the
+    same few values.
+    """
 
     def __init__(self, plans: list[Plan], positions: dict[int, int]) -> None:
+        """`positions`: by test number, where its result is among a program's results."""
         self._plans, self._positions = plans, positions
         self._known: dict[tuple[int, str], Outcome] = {}
 
     def row(self, program: Program) -> tuple[tuple[Outcome, ...], tuple[str | None, ...], tuple[float, ...]]:
-        """Per test: outcome, output or None, seconds."""
+        """Returns for each test the outcome, the output or None, and the seconds."""
         outcomes: list[Outcome] = []
         outputs: list[str | None] = []
         seconds: list[float] = []
         for number, plan in enumerate(self._plans):
             result = program.results[self._positions[number]] if number in self._positions else None
-            spent, output = result.seconds if result else 0.0, None
+            output = None
             if isinstance(plan, BlockPlan):
                 outcome = program.verdicts[number]
             elif result is None or isinstance(plan, BrokenPlan):
                 outcome = Outcome.UNSUPPORTED
             else:
                 outcome = self._outcome(number, plan, result)
-                output = result.text if result.status in ("ok", "stdout", "exception") else None
+                output = result.text if result.status in (OK, STDOUT, EXCEPTION) else None
             outcomes.append(outcome)
             outputs.append(output)
-            seconds.append(spent)
+            seconds.append(result.seconds if result else 0.0)
         return tuple(outcomes), tuple(outputs), tuple(seconds)
 
     def _outcome(self, number: int, plan: CallPlan | ScriptPlan | CompatPlan, result: CellResult) -> Outcome:
-        if result.status not in ("ok", "stdout"):
-            return OUTCOMES[result.status]
+        if result.status not in (OK, STDOUT):
+            return OUTCOME_OF[result.status]
         if (number, result.text) not in self._known:
             if isinstance(plan, CallPlan):
                 verdict = judge(plan, result.text)
             elif isinstance(plan, CompatPlan) or plan.expected is None:
-                verdict = Outcome.RETURNED
+                verdict = OUTCOME_OF[result.status]
             else:
                 verdict = Outcome.PASSED if same_output(plan.expected, result.text) else Outcome.FAILED
             self._known[number, result.text] = verdict

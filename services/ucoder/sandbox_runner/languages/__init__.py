@@ -1,53 +1,44 @@
-"""One adapter per language: how its tests are read, and which of its programs may share a fork."""
+"""The languages that programs may have: one module for each, and the table of them.
+
+Trusted as the host is, because a module here decides what enters a cell and what is compared outside. A new language
+needs a module with an adapter, its line in `LANGUAGES`, and a runner in `guest/` that speaks `guest/protocol`;
+`javascript` and `guest/javascript_runner.js` are the example.
+"""
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Protocol
 
-from ucoder.core import fork_safety, test_plans
 from ucoder.core.fork_safety import ForkSafety
 from ucoder.core.test_plans import Plan, Test
 from ucoder.errors import Reject
 from ucoder.sandbox_runner.languages.javascript import JavaScript
+from ucoder.sandbox_runner.languages.python import Python
 
 
 class Language(Protocol):
-    """What the sandbox must know of a language."""
+    """The contract of a language's adapter."""
 
     @property
     def name(self) -> str:
-        """As callers write it."""
+        """The name by which callers ask for it."""
 
     @property
     def interpreter(self) -> tuple[str, ...]:
-        """What a fork becomes to run a program; empty for the warm Python. `{guest}` is the folder of our files."""
+        """The command that takes a fork's place to run a program, with `{guest}` for the folder of the guest's files.
+        Empty for Python, which runs in the fork itself."""
 
-    def read(self, test: Test, entry_point: str, compat: bool) -> Plan:
-        """What a test runs inside and what is compared outside."""
+    def read_plan(self, test: Test, entry_point: str, compat: bool) -> Plan:
+        """Returns what of a test runs inside and what is compared outside."""
 
-    def nature(self, program: str, absent: Callable[[str], bool]) -> ForkSafety:
-        """Whether a program may share a fork; `absent` knows modules that are not in the cell."""
-
-
-@dataclass(frozen=True, slots=True)
-class Python:
-    """CPython, by the warm interpreter of the cell."""
-
-    name: str = "python"
-    interpreter: tuple[str, ...] = ()
-
-    def read(self, test: Test, entry_point: str, compat: bool) -> Plan:
-        return test_plans.read_plan(test, entry_point, compat)
-
-    def nature(self, program: str, absent: Callable[[str], bool]) -> ForkSafety:
-        return fork_safety.check_program(program, absent)
+    def fork_safety(self, program: str, absent: Callable[[str], bool]) -> ForkSafety:
+        """Returns whether a program may share a fork; `absent` knows the modules that are not in the cell."""
 
 
-LANGUAGES: dict[str, Language] = {one.name: one for one in (Python(), JavaScript())}
+LANGUAGES: dict[str, Language] = {adapter.name: adapter for adapter in (Python(), JavaScript())}
 
 
 def language(name: str) -> Language:
-    """The adapter called `name`; raises `Reject` naming the known ones."""
+    """Returns the adapter called `name`; raises `Reject` where there is none."""
     if name not in LANGUAGES:
         raise Reject(f"unknown language {name!r}: known are {', '.join(LANGUAGES)}")
     return LANGUAGES[name]

@@ -1,9 +1,9 @@
-"""JavaScript by node: the proof that a second language needs an adapter and a runner (guest/run.js), and nothing else.
+"""JavaScript, run by node.
 
-A test is a call, or a file of `assert.deepEqual(call, literal)` and its kin, as MultiPL-E writes them. The calls of a
-file run inside, together; their literals stay outside. A program always has a process of its own. Values are compared
-as Python's are, which differs from node where an assertion is about types alone: `1` is not `"1"` even for
-`deepEqual`, `null` and `undefined` are one value, NaN equals nothing.
+A test is a call, or a file of `assert.deepEqual(call, literal)` and similar assertions, as MultiPL-E writes them. The
+calls of a file run inside, together; their literals stay outside. Every program has a process of its own. Values are
+compared as Python's are, which differs from node where an assertion is about types alone: `1` is not `"1"` even for
+`deepEqual`, `null` and `undefined` are one value, and NaN equals nothing.
 """
 
 import re
@@ -35,40 +35,42 @@ _WORDS = {
 
 @dataclass(frozen=True, slots=True)
 class JavaScript:
-    """Programs for node."""
+    """The adapter of programs for node."""
 
     name: str = "javascript"
-    interpreter: tuple[str, ...] = (NODE, "--stack-size=900", "--no-warnings", "{guest}/run.js")
+    interpreter: tuple[str, ...] = (NODE, "--stack-size=900", "--no-warnings", "{guest}/javascript_runner.js")
 
-    def read(self, test: Test, entry_point: str, compat: bool) -> Plan:
-        """All assertions of a file as one comparison of lists: `[f(1), f(2)] == [literal, literal]`."""
+    def read_plan(self, test: Test, entry_point: str, compat: bool) -> Plan:
+        """Returns all assertions of a file as one comparison of lists: `[f(1), f(2)] == [literal, literal]`."""
         if test.stdin is not None or compat:
             return BrokenPlan("JavaScript programs are tested by calls and assertions")
         code = test.code.strip().rstrip(";")
         aliases = dict(_ALIAS.findall(code))
         calls, expected = [], []
-        for found in _ASSERTION.finditer(code):
-            parts = _arguments(code, found.end())
+        for assertion in _ASSERTION.finditer(code):
+            parts = _arguments(code, assertion.end())
             try:
                 calls.append(parts[0])
                 expected.append(_literal(parts[1]))
             except (IndexError, ValueError, KeyError, RecursionError):
-                return BrokenPlan(f"not an assertion about a literal: {code[found.start() : found.start() + 80]}")
+                at = assertion.start()
+                return BrokenPlan(f"not an assertion about a literal: {code[at : at + 80]}")
         if calls:
-            named = "".join(f"const {alias} = {name}; " for alias, name in aliases.items())
-            return CallPlan(f"{named}[{', '.join(calls)}]", "==", expected, test.tolerance)
+            constants = "".join(f"const {alias} = {name}; " for alias, name in aliases.items())
+            return CallPlan(f"{constants}[{', '.join(calls)}]", "==", expected, test.tolerance)
         if "assert" in code or ";" in code:
             return BrokenPlan("not a call, and no assertion that can be read")
         return CallPlan(code)
 
-    def nature(self, program: str, absent: Callable[[str], bool]) -> ForkSafety:
-        return ForkSafety(tame=False, stateless=False, why="JavaScript has a process of its own")
+    def fork_safety(self, program: str, absent: Callable[[str], bool]) -> ForkSafety:
+        """Returns that no program may share a fork."""
+        return ForkSafety(may_share=False, stateless=False, reason="JavaScript has a process of its own")
 
 
 def _arguments(code: str, start: int) -> list[str]:
-    """The arguments of a call whose parenthesis opens just before `start`."""
+    """Returns the arguments of a call whose parenthesis opens just before `start`; none if it is never closed."""
     parts: list[str] = []
-    depth, begun, at = 0, start, start
+    depth, argument, at = 0, start, start
     while at < len(code):
         character = code[at]
         if character in "\"'`":
@@ -79,17 +81,17 @@ def _arguments(code: str, start: int) -> list[str]:
             depth += 1
         elif character in ")]}":
             if depth == 0:
-                return [*parts, code[begun:at].strip()]
+                return [*parts, code[argument:at].strip()]
             depth -= 1
         elif character == "," and depth == 0:
-            parts.append(code[begun:at].strip())
-            begun = at + 1
+            parts.append(code[argument:at].strip())
+            argument = at + 1
         at += 1
     return []
 
 
 def _literal(text: str) -> Any:
-    """The value of a JavaScript literal. Raises ValueError for anything else."""
+    """Returns the value of a JavaScript literal; raises ValueError for anything else."""
     value, at = _value(text, 0)
     if text[at:].strip():
         raise ValueError("not a literal")
@@ -97,17 +99,17 @@ def _literal(text: str) -> Any:
 
 
 def _token(text: str, at: int) -> tuple[str, str, int]:
-    found = _TOKEN.match(text, at)
-    if found is None:
+    match = _TOKEN.match(text, at)
+    if match is None:
         raise ValueError("not a literal")
-    kind = str(found.lastgroup)
-    return kind, found[kind], found.end()
+    kind = str(match.lastgroup)
+    return kind, match[kind], match.end()
 
 
 def _value(text: str, at: int) -> tuple[Any, int]:
     kind, token, at = _token(text, at)
     if kind == "number":
-        value = float(token)  # as JavaScript has it: beyond 2**53 an integer literal is rounded
+        value = float(token)  # as in JavaScript: beyond 2**53 an integer literal is rounded
         return (int(value) if value.is_integer() else value), at
     if kind == "word":
         return _WORDS[token], at
@@ -120,8 +122,8 @@ def _value(text: str, at: int) -> tuple[Any, int]:
     raise ValueError("not a literal")
 
 
-def _unescaped(found: re.Match[str]) -> str:
-    code = found[1]
+def _unescaped(match: re.Match[str]) -> str:
+    code = match[1]
     return chr(int(code[1:], 16)) if len(code) > 1 else _ESCAPES.get(code, code)
 
 

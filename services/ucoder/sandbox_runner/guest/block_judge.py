@@ -1,11 +1,9 @@
-"""The judge: runs a test that decides for itself, far from the program, which it sees only through what its calls
-returned.
+"""The judge of a block test: runs the test where the program is not, and knows only what the program's calls returned.
 
-The program is not there at all. The test runs against a transcript: steps already done on the program, and their
-results. When the test asks for a step that the transcript does not have, the judge goes on *scouting*: unknown
-results stand in, every assert holds, and the steps the test would make are noted, so that one round on the program
-usually answers them all. A test that ends without scouting has its verdict. So the program never meets an expected
-value, and cannot touch the judge.
+The test runs against a transcript: the steps already done on the program, and their answers. When the test asks for a
+step that the transcript does not have, the judge begins to *record*: unknown results stand in, every assert holds, and
+the steps that the test makes are noted, so that one round on the program usually answers them all. A test that ends
+without recording has its verdict. So the program never meets an expected value, and cannot change the judge.
 """
 
 import ast
@@ -19,8 +17,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from ucoder.core.values import canonical, parse
-from ucoder.sandbox_runner.guest.block_replay import resolved
-from ucoder.sandbox_runner.guest.proxies import Proxy, Stop, Unknown
+from ucoder.sandbox_runner.guest.block_proxies import CannotContinue, Proxy, UnknownResult
+from ucoder.sandbox_runner.guest.block_replay import RAISED, Answer, Step, resolved
+from ucoder.sandbox_runner.guest.protocol import EXCEPTION, FAILED, NEEDS_STEPS, PASSED, STOPPED, UNSUPPORTED
 
 MOST_STEPS = 400
 _LIBRARY = {
@@ -37,81 +36,82 @@ _LIBRARY |= {"np": "numpy", "numpy": "numpy", "pd": "pandas", "pandas": "pandas"
 _EXPECT_EXCEPTIONS = ("assertRaises", "assertRaisesRegex", "raises")
 
 
-class Unsupported(BaseException):
+class CannotJudge(BaseException):
     """The test does something with the program that cannot be done by value."""
 
 
 class Session:
-    """One run of one test against one transcript: [[step, result], ...]."""
+    """One run of one test against one transcript: [[step, answer], ...]."""
 
     def __init__(self, transcript: list[list[Any]]) -> None:
         self.transcript = transcript
-        self.steps: list[list[str]] = []
-        self.scouting = False
+        self.steps: list[Step] = []
+        self.recording = False
         self.refused = ""
         self.exceptions: dict[str, type[BaseException]] = {}
-        """Of the program, by name, as far as the test names them."""
+        """Exceptions of the program that the test names, by name."""
 
-    def refuse(self, words: str) -> Any:
-        """Gives the test up as unsupported, even if it catches everything."""
-        self.refused = self.refused or words
-        raise Unsupported(words)
+    def refuse(self, reason: str) -> Any:
+        """Gives the test up as unsupported, even if the test catches every exception."""
+        self.refused = self.refused or reason
+        raise CannotJudge(reason)
 
     def step(self, operation: str, target: str, argument: str = "", args: Any = (), kwargs: Any = None) -> Any:
-        """The result of a step: from the transcript, or an unknown one while scouting."""
+        """Returns the result of a step: from the transcript, or an unknown one while recording."""
         kwargs = kwargs or {}
         if len(self.steps) >= MOST_STEPS:
-            if not self.scouting:
+            if not self.recording:
                 self.refuse(f"more than {MOST_STEPS} steps")
-            raise Stop
-        step = [operation, target, argument, self.written(args), self.written(kwargs)]
+            raise CannotContinue
+        step = [operation, target, argument, self.text_of(args), self.text_of(kwargs)]
         number = len(self.steps)
         self.steps.append(step)
-        if not self.scouting and (number >= len(self.transcript) or self.known(number) != step):
-            self.scouting = True
-        if self.scouting:
-            return Unknown(self, number)
-        return self.answer(self.transcript[number][1], args, kwargs)
+        if not self.recording and (number >= len(self.transcript) or self.recorded_step(number) != step):
+            self.recording = True
+        if self.recording:
+            return UnknownResult(self, number)
+        return self.result_of(self.transcript[number][1], args, kwargs)
 
-    def written(self, value: Any) -> str:
-        """The text of arguments; gives up on those that are not whole in it."""
+    def text_of(self, value: Any) -> str:
+        """Returns the text of arguments; refuses values that are not complete in it."""
         text = canonical(value, refer=self.refer, ordered=True)
         if "<deep>" in text or "<cycle>" in text:
             parse(text, lambda name: self.refuse(f"a {name} argument") if name in ("deep", "cycle") else None)
         return text
 
-    def known(self, number: int) -> list[str]:
-        """A recorded step, with the values that its references stood for."""
-        return resolved(self.transcript[number][0], [result for _, result in self.transcript[:number]])
+    def recorded_step(self, number: int) -> Step:
+        """Returns a step of the transcript, with the values in place of references."""
+        return resolved(self.transcript[number][0], [answer for _, answer in self.transcript[:number]])
 
-    def answer(self, result: list[Any], args: Any, kwargs: dict[str, Any]) -> Any:
-        """What the test gets: the value, with changed arguments carried back, or the exception."""
-        if result[0] == "x":
-            _, name, message, bases = result
+    def result_of(self, answer: Answer, args: Any, kwargs: dict[str, Any]) -> Any:
+        """Returns an answer's value, after changing the arguments that the call changed; or raises its exception."""
+        if answer[0] == RAISED:
+            _, name, message, bases = answer
             kind = self.exceptions.get(name) or exception(name, bases)
             raise kind(message) if message else kind()
-        _, text, changes = result
+        _, text, changes = answer
         for key, after in changes.items():
             value = args[int(key)] if key.isdigit() else kwargs[key]
-            carry_back(value, parse(after, self.resolve))
+            replace_contents(value, parse(after, self.resolve))
         return parse(text, self.resolve)
 
     def resolve(self, reference: str) -> Any:
+        """Returns the stand-in for an object of the program; refuses other values that cannot cross the boundary."""
         return Proxy(self, reference) if reference[:1] == "#" else self.refuse("a value that cannot cross")
 
     def refer(self, value: Any) -> str:
-        """How an argument that is no plain value is spoken of."""
+        """Returns the reference to an argument that is no plain value."""
         if type(value) is Proxy:
             return f"<{value._target}>"
-        if type(value) is Unknown and value._number is not None:
+        if type(value) is UnknownResult and value._number is not None:
             return f"<={value._number}>"
-        if type(value) is Unknown:
-            raise Stop
+        if type(value) is UnknownResult:
+            raise CannotContinue
         return str(self.refuse(f"a {type(value).__name__} as an argument"))
 
 
 def exception(name: str, bases: list[str]) -> type[BaseException]:
-    """The exception of this name: a built-in one, or one like it made from its nearest built-in base."""
+    """Returns the built-in exception of this name, or makes one of this name from its nearest built-in base."""
     known = getattr(builtins, name, None)
     if isinstance(known, type) and issubclass(known, Exception):
         return known if known not in (UnicodeDecodeError, UnicodeEncodeError, UnicodeTranslateError) else ValueError
@@ -119,7 +119,7 @@ def exception(name: str, bases: list[str]) -> type[BaseException]:
     return type(name, (base if issubclass(base, Exception) else Exception,), {})
 
 
-def carry_back(value: Any, after: Any) -> None:
+def replace_contents(value: Any, after: Any) -> None:
     """Makes a mutable argument hold what the program left in it."""
     if isinstance(value, list | bytearray):
         value[:] = after
@@ -129,18 +129,17 @@ def carry_back(value: Any, after: Any) -> None:
 
 
 class _Asserts(ast.NodeTransformer):
-    """`assert x` becomes a question that scouting answers with yes."""
+    """The rewriting of `assert x` into `assert __holds__(lambda: x)`, which is true while recording."""
 
     def visit_Assert(self, node: ast.Assert) -> ast.stmt:
-        question = ast.Lambda(ast.arguments([], [], None, [], [], None, []), node.test)
-        asked = ast.Call(ast.Name("__holds__", ast.Load()), [question], [])
-        made = ast.Assert(asked, node.msg)
-        return ast.fix_missing_locations(ast.copy_location(made, node))
+        condition = ast.Lambda(ast.arguments([], [], None, [], [], None, []), node.test)
+        call = ast.Call(ast.Name("__holds__", ast.Load()), [condition], [])
+        return ast.fix_missing_locations(ast.copy_location(ast.Assert(call, node.msg), node))
 
 
 @dataclass(frozen=True, slots=True)
 class _Names:
-    """Names that a test reads, those it binds itself, those it calls, and those it expects as exceptions."""
+    """The names that a test reads, those it binds itself, those it calls, and those it expects as exceptions."""
 
     read: frozenset[str]
     bound: frozenset[str]
@@ -173,10 +172,10 @@ def _bound(node: ast.AST) -> list[str]:
     return [node.id] if isinstance(node, ast.Name) and not isinstance(node.ctx, ast.Load) else []
 
 
-def supplied(name: str, names: _Names, session: Session) -> Any:
-    """What a test means by a name that it has not bound yet.
+def object_named(name: str, names: _Names, session: Session) -> Any:
+    """Returns what a test means by a name that it has not bound yet.
 
-    What judges the program must not come from the program: the libraries' own names are the libraries', and an
+    What judges the program must not come from the program: names of the libraries mean the libraries' objects, and an
     undefined `assert_equal` or `check` makes the test unsupported.
     """
     if name in names.bound or "*" in names.bound:
@@ -186,10 +185,10 @@ def supplied(name: str, names: _Names, session: Session) -> Any:
     if name in _LIBRARY and (name in names.called or name not in sys.stdlib_module_names):
         module, _, attribute = _LIBRARY[name].partition(":")
         try:
-            found = importlib.import_module(module)
+            library = importlib.import_module(module)
         except ImportError:
             return session.refuse(f"{module} is not in the cell")
-        return getattr(found, attribute) if attribute else found
+        return getattr(library, attribute) if attribute else library
     if name in sys.stdlib_module_names and name not in names.called:
         return importlib.import_module(name)
     if name.startswith("assert") or name in ("check", "approx", "allclose", "almost_equal", "raises"):
@@ -198,28 +197,30 @@ def supplied(name: str, names: _Names, session: Session) -> Any:
 
 
 def run(payload: str, limit: type[BaseException]) -> list[str]:
-    """[status, text]: passed, failed, exception, unsupported; or `steps`, with the steps to do on the program next.
+    """Judges one transcript and returns [status, text]. Status `steps` means that the text lists the steps to do on the
+    program next.
 
-    `payload` is `{"source", "entry_point", "transcript"}`; `limit` is what the clock raises when the time is used up.
+    `payload` is `{"source", "entry_point", "transcript"}`; `limit` is the exception that the timer raises when the time
+    is used up.
     """
-    asked = json.loads(payload)
-    session = Session(asked["transcript"])
+    request = json.loads(payload)
+    session = Session(request["transcript"])
     try:
-        status, text = _verdict(asked["source"], asked["entry_point"], session)
-    except Stop:
-        status, text = "stopped", ""
-    except Unsupported:
-        status, text = "unsupported", ""
+        status, text = _verdict(request["source"], request["entry_point"], session)
+    except CannotContinue:
+        status, text = STOPPED, ""
+    except CannotJudge:
+        status, text = UNSUPPORTED, ""
     except AssertionError as error:
-        status, text = "failed", str(error)[:200]
+        status, text = FAILED, str(error)[:200]
     except limit:
-        status, text = "unsupported", "the test itself ran out of time"
+        status, text = UNSUPPORTED, "the test itself ran out of time"
     except BaseException as error:
-        status, text = "exception", f"!{type(error).__name__}: {str(error)[:200]}"
-    if session.scouting and session.steps:
-        return ["steps", json.dumps(session.steps)]
+        status, text = EXCEPTION, f"!{type(error).__name__}: {str(error)[:200]}"
+    if session.recording and session.steps:
+        return [NEEDS_STEPS, json.dumps(session.steps)]
     if session.refused:
-        return ["unsupported", session.refused]
+        return [UNSUPPORTED, session.refused]
     return [status, text]
 
 
@@ -230,29 +231,31 @@ def _verdict(source: str, entry_point: str, session: Session) -> tuple[str, str]
     namespace: dict[str, Any] = {"__name__": "test", "__builtins__": builtins}
     for name in names.read - {entry_point}:
         if not hasattr(builtins, name):
-            namespace[name] = supplied(name, names, session)
+            namespace[name] = object_named(name, names, session)
     namespace[entry_point] = Proxy(session, f"@{entry_point}")
 
-    def holds(question: Callable[[], Any]) -> bool:
+    def holds(condition: Callable[[], Any]) -> bool:
         try:
-            answer = bool(question())
-        except Stop:
+            answer = bool(condition())
+        except CannotContinue:
             return True
-        return answer or session.scouting
+        return answer or session.recording
 
     namespace["__holds__"] = holds
     exec(code, namespace)
+    return unit_tests(namespace)
+
+
+def unit_tests(namespace: dict[str, Any]) -> tuple[str, str]:
+    """Runs the unittest classes of a namespace. Returns status and text: passed where there are none, because then the
+    file itself was the test.
+    """
     cases = [value for value in namespace.values() if isinstance(value, type) and issubclass(value, unittest.TestCase)]
-    return unit_tests(cases)
-
-
-def unit_tests(cases: list[type[unittest.TestCase]]) -> tuple[str, str]:
-    """Runs the test methods of these classes; passed where there are none, for then the file itself was the test."""
     suite = unittest.TestSuite(map(unittest.defaultTestLoader.loadTestsFromTestCase, cases))
     result = unittest.TestResult()
     suite.run(result)
     if result.errors:
-        return "exception", result.errors[0][1][-300:]
+        return EXCEPTION, result.errors[0][1][-300:]
     if result.failures:
-        return "failed", result.failures[0][1][-300:]
-    return "passed", ""
+        return FAILED, result.failures[0][1][-300:]
+    return PASSED, ""

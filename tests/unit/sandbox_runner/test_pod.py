@@ -1,4 +1,4 @@
-"""The pod kind's book-keeping: who has which cell container. tests/helm/test_cell.py talks to a real one."""
+"""Tests of the pod kind: which cell has which cell container. tests/helm/test_cell.py talks to a real one."""
 
 from pathlib import Path
 
@@ -14,10 +14,8 @@ def test_without_cell_containers_it_is_missing_and_says_why() -> None:
     assert pod.missing() == "no cell container's folder is mounted below /run/ucoder"
 
 
-def test_each_cell_container_is_one_cells_and_free_again_afterwards(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(pod, "PLACES", tmp_path)
+def test_a_cell_container_serves_one_cell_at_a_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(pod, "CELLS_FOLDER", tmp_path)
     for number in range(2):
         (tmp_path / f"cell-{number}").mkdir()
     first = pod.launch(ROOT, "a", tmp_path, "", 0)

@@ -1,4 +1,4 @@
-"""What is proved to go in circles, and what is not although it does."""
+"""Tests of the proof that a program never ends, and of programs that it must leave alone."""
 
 import signal
 from types import FrameType
@@ -8,28 +8,28 @@ import pytest
 from ucoder.sandbox_runner.guest.infinite_loops import LoopWatch, readable_lines, state
 
 
-class Circle(BaseException):
-    pass
+class Endless(BaseException):
+    """The proof, as a check raises it."""
 
 
-def goes_in_circles(program: str) -> bool:
-    """Runs `f(3)` and looks at it now and then, until it is proved to be endless, ends, or has been looked at often."""
+def is_proved_endless(program: str) -> bool:
+    """Runs `f(3)` and checks it now and then, until it is proved to be endless, ends, or has been checked often."""
     namespace: dict[str, object] = {}
     exec(compile(program, "<program>", "exec"), namespace)
-    looks = 0
+    checks = 0
 
     def tick(_: int, frame: FrameType | None) -> None:
-        nonlocal looks
-        looks += 1
-        if looks > 20:
+        nonlocal checks
+        checks += 1
+        if checks > 20:
             raise TimeoutError
-        LoopWatch(frame, program, Circle)
+        LoopWatch(frame, program, Endless)
 
     before = signal.signal(signal.SIGALRM, tick)
     signal.setitimer(signal.ITIMER_REAL, 0.01, 0.03)
     try:
         namespace["f"](3)  # type: ignore[operator]
-    except Circle:
+    except Endless:
         return True
     except TimeoutError:
         return False
@@ -51,7 +51,7 @@ def goes_in_circles(program: str) -> bool:
 )
 def test_a_state_that_returns_is_a_proof(body: str) -> None:
     lines = "\n".join(f"    {line}" for line in body.splitlines())
-    assert goes_in_circles(f"def f(x):\n{lines}\n")
+    assert is_proved_endless(f"def f(x):\n{lines}\n")
 
 
 @pytest.mark.parametrize(
@@ -66,9 +66,9 @@ def test_a_state_that_returns_is_a_proof(body: str) -> None:
         "a, b = [0], 0\nc = a\nwhile a[0] < 10**6:\n    c[0] += 1\n    b = 0",  # ends, and b is what it was
     ],
 )
-def test_what_ends_is_let_go_on(body: str) -> None:
+def test_a_program_that_ends_is_left_alone(body: str) -> None:
     lines = "\n".join(f"    {line}" for line in body.splitlines())
-    assert not goes_in_circles(f"def f(x):\n{lines}\n")
+    assert not is_proved_endless(f"def f(x):\n{lines}\n")
 
 
 @pytest.mark.parametrize(
@@ -80,11 +80,11 @@ def test_what_ends_is_let_go_on(body: str) -> None:
         "def f(x):\n    while id(x):\n        pass",
     ],
 )
-def test_nothing_is_read_where_the_variables_do_not_say_everything(program: str) -> None:
+def test_a_program_whose_variables_are_not_its_whole_state_is_not_checked(program: str) -> None:
     assert not readable_lines(program)
 
 
-def test_lines_under_a_loop_with_an_iterator_or_a_handler_are_not_read() -> None:
+def test_lines_inside_a_for_or_a_handler_are_not_checked() -> None:
     inner = "for i in x:\n            x\n        try:\n            x\n        except E:\n            x\n"
     program = f"def f(x):\n    while x:\n        {inner}"
     assert readable_lines(program) == {("f", 1): {2}}
@@ -105,11 +105,11 @@ def test_lines_under_a_loop_with_an_iterator_or_a_handler_are_not_read() -> None
         ("def g(): pass", set()),
     ],
 )
-def test_a_line_that_comes_more_than_once_for_a_statement_is_not_read(statement: str, lines: set[int]) -> None:
+def test_a_line_visited_more_than_once_for_a_statement_is_not_checked(statement: str, lines: set[int]) -> None:
     assert readable_lines(f"def f(x):\n    {statement}\n")["f", 1] == lines
 
 
-def test_states_differ_by_what_is_the_same_object_and_by_order() -> None:
+def test_states_differ_by_the_identity_and_the_order_of_objects() -> None:
     one: list[int] = []
     assert state({"a": one, "b": one}) != state({"a": [], "b": []})
     assert state({"a": {1: 2, 3: 4}}) != state({"a": {3: 4, 1: 2}})

@@ -1,4 +1,4 @@
-"""Third-party packages in cells: what programs import, what crosses the boundary, and that nothing can be changed."""
+"""Tests of third-party packages in cells: programs import them, arrays cross the boundary, nothing can be changed."""
 
 import shutil
 from collections.abc import AsyncIterator
@@ -10,8 +10,8 @@ import pytest_asyncio
 
 from ucoder.core.test_plans import Test
 from ucoder.errors import Misconfigured
-from ucoder.sandbox_runner.host.sandbox import Sandbox
 from ucoder.sandbox_runner.isolation.choice import probe
+from ucoder.sandbox_runner.sandbox import Sandbox
 from ucoder.sandbox_runner.sandbox_job import Limits, SandboxJob
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -21,7 +21,7 @@ LIMITS = Limits(cpu_seconds=3, wall_seconds=15)
 
 @pytest.fixture(scope="module")
 def packages(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """numpy alone, copied from this environment: what `pip install --target` would have made."""
+    """A folder with numpy alone, copied from this environment, as `pip install --target` would have made it."""
     folder = tmp_path_factory.mktemp("packages")
     found = Path(numpy.__file__).parents[1]
     for path in [*found.glob("numpy"), *found.glob("numpy.libs"), *found.glob("numpy-*.dist-info")]:
@@ -64,14 +64,14 @@ OUTCOMES = {
 }
 
 
-async def test_arrays_cross_by_value(sandbox: Sandbox) -> None:
+async def test_arrays_cross_the_boundary_by_value(sandbox: Sandbox) -> None:
     job = SandboxJob((PROGRAM,), tuple(map(Test, OUTCOMES)), "f", limits=LIMITS)
     [row] = [row async for row in sandbox.execute(job)]
     assert dict(zip(OUTCOMES, map(str, row.outcomes), strict=True)) == OUTCOMES
     assert row.outputs[0] == "array([0, 1, 2], 'int64', (3,))"
 
 
-async def test_nothing_is_left_in_a_package_for_the_next_program(sandbox: Sandbox) -> None:
+async def test_no_program_changes_a_package_for_the_next(sandbox: Sandbox) -> None:
     programs = (
         "import numpy as np\nnp.sum = np.arange = None\nnp.random.seed(1)\ndef f(): return 1",
         "import numpy, os\ndef f(): open(os.path.dirname(numpy.__file__) + '/left.py', 'w')",

@@ -1,12 +1,12 @@
-"""Real cells of every kind this machine has."""
+"""A sandbox with real cells for each kind of isolation that works on this machine."""
 
 from collections.abc import AsyncIterator
 
 import pytest
 import pytest_asyncio
 
-from ucoder.sandbox_runner.host.sandbox import Sandbox
 from ucoder.sandbox_runner.isolation.choice import probe
+from ucoder.sandbox_runner.sandbox import Sandbox
 
 USABLE = [name for name, usable, _ in probe() if usable and name != "none"]
 

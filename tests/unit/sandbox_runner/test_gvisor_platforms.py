@@ -1,8 +1,8 @@
-"""gVisor's platform: the default unless another was clearly faster."""
+"""Tests of the choice of gVisor's platform: the default, unless another was clearly faster."""
 
 import pytest
 
-from ucoder.sandbox_runner.isolation.gvisor_platforms import fastest
+from ucoder.sandbox_runner.host.gvisor_platforms import fastest
 
 
 @pytest.mark.parametrize(
@@ -10,7 +10,7 @@ from ucoder.sandbox_runner.isolation.gvisor_platforms import fastest
     [
         ({}, "systrap"),
         ({"systrap": 1.0}, "systrap"),
-        ({"systrap": 1.0, "kvm": 0.9, "ptrace": 2.0}, "systrap"),  # within what a machine's noise is
+        ({"systrap": 1.0, "kvm": 0.9, "ptrace": 2.0}, "systrap"),  # within the noise of measurement
         ({"systrap": 1.0, "kvm": 0.4, "ptrace": 0.7}, "kvm"),
         ({"ptrace": 3.0}, "ptrace"),
     ],

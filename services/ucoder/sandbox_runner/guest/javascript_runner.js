@@ -1,6 +1,6 @@
-// Runs one JavaScript program on calls and reports what they returned: the untrusted side, as worker.py is for Python.
-// Time is limited by init.py, which ends this process; the tests that are left run in another.
-// Values are written in the text form of core/values.
+// Runs one JavaScript program on calls and reports what they returned: the untrusted side, as program_runner.py is for
+// Python. fork_watch.py limits the time by ending this process; the tests that are left then run in another.
+// Values are written in the text form of core/values, results and reports as in protocol.py.
 'use strict';
 const fs = require('node:fs');
 const vm = require('node:vm');
@@ -35,6 +35,7 @@ function number(value) {
 function canonical(value) {
   const open = new Set();
   let left = outputLimit;
+  // Counts a text against the output limit.
   const spend = (text) => {
     left -= text.length;
     if (left < 0) throw new TooLarge();
@@ -63,7 +64,7 @@ function canonical(value) {
   return write(value, 0);
 }
 
-// Time starts at the same instant for every test, as guest/clock.py has it; other seeds start at other instants.
+// The clock starts at the same instant for every test, as in fixed_time.py; other seeds start at other instants.
 const START = (1704103445.5 + job.seed * (37 * 86400 + 11111)) * 1000;
 const CLOCK = `{
   const Real = Date, shift = ${START} - Date.now();
@@ -94,7 +95,7 @@ function run(code, call) {
   return [status, text, Number(process.hrtime.bigint() - started) / 1e9];
 }
 
-const [[index, source]] = job.programs;
+const [[key, source]] = job.programs;
 let code = null;
 let failed = null;
 try {
@@ -103,6 +104,6 @@ try {
   failed = ['exception', `!${error.name}: ${error.message}`, 0];
 }
 for (let test = job.first; test < job.tests.length; test++) {
-  report({ program: index, test, result: code ? run(code, job.tests[test][1]) : failed, peak_kb: 0 });
+  report({ program: key, test, result: code ? run(code, job.tests[test][1]) : failed, peak_kb: 0 });
 }
 process.exit(0);

@@ -1,7 +1,8 @@
-"""What a test holds in place of the program: names and objects of it (`Proxy`), and results not known yet (`Unknown`).
+"""The stand-ins that a block test holds: `Proxy` for names and objects of the program, `UnknownResult` for a result
+that is not known yet.
 
-An object's own word about itself is never taken for equality or order; what its methods and operators return is a
-value like any other.
+What an object says about its own equality or order is never believed; what its methods and operators return is a value
+like any other.
 """
 
 from collections.abc import Iterable
@@ -10,12 +11,12 @@ from typing import Any
 from ucoder.sandbox_runner.guest.block_replay import CHUNK, OPERATORS
 
 
-class Stop(BaseException):
-    """Scouting cannot go on past this point."""
+class CannotContinue(BaseException):
+    """The test needs a result that is not known yet."""
 
 
 class Proxy:
-    """A name of the program, or an object of its that cannot cross; everything done with it is a step."""
+    """A name of the program, or one of its objects that cannot cross the boundary; every use of it is a step."""
 
     def __init__(self, session: Any, target: str) -> None:
         object.__setattr__(self, "_session", session)
@@ -31,12 +32,12 @@ class Proxy:
 
     def __iter__(self) -> Any:
         iterator = self._session.step("iter", self._target)
-        if type(iterator) is Unknown:
-            raise Stop
+        if type(iterator) is UnknownResult:
+            raise CannotContinue
         while True:
             chunk = self._session.step("take", iterator._target) if type(iterator) is Proxy else list(iterator)
-            if type(chunk) is Unknown:
-                raise Stop
+            if type(chunk) is UnknownResult:
+                raise CannotContinue
             yield from chunk
             if len(chunk) < CHUNK:
                 return
@@ -62,53 +63,55 @@ class Proxy:
     def __eq__(self, other: object) -> bool:
         if self._target[0] == "#" and type(other) is not Proxy:
             return False
-        return other is self or bool(plain(self) == other)
+        return other is self or bool(value_of(self) == other)
 
     def __hash__(self) -> int:
         return hash(self._target)
 
     def __instancecheck__(self, value: Any) -> bool:
-        if type(value) not in (Proxy, Unknown):
+        if type(value) not in (Proxy, UnknownResult):
             self._session.refuse("the class of a value that has crossed")
         return truth(self._session.step("isinstance", self._target, "", (value,)))
 
 
 def truth(answer: Any) -> bool:
-    """An answer as a condition; one not known yet is true."""
-    return True if type(answer) is Unknown else bool(answer)
+    """Returns an answer as a condition; one that is not known yet is true."""
+    return True if type(answer) is UnknownResult else bool(answer)
 
 
-def plain(proxy: Proxy) -> Any:
-    """The value behind a name of the program."""
+def value_of(proxy: Proxy) -> Any:
+    """Returns the value behind a name of the program; refuses an object, which has none."""
     value = proxy._session.step("value", proxy._target) if proxy._target[0] == "@" else proxy
     if type(value) is Proxy:
         proxy._session.refuse("comparing an object of the program")
     return value
 
 
-class Unknown:
-    """A result not known yet: compares as true, adds up to another, and stops the scouting at anything else."""
+class UnknownResult:
+    """A result that is not known yet: comparisons with it are true, arithmetic gives another, and anything else raises
+    CannotContinue.
+    """
 
     def __init__(self, session: Any, number: int | None) -> None:
         self._session, self._number = session, number
 
     def __getattr__(self, name: str) -> Any:
-        raise Stop
+        raise CannotContinue
 
     def __bool__(self) -> bool:
         return True
 
 
-def _true(self: Unknown, *_: Any) -> bool:
+def _true(self: UnknownResult, *_: Any) -> bool:
     return True
 
 
-def _derived(self: Unknown, *_: Any) -> Unknown:
-    return Unknown(self._session, None)
+def _unknown(self: UnknownResult, *_: Any) -> UnknownResult:
+    return UnknownResult(self._session, None)
 
 
-def _stop(self: Unknown, *_: Any, **__: Any) -> Any:
-    raise Stop
+def _cannot_continue(self: UnknownResult, *_: Any, **__: Any) -> Any:
+    raise CannotContinue
 
 
 def _refused(self: Proxy, *_: Any) -> Any:
@@ -119,14 +122,18 @@ def _operator(name: str) -> Any:
     return lambda self, *args: self._session.step("operator", self._target, name, args)
 
 
-def _give(kind: type, names: Iterable[str], method: Any) -> None:
+def _set_methods(kind: type, names: Iterable[str], method: Any) -> None:
     for name in names:
         setattr(kind, f"__{name}__", method(name) if method is _operator else method)
 
 
-_give(Unknown, ("eq", "ne", "lt", "le", "gt", "ge"), _true)
-_give(Unknown, OPERATORS | {"round"}, _derived)
-_give(Unknown, "iter len int float index str repr format contains call hash enter next setitem".split(), _stop)  # noqa: SIM905
-_give(Unknown, ("delitem", "instancecheck"), _stop)
-_give(Proxy, OPERATORS - {"contains"}, _operator)
-_give(Proxy, ("lt", "le", "gt", "ge", "setattr", "delattr", "enter", "exit", "await", "subclasscheck"), _refused)
+_set_methods(UnknownResult, ("eq", "ne", "lt", "le", "gt", "ge"), _true)
+_set_methods(UnknownResult, OPERATORS | {"round"}, _unknown)
+_set_methods(
+    UnknownResult,
+    "iter len int float index str repr format contains call hash enter next setitem".split(),  # noqa: SIM905
+    _cannot_continue,
+)
+_set_methods(UnknownResult, ("delitem", "instancecheck"), _cannot_continue)
+_set_methods(Proxy, OPERATORS - {"contains"}, _operator)
+_set_methods(Proxy, ("lt", "le", "gt", "ge", "setattr", "delattr", "enter", "exit", "await", "subclasscheck"), _refused)

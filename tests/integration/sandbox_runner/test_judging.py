@@ -1,9 +1,9 @@
-"""Tests that decide for themselves, from outside the program and, where that is declared, beside it."""
+"""Tests of block tests: judged outside the program, and in compat mode beside it."""
 
 import pytest
-from tests.integration.sandbox.ground import asks, rows
+from tests.integration.sandbox_runner.sandbox_calls import as_tests, results_of
 
-from ucoder.sandbox_runner.host.sandbox import Sandbox
+from ucoder.sandbox_runner.sandbox import Sandbox
 from ucoder.sandbox_runner.sandbox_job import SandboxJob
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -75,13 +75,13 @@ class Stack:
     @property
     def size(self): return len(self.items)
 """
-    [row] = await rows(sandbox, SandboxJob((program,), asks(*JUDGED), "f"))
+    [row] = await results_of(sandbox, SandboxJob((program,), as_tests(*JUDGED), "f"))
     assert dict(zip(JUDGED, map(str, row.outcomes), strict=True)) == JUDGED
 
 
 async def test_compat_runs_the_test_beside_the_program(sandbox: Sandbox) -> None:
     case = "import unittest\nclass T(unittest.TestCase):\n    def test(self): self.assertIs(f(KEY), KEY)"
     job = SandboxJob(
-        ("KEY = object()\ndef f(x): return x", "KEY = 1\ndef f(x): return 2"), asks(case), "f", mode="compat"
+        ("KEY = object()\ndef f(x): return x", "KEY = 1\ndef f(x): return 2"), as_tests(case), "f", mode="compat"
     )
-    assert [str(row.outcomes[0]) for row in await rows(sandbox, job)] == ["passed", "failed"]
+    assert [str(row.outcomes[0]) for row in await results_of(sandbox, job)] == ["passed", "failed"]

@@ -1,16 +1,16 @@
-"""What a program says twice, and what it leaves for the next."""
+"""Tests of what a program repeats in a second run, and of what it leaves for the next program."""
 
 import pytest
-from tests.integration.sandbox.ground import asks, rows
+from tests.integration.sandbox_runner.sandbox_calls import as_tests, results_of
 
 from ucoder.core.test_plans import Test
-from ucoder.sandbox_runner.host.sandbox import Sandbox
+from ucoder.sandbox_runner.sandbox import Sandbox
 from ucoder.sandbox_runner.sandbox_job import SandboxJob
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 
-async def test_what_changes_from_run_to_run_is_nondeterministic(sandbox: Sandbox) -> None:
+async def test_a_result_that_changes_from_run_to_run_is_nondeterministic(sandbox: Sandbox) -> None:
     programs = (
         "import random\ndef f(): return random.random()",
         "import random\ndef f(): return random.Random().random()",
@@ -23,11 +23,11 @@ async def test_what_changes_from_run_to_run_is_nondeterministic(sandbox: Sandbox
         "import datetime\ndef f(): return datetime.date.today()",
         "def f(): return sorted({'a', 'b'})",
     )
-    first = await rows(sandbox, SandboxJob(programs, asks("f()"), "f"))
-    second = await rows(sandbox, SandboxJob(programs, (Test("f()", count=2),), "f"))
+    first = await results_of(sandbox, SandboxJob(programs, as_tests("f()"), "f"))
+    second = await results_of(sandbox, SandboxJob(programs, (Test("f()", count=2),), "f"))
     same = [one.outputs == other.outputs for one, other in zip(first, second, strict=True)]
-    assert same == [number not in (1, 2) for number in range(len(programs))]  # these ask the machine itself
-    checked = await rows(sandbox, SandboxJob(programs, asks("f()"), "f", check_determinism=True))
+    assert same == [number not in (1, 2) for number in range(len(programs))]  # these read random bytes of the machine
+    checked = await results_of(sandbox, SandboxJob(programs, as_tests("f()"), "f", check_determinism=True))
     assert [str(row.outcomes[0]) for row in checked] == [*["nondeterministic"] * (len(programs) - 1), "returned"]
 
 
@@ -64,12 +64,12 @@ def f(x):
 
 
 async def test_programs_leave_nothing_for_those_that_share_their_fork(sandbox: Sandbox) -> None:
-    """A witness between every two programs that try to leave something says the same as one in a sandbox of its own."""
+    """Puts a witness between every two programs that try to leave something: it returns what it returns alone."""
     programs = tuple(
         text for number, leaver in enumerate(LEAVERS) for text in (leaver, WITNESS.replace("{}", str(number)))
     )
-    found = await rows(sandbox, SandboxJob(programs, asks("f(1)", "f(2)"), "f"))
+    found = await results_of(sandbox, SandboxJob(programs, as_tests("f(1)", "f(2)"), "f"))
     async with Sandbox.open(isolation=sandbox.isolation, cells=1, share_forks=False) as alone:
-        [expected] = await rows(alone, SandboxJob((WITNESS,), asks("f(1)", "f(2)"), "f"))
+        [expected] = await results_of(alone, SandboxJob((WITNESS,), as_tests("f(1)", "f(2)"), "f"))
     assert {row.outputs for row in found[1::2]} == {expected.outputs}
     assert [row.outputs for row in found[-4::2]] == [("1", "1"), ("1", "1")]

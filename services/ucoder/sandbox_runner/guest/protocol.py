@@ -1,0 +1,147 @@
+"""The protocol between host and guest: frames, and the words inside them.
+
+A frame is four bytes of length, then that many bytes. The host reads a cell's frames from its standard output; each
+begins with a tag of one byte, and the rest is JSON. A fork writes its frames to a pipe that only its parent reads; they
+have no tag, and an empty one only says that the fork is still running.
+"""
+
+import contextlib
+import os
+import sys
+from typing import Any, NamedTuple, TypedDict
+
+# Tags of the frames that the host reads.
+GREETING = b"H"
+"""The cell is ready. Sent once."""
+REPORT = b"R"
+"""Results of one program. `{"program", "test", "result"}` from a program that runs alone, once for each test;
+`{"program", "results"}` from one that shares a fork, then `{"program", "doubt"}` if it changed the interpreter.
+"""
+ENDING = b"E"
+"""The fork has ended: `{"id", "why", "status", "peak_kb", "processor"}`."""
+ALIVE = b"B"
+"""Nothing to say, but the cell is alive."""
+
+# Kinds of test, and the text that a test of each kind has.
+CALL = "call"
+"""An expression, evaluated in the program's namespace; its value is the result."""
+SCRIPT = "script"
+"""A text for standard input; the program runs as a script, and what it prints is the result."""
+COMPAT = "compat"
+"""A whole test file, run beside the program, which decides for itself."""
+STEPS = "steps"
+"""JSON: the steps of a block test, done on the program (`block_replay`)."""
+JUDGE = "judge"
+"""Empty. The program is the payload of a block test's judge (`block_judge`)."""
+
+# Statuses: what became of one test. `outcome_table` says on the host what each of them means.
+OK = "ok"
+STDOUT = "stdout"
+EXCEPTION = "exception"
+TIMEOUT_CPU = "timeout_cpu"
+ABANDONED = "abandoned"
+"""Not run, because the program had its number of time-outs already."""
+OUT_OF_MEMORY = "out_of_memory"
+OUTPUT_LIMIT = "output_limit"
+PROCESS_LIMIT = "process_limit"
+PASSED = "passed"
+FAILED = "failed"
+REFUSED = "refused"
+"""A step that reaches past the program."""
+UNSUPPORTED = "unsupported"
+"""The judge: this test does something that cannot be done by value."""
+STOPPED = "stopped"
+"""The judge: the test met a result that is not known yet, and had no step to ask for."""
+NEEDS_STEPS = "steps"
+"""The judge: the text lists the steps to do on the program next."""
+STATUSES = frozenset({
+    OK, STDOUT, EXCEPTION, TIMEOUT_CPU, ABANDONED, OUT_OF_MEMORY, OUTPUT_LIMIT, PROCESS_LIMIT, PASSED, FAILED, REFUSED,
+    UNSUPPORTED, STOPPED, NEEDS_STEPS,
+})  # fmt: skip
+
+# Why a fork ended; TIMEOUT_CPU is one of these words too.
+EXITED = "exit"
+TIMEOUT_WALL = "timeout_wall"
+REPORTED_TOO_MUCH = "talk"
+
+PIPE_BYTES = 1 << 20
+"""How much a fork can report before it waits to be read."""
+
+
+class CellTest(NamedTuple):
+    """A test as a cell reads it, without any expected value."""
+
+    kind: str
+    text: str
+
+
+class CellProgram(NamedTuple):
+    """A program as a cell reads it; `key` is its number within the job."""
+
+    key: int
+    source: str
+    stateless: bool
+
+
+class JobHead(TypedDict):
+    """The part of a job that the first process of a cell reads."""
+
+    id: int
+    interpreter: list[str]
+    """The command of another language's interpreter; empty for Python."""
+    most_reports: int
+    shared: bool
+    """Whether several programs share the fork."""
+    first: int
+    """The number of the test to begin with."""
+    limits: dict[str, Any]
+    """The fields of `sandbox_job.Limits`."""
+    seed: int
+
+
+class Job(JobHead):
+    """A whole job. The part that only the fork reads follows the head: its size in bytes is the head's `size`."""
+
+    programs: list[CellProgram]
+    tests: list[CellTest]
+
+
+def read_exactly(descriptor: int, size: int) -> bytes:
+    """Reads `size` bytes; ends this process when the other side has closed the connection."""
+    data = b""
+    while len(data) < size:
+        more = os.read(descriptor, min(1 << 16, size - len(data)))
+        if not more:
+            sys.exit(0)
+        data += more
+    return data
+
+
+def send(*messages: tuple[bytes, bytes]) -> None:
+    """Sends frames to the host, each made of a tag and a payload."""
+    data = b"".join((len(payload) + 1).to_bytes(4, "big") + tag + payload for tag, payload in messages)
+    while data:
+        data = data[os.write(1, data) :]
+
+
+def read_available(pipe: int) -> bytes:
+    """Reads what a pipe holds now, up to its capacity; empty when that is nothing."""
+    with contextlib.suppress(BlockingIOError):
+        return os.read(pipe, PIPE_BYTES)
+    return b""
+
+
+def take_frames(buffered: bytearray) -> tuple[list[bytes], int]:
+    """Takes the complete frames off the front: returns those with a payload, and how many were empty."""
+    payloads, empty, at = [], 0, 0
+    while len(buffered) >= at + 4:
+        end = at + 4 + int.from_bytes(buffered[at : at + 4], "big")
+        if len(buffered) < end:
+            break
+        if end > at + 4:
+            payloads.append(bytes(buffered[at + 4 : end]))
+        else:
+            empty += 1
+        at = end
+    del buffered[:at]
+    return payloads, empty

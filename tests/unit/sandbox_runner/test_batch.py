@@ -1,0 +1,130 @@
+"""Tests of batches: what runs again, and what the end of a fork means."""
+
+from ucoder.core.fork_safety import ForkSafety
+from ucoder.sandbox_runner.guest.protocol import CellProgram, CellTest, Job
+from ucoder.sandbox_runner.host.batch import MOST_SHARED, Batch, Program, batches
+from ucoder.sandbox_runner.host.cell import CellResult, ForkEnd, ProgramReport, read_report
+from ucoder.sandbox_runner.sandbox_job import Limits
+
+OK = CellResult("ok", "1", 0.0)
+SLOW = CellResult("timeout_cpu", "", 0.1)
+CLEAN = ForkEnd("exit", 0, 20.0)
+KILLED = ForkEnd("exit", 11, 20.0)
+LIMITS = Limits()
+
+
+def programs(count: int, tests: int = 2, fork_safe: bool = True) -> list[Program]:
+    return [Program(key, f"# {key}", ForkSafety(fork_safe, fork_safe), [None] * tests) for key in range(count)]
+
+
+def test_fork_safe_programs_share_and_the_others_do_not() -> None:
+    some = programs(MOST_SHARED + 1) + programs(2, fork_safe=False)
+    assert [(len(batch.programs), batch.shared) for batch in batches(some)] == [
+        (MOST_SHARED, True), (1, True), (1, False), (1, False)
+    ]  # fmt: skip
+    assert not any(batch.shared for batch in batches(some, share=False))
+
+
+def test_after_a_changed_interpreter_all_that_ran_in_the_fork_runs_again_alone() -> None:
+    batch = Batch(programs(4), shared=True)
+    batch.reports = [ProgramReport(0, 0, (OK, OK)), ProgramReport(1, 0, (OK, OK), "threads")]
+    again = batch.finish(CLEAN, LIMITS)
+    assert [([program.key for program in one.programs], one.shared) for one in again] == [
+        ([0], False), ([1], False), ([2, 3], True)
+    ]  # fmt: skip
+    assert not any(program.done for program in batch.programs)
+
+
+def test_fork_safe_programs_are_divided_among_idle_cells() -> None:
+    assert [len(batch.programs) for batch in batches(programs(60), pieces=3)] == [20, 20, 20]
+    assert [len(batch.programs) for batch in batches(programs(60), pieces=1)] == [60]
+    assert [len(batch.programs) for batch in batches(programs(10), pieces=8)] == [8, 2]
+
+
+def test_the_program_at_which_a_shared_fork_died_runs_alone() -> None:
+    batch = Batch(programs(4), shared=True)
+    batch.reports = [ProgramReport(0, 0, (OK, OK))]
+    again = batch.finish(KILLED, LIMITS)
+    assert [([one.key for one in each.programs], each.shared) for each in again] == [([1], False), ([2, 3], True)]
+    assert batch.programs[0].done
+
+
+def test_programs_left_by_a_slow_shared_fork_share_again() -> None:
+    batch = Batch(programs(3), shared=True)
+    batch.reports = [ProgramReport(0, 0, (SLOW, SLOW))]
+    [again] = batch.finish(CLEAN, LIMITS)
+    assert ([one.key for one in again.programs], again.shared) == ([1, 2], True)
+
+
+def test_a_crash_costs_one_test_and_three_end_the_program() -> None:
+    [program] = programs(1, tests=5, fork_safe=False)
+    again = [Batch([program], shared=False)]
+    for _ in range(3):
+        again = again[0].finish(KILLED, LIMITS)
+    assert again == []
+    assert [result.status for result in program.results if result] == ["crashed"] * 5
+    assert program.note == "abandoned"
+
+
+def test_a_time_out_on_a_loaded_machine_does_not_count() -> None:
+    loaded = ForkEnd("exit", 0, 20.0, clock_factor=4.0)
+    batch = Batch(programs(2), shared=True)
+    batch.reports = [ProgramReport(0, 0, (SLOW, SLOW)), ProgramReport(1, 0, (OK, OK))]
+    [again] = batch.finish(loaded, LIMITS)
+    assert again.programs == [batch.programs[0]]
+    assert again.job([CellTest("call", "f()")] * 2, LIMITS, 0, 1)["limits"]["cpu_seconds"] >= 4 * LIMITS.cpu_seconds
+    assert batch.programs[1].done
+
+
+def test_a_time_out_in_a_shared_fork_is_confirmed_alone_if_others_may_have_taken_its_time() -> None:
+    batch = Batch(programs(2), shared=True)
+    batch.reports = [ProgramReport(0, 0, (OK, SLOW), lost=0.6 * LIMITS.cpu_seconds), ProgramReport(1, 0, (OK, OK))]
+    [again] = batch.finish(CLEAN, LIMITS)
+    assert (again.programs, again.shared) == ([batch.programs[0]], False)
+    again.reports = [ProgramReport(0, 0, (OK, OK))]
+    assert again.finish(CLEAN, LIMITS) == []
+    assert [result.status for result in batch.programs[0].results if result] == ["ok", "ok"]
+
+
+def test_a_time_out_in_a_shared_fork_counts_where_the_test_had_its_time_for_certain() -> None:
+    for lost, factor in ((0.0, 1.0), (0.4, 1.0), (3.0, 4.0)):
+        batch = Batch(programs(1), shared=True, time_factor=factor)
+        batch.reports = [ProgramReport(0, 0, (OK, SLOW), lost=lost * LIMITS.cpu_seconds)]
+        assert batch.finish(CLEAN, LIMITS) == []
+        assert batch.programs[0].timed_out
+
+
+def test_a_loaded_machine_is_tried_a_few_times_only() -> None:
+    batch = Batch(programs(1), shared=True)
+    for _ in range(9):
+        batch.reports = [ProgramReport(0, 0, (SLOW, SLOW))]
+        again = batch.finish(ForkEnd("exit", 0, 20.0, clock_factor=19.0), LIMITS)
+        if not again:
+            break
+        [batch] = again
+        batch.time_factor = 1.0
+    assert batch.programs[0].done
+
+
+def test_a_report_of_another_form_is_no_report() -> None:
+    job: Job = {
+        "id": 1, "interpreter": [], "most_reports": 2, "shared": False, "first": 0, "seed": 0,
+        "limits": {"output_kb": 1}, "programs": [CellProgram(0, "", True)], "tests": [CellTest("call", "f()")],
+    }  # fmt: skip
+    right = b'{"program": 0, "test": 0, "result": ["ok", "1", 0.5]}'
+    assert read_report(right, job) == ProgramReport(0, 0, (CellResult("ok", "1", 0.5),))
+    broken = (b"", b"null", b"[]", b"{", b"[" * 100_000, b'"x"')
+    changes = (
+        (b'"ok"', b'"passed"'),
+        (b"0.5", b"-1"),
+        (b"0.5", b"NaN"),
+        (b'"program": 0', b'"program": 7'),
+        (b'"program": 0', b'"program": []'),
+        (b'"program": 0', b'"program": false'),
+        (b'"test": 0', b'"test": 1'),
+        (b'"test": 0', b'"test": -1'),
+        (b'"1"', b"1"),
+        (b'"1"', b'"' + b"x" * 3000 + b'"'),
+    )
+    for wrong in (*broken, *(right.replace(*change) for change in changes)):
+        assert read_report(wrong, job) is None, wrong
