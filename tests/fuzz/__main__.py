@@ -1,4 +1,4 @@
-"""`python -m tests.fuzz COUNT [SEED]`: COUNT inputs over all targets, on every core, with progress."""
+"""Fuzzes all targets with COUNT inputs, on every core: `python -m tests.fuzz COUNT [SEED]`."""
 
 import os
 import sys
@@ -9,7 +9,7 @@ from tests.fuzz.targets import TARGETS
 
 
 def main(count: int, seed: int) -> None:
-    """Prints a line a target as it is done. Raises the first Surprise; a hang ends a process with its stack."""
+    """Prints a line for each finished target. Raises the first Surprise. A hang ends a process with a stack trace."""
     total = 0
     with ProcessPoolExecutor(len(os.sched_getaffinity(0))) as pool:
         running = [pool.submit(numbered, number, count // len(TARGETS), seed) for number in range(len(TARGETS))]
@@ -29,7 +29,7 @@ def main(count: int, seed: int) -> None:
 
 
 def numbered(number: int, count: int, seed: int) -> Fuzzed:
-    """Fuzzes a target by its number, for a target itself cannot be sent to another process."""
+    """Fuzzes a target by its number, because a target itself cannot be sent to another process."""
     return fuzz(TARGETS[number], count, seed)
 
 

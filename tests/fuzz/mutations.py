@@ -1,5 +1,7 @@
-"""Inputs that are nearly right: seeds with bytes changed, cut, repeated and spliced, and protobuf messages of a schema
-with hostile values in them. One `Random` decides everything, so any input can be made again."""
+"""Inputs that are nearly right: mutated seeds, and protobuf messages with hostile values.
+
+One `Random` decides everything, so any input can be made again.
+"""
 
 from collections.abc import Sequence
 from random import Random
@@ -61,7 +63,7 @@ RANGES = {
 
 
 def mutated(random: Random, seeds: Sequence[bytes]) -> bytes:
-    """One of the seeds after a few changes."""
+    """Returns one of the seeds with bytes changed, cut, repeated or spliced, at most 64 KiB."""
     data = bytearray(random.choice(seeds))
     for _ in range(1 + int(random.expovariate(0.5))):
         at, length = random.randint(0, len(data)), int(random.expovariate(0.2))
@@ -84,7 +86,7 @@ def mutated(random: Random, seeds: Sequence[bytes]) -> bytes:
 
 
 def filled(random: Random, message: M, depth: int = 4) -> M:
-    """The message with random fields set, hostile values more often than usual ones."""
+    """Sets random fields of a message, more often to hostile values than to usual ones, and returns it."""
     for field in message.DESCRIPTOR.fields:
         if random.random() < 0.3:
             continue

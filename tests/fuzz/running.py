@@ -1,4 +1,4 @@
-"""Runs targets on many inputs; the first surprise ends it with everything that is needed to see it again."""
+"""Runs targets on many inputs. The first surprise ends the run with all that is needed to repeat it."""
 
 import faulthandler
 import time
@@ -9,17 +9,18 @@ from random import Random
 from tests.fuzz.targets import Target
 
 HANG_SECONDS = 20.0
-"""An input that takes longer ends the process with a stack."""
+"""An input that takes longer ends the process with a stack trace."""
 SLOW_SECONDS = 2.0
+"""An input that takes more CPU seconds is a surprise."""
 
 
 class Surprise(AssertionError):
-    """A target did what its contract does not allow."""
+    """The error of a target that did what its contract does not allow."""
 
 
 @dataclass(frozen=True, slots=True)
 class Fuzzed:
-    """What a target went through."""
+    """The result of a target: its inputs, the refused ones among them, and the slowest in CPU seconds."""
 
     target: str
     inputs: int
@@ -29,7 +30,7 @@ class Fuzzed:
 
 
 def fuzz(target: Target, count: int, seed: int = 0) -> Fuzzed:
-    """Feeds `count` inputs to a target. Raises Surprise."""
+    """Feeds `count` inputs to a target. Raises Surprise at the first input that breaks its contract."""
     refused, slowest, begun = 0, 0.0, time.perf_counter()
     with warnings.catch_warnings():
         warnings.simplefilter("error")

@@ -1,4 +1,4 @@
-"""The short form of `make fuzz`: every reader of foreign bytes meets a thousand nearly right inputs."""
+"""The short form of `make fuzz`: every target reads 300 nearly right inputs."""
 
 import pytest
 from tests.fuzz.running import fuzz

@@ -1,10 +1,10 @@
-"""Which programs may share a fork."""
+"""Programs that may share a fork, and those that may not."""
 
 import pytest
 
 from ucoder.core.fork_safety import call_is_fork_safe, check_program
 
-TAME = (
+FORK_SAFE = (
     "def f(x): return sorted(set(x))",
     "import math, re\nfrom collections import Counter\ndef f(x): return Counter(re.findall('a', x)), math.pi",
     "from typing import *\ndef f(x: List[int]) -> int: return x[0]",
@@ -25,7 +25,7 @@ TAME = (
     "    try:\n        raise Bad\n    except Bad as error: return Node(error.x).put(1)",
     "class A:\n    @property\n    def x(self): return self._x\n    @x.setter\n    def x(self, value): self._x = value",
 )
-NOT_TAME = (
+UNSAFE = (
     "import os\nos.sep",
     "from os import path",
     "import sys\nsys.path",
@@ -63,13 +63,13 @@ NOT_TAME = (
     "t = type\nt('X', (), {})",
     "def f(): exit()",
     "class A:\n    x = super",
-    # A type can be made of `type`, with any method.
+    # `type` can make a class with any method.
     "T = type(type(1))\nT('X', (), {'__del__': print})",
     "type(*['X', (), {'__del__': print}])",
     "class M(type(int)): pass",
     "class A:\n    def __eq__(self, other): return other('X', (), {})\ntype(int) == A()",
     "[type(x) for x in (1, int)][1]",
-    # What is set as an attribute of `self` may be set on an object of the library.
+    # A method that sets an attribute of `self` could get an object of the library as `self`.
     "from re import I\ndef set(self): self._value_ = 9\nset(I)",
     "from typing import Optional\nclass A:\n    def set(self): self._getitem = 1\nA.set(Optional)",
     "import math\nclass A:\n    def set(self): self.pi = 3\n[A][0].set(math.pi)",
@@ -88,9 +88,9 @@ NOT_TAME = (
     "class D:\n    def setter(self, f): f(print)\nd = D()\nclass A:\n    @d.setter\n    def set(self): self.x = 1",
     "class D:\n    def setter(self, f): f(print)\nclass A:\n    @property\n    def s(self): pass\n    s = D()\n"
     "    @s.setter\n    def s(self): self.x = 1",
-    # A generator left behind is closed in the time of whoever comes next.
+    # A generator that is left behind is closed during the next program.
     "def g():\n    try: yield 1\n    finally:\n        while True: pass",
-    # Whatever binds a name binds also the names that Python itself looks up.
+    # Any binding can also bind the names that Python itself looks up.
     "import math as __builtins__",
     "class __builtins__: pass",
     "def f(__builtins__): pass",
@@ -99,16 +99,16 @@ NOT_TAME = (
 )
 
 
-@pytest.mark.parametrize("program", TAME)
-def test_ordinary_program_is_tame(program: str) -> None:
-    assert check_program(program).tame
+@pytest.mark.parametrize("program", FORK_SAFE)
+def test_ordinary_program_may_share_a_fork(program: str) -> None:
+    assert check_program(program).may_share
 
 
-@pytest.mark.parametrize("program", NOT_TAME)
-def test_program_that_could_reach_further_is_not(program: str) -> None:
+@pytest.mark.parametrize("program", UNSAFE)
+def test_program_that_could_affect_others_may_not(program: str) -> None:
     found = check_program(program)
-    assert not found.tame
-    assert found.why
+    assert not found.may_share
+    assert found.reason
 
 
 @pytest.mark.parametrize(
@@ -130,8 +130,8 @@ def test_only_a_stateless_program_keeps_its_namespace(program: str, stateless: b
     assert check_program(program).stateless is stateless
 
 
-def test_endless_nesting_is_not_tame() -> None:
-    assert not check_program("f = " + "(" * 100 + "-" * 50_000 + "1" + ")" * 100).tame
+def test_endless_nesting_may_not_share_a_fork() -> None:
+    assert not check_program("f = " + "(" * 100 + "-" * 50_000 + "1" + ")" * 100).may_share
 
 
 @pytest.mark.parametrize(
@@ -145,17 +145,17 @@ def test_endless_nesting_is_not_tame() -> None:
         ("f(f.__globals__)", False),
     ],
 )
-def test_a_call_of_a_test_must_be_tame_too(call: str, sharing: bool) -> None:
+def test_a_call_of_a_test_must_be_fork_safe_too(call: str, sharing: bool) -> None:
     assert call_is_fork_safe(call) is sharing
 
 
-def test_an_import_that_fails_is_tame_and_one_that_is_used_is_not() -> None:
+def test_a_failing_import_is_allowed_and_a_used_one_is_not() -> None:
     torch = "import torch.nn as nn\nfrom torch import x\nclass A(nn.Module):\n    pass\n"
-    assert check_program(torch, {"torch"}.__contains__).tame
-    assert not check_program(torch).tame
-    assert not check_program("import torch\nopen('x')", {"torch"}.__contains__).tame
-    assert check_program("import os, sys\ndef f(x): return x").tame
+    assert check_program(torch, {"torch"}.__contains__).may_share
+    assert not check_program(torch).may_share
+    assert not check_program("import torch\nopen('x')", {"torch"}.__contains__).may_share
+    assert check_program("import os, sys\ndef f(x): return x").may_share
     for use in ("os.getcwd()", "[os]", "(lambda: os)()"):
-        assert not check_program(f"import os\nx = {use}").tame
-    assert not check_program("from os import path").tame
+        assert not check_program(f"import os\nx = {use}").may_share
+    assert not check_program("from os import path").may_share
     assert call_is_fork_safe("f(___)")

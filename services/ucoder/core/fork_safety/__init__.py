@@ -1,9 +1,9 @@
-"""Which programs may share a fork: a strict whitelist over the syntax tree.
+"""Fork safety: decides by a strict whitelist over the syntax tree which programs may share a fork.
 
-A *tame* program can neither leave something behind for the next one nor swallow a time-out. The whitelist is an
-economy and never the security boundary: that is the cell; and after each program the interpreter's state is proved
-unchanged. A *stateless* program may also keep its namespace from one test to the next, because no call of it can
-change that.
+A *fork-safe* program can neither leave state behind for the next program nor swallow a time-out. The whitelist saves
+time and is never the security boundary: the cell is. After each program the runner also proves that the interpreter's
+state is unchanged. A *stateless* program may even keep its namespace from one test to the next, because no call can
+change that namespace.
 """
 
 import ast
@@ -11,8 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TypeGuard
 
-from ucoder.core.fork_safety import instances
-from ucoder.core.fork_safety.instances import bound_names
+from ucoder.core.fork_safety.attribute_writes import bound_names, check_attribute_writes
 from ucoder.core.fork_safety.whitelist import (
     ALL,
     ALLOWED_NODES,
@@ -32,44 +31,47 @@ _IMMUTABLE = (ast.Constant, ast.Name, ast.Attribute)
 
 @dataclass(frozen=True, slots=True)
 class ForkSafety:
-    """What a program is allowed to share. `why` says in words what made it not tame."""
+    """The decision about one program."""
 
-    tame: bool
+    may_share: bool
+    """The program is fork-safe: it may share a fork with other programs."""
     stateless: bool
-    why: str = ""
+    """The program may keep its namespace between tests."""
+    reason: str = ""
+    """What makes the program unsafe, in words."""
 
 
-OWN_FORK = ForkSafety(tame=False, stateless=False, why="a test is not tame")
-"""Of programs whose tests may not run where programs share a fork."""
+OWN_FORK = ForkSafety(may_share=False, stateless=False, reason="a test is not fork-safe")
+"""The decision about programs whose tests are not fork-safe: each runs in a fork of its own."""
 
 
 def check_program(program: str, absent: Callable[[str], bool] = lambda module: False) -> ForkSafety:
-    """The nature of one program; one that does not parse is tame (it fails before it runs).
+    """Checks one program. One that does not parse is fork-safe, because it fails before it runs.
 
-    `absent` tells of a module's top-level name whether importing it is sure to fail, which any program may try.
+    absent: returns for a module's top-level name whether its import is certain to fail. Such an import is allowed.
     """
     try:
         tree = ast.parse(program)
     except (SyntaxError, ValueError):
-        return ForkSafety(tame=True, stateless=True)
+        return ForkSafety(may_share=True, stateless=True)
     except (RecursionError, MemoryError):
-        return ForkSafety(tame=False, stateless=False, why="nested too deep to read")
+        return ForkSafety(may_share=False, stateless=False, reason="nested too deep to read")
     nodes = list(ast.walk(tree))
     try:
-        _Check(nodes, absent).visit(tree)
-        instances.check(tree, nodes)
+        _WhitelistVisitor(nodes, absent).visit(tree)
+        check_attribute_writes(tree, nodes)
     except (NotForkSafe, RecursionError) as error:
-        return ForkSafety(tame=False, stateless=False, why=str(error))
-    return ForkSafety(tame=True, stateless=_stateless(tree, nodes))
+        return ForkSafety(may_share=False, stateless=False, reason=str(error))
+    return ForkSafety(may_share=True, stateless=_stateless(tree, nodes))
 
 
 def call_is_fork_safe(call: str) -> bool:
-    """Whether a test's call may run where programs share a fork: it could itself leave something, or name something."""
-    return check_program(call).tame and ":=" not in call
+    """Returns whether a test's call may run in a shared fork: it leaves no state and binds no name."""
+    return check_program(call).may_share and ":=" not in call
 
 
-class _Check(ast.NodeVisitor):
-    """Walks a tree and raises `NotForkSafe` at the first thing that is not on the whitelist."""
+class _WhitelistVisitor(ast.NodeVisitor):
+    """The visitor that raises `NotForkSafe` at the first node that is not on the whitelist."""
 
     def __init__(self, nodes: list[ast.AST], absent: Callable[[str], bool]) -> None:
         self.modules: dict[str, str] = {}
@@ -77,7 +79,7 @@ class _Check(ast.NodeVisitor):
         self.classes = self.yields = self.cleans_up = False
         for node in nodes:
             if not isinstance(node, ALLOWED_NODES) or isinstance(node, ast.Await):
-                raise NotForkSafe(f"{type(node).__name__} is not tame")
+                raise NotForkSafe(f"{type(node).__name__} is not fork-safe")
             if isinstance(node, ast.Import):
                 self.imported(node)
             for name in bound_names(node):
@@ -87,9 +89,10 @@ class _Check(ast.NodeVisitor):
             self.yields |= isinstance(node, ast.Yield | ast.YieldFrom)
             self.cleans_up |= isinstance(node, ast.Try) and bool(node.finalbody)
         if self.yields and self.cleans_up:
-            raise NotForkSafe("a generator that could clean up in the time of the next program")
+            raise NotForkSafe("a generator that could run its finally block during the next program")
 
     def imported(self, node: ast.Import) -> None:
+        """Notes the modules that a node imports; raises `NotForkSafe` on one that is not on the whitelist."""
         for alias in node.names:
             if self.absent(alias.name.split(".")[0]):
                 continue
@@ -140,8 +143,10 @@ class _Check(ast.NodeVisitor):
         self.visit(node.value)
 
     def visit_Compare(self, node: ast.Compare) -> None:
-        """`type(x)` is for comparing, and only where no method of the program would be handed a type that way: from
-        `type` itself any class can be made."""
+        """Allows `type(x)` in comparisons in which no method of the program can receive the type.
+
+        A program that gets hold of `type` itself can make any class.
+        """
         identity = all(isinstance(op, ast.Is | ast.IsNot) for op in node.ops)
         for operand in (node.left, *node.comparators):
             self.visit(operand.args[0] if _is_type(operand) and (identity or not self.classes) else operand)
@@ -172,7 +177,7 @@ class _Check(ast.NodeVisitor):
 
 
 def _is_type(node: ast.expr) -> TypeGuard[ast.Call]:
-    """`type(x)`, the question."""
+    """Returns whether a node is `type(x)` with one argument, which asks for a type and makes none."""
     return (
         isinstance(node, ast.Call)
         and isinstance(node.func, ast.Name)
@@ -184,8 +189,10 @@ def _is_type(node: ast.expr) -> TypeGuard[ast.Call]:
 
 
 def _stateless(tree: ast.Module, nodes: list[ast.AST]) -> bool:
-    """No call can change what the next one sees: no mutable value at module or class level, no mutable default, no
-    global."""
+    """Returns whether no call can change what the next call sees.
+
+    That is, no class, no mutable value at module level, no mutable default, no decorator, no `global` or `nonlocal`.
+    """
     for node in nodes:
         if isinstance(node, ast.Global | ast.ClassDef | ast.Nonlocal):
             return False
@@ -195,10 +202,11 @@ def _stateless(tree: ast.Module, nodes: list[ast.AST]) -> bool:
                 return False
         if isinstance(node, ast.FunctionDef) and node.decorator_list:
             return False
-    return all(_inert(statement) for statement in tree.body)
+    return all(_changes_nothing(statement) for statement in tree.body)
 
 
-def _inert(node: ast.stmt) -> bool:
+def _changes_nothing(node: ast.stmt) -> bool:
+    """Returns whether a module-level statement only defines functions and immutable values."""
     if isinstance(node, ast.Assign | ast.AnnAssign):
         return node.value is None or _immutable(node.value)
     return isinstance(node, ast.Import | ast.ImportFrom | ast.FunctionDef | ast.Pass) or (

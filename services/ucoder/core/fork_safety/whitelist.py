@@ -1,10 +1,10 @@
-"""What a tame program may name: modules and what they hold, methods, nodes of the syntax tree."""
+"""The whitelist of a fork-safe program: modules with their members, methods, and nodes of the syntax tree."""
 
 import ast
 
 
 class NotForkSafe(Exception):
-    """Says in words what a program has that no tame one may have."""
+    """The error that says in words which part of a program is not fork-safe."""
 
 
 def _words(text: str) -> frozenset[str]:
@@ -65,7 +65,9 @@ MODULES: dict[str, frozenset[str]] = {
     "datetime": _words("datetime date time timedelta MINYEAR MAXYEAR"),
     "hashlib": _words("md5 sha1 sha224 sha256 sha384 sha512"),
     "textwrap": _words("wrap fill dedent indent shorten"),
-    **dict.fromkeys(_words("argparse json logging os sys time unittest"), frozenset()),  # written down, never used
+    **dict.fromkeys(
+        _words("argparse json logging os sys time unittest"), frozenset()
+    ),  # they may be imported but not used
 }
 FORBIDDEN_NAMES = _words(
     """

@@ -1,9 +1,9 @@
-"""Whether a program sets attributes of its own instances alone.
+"""Checks that a program sets attributes of its own instances only.
 
 `self.x = 1` looks harmless, but any object can be passed as `self`: `A.method(re.I)` would change a constant of the
-library for every program that shares the interpreter. So where a program sets attributes, it does so in methods that
-are only ever called on an instance: its classes are called, inherited from, caught and compared with, and nothing
-else; they are never values, so that no method can be taken off one.
+library for every program that shares the interpreter. So a program may set attributes only in methods that are always
+called on an instance. To make sure of that, its classes may be called, inherited from, caught and compared with, but
+never used as values: then no method can be taken from a class.
 """
 
 import ast
@@ -12,17 +12,17 @@ from collections.abc import Iterator
 from ucoder.core.fork_safety.whitelist import MODULES, NotForkSafe
 
 _CONTAINERS = MODULES["typing"] | {"list", "dict", "set", "tuple", "frozenset"}
-_QUESTIONS = frozenset({"isinstance", "issubclass"})
-_FIXED = _QUESTIONS | {"property"}
+_TYPE_TESTS = frozenset({"isinstance", "issubclass"})
+_FIXED_NAMES = _TYPE_TESTS | {"property"}
 
 
-def check(tree: ast.Module, nodes: list[ast.AST]) -> None:
+def check_attribute_writes(tree: ast.Module, nodes: list[ast.AST]) -> None:
     """Raises `NotForkSafe` unless the program sets attributes of its own instances only. `nodes`: all of the tree."""
     methods = {method for node in nodes if isinstance(node, ast.ClassDef) for method in _methods(node)}
     writers = {method.name for method in methods if _writes(method)}
     if not writers and not any(map(_is_write, nodes)):
         return
-    inside = {id(inner) for method in methods for inner in _own(method)}
+    inside = {id(inner) for method in methods for inner in _own_nodes(method)}
     if any(_is_write(node) and id(node) not in inside for node in nodes):
         raise NotForkSafe("sets an attribute outside a method of its own")
     setters = {id(inner) for method in methods for one in method.decorator_list for inner in ast.walk(one)}
@@ -30,7 +30,7 @@ def check(tree: ast.Module, nodes: list[ast.AST]) -> None:
     for node in nodes:
         for name in bound_names(node):
             renamed = (
-                name in _FIXED
+                name in _FIXED_NAMES
                 or (name == "self" and not isinstance(node, ast.arg))
                 or (name in _CONTAINERS and not isinstance(node, ast.alias))
                 or (name in writers and not isinstance(node, ast.FunctionDef))
@@ -42,11 +42,11 @@ def check(tree: ast.Module, nodes: list[ast.AST]) -> None:
             raise NotForkSafe(f"{loaded} as a value")
         if isinstance(node, ast.Attribute) and node.attr in classes:
             raise NotForkSafe(f"the class {node.attr} as an attribute")
-    _Classes(classes, writers).visit(tree)
+    _ClassUseVisitor(classes, writers).visit(tree)
 
 
 def bound_names(node: ast.AST) -> Iterator[str]:
-    """Names that this node, without its children, binds or declares."""
+    """Yields the names that this node, without its children, binds or declares."""
     if isinstance(node, ast.Name) and not isinstance(node.ctx, ast.Load):
         yield node.id
     elif isinstance(node, ast.FunctionDef | ast.ClassDef):
@@ -66,7 +66,7 @@ def _is_write(node: ast.AST) -> bool:
 
 
 def _methods(node: ast.ClassDef) -> Iterator[ast.FunctionDef]:
-    """Methods of a class whose first argument is the instance, whatever calls them."""
+    """Yields the methods of a class whose first argument is always the instance."""
     properties: set[str] = set()
     for inner in node.body:
         if isinstance(inner, ast.FunctionDef):
@@ -79,8 +79,8 @@ def _methods(node: ast.ClassDef) -> Iterator[ast.FunctionDef]:
                 yield inner
 
 
-def _own(method: ast.FunctionDef) -> Iterator[ast.AST]:
-    """Nodes of a method that are in no function within it."""
+def _own_nodes(method: ast.FunctionDef) -> Iterator[ast.AST]:
+    """Yields the nodes of a method that are in no function within it."""
     waiting: list[ast.AST] = list(method.body)
     while waiting:
         node = waiting.pop()
@@ -90,11 +90,11 @@ def _own(method: ast.FunctionDef) -> Iterator[ast.AST]:
 
 
 def _writes(method: ast.FunctionDef) -> bool:
-    return any(map(_is_write, _own(method)))
+    return any(map(_is_write, _own_nodes(method)))
 
 
-class _Classes(ast.NodeVisitor):
-    """Raises `NotForkSafe` where a class of the program is used as a value."""
+class _ClassUseVisitor(ast.NodeVisitor):
+    """The visitor that raises `NotForkSafe` where a class of the program is used as a value."""
 
     def __init__(self, classes: set[str], writers: set[str]) -> None:
         self.classes, self.writers = classes, writers
@@ -108,7 +108,7 @@ class _Classes(ast.NodeVisitor):
             self.visit(node.value)
 
     def visit_Call(self, node: ast.Call) -> None:
-        asks = isinstance(node.func, ast.Name) and node.func.id in _QUESTIONS
+        asks = isinstance(node.func, ast.Name) and node.func.id in _TYPE_TESTS
         if not (isinstance(node.func, ast.Name) and node.func.id in self.classes):
             self.visit(node.func)
         for number, argument in enumerate(node.args):
@@ -148,12 +148,12 @@ class _Classes(ast.NodeVisitor):
             self.visit(part)
 
     def named(self, node: ast.expr) -> bool:
-        """A class by its name, or several in a tuple."""
+        """Returns whether a node is a name, or a tuple of names, of classes."""
         parts = node.elts if isinstance(node, ast.Tuple) else [node]
         return all(isinstance(part, ast.Name) for part in parts)
 
     def annotation(self, node: ast.expr | None) -> None:
-        """A type: classes may be named in it, because nothing of the program is called to read it."""
+        """Checks an annotation. It may name classes, because Python calls no code of the program to read it."""
         if node is None or isinstance(node, ast.Name | ast.Constant):
             return
         if isinstance(node, ast.Subscript) and isinstance(node.value, ast.Name) and node.value.id in _CONTAINERS:
