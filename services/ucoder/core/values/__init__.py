@@ -1,19 +1,18 @@
-"""Values as text: the only form in which anything a program made leaves its cell.
+"""Values as canonical text: the only form in which a program's values leave their cell.
 
-`canonical` writes, `parse` reads. A text can be compared, hashed and stored, and be read back without running
-anything. The rules:
+`canonical` writes a text, `parse` reads it. A text can be compared, hashed and stored, and read back without running
+any code. The rules:
 
 - bool, int, float, str, bytes, None, list, tuple, set, frozenset, dict: as Python writes them; ints beyond 4,300
   digits in hexadecimal. `nan`, `inf`, `-inf` and `-0.0` stay visible.
 - Sets, and dicts unless `ordered`, are sorted by their items' texts: sets and dicts with the same items have one text.
-  `1`, `1.0` and `True` have three, though Python calls them equal: the verdict (`core/verdict.py`) compares values,
-  votes compare texts.
+  `1`, `1.0` and `True` have three texts although Python calls them equal: the verdict (`core/verdict.py`) compares
+  values, votes compare texts.
 - complex, bytearray, range, Fraction, Decimal, and the types of datetime: `name(arguments)`.
-- A subclass of one of these is what it holds (a namedtuple is a tuple, a Counter a dict): its own methods, equality
-  among them, are never asked.
-- A numpy scalar is the Python value it holds, an array `array([its items in a row], 'kind of item', (its, shape))`.
-- Anything else is opaque: `<TypeName>`. A value that holds itself has `<cycle>` there, one nested deeper than 80
-  `<deep>`.
+- A subclass of one of these is written as its base (a namedtuple as a tuple, a Counter as a dict). Its own methods,
+  equality among them, are never called.
+- A numpy scalar is written as its Python value, an array as `array([items in a row], 'kind of item', (shape,))`.
+- Any other value is opaque: `<TypeName>`. A value inside itself is `<cycle>`, one nested deeper than 80 is `<deep>`.
 
 This package also runs inside the cell, next to the program, so it imports only the standard library.
 """

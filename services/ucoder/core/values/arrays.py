@@ -1,7 +1,6 @@
-"""numpy's values, wherever numpy is: a scalar is the Python value it holds, an array its items, kind and shape.
+"""Converts numpy values to plain ones and back: a scalar to its Python value, an array to items, kind and shape.
 
-numpy itself is never imported for a value read outside a cell: what such a text describes could be far larger than
-the text.
+Outside a cell numpy is never imported to read a value, because a text could describe an array far larger than itself.
 """
 
 import importlib
@@ -19,10 +18,10 @@ MOST_DIMENSIONS = 32
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Array:
-    """An array as plain values. As in Python, only an array of one item can be compared or be true."""
+    """An array as plain values. As with numpy, only an array of one item can be compared or be true."""
 
     flat: Any
-    """Its items in a row: a list, or the array itself."""
+    """Its items in a row: a list, or the numpy array itself."""
     kind: str
     shape: tuple[int, ...]
 
@@ -30,30 +29,31 @@ class Array:
 
     @property
     def size(self) -> int:
+        """The number of items."""
         return math.prod(self.shape)
 
     def items(self) -> Iterable[Any]:
-        """As Python values."""
+        """Returns the items as Python values."""
         return self.flat if isinstance(self.flat, list) else self.flat.ravel().tolist()
 
     def __eq__(self, other: object) -> bool:
-        return bool(self.one() == other)
+        return bool(self.only_item() == other)
 
     def __ne__(self, other: object) -> bool:
-        return bool(self.one() != other)
+        return bool(self.only_item() != other)
 
     def __bool__(self) -> bool:
-        return bool(self.one())
+        return bool(self.only_item())
 
-    def one(self) -> Any:
-        """The only item; TypeError where there are more or none."""
+    def only_item(self) -> Any:
+        """Returns the only item. Raises TypeError where there are more or none."""
         if len(self.flat) != 1:
             raise TypeError("the truth value of an array is ambiguous")
         return self.flat[0]
 
 
-def taken_apart(value: Any, kind: type) -> Array | tuple[Any] | None:
-    """An `Array` for an array, (the Python value,) for a scalar, None for whatever is neither or cannot be told."""
+def plain_value(value: Any, kind: type) -> Array | tuple[Any] | None:
+    """Returns an `Array` for a numpy array, (the Python value,) for a numpy scalar, and None for any other value."""
     numpy: Any = sys.modules.get("numpy")
     if numpy is None or not kind.__module__.startswith("numpy"):
         return None
@@ -66,8 +66,8 @@ def taken_apart(value: Any, kind: type) -> Array | tuple[Any] | None:
     return None
 
 
-def described(flat: Any, kind: Any, shape: Any) -> Array:
-    """The `Array` that a text speaks of; raises ValueError for what cannot be one."""
+def checked_array(flat: Any, kind: Any, shape: Any) -> Array:
+    """Returns the `Array` of these parts. Raises ValueError where they cannot be one."""
     if not (isinstance(flat, list) and kind in KINDS and isinstance(shape, tuple) and len(shape) <= MOST_DIMENSIONS):
         raise ValueError("not an array")
     if not all(type(size) is int and size >= 0 for size in shape) or math.prod(shape) != len(flat):
@@ -75,9 +75,9 @@ def described(flat: Any, kind: Any, shape: Any) -> Array:
     return Array(flat, kind, shape)
 
 
-def real(flat: Any, kind: Any, shape: Any) -> Any:
-    """The array itself, for a cell whose image has numpy; else as `described`."""
-    array = described(flat, kind, shape)
+def numpy_array(flat: Any, kind: Any, shape: Any) -> Any:
+    """Returns a numpy array of these parts, or an `Array` where the cell's image has no numpy."""
+    array = checked_array(flat, kind, shape)
     try:
         numpy = importlib.import_module("numpy")
     except ImportError:

@@ -1,7 +1,7 @@
-"""Reading: a text back into values. The text is hostile: it may come from a program that knows how it will be read.
+"""Reads a canonical text back into a value. The text may be hostile: its program may know how it is read.
 
-Nothing is evaluated, names come from a fixed table, depth is bounded, and what is made is never much larger, nor takes
-much longer, than the text itself: each maker takes exactly what `writing.py` writes for it.
+The reader evaluates nothing, takes names from a fixed table and limits the depth. A value is never much larger than
+its text and takes hardly longer to make: each constructor takes exactly what `writing.py` writes for it.
 """
 
 import datetime
@@ -18,19 +18,19 @@ from ucoder.core.values import arrays
 from ucoder.core.values.writing import MAX_DEPTH
 
 _MOST_ALIKE = 50
-"""Members of one set, or keys of one dict, with the same hash: honest ones have two or three, and a set made of
-thousands takes quadratic time."""
+"""The limit of members of a set, or keys of a dict, with the same hash. Ordinary ones have two or three; to make a set
+of thousands takes quadratic time."""
 _LARGEST_FRACTION = 60_000
-"""Bits of a numerator or denominator; reducing a fraction takes quadratic time."""
+"""The limit of bits of a numerator or denominator, because reducing a fraction takes quadratic time."""
 
 
 class Unreadable(ValueError):
-    """A text that `canonical` never writes."""
+    """The error of a text that `canonical` never writes."""
 
 
 @dataclass(frozen=True, slots=True)
 class Opaque:
-    """A value that cannot cross the boundary; equal to nothing, not even itself."""
+    """A value that cannot leave its cell. It equals nothing, not even itself."""
 
     name: str
 
@@ -42,23 +42,24 @@ class Opaque:
 
 
 def _hashed(items: list[Any]) -> list[Any]:
-    """Items that may be put into a set; raises ValueError when too many have one hash."""
+    """Returns items that may be put into a set. Raises ValueError when too many have the same hash."""
     if len(items) > _MOST_ALIKE and Counter(map(hash, items)).most_common(1)[0][1] > _MOST_ALIKE:
         raise ValueError("too many items with the same hash")
     return items
 
 
 def _frozen(items: Any) -> frozenset[Any]:
-    return frozenset(_hashed(_is(list, items)))
+    return frozenset(_hashed(_checked(list, items)))
 
 
 def _fraction(top: Any, bottom: Any) -> Fraction:
-    if max(_is(int, top).bit_length(), _is(int, bottom).bit_length()) > _LARGEST_FRACTION:
+    if max(_checked(int, top).bit_length(), _checked(int, bottom).bit_length()) > _LARGEST_FRACTION:
         raise ValueError("too large a fraction")
     return Fraction(top, bottom)
 
 
-def _is(kind: type, value: Any) -> Any:
+def _checked(kind: type, value: Any) -> Any:
+    """Returns a value of exactly this type. Raises ValueError on another one."""
     if type(value) is not kind:
         raise ValueError(f"not a {kind.__name__}")
     return value
@@ -72,8 +73,8 @@ _TOKEN = re.compile(
 _NAMES: dict[str, object] = {
     "None": None, "True": True, "False": False, "Ellipsis": Ellipsis, "NotImplemented": NotImplemented
 }  # fmt: skip
-_MAKERS: dict[str, tuple[Callable[..., Any], tuple[type, ...]]] = {
-    # name: (what makes it, the types of its arguments)
+_CONSTRUCTORS: dict[str, tuple[Callable[..., Any], tuple[type, ...]]] = {
+    # name: (constructor, the types of its arguments)
     "set": (set, ()),
     "frozenset": (_frozen, (list,)),
     "complex": (complex, (float, float)),
@@ -85,15 +86,15 @@ _MAKERS: dict[str, tuple[Callable[..., Any], tuple[type, ...]]] = {
     "datetime": (datetime.datetime.fromisoformat, (str,)),
     "date": (datetime.date.fromisoformat, (str,)),
     "time": (datetime.time.fromisoformat, (str,)),
-    "array": (arrays.described, (list, str, tuple)),
+    "array": (arrays.checked_array, (list, str, tuple)),
 }
 
 
 def parse(text: str, resolve: Callable[[str], Any] | None = None) -> Any:
-    """The value a canonical text stands for; whatever was opaque is `Opaque`. Raises `Unreadable`, never anything else.
+    """Reads the value of a canonical text. An opaque value is read as `Opaque`. Raises `Unreadable` and nothing else.
 
-    `resolve` gives the value of a reference (`refer` in `canonical`); its errors are its own. With it the value is one
-    to work with, inside a cell: an array is numpy's own.
+    resolve: returns the value of a reference that `refer` of `canonical` wrote, and may raise errors of its own. With
+    it the value is for work inside a cell, so an array is a numpy array.
     """
     reader = _Reader(text, resolve)
     try:
@@ -106,25 +107,30 @@ def parse(text: str, resolve: Callable[[str], Any] | None = None) -> Any:
 
 
 class _Reader:
+    """The parser of one text: it is always at one token."""
+
     def __init__(self, text: str, resolve: Callable[[str], Any] | None) -> None:
         self.source, self.at, self.resolve, self.inside = text, 0, resolve or Opaque, resolve is not None
         self.advance()
 
     def advance(self) -> None:
-        found = _TOKEN.match(self.source, self.at)
-        if found is None:
+        """Reads the next token."""
+        match = _TOKEN.match(self.source, self.at)
+        if match is None:
             if self.source[self.at :].strip():
                 raise Unreadable(f"not a canonical value: {self.source[self.at : self.at + 60]!r}")
             self.kind, self.token = "end", ""
             return
-        self.kind, self.token, self.at = str(found.lastgroup), str(found[str(found.lastgroup)]), found.end()
+        self.kind, self.token, self.at = str(match.lastgroup), str(match[str(match.lastgroup)]), match.end()
 
-    def take(self, mark: str) -> None:
+    def expect(self, mark: str) -> None:
+        """Passes over a mark. Raises `Unreadable` where another token is."""
         if self.token != mark or self.kind != "mark":
             raise Unreadable(f"expected {mark}")
         self.advance()
 
     def value(self, depth: int) -> Any:
+        """Reads one value."""
         if depth > MAX_DEPTH + 2:
             raise Unreadable("nested too deep")
         kind, token = self.kind, self.token
@@ -136,7 +142,7 @@ class _Reader:
         if kind == "opaque":
             return self.resolve(token[1:-1])
         if kind == "name":
-            return _NAMES[token] if token in _NAMES else self.made(token, depth)
+            return _NAMES[token] if token in _NAMES else self.constructed(token, depth)
         if token == "[":
             return self.items("]", depth)
         if token == "(":
@@ -145,43 +151,46 @@ class _Reader:
             return self.braces(depth)
         raise Unreadable(f"unexpected {token!r}")
 
-    def made(self, name: str, depth: int) -> Any:
-        if name not in _MAKERS:
+    def constructed(self, name: str, depth: int) -> Any:
+        """Reads the arguments of a constructor and calls it."""
+        if name not in _CONSTRUCTORS:
             raise Unreadable(f"unknown name {name!r}")
-        self.take("(")
-        make, kinds = _MAKERS[name]
-        arguments = [_is(kind, one) for kind, one in zip(kinds, self.items(")", depth), strict=True)]
-        return arrays.real(*arguments) if self.inside and name == "array" else make(*arguments)
+        self.expect("(")
+        construct, kinds = _CONSTRUCTORS[name]
+        arguments = [_checked(kind, item) for kind, item in zip(kinds, self.items(")", depth), strict=True)]
+        return arrays.numpy_array(*arguments) if self.inside and name == "array" else construct(*arguments)
 
     def items(self, close: str, depth: int) -> list[Any]:
-        found: list[Any] = []
+        """Reads values between commas up to the closing mark."""
+        items: list[Any] = []
         while self.token != close or self.kind != "mark":
-            if found:
-                self.take(",")
+            if items:
+                self.expect(",")
                 if self.token == close and self.kind == "mark":
                     break
-            found.append(self.value(depth + 1))
-        self.take(close)
-        return found
+            items.append(self.value(depth + 1))
+        self.expect(close)
+        return items
 
     def braces(self, depth: int) -> Any:
+        """Reads a set or a dict."""
         if self.token == "}" and self.kind == "mark":
             self.advance()
             return {}
         first = self.value(depth + 1)
         if self.token != ":":
             if self.token != "}":
-                self.take(",")
+                self.expect(",")
             return set(_hashed([first, *self.items("}", depth)]))
         keys, values = [first], []
         while True:
-            self.take(":")
+            self.expect(":")
             values.append(self.value(depth + 1))
             if self.token == "}":
                 break
-            self.take(",")
+            self.expect(",")
             keys.append(self.value(depth + 1))
-        self.take("}")
+        self.expect("}")
         return dict(zip(_hashed(keys), values, strict=True))
 
 

@@ -1,4 +1,4 @@
-"""Writing: the text of any value, without asking the value's own methods for anything."""
+"""Writes the canonical text of any value without calling the value's own methods."""
 
 import datetime
 import re
@@ -11,22 +11,23 @@ from ucoder.core.values import arrays
 
 MAX_DEPTH = 80
 MAX_DIGITS = 4300
+"""The limit of decimal digits of an int. Longer ones are written in hexadecimal, which takes linear time."""
 _SIMPLE = frozenset({bool, type(None)})
 _NO_WORD = re.compile(r"\W")
 _DATES = (datetime.datetime, datetime.date, datetime.time)
 
 
 class TooLarge(Exception):
-    """The text of a value would be longer than the limit."""
+    """The error of a value whose text would be longer than the limit."""
 
 
 def canonical(
     value: object, limit: int = 1 << 20, refer: Callable[[Any], str] | None = None, ordered: bool = False
 ) -> str:
-    """The text of any value, at most `limit` characters; raises `TooLarge` beyond.
+    """Returns the canonical text of any value. Raises `TooLarge` beyond `limit` characters.
 
-    `refer` names opaque values, so that a later step can speak of them: its text, e.g. `<#3>`, takes their place.
-    `ordered` keeps the items of dicts in their order, for whoever goes on working with the value.
+    refer: returns a reference such as `<#3>`, which stands for an opaque value, so that a later step can name it.
+    ordered: keeps the items of dicts in their order, for a step that goes on working with the value.
     """
     if type(value) in _SIMPLE:
         return repr(value)
@@ -37,17 +38,21 @@ def canonical(
 
 
 class _Writer:
+    """The writer of one value: it counts the characters that are left, and the containers that are open."""
+
     def __init__(self, limit: int, refer: Callable[[Any], str] | None, ordered: bool) -> None:
         self.left, self.refer, self.ordered = limit, refer, ordered
         self.open: set[int] = set()
 
     def spend(self, text: str) -> str:
+        """Counts a text and returns it. Raises `TooLarge` when no characters are left."""
         self.left -= len(text)
         if self.left < 0:
             raise TooLarge
         return text
 
     def text(self, value: Any, depth: int) -> str:
+        """Returns the text of one value."""
         kind = type(value)
         if kind is bool or value is None or value is Ellipsis or value is NotImplemented:
             return self.spend(repr(value))
@@ -73,22 +78,24 @@ class _Writer:
             self.open.discard(id(value))
 
     def other(self, value: Any, kind: type, depth: int) -> str:
-        found = arrays.taken_apart(value, kind)
-        if isinstance(found, arrays.Array):
-            if found.size > self.left:
+        """Returns the text of a numpy value, or of an opaque one."""
+        plain = arrays.plain_value(value, kind)
+        if isinstance(plain, arrays.Array):
+            if plain.size > self.left:
                 raise TooLarge
-            items = self.items(found.items(), depth + 1)
-            return self.spend(f"array([{', '.join(items)}], {found.kind!r}, {found.shape!r})")
-        if found is not None:
-            return self.text(found[0], depth)
+            items = self.items(plain.items(), depth + 1)
+            return self.spend(f"array([{', '.join(items)}], {plain.kind!r}, {plain.shape!r})")
+        if plain is not None:
+            return self.text(plain[0], depth)
         return self.spend(self.refer(value) if self.refer else f"<{_name(kind)}>")
 
     def items(self, iterable: Any, depth: int) -> list[str]:
-        found = []
+        """Returns the texts of the items and counts their separators."""
+        texts = []
         for item in iterable:
-            found.append(self.text(item, depth))
+            texts.append(self.text(item, depth))
             self.spend(", ")
-        return found
+        return texts
 
 
 def _int_text(value: int) -> str:
