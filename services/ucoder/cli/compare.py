@@ -20,13 +20,14 @@ from ucoder.cli.shared.options import (
     TemperatureFlag,
 )
 from ucoder.errors import Misconfigured
+from ucoder.runs.plot_colors import BLUE, GREEN, GREY, ORANGE, PURPLE, RED
 
 if TYPE_CHECKING:
     from rich.console import Console
 
     from ucoder.v1 import artifacts_pb2 as pb
 
-COLORS = ("#6b7280", "#2563eb", "#ea580c", "#16a34a", "#dc2626", "#9333ea")
+COLORS = (GREY, BLUE, ORANGE, GREEN, RED, PURPLE)
 LEGEND_CHARACTERS = 60
 
 
@@ -126,7 +127,7 @@ class Difference:
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
-    """What was measured: names in the order given, formats of benchmarks, and the score to compare."""
+    """The scores that were measured: of which names, in their order, on which benchmarks, and which one to compare."""
 
     names: Sequence[str]
     formats: Sequence[str]

@@ -1,4 +1,4 @@
-"""The confidence as a picture: what was stated against what was right, and how many can be kept at which precision."""
+"""Draws the calibration of the confidence: its reliability, and precision by the share of tasks that are kept."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -10,12 +10,13 @@ from matplotlib.figure import Figure
 from ucoder.cli.shared.plot_file import save_plot
 from ucoder.core.matrix import Floats
 from ucoder.core.selection.calibration import ReliabilityBin
+from ucoder.runs.plot_colors import BLUE, GREY, ORANGE
 
-OURS, THEIRS, PERFECT = "#2563eb", "#ea580c", "#6b7280"
+OURS, THEIRS, PERFECT = BLUE, ORANGE, GREY
 
 
-def draw(file: Path, bins: Sequence[ReliabilityBin], curves: dict[str, tuple[Floats, Floats]]) -> None:
-    """bins: the reliability's points. curves: by name confidences and whether right, ours first."""
+def draw_reliability(file: Path, bins: Sequence[ReliabilityBin], curves: dict[str, tuple[Floats, Floats]]) -> None:
+    """Draws both plots. bins: points of the reliability. curves: by name confidences and whether right, ours first."""
     figure = Figure(figsize=(9, 4), layout="constrained")
     left, right = figure.subplots(1, 2)
     _reliability(left, bins)
@@ -34,7 +35,7 @@ def _reliability(axes: Axes, bins: Sequence[ReliabilityBin]) -> None:
 
 
 def _precision(axes: Axes, curves: dict[str, tuple[Floats, Floats]]) -> None:
-    """Equal confidences are kept together: one point for each distinct one."""
+    """Draws one point for each distinct confidence, because tasks of equal confidence are kept together."""
     for color, (name, (confidence, truth)) in zip((OURS, THEIRS), curves.items(), strict=False):
         order = np.argsort(-confidence, kind="stable")
         last = np.append(np.diff(confidence[order]) < 0, True)

@@ -62,7 +62,8 @@ class DashboardViews:
     async def _brief_row(self, run: str, name: str, ended: bool) -> dict[str, Any]:
         brief = await self.artifacts.get(pb.Brief, run, name)
         consensus = await self.artifacts.get(pb.Consensus, run, name) if ended else None
-        return {"name": name, "brief": brief, "ending": ending_name(consensus) if consensus else "", "consensus": consensus}
+        ending = ending_name(consensus) if consensus else ""
+        return {"name": name, "brief": brief, "ending": ending, "consensus": consensus}
 
     async def brief(self, run: str, name: str) -> dict[str, Any]:
         """Returns a brief from what it asked for to how it ended, with the time of each step."""

@@ -1,4 +1,4 @@
-"""The report's plots, as SVG text to stand inside the page."""
+"""Draws the plots of the report, as SVG text that goes into the page."""
 
 import io
 from typing import Any
@@ -8,8 +8,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from ucoder.core.collapse_metrics import METRICS
+from ucoder.runs.plot_colors import BLUE, GREEN, GREY, ORANGE, RED
 
-BLUE, ORANGE, GREY, GREEN, RED = "#2563eb", "#ea580c", "#6b7280", "#16a34a", "#dc2626"
 STYLE: Any = {
     "svg.fonttype": "none", "font.family": "sans-serif", "font.size": 10, "axes.spines.top": False,
     "axes.spines.right": False, "axes.grid": True, "grid.alpha": 0.25, "svg.hashsalt": "ucoder",
@@ -17,7 +17,7 @@ STYLE: Any = {
 
 
 def plots(report: dict[str, Any]) -> dict[str, str]:
-    """SVG by name; those whose data a run lacks are left out."""
+    """Returns the plots by name; those for which the run has no data are left out."""
     drawn = {"pass_at_1": _draw(_pass_at_1, report)}
     if report["iterations"]:
         drawn |= {
@@ -25,7 +25,7 @@ def plots(report: dict[str, Any]) -> dict[str, str]:
             "funnel": _draw(_funnel, report),
             "clusters": _draw(_clusters, report),
             "diversity": _draw(_diversity, report),
-            "signs": _draw(_signs, report),
+            "signs": _draw(_collapse_metrics, report),
             "coverage": _draw(_coverage, report),
             "losses": _draw(_losses, report),
         }
@@ -43,7 +43,7 @@ def _draw(plot: Any, report: dict[str, Any]) -> str:
 
 
 def _pass_at_1(axes: Axes, report: dict[str, Any]) -> None:
-    """pass@1 by iteration with intervals; greedy, cool and majority beside it; the control as a point."""
+    """Draws pass@1 by iteration with intervals, greedy, cool and majority scores beside it, and the control."""
     line = [report["base"], *report["iterations"]]
     x = range(len(line))
     y = [100 * one["pass_at_1"] for one in line]
@@ -64,7 +64,7 @@ def _pass_at_1(axes: Axes, report: dict[str, Any]) -> None:
 
 
 def _precision(axes: Axes, report: dict[str, Any]) -> None:
-    """Selection precision, and how many briefs were selected or abstained."""
+    """Draws the selection precision, and the shares of briefs that were selected or abstained."""
     rounds = report["iterations"]
     x = [one["index"] for one in rounds]
     for key, colour, label in (("selected", BLUE, "selected of briefs"), ("abstained", ORANGE, "abstained of briefs")):
@@ -77,7 +77,7 @@ def _precision(axes: Axes, report: dict[str, Any]) -> None:
 
 
 def _funnel(axes: Axes, report: dict[str, Any]) -> None:
-    """Where the briefs went, all iterations together."""
+    """Draws how the briefs of all iterations ended."""
     totals: dict[str, int] = {"selected": 0, "abstained": 0}
     for one in report["iterations"]:
         totals["selected"] += one["selected"]
@@ -92,7 +92,7 @@ def _funnel(axes: Axes, report: dict[str, Any]) -> None:
 
 
 def _clusters(axes: Axes, report: dict[str, Any]) -> None:
-    """How much of the candidates the largest cluster held."""
+    """Draws the distribution of the largest cluster's share of the candidates."""
     shares = [one["cluster_shares"] for one in report["iterations"]]
     labels = [f"iteration {one['index']}" for one in report["iterations"]]
     axes.hist(shares, bins=[i / 10 for i in range(11)], label=labels)
@@ -101,7 +101,7 @@ def _clusters(axes: Axes, report: dict[str, Any]) -> None:
 
 
 def _diversity(axes: Axes, report: dict[str, Any]) -> None:
-    """Entropy of what the model writes, and the share of distinct programs."""
+    """Draws the entropies of what the model writes, and the share of distinct programs."""
     line = [report["base"], *report["iterations"]]
     x = range(len(line))
     axes.plot(x, [one["entropy_bits"] for one in line], color=BLUE, marker="o", label="token entropy, bits")
@@ -109,27 +109,27 @@ def _diversity(axes: Axes, report: dict[str, Any]) -> None:
     rounds = report["iterations"]
     index = [one["index"] for one in rounds]
     problems = [one["problem_entropy_bits"] for one in rounds]
-    axes.plot(index, problems, color=GREEN, marker="o", label="problems' entropy, bits")
+    axes.plot(index, problems, color=GREEN, marker="o", label="problem entropy, bits")
     axes.set(xlabel="iteration (0 is the base)", xticks=list(x), ylim=(0, None))
     axes.legend(fontsize=8)
 
 
-def _signs(axes: Axes, report: dict[str, Any]) -> None:
-    """Each sign of collapse over its first value."""
-    signs = report["signs"]
+def _collapse_metrics(axes: Axes, report: dict[str, Any]) -> None:
+    """Draws each collapse metric as a multiple of its first value."""
+    history = report["signs"]
     for name, style in zip(METRICS, ("-", "--", ":", "-.", "-", "--"), strict=True):
-        known = [(index, one[name]) for index, one in enumerate(signs) if name in one]
+        known = [(index, one[name]) for index, one in enumerate(history) if name in one]
         if known and known[0][1]:
             x, y = zip(*known, strict=True)
             colour = BLUE if name in ("test_accuracy", "selection_precision") else GREY
             axes.plot(x, [value / y[0] for value in y], style, color=colour, marker="o", label=name.replace("_", " "))
-    axes.set(xlabel="iteration (0 is the base)", xticks=range(len(signs)), ylim=(0, None))
+    axes.set(xlabel="iteration (0 is the base)", xticks=range(len(history)), ylim=(0, None))
     if axes.lines:
         axes.legend(fontsize=8)
 
 
 def _coverage(axes: Axes, report: dict[str, Any]) -> None:
-    """Pairs selected by domain and difficulty, all iterations together, beside the briefs that asked for them."""
+    """Draws the selected briefs of all briefs, by domain and difficulty, over all iterations."""
     cells: dict[tuple[str, int], list[int]] = {}
     for cell in (cell for one in report["iterations"] for cell in one["coverage"]):
         counts = cells.setdefault((cell["domain"], cell["difficulty"]), [0, 0])
@@ -154,7 +154,7 @@ def _share(counts: list[int] | None) -> float:
 
 
 def _losses(axes: Axes, report: dict[str, Any]) -> None:
-    """Training loss by step."""
+    """Draws the training loss by step."""
     for one in report["iterations"]:
         axes.plot(one["training"]["losses"], label=f"iteration {one['index']}", linewidth=1)
     if report["control"]:
@@ -164,11 +164,11 @@ def _losses(axes: Axes, report: dict[str, Any]) -> None:
 
 
 def _timeline(axes: Axes, report: dict[str, Any]) -> None:
-    """When each stage was at work. Stages overlap: briefs flow through them independently."""
+    """Draws when each stage was at work. Stages overlap, because briefs go through them independently."""
     spans = report["timeline"]
     stages = list(dict.fromkeys(span["stage"] for span in spans))
     for span in spans:
         colour = ORANGE if span["part"].endswith("control") else BLUE
         axes.barh(span["stage"], max(0.3, span["end"] - span["start"]), left=span["start"], color=colour, alpha=0.75)
-    axes.set(xlabel="seconds since the start (the control in orange)", yticks=range(len(stages)))
+    axes.set(xlabel="seconds since the run started (the control in orange)", yticks=range(len(stages)))
     axes.invert_yaxis()

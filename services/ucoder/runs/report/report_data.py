@@ -6,6 +6,7 @@ from typing import Any
 
 import yaml
 
+from ucoder.core.drop_reasons import DropReason
 from ucoder.core.pass_at_k import paired_bootstrap
 from ucoder.flow import KINDS
 from ucoder.runs import run_config
@@ -161,7 +162,7 @@ async def _refused_problems(artifacts: Artifacts, run: str) -> dict[str, Any]:
     for key in await artifacts.store.keys(f"{run}/refused"):
         refusal = json.loads(await artifacts.store.get(key))
         reasons[refusal["reason"]] += 1
-        if refusal["reason"] == "contaminated":
+        if refusal["reason"] == DropReason.CONTAMINATED:
             task = {"brief": refusal["brief"], "task": refusal["task"], "rule": refusal["detail"].rsplit(" ", 1)[-1]}
             known.setdefault(refusal["benchmark"], []).append(task)
     return {"reasons": dict(reasons.most_common()), "known": known}
