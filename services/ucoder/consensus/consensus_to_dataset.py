@@ -64,8 +64,8 @@ async def _seal(
     key = f"{run.id}/data/{_name(iteration, variant)}.parquet"
     if not await service.artifacts.store.create(key, data):
         data = await service.artifacts.store.get(key)
-    books = await service.ledger.books(run.id, iteration)
-    metrics = await collapse_metrics_of(service.artifacts, run.id, iteration, endings, rows, books.sums)
+    totals = await service.ledger.totals(run.id, iteration)
+    metrics = await collapse_metrics_of(service.artifacts, run.id, iteration, endings, rows, totals.sums)
     dataset = pb.Dataset(
         run=run.id,
         iteration=iteration,
@@ -74,9 +74,9 @@ async def _seal(
         sha256=hashlib.sha256(data).hexdigest(),
         left_out=Counter(reason for _, reason in curated if reason),
         cluster_entropy_bits=metrics.cluster_entropy,
-        ledger=books.sums,
-        granted=books.granted * run.config.candidates.round,
-        ended_by=await service.ledger.over(run, iteration, fresh=True) or "briefs",
+        ledger=totals.sums,
+        granted=totals.granted * run.config.candidates.round,
+        ended_by=await service.ledger.reached_limit(run, iteration, fresh=True) or "briefs",
         signs=metrics,
     )
     dataset.MergeFrom(statistics_of(endings, rows))

@@ -59,6 +59,6 @@ async def run(service: Service, matrix: pb.Matrix, run: pb.Run) -> pb.Consensus 
         disagreements=disagreements(selection, rows, tests.tests),
     )
     if selection.winner is not None:
-        await service.ledger.enter(problem.brief, {PAIRS: 1})
+        await service.ledger.record(problem.brief, {PAIRS: 1})
         consensus.selected.CopyFrom(candidates[selection.winner])
     return consensus

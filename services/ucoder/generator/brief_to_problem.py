@@ -18,7 +18,7 @@ async def run(service: Service, brief: pb.Brief, run: pb.Run) -> pb.Problem | Dr
 
     Refused attempts are stored in `<run>/refused/`, one file for each, for the report.
     """
-    if limit := await service.ledger.over(run, brief.iteration):
+    if limit := await service.ledger.reached_limit(run, brief.iteration):
         return Dropped(reason_of_limit(limit))
     config, store, name = run.config, service.artifacts.store, name_of(brief)
     known = service.decontamination(config.evaluation.benchmark, config.evaluation.dev, *config.problems.decontaminate)
@@ -29,5 +29,5 @@ async def run(service: Service, brief: pb.Brief, run: pb.Run) -> pb.Problem | Dr
     for refusal in checks.refused:
         key = f"{run.id}/refused/{name}-{refusal.attempt}.json"
         await store.create(key, json.dumps({"brief": name} | asdict(refusal)).encode())
-    await service.ledger.enter(brief, {"tokens-problem": model.tokens})
+    await service.ledger.record(brief, {"tokens-problem": model.tokens})
     return problem

@@ -17,7 +17,7 @@ async def run(service: Service, tests: pb.Tests, run: pb.Run) -> pb.Candidates |
     With a strategy whose winner cannot be forecast, every problem gets all of `n`.
     """
     config, problem, brief = run.config.candidates, tests.problem, tests.problem.brief
-    if limit := await service.ledger.over(run, brief.iteration):
+    if limit := await service.ledger.reached_limit(run, brief.iteration):
         return Dropped(ledger.reason_of_limit(limit))
     model = TokenCounter(service.model)
 
@@ -26,10 +26,10 @@ async def run(service: Service, tests: pb.Tests, run: pb.Run) -> pb.Candidates |
         return await sample_solutions(model, brief.model, problem, config, run.config.model.profile, n=count, seed=seed)
 
     async def iteration_ended() -> bool:
-        return bool(await service.ledger.over(run, brief.iteration))
+        return bool(await service.ledger.reached_limit(run, brief.iteration))
 
     async def grant(count: int) -> bool:
-        return await service.ledger.grant(run.id, brief.iteration, count)
+        return await service.ledger.grant_spare(run.id, brief.iteration, count)
 
     if config.adaptive and can_forecast(run.config.selection.strategy):
         forecasts = WinnerForecasts(service.peers, tests, run.config)
@@ -37,7 +37,7 @@ async def run(service: Service, tests: pb.Tests, run: pb.Run) -> pb.Candidates |
     else:
         programs = SampledPrograms(await sample(0, config.n))
     candidates = programs.candidates
-    await service.ledger.enter(
+    await service.ledger.record(
         brief,
         {
             "tokens-candidates": model.tokens,

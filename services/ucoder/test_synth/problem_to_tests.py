@@ -11,9 +11,9 @@ from ucoder.v1 import artifacts_pb2 as pb
 async def run(service: Service, problem: pb.Problem, run: pb.Run) -> pb.Tests | Dropped:
     """Returns the tests of one brief, or drops it when the model writes too few."""
     brief, config, model = problem.brief, run.config, TokenCounter(service.model)
-    if limit := await service.ledger.over(run, brief.iteration):
+    if limit := await service.ledger.reached_limit(run, brief.iteration):
         return Dropped(reason_of_limit(limit))
     seed = brief.seed ^ 0x7E57
     tests = await synthesize_tests(model, brief.model, problem, config.tests, config.model.profile, seed=seed)
-    await service.ledger.enter(brief, {"tokens-tests": model.tokens})
+    await service.ledger.record(brief, {"tokens-tests": model.tokens})
     return tests

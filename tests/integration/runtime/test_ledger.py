@@ -28,23 +28,23 @@ def run(**limits: float) -> pb.Run:
 async def test_an_entry_made_again_counts_once_and_iterations_are_apart(store: Store) -> None:
     ledger = Ledger(store)
     for _ in range(2):
-        await ledger.enter(brief(1), {"tokens-problem": 70, "pairs": 1, SPARE: 0})
-    await ledger.enter(brief(2), {"tokens-tests": 30})
-    await ledger.enter(brief(1, iteration=2), {"tokens-tests": 5})
-    books = await ledger.books("r", 1)
-    assert books.sums == {"tokens-problem": 70, "tokens-tests": 30, "tokens": 100, "pairs": 1}
-    assert (await ledger.books("r", 2)).sums["tokens"] == 5
+        await ledger.record(brief(1), {"tokens-problem": 70, "pairs": 1, SPARE: 0})
+    await ledger.record(brief(2), {"tokens-tests": 30})
+    await ledger.record(brief(1, iteration=2), {"tokens-tests": 5})
+    totals = await ledger.totals("r", 1)
+    assert totals.sums == {"tokens-problem": 70, "tokens-tests": 30, "tokens": 100, "pairs": 1}
+    assert (await ledger.totals("r", 2)).sums["tokens"] == 5
 
 
 async def test_spare_programs_are_granted_to_nobody_twice(store: Store) -> None:
     ledgers = [Ledger(store) for _ in range(4)]
-    await asyncio.gather(*(ledgers[0].enter(brief(i), {SPARE: 20}) for i in range(4)))
-    got = await asyncio.gather(*(ledgers[i % 4].grant("r", 1, 16) for i in range(12)))
+    await asyncio.gather(*(ledgers[0].record(brief(i), {SPARE: 20}) for i in range(4)))
+    got = await asyncio.gather(*(ledgers[i % 4].grant_spare("r", 1, 16) for i in range(12)))
     assert sum(got) == 80 // 16
-    assert (await ledgers[0].books("r", 1)).granted == 5
-    assert not await ledgers[0].grant("r", 1, 16)
-    await ledgers[1].enter(brief(9), {SPARE: 16})
-    assert await ledgers[2].grant("r", 1, 16)
+    assert (await ledgers[0].totals("r", 1)).granted == 5
+    assert not await ledgers[0].grant_spare("r", 1, 16)
+    await ledgers[1].record(brief(9), {SPARE: 16})
+    assert await ledgers[2].grant_spare("r", 1, 16)
 
 
 class Counted(Store):
@@ -58,17 +58,17 @@ class Counted(Store):
         return await super().written_times(prefix)
 
 
-async def test_many_who_ask_at_once_look_at_the_books_together(make_settings: Callable[..., Settings]) -> None:
-    """In the books of a large iteration nobody could look for each of its briefs."""
+async def test_callers_at_the_same_time_share_a_listing(make_settings: Callable[..., Settings]) -> None:
+    """The ledger of a large iteration is too long to be listed for each of its briefs."""
     store = Counted(make_settings())
     ledger = Ledger(store)
-    await ledger.enter(brief(1), {SPARE: 160})
-    got = await asyncio.gather(*(ledger.grant("r", 1, 16) for _ in range(40)))
+    await ledger.record(brief(1), {SPARE: 160})
+    got = await asyncio.gather(*(ledger.grant_spare("r", 1, 16) for _ in range(40)))
     assert sum(got) == 10
     assert store.listed <= 4
-    await ledger.enter(brief(2), {SPARE: 16})
+    await ledger.record(brief(2), {SPARE: 16})
     async with asyncio.timeout(5):
-        assert await ledger.grant("r", 1, 16), "who is refused has looked at the books as they are"
+        assert await ledger.grant_spare("r", 1, 16), "a caller is refused only after a fresh listing"
     assert store.listed <= 6
 
 
@@ -87,14 +87,14 @@ async def test_a_limit_ends_the_iteration_when_it_is_reached(
     store: Store, limits: dict[str, float], amounts: dict[str, int], expected: str
 ) -> None:
     ledger = Ledger(store)
-    await ledger.enter(brief(0), amounts)
-    assert await ledger.over(run(**limits), 1) == expected
+    await ledger.record(brief(0), amounts)
+    assert await ledger.reached_limit(run(**limits), 1) == expected
 
 
 async def test_time_runs_from_the_decision_and_the_first_limit_stands_for_everybody(store: Store) -> None:
     await store.create("r/iteration/001.binpb.z", b"")
     await asyncio.sleep(0.05)
     first = Ledger(store)
-    await first.enter(brief(0), {"pairs": 1})
-    assert await first.over(run(seconds=0.01), 1) == "seconds"
-    assert await Ledger(store).over(run(pairs=1), 1) == "seconds"
+    await first.record(brief(0), {"pairs": 1})
+    assert await first.reached_limit(run(seconds=0.01), 1) == "seconds"
+    assert await Ledger(store).reached_limit(run(pairs=1), 1) == "seconds"

@@ -1,4 +1,4 @@
-"""Artefacts: protobuf messages in the store at `<run>/<kind>/<name>`, compressed, written once, checked when read."""
+"""The artefacts: protobuf messages in the store at `<run>/<kind>/<name>`, compressed and written once."""
 
 import hashlib
 import re
@@ -14,8 +14,9 @@ from ucoder.v1 import artifacts_pb2 as pb
 M = TypeVar("M", bound=Message)
 
 FORMAT = 1
-"""Version of everything a run stores; a run of another is refused with a clear word."""
-MAX_BYTES = 1 << 28  # of one artefact once unpacked: a small file that unpacks to the whole memory is an attack
+"""Version of everything that a run stores; a run of another version is refused by a clear error."""
+MAX_BYTES = 1 << 28
+"""Limit of one unpacked artefact, against small files that unpack to more than the memory."""
 TYPES: dict[str, type[Message]] = {
     "run": pb.Run, "checkpoint": pb.Checkpoint, "served_model": pb.ServedModel, "evaluation": pb.Evaluation,
     "iteration": pb.Iteration, "brief": pb.Brief, "problem": pb.Problem, "tests": pb.Tests,
@@ -25,7 +26,9 @@ KIND_OF = {cls: kind for kind, cls in TYPES.items()}
 
 
 def name_of(message: Any) -> str:
-    """The name of an artefact: `000` the base and its kin, `001` iteration 1, `001-control`, `001-00042` a brief."""
+    """Returns the name of an artefact: `000` for those of the base, `001` for iteration 1, `001-control`, or
+    `001-00042` for a brief.
+    """
     match message:
         case pb.Run():
             return "000"
@@ -52,7 +55,7 @@ def name_of(message: Any) -> str:
 
 
 def brief_of(message: Any) -> pb.Brief:
-    """The brief that a brief's artefact came from."""
+    """Returns the brief that an artefact was made for."""
     match message:
         case pb.Brief():
             return message
@@ -68,7 +71,7 @@ def brief_of(message: Any) -> pb.Brief:
 
 
 def brief_named(run: str, name: str) -> pb.Brief:
-    """The identity of a brief from the name of any of its artefacts, for when those cannot be read."""
+    """Returns a brief with the identity that the name of its artefacts holds, for artefacts that cannot be read."""
     iteration, number = name.split("-")
     return pb.Brief(run=run, iteration=int(iteration), number=int(number))
 
@@ -80,9 +83,9 @@ class Artifacts:
         self.store = store
 
     async def save(self, run: str, message: Message) -> pb.Ref:
-        """Writes an artefact once. Where one of that name exists it stands and its Ref is returned: the first wins.
+        """Writes an artefact once and returns its Ref; an existing one of that name stays, and its Ref is returned.
 
-        Reject: it is larger than anybody would read.
+        Raises Reject when the artefact is larger than `MAX_BYTES`, so that nobody could read it.
         """
         kind, name = KIND_OF[type(message)], name_of(message)
         if (size := message.ByteSize()) > MAX_BYTES:
@@ -93,29 +96,29 @@ class Artifacts:
         return _ref(run, kind, name, data)
 
     async def load(self, ref: pb.Ref) -> Message:
-        """The artefact that a Ref names; Reject when it is not what was written, NotFound when it is gone."""
+        """Returns the artefact that a Ref names; raises Reject when it was changed, NotFound when it is missing."""
         data = await self.store.get(_key(ref.run, ref.kind, ref.name))
-        if (found := hashlib.sha256(data).hexdigest()) != ref.sha256:
-            raise Reject(f"{ref.run}/{ref.kind}/{ref.name} is corrupt: sha256 {found[:12]}, not {ref.sha256[:12]}.")
+        if (sha256 := hashlib.sha256(data).hexdigest()) != ref.sha256:
+            raise Reject(f"{ref.run}/{ref.kind}/{ref.name} is corrupt: sha256 {sha256[:12]}, not {ref.sha256[:12]}.")
         return _decode(TYPES[ref.kind], data)
 
     async def get(self, cls: type[M], run: str, name: str) -> M:
-        """The artefact of a type by name; NotFound when there is none."""
+        """Returns the artefact of a type and name; raises NotFound when there is none."""
         return _decode(cls, await self.store.get(_key(run, KIND_OF[cls], name)))
 
     async def find(self, run: str, kind: str, name: str) -> pb.Ref | None:
-        """The Ref of an artefact, or None while there is none."""
+        """Returns the Ref of an artefact, or None while it does not exist."""
         try:
             return _ref(run, kind, name, await self.store.get(_key(run, kind, name)))
         except NotFound:
             return None
 
     async def written_at(self, run: str, kind: str, name: str) -> float:
-        """When an artefact was made, in seconds since the epoch; NotFound when there is none."""
+        """Returns when an artefact was written, in seconds since the epoch; raises NotFound when there is none."""
         return await self.store.written_at(_key(run, kind, name))
 
     async def names(self, run: str, kind: str, prefix: str = "") -> list[str]:
-        """Names of the artefacts of a kind, sorted."""
+        """Returns the names of the artefacts of a kind, sorted."""
         keys = await self.store.keys(f"{run}/{kind}")
         stems = (key.rsplit("/", 1)[-1].removesuffix(SUFFIX) for key in keys if key.endswith(SUFFIX))
         return [stem for stem in stems if stem.startswith(prefix)]
@@ -123,15 +126,15 @@ class Artifacts:
 
 SUFFIX = ".binpb.z"
 NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,62}")
-"""Of runs and artefacts, as artifacts.proto has it."""
+"""The names of runs and artefacts, as artifacts.proto defines them."""
 BRIEF_NAME = re.compile(r"[0-9]{3,9}-[0-9]{1,9}")
-"""Of a brief and whatever it becomes."""
+"""The names of briefs and of their artefacts."""
 
 
 def _key(run: str, kind: str, name: str) -> str:
     for part in (run, name):
         if not NAME.fullmatch(part):  # names come from messages and URLs; a key must not leave its folder
-            raise NotFound(f"{part[:80]!r} is no name of a run or an artefact.")
+            raise NotFound(f"{part[:80]!r} is not the name of a run or an artefact.")
     return f"{run}/{kind}/{name}{SUFFIX}"
 
 

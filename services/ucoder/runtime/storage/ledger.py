@@ -1,7 +1,7 @@
-"""What an iteration has spent and won so far: small create-only entries in the store, counted by listing them.
+"""The ledger of each iteration's costs and results: small create-only entries in the store, summed by listing them.
 
-An entry is a key, `<run>/ledger/<iteration>/<brief>.<item>.<amount>`, so that one listing tells everything and an entry
-that a redelivered message makes again counts once. Nobody holds a counter that a crash could leave wrong.
+An entry is a key, `<run>/ledger/<iteration>/<brief>.<item>.<amount>`. So one listing gives all sums, an entry that a
+redelivered message writes again counts once, and there is no counter that a crash could leave wrong.
 """
 
 import asyncio
@@ -13,134 +13,128 @@ from ucoder.runtime.storage.artifacts import SUFFIX
 from ucoder.runtime.storage.store import Store
 from ucoder.v1 import artifacts_pb2 as pb
 
-LOOK_SECONDS = 1.0
-"""A limit is looked at no more often than this."""
-REST = 4
-"""After a look at the books nobody here looks again for so many times as long as it took: of a hundred thousand briefs
-they have half a million entries."""
+REFRESH_SECONDS = 1.0
+"""Totals younger than this are used again instead of a new listing."""
+PAUSE_FACTOR = 4
+"""Waits a multiple of the last listing time before it lists the ledger again: the ledger of a hundred thousand briefs
+has half a million entries."""
 LIMITS = ("pairs", "tokens", "seconds")
-"""What may end an iteration before its briefs do, and how a brief that was not begun is dropped: `over_<limit>`."""
+"""The limits that end an iteration before its briefs do; briefs not begun by then are dropped as `over_<limit>`."""
 PAIRS, TOKENS, SPARE, PROGRAMS, DISTINCT, UNDECIDED = "pairs", "tokens", "spare", "programs", "distinct", "undecided"
-_GRANT, _OVER = "grant", "over"
+_GRANT, _REACHED = "grant", "over"
 
 
 @dataclass(frozen=True, slots=True)
-class Books:
-    """Sums of an iteration's entries by item, and how many rounds were granted beyond a problem's own budget."""
+class LedgerTotals:
+    """The totals of one iteration's ledger."""
 
     sums: Counter[str]
+    """Sums of the entries by item; items with a stage, such as `tokens-problem`, are also summed as `tokens`."""
     granted: int
+    """Number of sampling rounds that were granted beyond a problem's own budget."""
 
 
 class Ledger:
-    """The books of every run in one store."""
+    """The ledgers of all runs in one store."""
 
     def __init__(self, store: Store) -> None:
         self._store = store
-        self._looked: dict[str, tuple[float, float, Books]] = {}  # when it began, when it ended, what it found
-        self._looking: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
-        self._over: dict[str, str] = {}
-        self._begun: dict[str, float] = {}
+        self._latest: dict[str, tuple[float, float, LedgerTotals]] = {}  # when the listing began and ended; its totals
+        self._listing: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
+        self._reached: dict[str, str] = {}
+        self._started: dict[str, float] = {}
 
-    async def enter(self, brief: pb.Brief, amounts: dict[str, int]) -> None:
-        """Writes what a brief spent or won; an amount of 0 is not worth an entry.
+    async def record(self, brief: pb.Brief, amounts: dict[str, int]) -> None:
+        """Writes what a brief spent or produced; amounts of 0 are left out.
 
-        An item is a word with at most a `-stage` behind it: `tokens-problem`.
+        An item is one word, or one word and a stage: `tokens-problem`.
         """
         for item, amount in amounts.items():
             if amount:
-                await self._store.create(
-                    f"{_place(brief.run, brief.iteration)}/{brief.number:06d}.{item}.{amount}", b""
-                )
+                key = f"{_prefix(brief.run, brief.iteration)}/{brief.number:06d}.{item}.{amount}"
+                await self._store.create(key, b"")
 
-    async def books(self, run: str, iteration: int) -> Books:
-        """All that is written down by now."""
-        found: dict[tuple[str, str], int] = {}
+    async def totals(self, run: str, iteration: int) -> LedgerTotals:
+        """Lists the entries that exist now and returns their totals."""
+        amounts: dict[tuple[str, str], int] = {}
         granted = 0
-        for key in await self._store.keys(_place(run, iteration)):
+        for key in await self._store.keys(_prefix(run, iteration)):
             first, *rest = key.rsplit("/", 1)[-1].split(".")
             if first == _GRANT:
                 granted += 1
             elif len(rest) == 2:
-                found[first, rest[0]] = int(rest[1])
+                amounts[first, rest[0]] = int(rest[1])
         sums: Counter[str] = Counter()
-        for (_, item), amount in found.items():
+        for (_, item), amount in amounts.items():
             sums[item] += amount
             if "-" in item:
                 sums[item.split("-")[0]] += amount
-        return Books(sums, granted)
+        return LedgerTotals(sums, granted)
 
-    async def grant(self, run: str, iteration: int, size: int) -> bool:
-        """Takes `size` of the programs that decided problems left over; False when nothing is left.
+    async def grant_spare(self, run: str, iteration: int, size: int) -> bool:
+        """Takes `size` of the programs that decided problems did not need; returns False when too few are left.
 
         The k-th grant is one create-only key and needs (k + 1) x `size` spare programs, so two callers never take the
-        same ones. What a caller took and died with is lost, never taken twice.
+        same programs. A grant whose caller crashes is lost, never taken twice.
         """
-        asked = time.monotonic()
-        for since, patient in ((asked - LOOK_SECONDS, False), (asked, True)):
-            books = await self._look(run, iteration, since, patient=patient)
-            number = books.granted
-            while (number + 1) * size <= books.sums[SPARE]:
-                if await self._store.create(f"{_place(run, iteration)}/{_GRANT}.{number:06d}", b""):
+        now = time.monotonic()
+        for since, must_be_fresh in ((now - REFRESH_SECONDS, False), (now, True)):
+            totals = await self._totals_since(run, iteration, since, must_be_fresh=must_be_fresh)
+            number = totals.granted
+            while (number + 1) * size <= totals.sums[SPARE]:
+                if await self._store.create(f"{_prefix(run, iteration)}/{_GRANT}.{number:06d}", b""):
                     return True
                 number += 1
         return False
 
-    async def over(self, run: pb.Run, iteration: int, *, fresh: bool = False) -> str:
-        """The limit that has ended this iteration; empty while it goes on. The first one found stands for ever.
+    async def reached_limit(self, run: pb.Run, iteration: int, *, fresh: bool = False) -> str:
+        """Returns the limit that has ended this iteration; the empty text while it goes on.
 
-        `fresh` looks at the books as they are now, not as they were up to a second ago.
+        The first limit that is found stays the iteration's limit for everybody. `fresh` reads the ledger as it is now,
+        not as it was up to a second ago.
         """
-        loop, place = run.config.loop, _place(run.id, iteration)
-        if place in self._over or not (loop.pairs or loop.tokens or loop.seconds):
-            return self._over.get(place, "")
-        since = time.monotonic() - (0 if fresh else LOOK_SECONDS)
-        books = await self._look(run.id, iteration, since, patient=fresh)
+        loop, prefix = run.config.loop, _prefix(run.id, iteration)
+        if prefix in self._reached or not (loop.pairs or loop.tokens or loop.seconds):
+            return self._reached.get(prefix, "")
+        since = time.monotonic() - (0 if fresh else REFRESH_SECONDS)
+        totals = await self._totals_since(run.id, iteration, since, must_be_fresh=fresh)
         reached = {
-            "pairs": loop.pairs and books.sums[PAIRS] >= loop.pairs,
-            "tokens": loop.tokens and books.sums[TOKENS] >= loop.tokens,
-            "seconds": loop.seconds and time.time() - await self._begin(run.id, iteration) >= loop.seconds,
+            "pairs": loop.pairs and totals.sums[PAIRS] >= loop.pairs,
+            "tokens": loop.tokens and totals.sums[TOKENS] >= loop.tokens,
+            "seconds": loop.seconds and time.time() - await self._start_time(run.id, iteration) >= loop.seconds,
         }
         first = next((limit for limit in LIMITS if reached[limit]), "")
         if first:
-            key = f"{place}/{_OVER}"
+            key = f"{prefix}/{_REACHED}"
             await self._store.create(key, first.encode())
-            self._over[place] = (await self._store.get(key)).decode()
-        return self._over.get(place, "")
+            self._reached[prefix] = (await self._store.get(key)).decode()
+        return self._reached.get(prefix, "")
 
-    async def _look(self, run: str, iteration: int, since: float, *, patient: bool) -> Books:
-        """The books as they were at `since` or later; who waits for the same shares one look. Who is not patient gets
-        older ones meanwhile."""
-        place = _place(run, iteration)
-        if not patient and place in self._looked and self._looking[place].locked():
-            return self._looked[place][2]
-        async with self._looking[place]:
-            began, ended, books = self._looked.get(place, (0.0, 0.0, None))
-            rest = ended + REST * (ended - began) - time.monotonic()
-            if books is None or (began < since and (patient or rest <= 0)):
-                await asyncio.sleep(rest)
-                began, books = time.monotonic(), await self.books(run, iteration)
-                self._looked[place] = began, time.monotonic(), books
-            return books
+    async def _totals_since(self, run: str, iteration: int, since: float, *, must_be_fresh: bool) -> LedgerTotals:
+        """Returns the totals as they were at the time `since` or later; concurrent callers share one listing.
 
-    async def _begin(self, run: str, iteration: int) -> float:
-        """When the iteration was decided on, in seconds since the epoch."""
-        place = _place(run, iteration)
-        if place not in self._begun:
-            written = await self._store.written_times(f"{run}/iteration")
-            self._begun[place] = written.get(f"{run}/iteration/{iteration:03d}{SUFFIX}", time.time())
-        return self._begun[place]
+        Without `must_be_fresh`, a caller gets older totals instead of waiting for a listing or for the pause after one.
+        """
+        prefix = _prefix(run, iteration)
+        if not must_be_fresh and prefix in self._latest and self._listing[prefix].locked():
+            return self._latest[prefix][2]
+        async with self._listing[prefix]:
+            began, ended, totals = self._latest.get(prefix, (0.0, 0.0, None))
+            pause = ended + PAUSE_FACTOR * (ended - began) - time.monotonic()
+            if totals is None or (began < since and (must_be_fresh or pause <= 0)):
+                await asyncio.sleep(pause)
+                began, totals = time.monotonic(), await self.totals(run, iteration)
+                self._latest[prefix] = began, time.monotonic(), totals
+            return totals
+
+    async def _start_time(self, run: str, iteration: int) -> float:
+        """Returns when the gate decided on the iteration, in seconds since the epoch."""
+        prefix = _prefix(run, iteration)
+        if prefix not in self._started:
+            times = await self._store.written_times(f"{run}/iteration")
+            self._started[prefix] = times.get(f"{run}/iteration/{iteration:03d}{SUFFIX}", time.time())
+        return self._started[prefix]
 
 
-def _place(run: str, iteration: int) -> str:
+def _prefix(run: str, iteration: int) -> str:
     return f"{run}/ledger/{iteration:03d}"
-
-
-def reason_of_limit(limit: str) -> str:
-    """Returns the reason with which briefs are dropped that did not start before a limit ended their iteration."""
-    return f"over_{limit}"
-
-
-def limit_of_reason(reason: str) -> str | None:
-    """Returns the limit that a drop's reason names; None for every other reason."""
-    return next((limit for limit in LIMITS if reason == reason_of_limit(limit)), None)
