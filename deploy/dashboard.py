@@ -1,4 +1,4 @@
-"""The Grafana dashboard as code: `python deploy/dashboard.py > helm/ucoder/files/dashboard.json`."""
+"""The Grafana dashboard as code. `python deploy/dashboard.py > helm/ucoder/files/dashboard.json` writes it."""
 
 import json
 from typing import Any
@@ -7,36 +7,36 @@ WIDTH, HEIGHT = 8, 8
 Panel = tuple[str, str, str, str]  # title, unit, legend, query
 
 PANELS: list[Panel] = [
-    ("Messages ended", "ops", "{{arrow}}", "sum by (arrow) (rate(ucoder_messages_total[$__rate_interval]))"),
-    ("Messages in hand", "short", "{{arrow}}", "sum by (arrow) (ucoder_messages_in_hand)"),
+    ("Messages finished per second", "ops", "{{arrow}}", "sum by (arrow) (rate(ucoder_messages_total[$__rate_interval]))"),
+    ("Messages being worked on", "short", "{{arrow}}", "sum by (arrow) (ucoder_messages_in_hand)"),
     (
-        "Not done at the first attempt", "ops", "{{arrow}} {{outcome}}",
+        "Messages not done, by outcome, per second", "ops", "{{arrow}} {{outcome}}",
         'sum by (arrow, outcome) (rate(ucoder_messages_total{outcome!="done"}[$__rate_interval]))',
     ),
     (
-        "Time of a message, median", "s", "{{arrow}}",
+        "Time to process a message, median", "s", "{{arrow}}",
         "histogram_quantile(0.5, sum by (le, arrow) (rate(ucoder_message_seconds_bucket[$__rate_interval])))",
     ),
     (
-        "Time of a message, 99 %", "s", "{{arrow}}",
+        "Time to process a message, 99th percentile", "s", "{{arrow}}",
         "histogram_quantile(0.99, sum by (le, arrow) (rate(ucoder_message_seconds_bucket[$__rate_interval])))",
     ),
     (
-        "Wait before a message is taken, 99 %", "s", "{{arrow}}",
+        "Time a message waits on the bus, 99th percentile", "s", "{{arrow}}",
         "histogram_quantile(0.99, sum by (le, arrow) (rate(ucoder_message_wait_seconds_bucket[$__rate_interval])))",
     ),
     ("Briefs ended", "short", "{{ending}} {{reason}}", "sum by (ending, reason) (ucoder_briefs_ended_total)"),
-    ("Calls", "reqps", "{{method}} {{status}}", "sum by (method, status) (rate(ucoder_calls_total[$__rate_interval]))"),
+    ("gRPC calls per second", "reqps", "{{method}} {{status}}", "sum by (method, status) (rate(ucoder_calls_total[$__rate_interval]))"),
     (
-        "Time of a call, 99 %", "s", "{{method}}",
+        "Time of a gRPC call, 99th percentile", "s", "{{method}}",
         "histogram_quantile(0.99, sum by (le, method) (rate(ucoder_call_seconds_bucket[$__rate_interval])))",
     ),
-    ("Pods that answer", "short", "{{service}}", 'count by (service) (up{namespace="$namespace", service=~".*"} == 1)'),
+    ("Pods that serve metrics", "short", "{{service}}", 'count by (service) (up{namespace="$namespace", service=~".*"} == 1)'),
 ]  # fmt: skip
 
 
 def panel(number: int, content: Panel) -> dict[str, Any]:
-    """A time series on a grid of three columns."""
+    """Returns a time series at its place in a grid of three columns."""
     title, unit, legend, query = content
     return {
         "id": number + 1,
@@ -50,7 +50,7 @@ def panel(number: int, content: Panel) -> dict[str, Any]:
 
 
 def dashboard() -> dict[str, Any]:
-    """What Grafana imports."""
+    """Returns the dashboard as Grafana imports it."""
     source = {"name": "datasource", "type": "datasource", "query": "prometheus", "label": "Prometheus"}
     namespace = {
         "name": "namespace", "type": "query", "label": "Namespace", "refresh": 2,

@@ -1,4 +1,7 @@
-"""`helm test`: ConsensusService.Select on five programs of which three agree. Exits 0 when one of those is chosen."""
+"""Runs for `helm test`: calls ConsensusService.Select with five programs of which three agree.
+
+Exits with 0 when one of those three is selected.
+"""
 
 import os
 import sys
@@ -20,7 +23,7 @@ TESTS = ["assert add(1, 2) == 3", "assert add(-4, 9) == 5", "assert add(0, 7) ==
 
 
 def channel(address: str) -> grpc.Channel:
-    """To the service, over TLS where TLS_FOLDER is."""
+    """Opens a channel to the service, over TLS if TLS_FOLDER is set."""
     folder = os.environ.get("TLS_FOLDER")
     if not folder:
         return grpc.insecure_channel(address)

@@ -1,8 +1,8 @@
 {{/*
-A container that holds programs, beside the runner in a pod under gVisor: (dict "root" $ "number" N). Another image, a
-user and namespaces of its own, no settings, no credentials, no token, no capabilities. What it shares with the runner
-is one socket, which it listens on (deploy/cell.py); with other cells, nothing: processes are counted by user, so each
-cell has another.
+A cell: a container beside the runner, in a pod under gVisor, in which untrusted programs run:
+(dict "root" $ "number" N). It has an image, a user and namespaces of its own, and no settings, credentials, token or
+capabilities. With the runner it shares one socket, on which it listens (deploy/cell.py). With other cells it shares
+nothing; each has another user, because the limit of processes counts by user.
 */}}
 {{- define "ucoder.cell" -}}
 {{- $user := add 20000 .number -}}

@@ -1,4 +1,6 @@
-{{/* Egress rules and peers of network policies. */}}
+{{/* Egress rules and peers for network policies. */}}
+
+{{/* To the cluster's name servers. */}}
 
 {{- define "ucoder.egress.dns" -}}
 - ports:
@@ -21,12 +23,13 @@
     matchLabels: {{- include "ucoder.selector" . | nindent 6 }}
 {{- end -}}
 
-{{/* To what is not of this release: a map with `to` and `ports`. */}}
+{{/* To peers outside this release: a map with `to` and `ports`. */}}
 {{- define "ucoder.egress.outside" -}}
 - ports: [{{ range $i, $port := .ports }}{{ if $i }}, {{ end }}{port: {{ $port }}}{{ end }}]
   to: {{- toYaml .to | nindent 4 }}
 {{- end -}}
 
+{{/* To the bus, whether it is the chart's own or an external one. */}}
 {{- define "ucoder.egress.nats" -}}
 {{- if .Values.nats.url -}}
 {{- include "ucoder.egress.outside" .Values.networkPolicy.nats -}}

@@ -1,21 +1,24 @@
-{{/* Names and labels. Every template takes the root context as $. */}}
+{{/* Names and labels. Templates take the root context as $, or a map that holds it as `root`. */}}
 
 {{- define "ucoder.name" -}}
 {{- $name := default .Release.Name .Values.nameOverride | replace "." "-" | trunc 40 | trimSuffix "-" -}}
 {{- if not (regexMatch "^[a-z]" $name) -}}
-{{- fail (printf "the release's name begins what services are called, and %q does not begin with a letter: set nameOverride" $name) -}}
+{{- fail (printf "the names of services begin with the release's name, and %q does not begin with a letter: set nameOverride" $name) -}}
 {{- end -}}
 {{- $name -}}
 {{- end -}}
 
-{{/* Which objects belong together: (dict "root" $ "component" NAME). */}}
+{{/* The labels that select the pods of a component: (dict "root" $ "component" NAME). */}}
 {{- define "ucoder.selector" -}}
 app.kubernetes.io/name: ucoder
 app.kubernetes.io/instance: {{ .root.Release.Name }}
 app.kubernetes.io/component: {{ .component }}
 {{- end -}}
 
-{{/* Of pods: nothing that an upgrade changes by itself, or it would restart a bus and a model server for nothing. */}}
+{{/*
+The labels of pods. None of them changes by an upgrade alone, which would restart the bus and the model server without
+need.
+*/}}
 {{- define "ucoder.podLabels" -}}
 {{ include "ucoder.selector" . }}
 app.kubernetes.io/part-of: ucoder
@@ -29,14 +32,14 @@ app.kubernetes.io/part-of: ucoder
 helm.sh/chart: {{ printf "%s-%s" .root.Chart.Name .root.Chart.Version }}
 {{- end -}}
 
-{{/* metadata of an object: (dict "root" $ "component" NAME "suffix" "-x"); the suffix is what its name ends with. */}}
+{{/* The metadata of an object: (dict "root" $ "component" NAME "suffix" "-x"). The suffix ends the object's name. */}}
 {{- define "ucoder.metadata" -}}
 name: {{ include "ucoder.name" .root }}-{{ .component }}{{ .suffix | default "" }}
 namespace: {{ .root.Release.Namespace }}
 labels: {{- include "ucoder.labels" . | nindent 2 }}
 {{- end -}}
 
-{{/* An image reference: (dict "root" $ "image" KEY). Our own images stand behind images.registry. */}}
+{{/* An image reference: (dict "root" $ "image" KEY). images.registry is put before our own images only. */}}
 {{- define "ucoder.image" -}}
 {{- $image := get .root.Values.images .image -}}
 {{- $registry := ternary "" .root.Values.images.registry (has .image (list "nats" "vllm")) -}}

@@ -1,6 +1,9 @@
-{{/* What the restricted Pod Security standard asks for, and more. */}}
+{{/* Security contexts: what the restricted Pod Security standard requires, and a read-only root file system. */}}
 
-{{/* Of a pod: (dict "user" UID). The group owns the volumes, so that containers with different users share them. */}}
+{{/*
+The security context of a pod: (dict "user" UID "token" BOOL). The group owns the volumes, so that containers with
+different users share them.
+*/}}
 {{- define "ucoder.podSecurity" -}}
 automountServiceAccountToken: {{ .token | default false }}
 enableServiceLinks: false
@@ -23,7 +26,7 @@ securityContext:
   seccompProfile: {type: RuntimeDefault}
 {{- end -}}
 
-{{/* nodeSelector, tolerations, affinity, priorityClassName, runtimeClassName of a map that may have them. */}}
+{{/* nodeSelector, tolerations, affinity, priorityClassName and runtimeClassName, where the given map has them. */}}
 {{- define "ucoder.placement" -}}
 {{- range $key := list "priorityClassName" "runtimeClassName" }}
 {{- with get $ $key }}
@@ -37,8 +40,8 @@ securityContext:
 {{- end }}
 {{- end -}}
 
-{{/* Spread over zones and nodes: (dict "root" $ "component" NAME). */}}
-{{- define "ucoder.spread" -}}
+{{/* Spreads the pods of a component over zones and nodes: (dict "root" $ "component" NAME). */}}
+{{- define "ucoder.topologySpread" -}}
 {{- if .root.Values.topologySpread }}
 topologySpreadConstraints:
   {{- range $key := list "topology.kubernetes.io/zone" "kubernetes.io/hostname" }}
@@ -51,8 +54,8 @@ topologySpreadConstraints:
 {{- end }}
 {{- end -}}
 
-{{/* Resources of a container that uses the pod's resource claims: (dict "resources" R "claims" LIST). */}}
-{{- define "ucoder.claiming" -}}
+{{/* The resources of a container that uses the pod's resource claims: (dict "resources" MAP "claims" LIST). */}}
+{{- define "ucoder.resourcesWithClaims" -}}
 {{- $resources := deepCopy .resources -}}
 {{- with .claims -}}
 {{- $names := list -}}

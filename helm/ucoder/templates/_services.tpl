@@ -1,33 +1,33 @@
 {{/*
-The services as they are to be: name -> defaults + what values.services says of it + what flow.yaml knows of it,
-merged once, here. `fromYaml` the result.
+All services by name, as YAML for `fromYaml`. Each is `defaults`, overlaid by its own values in `services`, with what
+files/flow.yaml says about it.
 */}}
 {{- define "ucoder.services" -}}
 {{- $flow := .Files.Get "files/flow.yaml" | fromYaml -}}
 {{- $autoscaler := include "ucoder.autoscaler" $ -}}
 {{- $services := dict -}}
-{{- range $name, $known := $flow -}}
-{{- $own := deepCopy (default dict (get $.Values.services $name)) -}}
-{{- if and (eq $name "trainer") (ne $.Values.training.kind "pod") -}}{{- $own = omit $own "image" "resources" "tolerations" "strategy" -}}{{- end -}}
-{{- $one := mustMergeOverwrite (deepCopy $.Values.defaults) $own -}}
-{{- $_ := set $one "settings" (mustMergeOverwrite (deepCopy $.Values.settings) $one.settings) -}}
-{{- $_ := set $one "arrows" $known.arrows -}}
-{{- $_ := set $one "model" $known.model -}}
-{{- $_ := set $one "calls" $known.calls -}}
-{{- $_ := set $one "public" (has $name $.Values.networkPolicy.callable) -}}
-{{- $_ := set $one "tokens" (and (ne $.Values.tokens.secret "") (has $name $.Values.tokens.services)) -}}
-{{- $_ := set $one "scaled" (and $one.scale.enabled (ne $autoscaler "none")) -}}
-{{- $_ := set $one "role" (or (and (eq $name "generator") $.Values.vllm.enabled $.Values.vllm.rollout (not $.Values.model.url)) (and (eq $name "trainer") (ne $.Values.training.kind "pod"))) -}}
-{{- if and $known.model (eq $.Values.model.url "local") -}}{{- $_ := set $one "image" "trainer" -}}{{- end -}}
-{{- if and $one.scaled (eq $autoscaler "keda") (lt (int $.Values.autoscaling.cooldownSeconds) (int $one.drainSeconds)) -}}
-{{- fail (printf "autoscaling.cooldownSeconds (%d) is shorter than services.%s.drainSeconds (%d): the last pod would go while it works" (int $.Values.autoscaling.cooldownSeconds) $name (int $one.drainSeconds)) -}}
+{{- range $name, $entry := $flow -}}
+{{- $overrides := deepCopy (default dict (get $.Values.services $name)) -}}
+{{- if and (eq $name "trainer") (ne $.Values.training.kind "pod") -}}{{- $overrides = omit $overrides "image" "resources" "tolerations" "strategy" -}}{{- end -}}
+{{- $service := mustMergeOverwrite (deepCopy $.Values.defaults) $overrides -}}
+{{- $_ := set $service "settings" (mustMergeOverwrite (deepCopy $.Values.settings) $service.settings) -}}
+{{- $_ := set $service "arrows" $entry.arrows -}}
+{{- $_ := set $service "model" $entry.model -}}
+{{- $_ := set $service "calls" $entry.calls -}}
+{{- $_ := set $service "public" (has $name $.Values.networkPolicy.callable) -}}
+{{- $_ := set $service "tokens" (and (ne $.Values.tokens.secret "") (has $name $.Values.tokens.services)) -}}
+{{- $_ := set $service "scaled" (and $service.scale.enabled (ne $autoscaler "none")) -}}
+{{- $_ := set $service "role" (or (and (eq $name "generator") $.Values.vllm.enabled $.Values.vllm.rollout (not $.Values.model.url)) (and (eq $name "trainer") (ne $.Values.training.kind "pod"))) -}}
+{{- if and $entry.model (eq $.Values.model.url "local") -}}{{- $_ := set $service "image" "trainer" -}}{{- end -}}
+{{- if and $service.scaled (eq $autoscaler "keda") (lt (int $.Values.autoscaling.cooldownSeconds) (int $service.drainSeconds)) -}}
+{{- fail (printf "autoscaling.cooldownSeconds (%d) is shorter than services.%s.drainSeconds (%d): the last pod would be removed while it works" (int $.Values.autoscaling.cooldownSeconds) $name (int $service.drainSeconds)) -}}
 {{- end -}}
-{{- $_ := set $services $name $one -}}
+{{- $_ := set $services $name $service -}}
 {{- end -}}
 {{- toYaml $services -}}
 {{- end -}}
 
-{{/* keda, hpa or none. */}}
+{{/* The autoscaler: keda, hpa or none. */}}
 {{- define "ucoder.autoscaler" -}}
 {{- if ne .Values.autoscaling.kind "auto" -}}{{ .Values.autoscaling.kind }}
 {{- else if .Capabilities.APIVersions.Has "keda.sh/v1alpha1" -}}keda
@@ -36,8 +36,8 @@ merged once, here. `fromYaml` the result.
 {{- end -}}
 {{- end -}}
 
-{{/* How many messages of an arrow one pod works on at once: (dict "bound" B "settings" S). */}}
-{{- define "ucoder.places" -}}
+{{/* How many messages of an arrow one pod works on at once: (dict "bound" BOUND "settings" SETTINGS). */}}
+{{- define "ucoder.concurrency" -}}
 {{- if eq .bound "single" -}}1
 {{- else if eq .bound "model" -}}{{ .settings.model_concurrency | default 64 }}
 {{- else if eq .bound "sandbox" -}}{{ .settings.sandbox_concurrency | default 4 }}
@@ -45,9 +45,9 @@ merged once, here. `fromYaml` the result.
 {{- end -}}
 {{- end -}}
 
-{{/* Environment of a service: (dict "root" $ "component" NAME "service" S). */}}
+{{/* The environment of a service: (dict "root" $ "component" NAME "service" SERVICE). */}}
 {{- define "ucoder.serviceEnv" -}}
-{{ include "ucoder.worldEnv" . }}
+{{ include "ucoder.connectionEnv" . }}
 - {name: UCODER_LISTEN, value: "0.0.0.0:7070"}
 - {name: UCODER_METRICS_PORT, value: "9090"}
 - {name: UCODER_DRAIN_SECONDS, value: {{ .service.drainSeconds | quote }}}
@@ -97,19 +97,22 @@ merged once, here. `fromYaml` the result.
 - {name: OMP_NUM_THREADS, value: "1"}
 {{- end -}}
 
-{{/* Readiness follows the bus; the kubelet's own gRPC probe speaks no TLS, so with TLS the image's script asks. */}}
+{{/*
+The probes. A pod is ready while it is connected to the bus. The kubelet's own gRPC probe speaks no TLS, so with TLS a
+script of the image asks instead.
+*/}}
 {{- define "ucoder.probes" -}}
-{{- $ask := ternary "exec: {command: [python3, /app/healthy.py]}" "grpc: {port: 7070}" .Values.tls.enabled -}}
+{{- $check := ternary "exec: {command: [python3, /app/healthy.py]}" "grpc: {port: 7070}" .Values.tls.enabled -}}
 startupProbe:
-  {{ $ask }}
+  {{ $check }}
   periodSeconds: 3
   timeoutSeconds: 5
   failureThreshold: 100
 readinessProbe:
-  {{ $ask }}
+  {{ $check }}
   periodSeconds: {{ ternary 15 5 .Values.tls.enabled }}
   timeoutSeconds: 5
-livenessProbe:  # not the health service: a pod that lost the bus is unready, and restarting it would help nobody
+livenessProbe:  # not by the health service: a pod that lost the bus is unready, and a restart would not help
   tcpSocket: {port: 7070}
   periodSeconds: 20
   timeoutSeconds: 5

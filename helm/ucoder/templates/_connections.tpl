@@ -1,4 +1,4 @@
-{{/* Where the bus, the store and the model are: what a container of ours needs to reach them. */}}
+{{/* Connections: how a container of ours reaches the bus, the store and the model server. */}}
 
 {{- define "ucoder.natsUrl" -}}
 {{- if .Values.nats.url -}}{{ .Values.nats.url }}
@@ -29,41 +29,46 @@
 {{- if and .Values.store.volume.enabled (not .Values.store.url) }}true{{ end -}}
 {{- end -}}
 
-{{/* Environment that every container of ours shares: bus and store. (dict "root" $ "component" NAME). */}}
-{{- define "ucoder.worldEnv" -}}
+{{/* The environment for bus and store, which all our services share: (dict "root" $ "component" NAME). */}}
+{{- define "ucoder.connectionEnv" -}}
 - {name: UCODER_NATS_URL, value: {{ include "ucoder.natsUrl" .root | quote }}}
 {{- include "ucoder.natsEnv" . }}
 {{- include "ucoder.storeEnv" .root }}
 {{- end -}}
 
-{{/* How the bus is reached: (dict "root" $ "user" WHOSE), `user` a key of the credentials secret without its ending. */}}
+{{/*
+The environment for the bus: (dict "root" $ "component" NAME "user" USER). USER, by default NAME, is a key of the
+credentials secret without its ending.
+*/}}
 {{- define "ucoder.natsEnv" }}
 - {name: UCODER_NATS_REPLICAS, value: {{ .root.Values.nats.replicas | quote }}}
 {{- if .root.Values.nats.credentialsSecret }}
 - {name: UCODER_NATS_CREDENTIALS, value: /etc/ucoder/nats/user.creds}
 - {name: UCODER_NATS_INBOX_PREFIX, value: _INBOX_{{ replace "-" "_" (default .component .user) }}}
 {{- end }}
-{{- if include "ucoder.natsCa" .root }}
+{{- if include "ucoder.natsCaSecret" .root }}
 - {name: UCODER_NATS_CA, value: /etc/ucoder/nats-ca/ca.crt}
 {{- end }}
 {{- end -}}
 
-{{/* Secret whose ca.crt the bus' certificate is held against; empty: no TLS there. */}}
-{{- define "ucoder.natsCa" -}}
+{{/* The secret whose ca.crt verifies the certificate of the bus; empty where the bus speaks no TLS. */}}
+{{- define "ucoder.natsCaSecret" -}}
 {{- if .Values.nats.url -}}{{ .Values.nats.caSecret }}
 {{- else if .Values.tls.enabled -}}{{ include "ucoder.tlsSecret" . }}
 {{- end -}}
 {{- end -}}
 
+{{/* Mounts for the credentials and the authority certificate of the bus: (dict "root" $). */}}
 {{- define "ucoder.natsMounts" -}}
 {{- if .root.Values.nats.credentialsSecret }}
 - {name: nats, mountPath: /etc/ucoder/nats, readOnly: true}
 {{- end }}
-{{- if include "ucoder.natsCa" .root }}
+{{- if include "ucoder.natsCaSecret" .root }}
 - {name: nats-ca, mountPath: /etc/ucoder/nats-ca, readOnly: true}
 {{- end }}
 {{- end -}}
 
+{{/* The volumes of these mounts: (dict "root" $ "component" NAME "user" USER). */}}
 {{- define "ucoder.natsVolumes" -}}
 {{- with .root.Values.nats.credentialsSecret }}
 - name: nats
@@ -72,7 +77,7 @@
     defaultMode: 0440
     items: [{key: {{ default $.component $.user }}.creds, path: user.creds}]
 {{- end }}
-{{- with include "ucoder.natsCa" .root }}
+{{- with include "ucoder.natsCaSecret" .root }}
 - name: nats-ca
   secret: {secretName: {{ . }}, defaultMode: 0440, items: [{key: ca.crt, path: ca.crt}]}
 {{- end }}
@@ -86,7 +91,7 @@
 - {name: UCODER_CACHE_DIR, value: /var/cache/ucoder}
 {{- end -}}
 
-{{/* The provider's own variables, from the secret as they are. */}}
+{{/* Passes on the storage provider's own variables as they stand in the secret. */}}
 {{- define "ucoder.storeEnvFrom" -}}
 {{- with .Values.store.credentialsSecret }}
 envFrom:
@@ -94,7 +99,8 @@ envFrom:
 {{- end }}
 {{- end -}}
 
-{{- define "ucoder.worldMounts" -}}
+{{/* Mounts for scratch space, store and bus: (dict "root" $). */}}
+{{- define "ucoder.connectionMounts" -}}
 - {name: tmp, mountPath: /tmp}
 - {name: cache, mountPath: /var/cache/ucoder}
 {{- if include "ucoder.storeVolume" .root }}
@@ -103,8 +109,8 @@ envFrom:
 {{- include "ucoder.natsMounts" . }}
 {{- end -}}
 
-{{/* (dict "root" $ "component" NAME "scratch" (dict "tmp" "1Gi" "cache" "1Gi")) */}}
-{{- define "ucoder.worldVolumes" -}}
+{{/* The volumes of these mounts: (dict "root" $ "component" NAME "scratch" (dict "tmp" "1Gi" "cache" "1Gi")). */}}
+{{- define "ucoder.connectionVolumes" -}}
 - {name: tmp, emptyDir: {sizeLimit: {{ .scratch.tmp }}}}
 - {name: cache, emptyDir: {sizeLimit: {{ .scratch.cache }}}}
 {{- if include "ucoder.storeVolume" .root }}
