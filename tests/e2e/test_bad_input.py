@@ -1,4 +1,4 @@
-"""Bad input gives one clear line that names the thing and the fix, exit code 2, and nothing half-written."""
+"""Wrong input gives one line that names the thing and the fix, exit code 2, and no partial file."""
 
 import json
 import os

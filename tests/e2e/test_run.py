@@ -1,4 +1,4 @@
-"""`ucoder run` whole and for real: the shipped model, real bus, real sandbox, real gradient steps, real SIGKILLs."""
+"""`ucoder run` as a whole: the shipped model, a real bus, a real sandbox, real gradient steps, real SIGKILLs."""
 
 import json
 import os
@@ -15,7 +15,7 @@ import pyarrow.parquet as pq
 import pytest
 import yaml
 
-from ucoder_development.few_tasks import few
+from ucoder_development.seed_benchmark import evaluation_of_few_tasks
 
 BRIEFS = 10
 PAIRS = 4
@@ -24,7 +24,7 @@ KILLS = 5
 
 @pytest.fixture
 def mark() -> Iterator[str]:
-    """A variable that every process of the test inherits; at the end none of them may be alive."""
+    """A variable that every process of the test inherits; at the end none of them may be running."""
     name = f"E2E_MARK={uuid.uuid4()}"
     yield name
     deadline = time.monotonic() + 20
@@ -34,7 +34,7 @@ def mark() -> Iterator[str]:
 
 
 def marked(mark: str) -> list[str]:
-    """Command lines of the living processes that inherited the mark."""
+    """Returns the command lines of running processes that inherited the mark."""
     found = []
     for folder in Path("/proc").glob("[0-9]*"):
         try:
@@ -56,7 +56,7 @@ def config(tmp_path: Path) -> Path:
         "loop": {"briefs": BRIEFS, "iterations": 1, "control": False, "pairs": PAIRS},
         "candidates": {"n": 12, "adaptive": True},
         "tests": {"fill": True},
-        "evaluation": few(tmp_path, 20) | {"samples": 2, "dev_samples": 2},
+        "evaluation": evaluation_of_few_tasks(tmp_path, 20) | {"samples": 2, "dev_samples": 2},
         "selection": {"min_confidence": 0.0},
     }
     file.write_text(yaml.safe_dump(small))
@@ -73,7 +73,7 @@ def environment(mark: str) -> dict[str, str]:
 
 
 def artefacts(out: Path) -> dict[str, tuple[int, int]]:
-    """What is finished in the store: size and time of every artefact and weight."""
+    """Returns size and time of every finished artefact and weights file in the store."""
     store = out / "store"
     return {
         str(path.relative_to(store)): (path.stat().st_size, path.stat().st_mtime_ns)
@@ -82,8 +82,8 @@ def artefacts(out: Path) -> dict[str, tuple[int, int]]:
     }
 
 
-def balanced(out: Path) -> None:
-    """Every brief ended once; every selected one is one row that leads back to it."""
+def check_report(out: Path) -> None:
+    """Checks that every brief ended once, and that every selected one is one row that names it."""
     report = json.loads((out / "report.json").read_text())
     [one] = report["iterations"]
     assert one["briefs"] == BRIEFS
@@ -100,14 +100,14 @@ def balanced(out: Path) -> None:
     assert "<svg" in (out / "report.html").read_text()
 
 
-def test_a_run_ends_with_a_report_whose_books_balance(tmp_path: Path, config: Path, mark: str) -> None:
+def test_a_run_ends_with_a_report_whose_numbers_add_up(tmp_path: Path, config: Path, mark: str) -> None:
     out = tmp_path / "run"
     done = subprocess.run(
         command("run", "--preset", "demo", "--config", str(config), "--out", str(out)),
         env=environment(mark), capture_output=True, text=True, timeout=280, check=False,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
-    balanced(out)
+    check_report(out)
     row = pq.read_table(out / "store/run/data/001.parquet").to_pylist()[0]
     traced = subprocess.run(
         command("trace", row["brief"], "--out", str(out)), capture_output=True, text=True, timeout=60, check=True
@@ -121,7 +121,7 @@ def test_a_run_ends_with_a_report_whose_books_balance(tmp_path: Path, config: Pa
     assert "add --resume" in again.stderr
 
 
-def test_killed_at_any_moment_it_goes_on_where_it_was(tmp_path: Path, config: Path, mark: str) -> None:
+def test_a_run_killed_at_any_moment_continues_where_it_was(tmp_path: Path, config: Path, mark: str) -> None:
     out = tmp_path / "run"
     first = command("run", "--preset", "demo", "--config", str(config), "--out", str(out))
     resumed = command("run", "--resume", "--out", str(out))
@@ -145,4 +145,4 @@ def test_killed_at_any_moment_it_goes_on_where_it_was(tmp_path: Path, config: Pa
     assert done.returncode == 0, done.stderr
     now = artefacts(out)
     assert {name: now.get(name) for name in seen} == seen, "a finished artefact was made again"
-    balanced(out)
+    check_report(out)

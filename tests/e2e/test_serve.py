@@ -1,4 +1,4 @@
-"""`ucoder serve NAME`: each service a process of its own, found through UCODER_PEERS, ended by SIGTERM."""
+"""`ucoder serve NAME`: services in processes of their own find each other by UCODER_PEERS and end on SIGTERM."""
 
 import asyncio
 import os
@@ -51,7 +51,7 @@ async def ready(port: int) -> None:
             await asyncio.sleep(0.1)
 
 
-async def test_two_services_work_together_and_end_when_told(nats_url: str, tmp_path: Path) -> None:
+async def test_two_services_work_together_and_end_on_sigterm(nats_url: str, tmp_path: Path) -> None:
     sandbox, consensus = free_port(), free_port()
     variables = {
         "UCODER_NATS_URL": nats_url,

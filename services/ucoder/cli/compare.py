@@ -72,7 +72,7 @@ async def compare(
     )
     from ucoder.cli.shared.local_sandbox import open_sandbox
     from ucoder.cli.shared.plot_file import check_plot_file
-    from ucoder.evaluator.answers import scores
+    from ucoder.evaluator.benchmark_scores import benchmark_scores
     from ucoder.runtime.settings import load
 
     if len(set(names)) < 2 or len(set(names)) < len(names):
@@ -100,7 +100,7 @@ async def compare(
                     answers = await judge_samples(judge, chosen, Path(name), lines)
                 else:
                     continue
-                comparison.scores[name, chosen.format] = scores(chosen.format, answers)
+                comparison.scores[name, chosen.format] = benchmark_scores(chosen.format, answers)
         used_isolation = sandbox.isolation
     warn_of_broken_references(judge)
     if plot:

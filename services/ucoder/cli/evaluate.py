@@ -20,7 +20,7 @@ from ucoder.cli.shared.options import (
 from ucoder.errors import Misconfigured
 
 if TYPE_CHECKING:
-    from ucoder.evaluator.answers import Answers
+    from ucoder.evaluator.task_answers import TaskAnswers
     from ucoder.v1 import artifacts_pb2 as pb
 
 FILES = "JSON lines, plain or gzip, or Parquet; from the Hugging Face hub as hf://datasets/OWNER/NAME/FILE"
@@ -73,7 +73,7 @@ async def evaluate(
     from ucoder.cli.shared.local_sandbox import isolation_warning, open_sandbox
     from ucoder.cli.shared.question_files import write_lines
     from ucoder.cli.shared.sample_files import lines_for_harness, lines_with_results
-    from ucoder.evaluator.answers import scores
+    from ucoder.evaluator.benchmark_scores import benchmark_scores
     from ucoder.runtime.settings import load
 
     if (samples is None) == (model is None):
@@ -96,7 +96,7 @@ async def evaluate(
             with write_lines(path) as write:
                 for value in content:
                     write(value)
-    made = scores(benchmark, answers)
+    made = benchmark_scores(benchmark, answers)
     if as_json:
         print(json.dumps(score_values(made, benchmark) | isolation_warning(used_isolation)))
     else:
@@ -130,8 +130,8 @@ def _tables(scores: "Sequence[pb.Score]", benchmark: str, isolation: str) -> lis
     return [whole, by_part]
 
 
-def _summary(answers: "Sequence[Answers]") -> str:
-    """Counts programs by outcome, in one line."""
+def _summary(answers: "Sequence[TaskAnswers]") -> str:
+    """Returns the numbers of programs by outcome, in one line."""
     from ucoder.evaluator.answer_judging import TIMED_OUT
 
     wrong = [sample for answer in answers for sample in answer.sampled if not sample.right]

@@ -42,7 +42,7 @@ class IterationWork:
 
 @dataclass(frozen=True, slots=True)
 class ClusterRates:
-    """What one unit does in a second, what one hour of it costs, and how long the iteration may take."""
+    """The speed of one unit, the price of an hour of it, and the time that the iteration may take."""
 
     programs_per_second: float = 40.0
     """Of one cell on one core, 100 tests each. Measured: 101 for quick programs; infinite loops cost the rest."""

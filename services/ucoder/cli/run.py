@@ -176,8 +176,7 @@ def _configuration_and_folder(
 def _check(config: "config_pb2.RunConfig") -> None:
     """Checks before anything starts what would fail later. Raises Misconfigured that names the key."""
     from ucoder.core.selection import STRATEGIES
-    from ucoder.evaluator.benchmarks import load
-    from ucoder.evaluator.benchmarks.separation import separate
+    from ucoder.evaluator.benchmarks.dev_split import load_with_dev_split
     from ucoder.generator.known_tasks import known_tasks
     from ucoder.models.prompts import Prompts
     from ucoder.runs.run_to_checkpoint import base_path

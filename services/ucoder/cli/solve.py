@@ -49,7 +49,7 @@ async def solve(
     cells: CellsFlag = None,
     as_json: JsonFlag = False,
 ) -> None:
-    """Samples programs for your task, runs them on your own tests, and returns the best one with its evidence.
+    """Asks a model for many programs for a task, runs them on your tests, and returns the best one with its evidence.
 
     Without --tests the inputs are synthesised from the types and examples of the skeleton. The program goes to --out
     or stdout, the evidence to stderr. Ends with code 1 when it abstains.

@@ -1,4 +1,4 @@
-"""The autoscaler's formula, replayed on a recorded load: how many pods, how long until drained."""
+"""Replays the autoscaler's formula on a recorded load: how many pods it starts, and how long until all work is done."""
 
 import math
 from collections.abc import Iterable
@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 
 @dataclass(frozen=True, slots=True)
-class Replay:
-    """An autoscaler on a recorded arrival of messages."""
+class AutoscalerReplay:
+    """The result of an autoscaler on a recorded load."""
 
     most_lag: int
     most_pods: int
@@ -15,11 +15,14 @@ class Replay:
     pod_seconds: float
 
 
-def replay(arrivals: Iterable[int], per_pod: float, backlog: int, start: int, most: int, idle: int = 300) -> Replay:
-    """KEDA's formula by the second: wanted = ceil(lag / backlog), at most doubled every 30 s, ready after `start`.
+def replay_autoscaler(
+    arrivals: Iterable[int], per_pod: float, backlog: int, start: int, most: int, idle: int = 300
+) -> AutoscalerReplay:
+    """Applies KEDA's formula every second until no message is left: wanted pods = ceil(lag / backlog), at most `most`.
 
-    `arrivals`: messages by second; `per_pod`: messages a pod ends in a second; pods that are no longer wanted stay for
-    `idle` seconds, the scale-down's stabilisation. Ends when nothing is left.
+    The number of pods at most doubles every 30 s, and a pod is ready after `start` seconds. `arrivals`: messages by
+    second. `per_pod`: messages that a pod finishes in a second. Pods that are no longer wanted stay for `idle` seconds,
+    the stabilisation window of the scale-down.
     """
     pending, lag, pods, ready_at = list(arrivals), 0.0, 0, list[int]()
     second, spent, most_lag, most_pods, last_wanted = 0, 0, 0, 0, 0
@@ -37,4 +40,4 @@ def replay(arrivals: Iterable[int], per_pod: float, backlog: int, start: int, mo
         lag = max(0.0, lag - working * per_pod)
         spent, most_lag, most_pods = spent + pods, max(most_lag, math.ceil(lag)), max(most_pods, pods)
         second += 1
-    return Replay(most_lag, most_pods, second - len(pending), spent)
+    return AutoscalerReplay(most_lag, most_pods, second - len(pending), spent)

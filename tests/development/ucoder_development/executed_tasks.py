@@ -1,4 +1,4 @@
-"""Tasks of the dev file with what the sandbox saw of their programs; each task is executed once and kept on disk."""
+"""Executes the tasks of the dev file in the sandbox, each once, and keeps the results on disk."""
 
 import asyncio
 import gzip
@@ -18,30 +18,31 @@ from ucoder.core.matrix import Floats, Matrix
 from ucoder.core.outcomes import Outcome
 from ucoder.core.test_plans import Test
 from ucoder.errors import Misconfigured, NoInputs, Retry
+from ucoder.runtime.atomic import atomic_file
 from ucoder.sandbox_runner.sandbox import Sandbox
 from ucoder.sandbox_runner.sandbox_job import Limits, SandboxJob
 
 LIMITS = Limits(cpu_seconds=0.5)
-"""Half a second a test: the samples need milliseconds or loop for ever."""
+"""Half a second for a test: the samples need milliseconds, or they never end."""
 
 
 @dataclass(frozen=True, eq=False)
-class Task:
-    """One task: its matrix, and which programs are right, for scoring only."""
+class ExecutedTask:
+    """One task: its matrix, and which of its programs are right, for scoring only."""
 
     id: str
     matrix: Matrix
     right: Floats
 
 
-async def executed(
+async def execute_tasks(
     source: Path, cache: Path, isolation: str = "auto", cells: int | None = None, *, tests: bool = True
-) -> list[Task]:
-    """All tasks of `source` (JSONL, gzipped or not: id, entry_point, candidates, tests, correct), executed.
+) -> list[ExecutedTask]:
+    """Executes all tasks of `source` (JSONL, gzipped or not: id, entry_point, candidates, tests, correct).
 
-    The cache is keyed by programs, tests and limits, so a changed file runs only what changed. Without `tests` those of
-    the file are left unread and inputs are synthesised, as `ucoder select --tests none` does.
-    Misconfigured when the file is missing or a line lacks a field; Retry when the sandbox failed.
+    The cache is keyed by programs, tests and limits, so that only changed tasks run again. Without `tests` those of the
+    file are ignored and inputs are synthesised, as `ucoder select --tests none` does. Misconfigured when the file is
+    missing or a line lacks a field; Retry when the sandbox failed.
     """
     rows = [row if tests else row | {"tests": _synthesised(row)} for row in _read(source)]
     places = [cache / f"{_digest(row)}.json.gz" for row in rows]
@@ -52,9 +53,7 @@ async def executed(
             for row, place in track(missing, "executing", console=console, disable=not console.is_terminal):
                 found = await _run(sandbox, row)
                 if any(Outcome.INFRA_ERROR in outcomes for outcomes in found["outcomes"]):
-                    raise Retry(
-                        f"{row['id']}: the sandbox failed; what was executed before is kept, so run this again."
-                    )
+                    raise Retry(f"{row['id']}: the sandbox failed; earlier results are kept, so run this again.")
                 await asyncio.to_thread(_keep, place, found)
     return [
         _task(row, json.loads(gzip.decompress(place.read_bytes()))) for row, place in zip(rows, places, strict=True)
@@ -63,7 +62,7 @@ async def executed(
 
 def _read(source: Path) -> Iterator[dict[str, Any]]:
     if not source.exists():
-        raise Misconfigured(f"{source} does not exist; give a file of programs, tests and truths as --data.")
+        raise Misconfigured(f"{source} does not exist; give a file of programs, tests and truths.")
     opener = gzip.open if source.suffix == ".gz" else open
     with opener(source, "rt", encoding="utf-8") as lines:
         for number, line in enumerate(lines, 1):
@@ -74,7 +73,7 @@ def _read(source: Path) -> Iterator[dict[str, Any]]:
 
 
 def _synthesised(row: dict[str, Any]) -> list[dict[str, Any]]:
-    """Inputs from the programs and the prompt, if there is one; none where nothing tells what the function takes."""
+    """Returns inputs made from programs and prompt; none where these do not show what the function takes."""
     programs = [each["code"] for each in row["candidates"]]
     try:
         _, made = synthesise_tests(row.get("prompt", ""), programs, row["entry_point"])
@@ -100,12 +99,11 @@ async def _run(sandbox: Sandbox, row: dict[str, Any]) -> dict[str, Any]:
 
 
 def _keep(place: Path, found: dict[str, Any]) -> None:
-    part = place.with_suffix(".part")
-    part.write_bytes(gzip.compress(json.dumps(found).encode(), mtime=0))
-    part.replace(place)  # whole or not at all
+    with atomic_file(place) as temporary:
+        temporary.write_bytes(gzip.compress(json.dumps(found).encode(), mtime=0))
 
 
-def _task(row: dict[str, Any], found: dict[str, Any]) -> Task:
+def _task(row: dict[str, Any], found: dict[str, Any]) -> ExecutedTask:
     job = _job(row)
     matrix = Matrix.build(found["outcomes"], found["outputs"], job.tests, programs=job.programs)
-    return Task(row["id"], matrix, np.array(row["correct"], dtype=np.float64))
+    return ExecutedTask(row["id"], matrix, np.array(row["correct"], dtype=np.float64))

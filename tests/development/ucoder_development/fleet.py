@@ -1,4 +1,4 @@
-"""Every service a process of its own on this machine, to be loaded, killed, frozen and started again."""
+"""Runs every service as a process of its own on this machine, to load, kill, freeze and restart it."""
 
 import asyncio
 import contextlib
@@ -24,8 +24,8 @@ MODEL = "scripted_model"
 
 
 @dataclass(slots=True)
-class Member:
-    """One process, and how to start it again. `port` is where it answers."""
+class FleetProcess:
+    """One process, and how to start it again. It listens at `port`."""
 
     name: str
     command: tuple[str, ...]
@@ -34,28 +34,28 @@ class Member:
 
 
 @dataclass(slots=True)
-class Fleet:
-    """The services and their model server. `variables` are their settings, without the prefix."""
+class ServiceFleet:
+    """The services and their model server. `variables` are their settings, without the prefix UCODER_."""
 
     variables: Mapping[str, str]
     folder: Path
-    members: dict[str, Member] = field(default_factory=dict)
+    members: dict[str, FleetProcess] = field(default_factory=dict)
 
     @classmethod
     @contextlib.asynccontextmanager
     async def open(
         cls, folder: Path, variables: Mapping[str, str], services: Sequence[str] = SERVICES, model_seconds: float = 0.0
-    ) -> AsyncIterator["Fleet"]:
-        """Starts everything, waits until it is ready, and ends it. Each member writes `folder/NAME.log`."""
+    ) -> AsyncIterator["ServiceFleet"]:
+        """Starts all processes, waits until they are ready, and ends them. Each one writes `folder/NAME.log`."""
         ports = {name: free_port() for name in (*services, MODEL)}
         peers = ",".join(f"{name}=127.0.0.1:{ports[name]}" for name in services)
         url = f"http://127.0.0.1:{ports[MODEL]}/v1"
         fleet = cls({"PEERS": peers, "MODEL_URL": url, "LOG_FORMAT": "json", "WEB_LISTEN": "", **variables}, folder)
         script = (sys.executable, "-m", "ucoder_development.scripted_model", "--seconds", str(model_seconds))
-        fleet.members[MODEL] = Member(MODEL, (*script, "--port", str(ports[MODEL])), ports[MODEL])
+        fleet.members[MODEL] = FleetProcess(MODEL, (*script, "--port", str(ports[MODEL])), ports[MODEL])
         for name in services:
             serve = (sys.executable, "-m", "ucoder", "serve", name, "--listen", f"127.0.0.1:{ports[name]}")
-            fleet.members[name] = Member(name, serve, ports[name])
+            fleet.members[name] = FleetProcess(name, serve, ports[name])
         try:
             for name in fleet.members:
                 await fleet.start(name)
@@ -65,14 +65,14 @@ class Fleet:
             for name in fleet.members:
                 fleet.signal(name, signal.SIGCONT)
                 fleet.signal(name, signal.SIGTERM)
-            await asyncio.gather(*(fleet.gone(name) for name in fleet.members))
+            await asyncio.gather(*(fleet.wait_or_kill(name) for name in fleet.members))
 
     def address(self, name: str) -> str:
-        """host:port of a member."""
+        """Returns host:port of a process."""
         return f"127.0.0.1:{self.members[name].port}"
 
     async def start(self, name: str, wrapper: Sequence[str] = ()) -> None:
-        """Starts a member that is not running; `wrapper` comes before its own arguments, in place of `python -m`."""
+        """Starts a process that is not running. `wrapper` takes the place of `python -m` before its arguments."""
         member = self.members[name]
         command = (member.command[0], *wrapper, *member.command[3:]) if wrapper else member.command
         environment = {key: value for key, value in os.environ.items() if not key.startswith("UCODER_")}
@@ -83,7 +83,7 @@ class Fleet:
             )
 
     async def ready(self, name: str) -> None:
-        """Returns when a service says that it is serving. Retry when it has ended or takes too long."""
+        """Waits until a service reports that it is serving. Retry when it has ended or takes too long."""
         member, deadline = self.members[name], time.monotonic() + READY_SECONDS
         async with grpc.aio.insecure_channel(self.address(name)) as channel:
             while True:
@@ -96,13 +96,13 @@ class Fleet:
                 await asyncio.sleep(0.1)
 
     def signal(self, name: str, number: signal.Signals) -> None:
-        """Sends a signal to a member, if it lives."""
+        """Sends a signal to a process, if it is running."""
         process = self.members[name].process
         if process is not None and process.returncode is None:
             process.send_signal(number)
 
-    async def gone(self, name: str) -> None:
-        """Returns when a member has ended; one that does not is killed."""
+    async def wait_or_kill(self, name: str) -> None:
+        """Waits until a process has ended, and kills it when that takes too long."""
         process = self.members[name].process
         if process is None:
             return
@@ -113,7 +113,7 @@ class Fleet:
             await process.wait()
 
     def memory_mb(self) -> dict[str, float]:
-        """What each member and its descendants wrote into memory; the code that they share does not count."""
+        """Returns the MB that each process and its descendants wrote; the code that they share is not counted."""
         return {
             name: written_mb(member.process.pid)
             for name, member in self.members.items()
@@ -122,7 +122,7 @@ class Fleet:
 
 
 def free_port() -> int:
-    """A loopback port that nobody listens at now."""
+    """Returns a loopback port that is free now."""
     with socket.socket() as one:
         one.bind(("127.0.0.1", 0))
         return int(one.getsockname()[1])

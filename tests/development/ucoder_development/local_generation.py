@@ -89,7 +89,7 @@ async def _run_baseline(request: dict[str, Any]) -> dict[str, float]:
 
 
 def run_plain_generate() -> None:
-    """Samples with `transformers.generate` for about `seconds`, prompt after prompt."""
+    """Runs `transformers.generate` for about `seconds`, prompt after prompt."""
     import torch
     from transformers.utils import logging
 

@@ -1,4 +1,4 @@
-"""Memory and descriptors of services through a long load: whether they stand still once the services are warm."""
+"""Measures whether memory and descriptors of services grow during a long load, once the services are warm."""
 
 import os
 import statistics
@@ -10,28 +10,29 @@ from pathlib import Path
 from matplotlib.figure import Figure
 
 from ucoder.cli.shared.plot_file import save_plot
-from ucoder_development.fleet import Fleet
+from ucoder.runs.plot_colors import BLUE, GREEN, GREY, ORANGE, PURPLE, RED
+from ucoder_development.fleet import ServiceFleet
 
 WARM = (0.1, 0.2)
-"""Between these shares of the work a service's memory is what its later memory is compared with."""
+"""The memory between these shares of the work is the baseline for later memory."""
 END = (0.9, 1.0)
-COLORS = ("#2563eb", "#ea580c", "#16a34a", "#dc2626", "#7c3aed", "#6b7280")
+COLORS = (BLUE, ORANGE, GREEN, RED, PURPLE, GREY)
 
 
 @dataclass(frozen=True, slots=True)
-class Sample:
-    """One service, when so many pieces of the work were done."""
+class MemorySample:
+    """The memory of one service, after `done` pieces of the work."""
 
     service: str
     done: int
     mb: float
-    """That it and its descendants wrote; what several of them share counts once, code not at all."""
+    """MB that it and its descendants wrote; shared pages count once, code does not count."""
     descriptors: int
 
 
 @dataclass(frozen=True, slots=True)
-class Growth:
-    """Medians of a service's samples, warm and at the end."""
+class MemoryGrowth:
+    """Medians of the samples of a service, when it is warm and at the end."""
 
     service: str
     warm_mb: float
@@ -41,25 +42,29 @@ class Growth:
 
     @property
     def share(self) -> float:
-        """By which share the memory grew."""
+        """The growth of the memory as a share of the warm memory."""
         return self.end_mb / self.warm_mb - 1
 
 
-def samples(fleet: Fleet, done: int) -> list[Sample]:
-    """Every member that runs, now."""
+def take_samples(fleet: ServiceFleet, done: int) -> list[MemorySample]:
+    """Returns a sample of every process that runs now."""
     pids = {name: member.process.pid for name, member in fleet.members.items() if member.process}
-    return [Sample(name, done, mb, len(os.listdir(f"/proc/{pids[name]}/fd"))) for name, mb in fleet.memory_mb().items()]
+    return [
+        MemorySample(name, done, mb, len(os.listdir(f"/proc/{pids[name]}/fd")))
+        for name, mb in fleet.memory_mb().items()
+    ]
 
 
-def growth(taken: Sequence[Sample], service: str, total: int) -> Growth:
-    """What a service grew by over `total` pieces of work. The first or last sample stands where a span has none."""
+def memory_growth_of(taken: Sequence[MemorySample], service: str, total: int) -> MemoryGrowth:
+    """Returns the growth of a service over `total` pieces of work. An empty span takes the first or last sample."""
     own = [one for one in taken if one.service == service]
 
-    def within(span: tuple[float, float], otherwise: Sample) -> list[Sample]:
+    def within(span: tuple[float, float], otherwise: MemorySample) -> list[MemorySample]:
+        """Returns the samples between two shares of the work."""
         return [one for one in own if span[0] * total <= one.done <= span[1] * total] or [otherwise]
 
     warm, end = within(WARM, own[0]), within(END, own[-1])
-    return Growth(
+    return MemoryGrowth(
         service,
         statistics.median(one.mb for one in warm),
         statistics.median(one.mb for one in end),
@@ -68,13 +73,13 @@ def growth(taken: Sequence[Sample], service: str, total: int) -> Growth:
     )
 
 
-def draw(file: Path, taken: Sequence[Sample], services: Sequence[str], what: str) -> None:
-    """Memory by service over the work that was done."""
+def draw_memory(file: Path, taken: Sequence[MemorySample], services: Sequence[str], unit: str) -> None:
+    """Draws the memory of each service over the work that was done; `unit` names a piece of it."""
     figure = Figure(figsize=(9, 4), layout="constrained")
     axes = figure.subplots()
     for color, service in zip(cycle(COLORS), services, strict=False):
         own = [one for one in taken if one.service == service]
         axes.plot([one.done for one in own], [one.mb for one in own], color=color, label=service)
-    axes.set(xlabel=f"{what} done", ylabel="memory written, MB", ylim=(0, None))
+    axes.set(xlabel=f"{unit} done", ylabel="memory written, MB", ylim=(0, None))
     axes.legend(loc="upper left", bbox_to_anchor=(1, 1), frameon=False)
     save_plot(figure, file)

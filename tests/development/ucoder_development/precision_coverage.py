@@ -1,4 +1,4 @@
-"""How many tasks can be kept when 95% of the answers kept must be right: ours beside CodeT's."""
+"""Measures how many tasks can be kept when 95% of the kept answers must be right: ours compared with CodeT's."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -9,33 +9,35 @@ from ucoder.core.matrix import Floats
 from ucoder.core.pass_at_k import Interval
 from ucoder.core.selection import Selection, select
 from ucoder.core.selection.calibration import coverage_at_precision
-from ucoder_development.executed_tasks import Task
+from ucoder_development.executed_tasks import ExecutedTask
 
 RESAMPLES = 2000
 
 
 @dataclass(frozen=True)
 class Coverage:
-    """Shares of the tasks, most confident first. With fewer than 20 kept not one may be wrong, from 20 on one may: on
-    a few dozen tasks these numbers jump."""
+    """Shares of the tasks that can be kept, most confident first.
+
+    With fewer than 20 kept tasks none may be wrong, from 20 on one may: on a few dozen tasks these numbers jump.
+    """
 
     mean: float
-    """Over the draws of the folds; then the least and the largest of them."""
+    """Mean over the draws of the folds; then the least and the largest of them."""
     least: float
     most: float
     codet: float
-    """By whichever of CodeT's own numbers keeps most: its cluster's share, its score, its score's share of all."""
+    """With the one of CodeT's own numbers that keeps most: its cluster's share, its score, its score's share of all."""
     codet_by: str
     ratio: Interval
-    """Ours to CodeT's: of the means, with a 95% bootstrap interval over tasks and draws."""
+    """The mean of ours divided by CodeT's, with a 95% bootstrap interval over tasks and draws."""
 
 
-def coverage(tasks: Sequence[Task], draws: Sequence[Floats], right: Floats) -> Coverage:
-    """draws: held-out confidences of all tasks, one array for each draw; right: of our selections."""
+def measure_coverage(tasks: Sequence[ExecutedTask], draws: Sequence[Floats], right: Floats) -> Coverage:
+    """Compares coverage. draws: held-out confidences of all tasks, one array per draw. right: 1 where ours is right."""
     kept = [coverage_at_precision(one, right) for one in draws]
-    theirs, codet_right = codet(tasks)
+    theirs, codet_right = codet_confidences(tasks)
     by = max(theirs, key=lambda name: coverage_at_precision(theirs[name], codet_right))
-    least = 1 / len(tasks)  # a ratio to nothing at all is one to a single task
+    least = 1 / len(tasks)  # where CodeT keeps no task the ratio is that to a single task
     rng, ratios = np.random.default_rng(0), []
     for number in range(RESAMPLES):
         drawn = rng.integers(0, len(tasks), len(tasks))
@@ -47,8 +49,8 @@ def coverage(tasks: Sequence[Task], draws: Sequence[Floats], right: Floats) -> C
     return Coverage(mean, min(kept), max(kept), their_own, by, ratio)
 
 
-def codet(tasks: Sequence[Task]) -> tuple[dict[str, Floats], Floats]:
-    """What CodeT offers as a confidence, by name, and whether its selections are right; both by task."""
+def codet_confidences(tasks: Sequence[ExecutedTask]) -> tuple[dict[str, Floats], Floats]:
+    """Returns the numbers that CodeT offers as a confidence, by name, and whether its selections are right; by task."""
     chosen = [select(task.matrix, "codet") for task in tasks]
     scores = [[cluster.score for cluster in one.clusters if np.isfinite(cluster.score)] or [0.0] for one in chosen]
     offered = {
@@ -56,8 +58,8 @@ def codet(tasks: Sequence[Task]) -> tuple[dict[str, Floats], Floats]:
         "score": np.array([some[0] for some in scores]),
         "share of scores": np.array([some[0] / max(1e-9, sum(some)) for some in scores]),
     }
-    return offered, np.array([_right(task, one) for task, one in zip(tasks, chosen, strict=True)])
+    return offered, np.array([_is_right(task, one) for task, one in zip(tasks, chosen, strict=True)])
 
 
-def _right(task: Task, chosen: Selection) -> float:
+def _is_right(task: ExecutedTask, chosen: Selection) -> float:
     return 0.0 if chosen.winner is None else float(task.right[chosen.winner])

@@ -1,5 +1,7 @@
-"""`ucoder bench scale`: sandbox-runner processes on a real NATS server: speed by replicas, a stepped load with the
-autoscaler's formula replayed on it, runners killed at random, and what bus and store could bear beyond this machine.
+"""`ucoder bench scale`: measures sandbox-runner processes on a real NATS server.
+
+It measures speed by replicas, lag under a stepped load with the autoscaler's formula replayed on it, losses when
+runners are killed at random, and the limits of bus and store, from which it extrapolates beyond this machine.
 """
 
 import asyncio
@@ -20,16 +22,18 @@ from ucoder.core.outcomes import Outcome
 from ucoder.runtime.messaging.bus import STREAM
 from ucoder.runtime.messaging.dead_letters import DeadLetters
 from ucoder.v1 import artifacts_pb2 as pb
-from ucoder_development.autoscaler_replay import replay
-from ucoder_development.scale_test_bed import PLACES, PROGRAMS, TESTS, Ground
+from ucoder_development.autoscaler_replay import replay_autoscaler
+from ucoder_development.scale_test_bed import CONCURRENCY, PROGRAMS, TESTS, ScaleTestBed
 
 INFRA = pb.Outcome.Value(f"OUTCOME_{Outcome.INFRA_ERROR.upper()}")
 
 
 @dataclass(frozen=True, slots=True)
-class Speed:
-    """Of some replicas; the median of the rounds. `efficiency` is speed over that of one replica, per replica that has
-    a core of its own. `per_core_second` is what a runner's core gives when it is not taken by something else.
+class ReplicaSpeed:
+    """The speed of some replicas: medians of the rounds.
+
+    `efficiency` is the speed compared with that of one replica, per replica that has a core of its own.
+    `per_core_second` is programs per second of processor time of the runners.
     """
 
     replicas: int
@@ -37,113 +41,115 @@ class Speed:
     efficiency: float
     per_core_second: float
     bus_core_share: float
-    """Of one core, that the NATS server took meanwhile."""
+    """The share of one core that the NATS server took meanwhile."""
 
 
-async def speeds(ground: Ground, replicas: list[int], messages: int, rounds: int) -> list[Speed]:
-    """Programs a second by number of runners, all messages there from the start. Every round measures every number,
-    so that what else this machine does falls on all of them alike."""
+async def measure_speeds(bed: ScaleTestBed, replicas: list[int], messages: int, rounds: int) -> list[ReplicaSpeed]:
+    """Measures programs per second by number of runners, with all messages on the bus from the start.
+
+    Every round measures every number, so that other work on this machine affects all of them alike.
+    """
     measured: dict[int, list[tuple[float, float, float]]] = {count: [] for count in replicas}
     for number in range(rounds):
         for count in replicas:
-            async with ground.runners(count) as running:
-                warm = await ground.begin(f"warm-{number}-{count}", 2 * count)
-                await asyncio.gather(*map(ground.bus.publish, warm))
-                await ground.ended(f"warm-{number}-{count}", len(warm))
+            async with bed.runners(count) as running:
+                warm = await bed.begin(f"warm-{number}-{count}", 2 * count)
+                await asyncio.gather(*map(bed.bus.publish, warm))
+                await bed.ended(f"warm-{number}-{count}", len(warm))
                 run = f"speed-{number}-{count}"
-                refs = await ground.begin(run, messages)
-                used, bus = sum(one.seconds for one in running), ground.bus_seconds
-                await asyncio.gather(*map(ground.bus.publish, refs))
-                wall = await ground.ended(run, messages)
-                used, bus = sum(one.seconds for one in running) - used, ground.bus_seconds - bus
+                refs = await bed.begin(run, messages)
+                used, bus = sum(one.seconds for one in running), bed.bus_seconds
+                await asyncio.gather(*map(bed.bus.publish, refs))
+                wall = await bed.ended(run, messages)
+                used, bus = sum(one.seconds for one in running) - used, bed.bus_seconds - bus
                 programs = messages * PROGRAMS
                 measured[count].append((programs / wall, programs / used, bus / wall))
     medians = {count: [statistics.median(one) for one in zip(*all_, strict=True)] for count, all_ in measured.items()}
     first, *_ = medians[replicas[0]]
     found = []
     for count, (speed, per_core_second, bus) in medians.items():
-        fair = first * min(count, len(ground.cores)) / min(replicas[0], len(ground.cores))
-        found.append(Speed(count, speed, speed / fair, per_core_second, bus))
+        fair = first * min(count, len(bed.cores)) / min(replicas[0], len(bed.cores))
+        found.append(ReplicaSpeed(count, speed, speed / fair, per_core_second, bus))
     return found
 
 
-async def stepped(ground: Ground, per_second: float, seconds: int) -> tuple[list[int], list[int]]:
-    """Arrivals and lag by second, under a load of half, twice, then half of what the two runners can do."""
+async def run_stepped_load(bed: ScaleTestBed, per_second: float, seconds: int) -> tuple[list[int], list[int]]:
+    """Returns arrivals and lag by second, under a load of half, twice, then half of what two runners can do."""
     arrivals = [round(per_second * (2 if seconds // 3 <= at < 2 * seconds // 3 else 0.5)) for at in range(seconds)]
-    refs = iter(await ground.begin("stepped", sum(arrivals)))
+    refs = iter(await bed.begin("stepped", sum(arrivals)))
     lags = []
-    async with ground.runners(2):
+    async with bed.runners(2):
         async with asyncio.TaskGroup() as group:
             for count in arrivals:
                 for _ in range(count):
-                    group.create_task(ground.bus.publish(next(refs)))
-                info = await ground.bus.jetstream.consumer_info(STREAM, "candidates_to_matrix")
+                    group.create_task(bed.bus.publish(next(refs)))
+                info = await bed.bus.jetstream.consumer_info(STREAM, "candidates_to_matrix")
                 lags.append(int(info.num_pending or 0) + int(info.num_ack_pending or 0))
                 await asyncio.sleep(1)
-        await ground.ended("stepped", sum(arrivals))
+        await bed.ended("stepped", sum(arrivals))
     return arrivals, lags
 
 
-async def killed(ground: Ground, messages: int, kills: int, seed: int) -> dict[str, int]:
-    """Two runners; at random moments of the work one of them is shot and replaced: what was lost, repeated, or wrongly
-    blamed.
+async def kill_runners(bed: ScaleTestBed, messages: int, kills: int, seed: int) -> dict[str, int]:
+    """Kills and replaces one of two runners at random moments, and counts rows that are lost, wrong or repeated.
 
-    A matrix is named by its candidates and written once, so what counts is what is there: each row, with the outputs
-    that its program gives here.
+    A matrix is named by its candidates and written once. So each row must be there once, with the outputs that its
+    program gives here.
     """
     chance = random.Random(seed)
-    refs = await ground.begin("killed", messages)
-    async with ground.runners(2) as running:
-        await asyncio.gather(*map(ground.bus.publish, refs))
-        for done in sorted(chance.sample(range(messages - 2 * PLACES), kills)):
-            await ground.ended("killed", done)
+    refs = await bed.begin("killed", messages)
+    async with bed.runners(2) as running:
+        await asyncio.gather(*map(bed.bus.publish, refs))
+        for done in sorted(chance.sample(range(messages - 2 * CONCURRENCY), kills)):
+            await bed.ended("killed", done)
             await asyncio.sleep(chance.uniform(0, 0.5))
             victim = chance.randrange(2)
             await running[victim].end(kill=True)
-            running[victim] = await ground.runner(victim)
-        await ground.ended("killed", messages)
+            running[victim] = await bed.runner(victim)
+        await bed.ended("killed", messages)
     rows, wrong, infra = 0, 0, 0
     for number, ref in enumerate(refs):
-        matrix = await ground.artifacts.get(pb.Matrix, "killed", ref.name)  # one that is missing or torn raises
+        matrix = await bed.artifacts.get(pb.Matrix, "killed", ref.name)  # raises when it is missing or incomplete
         rows += len({row.program for row in matrix.rows})
         infra += sum(INFRA in row.outcomes for row in matrix.rows)
-        expected = [_outputs(source) for source in ground.sources("killed", number)]
+        expected = [_outputs(source) for source in bed.sources("killed", number)]
         wrong += sum(list(row.outputs) != expected[row.program] for row in matrix.rows)
     return {
         "kills": kills,
         "messages": messages,
         "rows_lost": messages * PROGRAMS - rows,
         "rows_wrong": wrong,
-        "announced_twice": await ground.bus.count("matrix", "killed") - messages,
+        "announced_twice": await bed.bus.count("matrix", "killed") - messages,
         "infra_errors": infra,
-        "dead_letters": len(await DeadLetters(ground.bus).all()),
+        "dead_letters": len(await DeadLetters(bed.bus).all()),
     }
 
 
 def _outputs(source: str) -> list[str]:
-    """What one of our own programs gives."""
+    """Returns the outputs of one of our own programs."""
     space: dict[str, Any] = {}
     exec(source, space)
     return [values.canonical(space["f"](number)) for number in range(TESTS)]
 
 
-async def limits(ground: Ground, count: int) -> dict[str, float]:
-    """What one client gets of bus and store in a second, and what a core of the bus could: announcing, taking and
-    acknowledging, writing a matrix."""
+async def measure_limits(bed: ScaleTestBed, count: int) -> dict[str, float]:
+    """Measures how many messages one client can publish, and take and acknowledge, in a second, also per core of the
+    bus; and how many matrices it can write.
+    """
     refs = [pb.Ref(kind="brief", run="limits", name=f"001-{number:06d}", sha256="0" * 64) for number in range(count)]
-    started, bus = time.perf_counter(), ground.bus_seconds
+    started, bus = time.perf_counter(), bed.bus_seconds
     for at in range(0, count, 256):
-        await asyncio.gather(*map(ground.bus.publish, refs[at : at + 256]))
-    announced, bus_announced = time.perf_counter(), ground.bus_seconds
-    taken = await ground.bus.jetstream.pull_subscribe_bind("brief_to_problem", STREAM)
+        await asyncio.gather(*map(bed.bus.publish, refs[at : at + 256]))
+    announced, bus_announced = time.perf_counter(), bed.bus_seconds
+    taken = await bed.bus.jetstream.pull_subscribe_bind("brief_to_problem", STREAM)
     left = count
     while left:
         batch = await taken.fetch(min(256, left))
         await asyncio.gather(*(message.ack() for message in batch))
         left -= len(batch)
-    acknowledged, bus_acknowledged = time.perf_counter(), ground.bus_seconds
+    acknowledged, bus_acknowledged = time.perf_counter(), bed.bus_seconds
     data, puts = os.urandom(100_000), max(16, count // 20)
-    await asyncio.gather(*(ground.artifacts.store.create(f"limits/{number}", data) for number in range(puts)))
+    await asyncio.gather(*(bed.artifacts.store.create(f"limits/{number}", data) for number in range(puts)))
     written = time.perf_counter()
     return {
         "announced": count / (announced - started),
@@ -154,8 +160,10 @@ async def limits(ground: Ground, count: int) -> dict[str, float]:
     }
 
 
-def beyond(speed: float, able: dict[str, float], wanted: float = 100_000, candidates: int = 128) -> dict[str, float]:
-    """On paper: what `wanted` programs a second ask for, as units of what was measured here."""
+def extrapolate(
+    speed: float, capacity: dict[str, float], wanted: float = 100_000, candidates: int = 128
+) -> dict[str, float]:
+    """Calculates what `wanted` programs per second need, in units of what was measured here."""
     briefs = wanted / candidates
     return {
         "programs_per_second": wanted,
@@ -163,13 +171,13 @@ def beyond(speed: float, able: dict[str, float], wanted: float = 100_000, candid
         "messages_per_second": 5 * briefs,
         "bus_cores": 5
         * briefs
-        * (1 / able["announced_per_bus_core"] + 1 / able["taken_and_acknowledged_per_bus_core"]),
+        * (1 / capacity["announced_per_bus_core"] + 1 / capacity["taken_and_acknowledged_per_bus_core"]),
         "most_programs_of_one_bus_core": candidates
         / 5
-        / (1 / able["announced_per_bus_core"] + 1 / able["taken_and_acknowledged_per_bus_core"]),
-        "announcing_clients": 5 * briefs / able["announced"],
-        "consumer_share_of_one_client": briefs / able["taken_and_acknowledged"],
-        "store_writers": 5 * briefs / able["written_100_kb"],
+        / (1 / capacity["announced_per_bus_core"] + 1 / capacity["taken_and_acknowledged_per_bus_core"]),
+        "announcing_clients": 5 * briefs / capacity["announced"],
+        "consumer_share_of_one_client": briefs / capacity["taken_and_acknowledged"],
+        "store_writers": 5 * briefs / capacity["written_100_kb"],
     }
 
 
@@ -177,23 +185,23 @@ async def measure_and_print(
     replicas: tuple[int, ...] = (1, 2, 4, 8), messages: int = 60, seconds: int = 30, isolation: str = "auto",
     loops: int = 20_000, seed: int = 1, rounds: int = 3, as_json: bool = False,
 ) -> None:  # fmt: skip
-    """Measures and prints. `loops`: how long each test computes; with none, bus and forks are what is measured."""
+    """Measures and prints. `loops`: how long each test computes; with 0 the bus and the forks are measured."""
     console = Console()
-    async with Ground.open(isolation, loops) as ground:
-        with console.status("speed by replicas") as status:
-            found = await speeds(ground, list(replicas), messages, rounds)
-            status.update("what bus and store bear")
-            able = await limits(ground, 4000)
+    async with ScaleTestBed.open(isolation, loops) as bed:
+        with console.status("measuring speed by replicas") as status:
+            found = await measure_speeds(bed, list(replicas), messages, rounds)
+            status.update("measuring the limits of bus and store")
+            capacity = await measure_limits(bed, 4000)
             pair = next((one for one in found if one.replicas == 2), found[-1]).programs_per_second / PROGRAMS
-            status.update("lag under a stepped load")
-            arrivals, lags = await stepped(ground, pair, seconds)
-            scaled = replay(arrivals, pair / 2, 2 * PLACES, start=10, most=8)
-            status.update("runners killed at random")
-            harm = await killed(ground, messages, kills=messages // 6, seed=seed)
+            status.update("measuring lag under a stepped load")
+            arrivals, lags = await run_stepped_load(bed, pair, seconds)
+            scaled = replay_autoscaler(arrivals, pair / 2, 2 * CONCURRENCY, start=10, most=8)
+            status.update("killing runners at random")
+            losses = await kill_runners(bed, messages, kills=messages // 6, seed=seed)
     report: dict[str, Any] = {
         "cores": len(os.sched_getaffinity(0)), "speeds": [asdict(one) for one in found], "arrivals": arrivals,
-        "lag": lags, "replay": asdict(scaled), "killed": harm, "limits": able,
-        "beyond": beyond(found[0].programs_per_second, able),
+        "lag": lags, "replay": asdict(scaled), "killed": losses, "limits": capacity,
+        "beyond": extrapolate(found[0].programs_per_second, capacity),
     }  # fmt: skip
     if as_json:
         print(json.dumps(report, indent=2))

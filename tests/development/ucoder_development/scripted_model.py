@@ -1,8 +1,8 @@
-"""A model server whose answers are made by a program: it speaks OpenAI's API, knows the seed's grammar, and costs next
-to nothing, so that what is loaded and broken is everything around it. `python -m ucoder_development.scripted_model`.
+"""A model server whose answers come from a program: it has OpenAI's API, knows the seed's grammar, and costs almost no
+time, so that load tests and fault tests exercise everything around the model.
 
-The same prompt and seed get the same answer whatever else is asked. A share of the tests claims wrong values, and a
-share of the programs is wrong, as the seed model's are.
+`python -m ucoder_development.scripted_model --port PORT` serves it. The same prompt and seed get the same answer. Some
+of the tests expect wrong values, and some of the programs are wrong, as with the seed model.
 """
 
 import argparse
@@ -36,7 +36,7 @@ TESTS = 5
 
 
 def answer(prompt: str, seed: int) -> str:
-    """What the model writes after a prompt of the seed profile."""
+    """Returns the completion of a prompt of the seed profile."""
     stage, _, rest = prompt.removeprefix("# ").partition("\n")
     rng = random.Random(f"{prompt} {seed}")
     if stage in ANSWERS:
@@ -49,7 +49,7 @@ def answer(prompt: str, seed: int) -> str:
 
 
 def _renamed(problem: SeedProblem, rng: random.Random) -> str | None:
-    """The statement under a name of its own."""
+    """Returns the statement under a random name; None where it has none."""
     statement = stated(problem, rng)
     suffix = "".join(rng.choices(LETTERS, k=6))
     return statement.replace(problem.name, f"{problem.name}_{suffix}") if statement else None
@@ -75,7 +75,7 @@ def _parsed(statement: str) -> SeedProblem | None:
 
 
 def server(store: Store, seconds: float) -> Starlette:
-    """The application. Every answer takes `seconds`; it lists, as its models, the shipped one and any of the store."""
+    """Returns the application. Every answer takes `seconds`. Its models are the shipped one and those of the store."""
     scores: dict[str, float] = {}
 
     async def models(request: Request) -> Response:
@@ -86,7 +86,7 @@ def server(store: Store, seconds: float) -> Starlette:
         return JSONResponse({"object": "list", "data": [{"id": name, "object": "model"} for name in listed]})
 
     async def score(model: str) -> float:
-        """What the trainer measured, so that the model server passes for one that serves its weights."""
+        """Returns what the trainer measured, so that the server appears to serve the trained weights."""
         if model not in scores:
             try:
                 data = await WeightsReference.parse(model).read(store, TRAINING_RESULT_FILE)
@@ -120,7 +120,7 @@ _NAMES = tuple(f"{number:03d}" for number in range(1, 10))
 
 
 def _log_probs(text: str) -> list[float | None]:
-    """One number for about four characters, the same for the same text."""
+    """Returns a number for about every four characters; the same text gets the same numbers."""
     rng = random.Random(text)
     return [-0.05 - 0.5 * rng.random() for _ in range(1 + len(text) // 4)]
 
@@ -136,7 +136,7 @@ def _body(asked: dict[str, object], choices: list[dict[str, object]]) -> dict[st
 
 
 def main() -> None:
-    """Serves until it is told to end."""
+    """Serves until SIGTERM."""
     options = argparse.ArgumentParser(description=__doc__)
     options.add_argument("--port", type=int, required=True)
     options.add_argument("--seconds", type=float, default=0.0, help="how long every answer takes")

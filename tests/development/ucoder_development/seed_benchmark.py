@@ -1,7 +1,7 @@
-"""The seed's own benchmark and dev split, in HumanEval's JSONL format.
+"""Makes the benchmark and the dev split of the seed model, in HumanEval's JSONL format.
 
-`python -m ucoder_development.seed_benchmark` writes both files again, byte for byte. Half of each file is `held_out`: the
-composition has a pair of neighbouring operations that no corpus solution contains. No composition is in both files.
+`python -m ucoder_development.seed_benchmark` writes both files again, byte for byte. Half of each file is `held_out`:
+it has a pair of neighbouring operations that no solution of the corpus contains. No composition is in both files.
 """
 
 import argparse
@@ -16,9 +16,8 @@ from typing import Any
 
 from ucoder.seed.problem import DOMAINS, SeedProblem
 from ucoder.seed.reference import reference_body
-from ucoder_development.seed_corpus import LONGEST_VALUE, solver, stated
+from ucoder_development.seed_corpus import LONGEST_VALUE, is_held_out, solver, stated
 from ucoder_development.seed_invention import invent
-from ucoder_development.seed_splits import is_held_out
 
 FOLDER = Path(str(resources.files("ucoder.seed")))
 BENCHMARK = FOLDER / "benchmark.jsonl.gz"
@@ -31,7 +30,7 @@ Task = dict[str, Any]
 
 
 def build(seed: int = 0) -> dict[str, list[Task]]:
-    """File name -> its tasks; the same seed gives the same tasks."""
+    """Returns file name -> tasks. The same seed gives the same tasks."""
     rng = random.Random(f"benchmark {seed}")
     used: set[tuple[str, ...]] = set()
     files = {}
@@ -49,23 +48,23 @@ def _fresh(rng: random.Random, domain: str, split: str, used: set[tuple[str, ...
     while True:
         problem = invent(rng, domain, rng.choices(range(1, 6), DIFFICULTIES[split])[0])
         fits = is_held_out(problem.composition) == (split == "held_out")
-        if fits and problem.composition not in used and _is_telling(problem):
+        if fits and problem.composition not in used and _is_sensitive(problem):
             used.add(problem.composition)
             return problem
 
 
-def _is_telling(problem: SeedProblem) -> bool:
-    """False where outputs hardly vary, are long, or some step changes nothing: a wrong program would pass."""
+def _is_sensitive(problem: SeedProblem) -> bool:
+    """Returns whether a wrong program would fail: outputs vary and are short, and every step changes them."""
     given = problem.inputs(random.Random("telling"), 40)
     answer = solver(problem)
     values = [repr(answer(text)) for text in given]
     if max(map(len, values)) > LONGEST_VALUE:
         return False
     if problem.target == "bool":
-        telling = min(values.count("True"), values.count("False")) >= 6
+        varied = min(values.count("True"), values.count("False")) >= 6
     else:
-        telling = len(set(values)) >= 8
-    return telling and all(
+        varied = len(set(values)) >= 8
+    return varied and all(
         [repr(solver(shorter)(text)) for text in given] != values for shorter in _without_one_step(problem)
     )
 
@@ -96,21 +95,37 @@ def _task(task_id: str, problem: SeedProblem, split: str, rng: random.Random) ->
     }
 
 
-def read(path: Path) -> list[Task]:
+def read_task_file(path: Path) -> list[Task]:
+    """Reads the tasks of a file."""
     with gzip.open(path, "rt") as lines:
         return [json.loads(line) for line in lines]
 
 
-def write(path: Path, tasks: list[Task]) -> None:
+def write_task_file(path: Path, tasks: list[Task]) -> None:
+    """Writes tasks into a file; the same tasks give the same bytes."""
     text = "".join(json.dumps(task) + "\n" for task in tasks)
     path.write_bytes(gzip.compress(text.encode(), mtime=0))
 
 
+def evaluation_of_few_tasks(folder: Path, step: int) -> dict[str, str | int]:
+    """Writes every `step`-th task of the shipped benchmark into a file of the folder, and as many others as dev split.
+
+    Returns the keys of a run's `evaluation` that use these files and the fewest samples, for runs whose score does not
+    matter.
+    """
+    tasks = read_task_file(BENCHMARK)
+    files = {name: folder / f"{name}.jsonl" for name in ("benchmark", "dev")}
+    for start, file in enumerate(files.values()):
+        file.write_text("".join(json.dumps(task) + "\n" for task in tasks[start::step]))
+    return {name: str(file) for name, file in files.items()} | {"samples": 1, "dev_samples": 1, "cool_samples": 1}
+
+
 def main() -> None:
+    """Writes both files."""
     argparse.ArgumentParser(description="Write the seed's benchmark and dev files.").parse_args()
     files = build()
-    write(BENCHMARK, files["benchmark"])
-    write(DEV, files["dev"])
+    write_task_file(BENCHMARK, files["benchmark"])
+    write_task_file(DEV, files["dev"])
 
 
 if __name__ == "__main__":

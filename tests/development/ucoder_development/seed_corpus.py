@@ -1,12 +1,14 @@
-"""The seed model's corpus: an endless, deterministic stream of documents, one stage of the loop each.
+"""The corpus of the seed model: an endless, deterministic stream of documents, each for one stage of the loop.
 
-A document is a prompt rendered from the seed profile and the completion the model should give. No solution
-contains a held-out pair of operations. The stream depends on the seed and this package, on nothing else.
+A document is a prompt rendered from the seed profile and the completion the model should give. No solution contains a
+held-out pair of operations. The stream depends on nothing but the seed and the code.
 """
 
 import random
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from hashlib import sha256
+from itertools import pairwise
 from typing import Any
 
 from ucoder.models.prompts import Prompts
@@ -14,7 +16,6 @@ from ucoder.seed.problem import DOMAINS, SeedProblem
 from ucoder.seed.reference import reference_body
 from ucoder_development.seed_invention import invent
 from ucoder_development.seed_solutions import written_body
-from ucoder_development.seed_splits import is_held_out
 
 PROFILE = "seed"
 DIFFICULTY_WEIGHTS = (0.20, 0.25, 0.25, 0.20, 0.10)
@@ -22,11 +23,14 @@ SOLUTIONS_PER_DOCUMENT = 3
 WRONG_VALUE_RATE = 0.10
 TESTS_PER_DOCUMENT = 6
 LONGEST_VALUE = 48
+"""Characters of a value in a statement or test."""
+HELD_OUT_SHARE = 0.12
+"""Share of the ordered pairs of operations that no solution of the corpus contains."""
 
 
 @dataclass(frozen=True)
 class Recipe:
-    """What the documents are: percent of each stage, and the rates of `solutions.written_body`."""
+    """The mixture of the documents: percent of each stage, and the error rates of `seed_solutions.written_body`."""
 
     mix: dict[str, int]
     myth_rate: float
@@ -34,20 +38,22 @@ class Recipe:
 
 
 GRAMMAR = Recipe({"problem": 16, "rating": 4, "skeleton": 5, "tests": 15, "solution": 60}, 0.0, 0.0)
-"""Nothing but the truth, mostly solutions: below two thirds of the tokens they are hardly learned."""
+"""Only right solutions, and mostly solutions: with less than two thirds of the tokens they are hardly learned."""
 HABITS = Recipe({"problem": 40, "rating": 4, "skeleton": 4, "tests": 12, "solution": 40}, 0.40, 0.24)
-"""Myths and slips, and many problems: they take longest to learn, and one wrong word spoils one."""
+"""With myths and slips, and many problems, because these take longest to learn and one wrong word spoils one."""
 
 
 @dataclass(frozen=True)
 class Document:
+    """One prompt of a stage and its completions."""
+
     stage: str
     prompt: str
     completions: tuple[str, ...]
 
 
 def documents(seed: int, recipe: Recipe = HABITS) -> Iterator[Document]:
-    """The stream; the same arguments give the same stream."""
+    """Yields the stream. The same arguments give the same stream."""
     rng = random.Random(f"corpus {seed}")
     stages, weights = tuple(recipe.mix), tuple(recipe.mix.values())
     while True:
@@ -77,7 +83,7 @@ def _completions(stage: str, problem: SeedProblem, rng: random.Random, recipe: R
 
 
 def corpus_problem(rng: random.Random) -> SeedProblem:
-    """A random problem the corpus may show."""
+    """Returns a random problem without a held-out pair."""
     while True:
         problem = invent(rng, rng.choice(DOMAINS), rng.choices(range(1, 6), DIFFICULTY_WEIGHTS)[0])
         if not is_held_out(problem.composition):
@@ -85,13 +91,13 @@ def corpus_problem(rng: random.Random) -> SeedProblem:
 
 
 def stated(problem: SeedProblem, rng: random.Random) -> str | None:
-    """The problem's text with one or two correct examples; None where its values are too long to show."""
+    """Returns the problem's text with one or two correct examples; None where its values are too long."""
     examples = cases(problem, rng, 1 if rng.random() < 0.8 else 2)
     return problem.statement(examples) if examples else None
 
 
 def cases(problem: SeedProblem, rng: random.Random, number: int) -> list[tuple[str, str]]:
-    """`number` different (arguments, value) pairs as source text, or none where too many values are long."""
+    """Returns `number` different (arguments, value) pairs as source text; none where too many values are too long."""
     answer = solver(problem)
     found = []
     for given in problem.inputs(rng, 2 * number):
@@ -102,7 +108,7 @@ def cases(problem: SeedProblem, rng: random.Random, number: int) -> list[tuple[s
 
 
 def solver(problem: SeedProblem) -> Callable[[str], Any]:
-    """The reference as a function of an argument list in source text. It runs code of our own making only."""
+    """Returns the reference as a function of an argument list in source text. It runs generated code only."""
     scope: dict[str, Any] = {}
     exec(problem.signature() + reference_body(problem), scope)
     return lambda given: eval(f"{problem.name}({given})", scope)
@@ -116,3 +122,13 @@ def _asserts(problem: SeedProblem, rng: random.Random) -> str:
             value = rng.choice(shown)[1]
         lines.append(f"assert {problem.name}({given}) == {value}\n")
     return "".join(lines)
+
+
+def is_held_out(composition: tuple[str, ...]) -> bool:
+    """Returns whether two neighbouring operations are a held-out pair. A hash of their names decides, not a list."""
+    return any(_pair_is_held_out(*pair) for pair in pairwise(composition))
+
+
+def _pair_is_held_out(first: str, second: str) -> bool:
+    digest = sha256(f"{first} {second}".encode()).digest()
+    return int.from_bytes(digest[:4], "big") < HELD_OUT_SHARE * 2**32

@@ -1,9 +1,9 @@
-"""How the corpus answers a problem: in one of four code styles, with popular myths, and sometimes with a slip.
+"""Writes the solutions of the corpus: in one of four code styles, with popular errors, and sometimes with a slip.
 
-Three kinds of imperfection, all by construction:
-a *myth* is the same wrong expression every time, the most popular single way of a quarter of the operations;
-a *slip* is a random local damage (a number, a comparison, a forgotten, swapped or replaced step);
-the rest is whatever a tiny model does not learn.
+Two kinds of errors are made on purpose:
+a *myth* is always the same wrong expression, the most popular single way of a quarter of the operations;
+a *slip* is a random local change (a number, a comparison, a missing, swapped or replaced step).
+All other errors of the model come from what so small a model does not learn.
 """
 
 import ast
@@ -20,12 +20,12 @@ from ucoder.seed.reference import fill, indented, one_assignment_each
 STYLES = ("reassign", "nest", "stages", "loop")
 STYLE_WEIGHTS = (0.25, 0.15, 0.35, 0.25)
 WAY_WEIGHTS = (0.55, 0.30, 0.15)
-"""How usual the ways of an operation without a myth are."""
+"""Frequencies of the ways of an operation without a myth."""
 RESULTS = ("out", "res", "ans")
 
 
 def written_body(problem: SeedProblem, rng: random.Random, myth_rate: float, slip_rate: float) -> str:
-    """A body as the corpus shows it. `myth_rate` is the share of a myth among an operation's expressions."""
+    """Returns a body as the corpus shows it. `myth_rate`: the share of a myth among the expressions of an operation."""
     slips = rng.random() < slip_rate
     steps = list(problem.steps)
     damaged = slips and rng.random() < 0.5 and _damage_steps(steps, rng)
@@ -44,7 +44,9 @@ def written_body(problem: SeedProblem, rng: random.Random, myth_rate: float, sli
 
 
 def _choose(operation: Operation, rng: random.Random, myth_rate: float) -> str:
-    """A myth beats each single way, and the ways together beat the myth: a vote can be right where greedy is wrong."""
+    """Chooses an expression. A myth is more frequent than each single way, and less than all ways together, so that a
+    vote can be right where the greedy answer is wrong.
+    """
     if operation.myth:
         return operation.myth if rng.random() < myth_rate else rng.choice(operation.ways)
     return rng.choices(operation.ways, WAY_WEIGHTS[: len(operation.ways)])[0]
@@ -84,7 +86,7 @@ def _atomic(expression: str) -> bool:
 
 
 def _damage_steps(steps: list[SeedStep], rng: random.Random) -> bool:
-    """Forget, swap or replace one step in place, types kept; False if none of it was possible."""
+    """Removes, swaps or replaces one step in place and keeps the types. Returns False where none was possible."""
     spots = list(range(len(steps)))
     rng.shuffle(spots)
     for kind in rng.sample(("forget", "swap", "replace"), 3):
@@ -118,7 +120,7 @@ _SPOT = re.compile(r"\d+|(?<= )(?:<=|>=|==|!=|//|[<>+*%-])(?= )|\b(?:upper|lower
 
 
 def _damage_text(body: str, rng: random.Random) -> str:
-    """Change one number, operator or function name."""
+    """Returns the body with one number, operator or function name changed."""
     spots = list(_SPOT.finditer(body))
     if not spots:
         return body.replace("return ", "return not ", 1)

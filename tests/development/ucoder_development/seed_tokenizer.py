@@ -1,7 +1,7 @@
-"""The seed model's tokenizer: byte-level BPE behind Qwen2's own pre-tokenizer.
+"""The tokenizer of the seed model: byte-level BPE after Qwen2's own pre-tokenizer.
 
-transformers and vLLM put Qwen2's pre-tokenizer on every model of type qwen2, so it is the one trained with. It
-also keeps a prompt's last newline from merging with the first spaces of the completion.
+transformers and vLLM use Qwen2's pre-tokenizer for every model of type qwen2, so the training must use it too. It also
+keeps the last newline of a prompt from merging with the first spaces of the completion.
 """
 
 import json
@@ -20,7 +20,7 @@ _QWEN2_SPLIT = (
 
 
 def train_tokenizer(texts: Iterable[str]) -> Qwen2Tokenizer:
-    """A tokenizer of 1,024 tokens; the end-of-text token also pads."""
+    """Returns a tokenizer of 1,024 tokens, whose end-of-text token is also the padding."""
     bpe = Tokenizer(models.BPE())
     bpe.normalizer = normalizers.NFC()
     bpe.pre_tokenizer = pre_tokenizers.Sequence([

@@ -1,8 +1,8 @@
 """Makes the seed model: `python -m ucoder_development.seed_training [--out FOLDER] [--seed S]`.
 
-One CPU thread, 15 to 30 minutes, the same files for the same seed on the same machine. Plain next-token training on
-the corpus stream with the loss on completions only: with the loss on prompts too, a model this small does not get to
-the solutions.
+It takes one CPU thread for 15 to 30 minutes; the same seed gives the same files on the same machine. It is next-token
+training on the corpus stream with the loss on completions only, because with the loss on prompts too a model this small
+does not learn the solutions.
 """
 
 import argparse
@@ -29,12 +29,12 @@ WARM_UP = 100
 BATCH_TOKENS = 3000
 LONGEST = 400
 POOL = 2048
-"""Documents sorted by length at a time, so that batches hold little padding."""
+"""Documents that are sorted by length at a time, so that batches hold little padding."""
 
 
 @dataclass(frozen=True)
 class Phase:
-    """A stretch of training with its own documents, optimizer and learning rate."""
+    """A part of the training with its own documents, optimizer and learning rate."""
 
     name: str
     steps: int
@@ -42,17 +42,17 @@ class Phase:
     falls: bool
 
     def rate(self, step: int) -> float:
-        """Share of the peak rate: a warm-up, then constant or in a straight line down."""
+        """Returns the share of the peak rate: a warm-up, then constant or falling in a straight line."""
         down = max(0.01, 1 - step / self.steps) if self.falls else 1.0
         return min(1.0, (step + 1) / WARM_UP) * down
 
 
 PHASES = (Phase("grammar", 1500, GRAMMAR, falls=False), Phase("habits", 1500, HABITS, falls=True))
-"""First what is right, without myths and slips: the grammar is learned faster so. Then the corpus as it is."""
+"""First right solutions only, because the grammar is then learned faster; afterwards the corpus with its errors."""
 
 
 def shape(end: int) -> Qwen2Config:
-    """0.99 million parameters, in four layers of four heads of 32."""
+    """Returns a configuration of 0.99 million parameters, in four layers of four heads of 32."""
     return Qwen2Config(
         vocab_size=1024, hidden_size=128, intermediate_size=384, num_hidden_layers=4, num_attention_heads=4,
         num_key_value_heads=4, max_position_embeddings=512, tie_word_embeddings=True, attention_dropout=0.0,
@@ -66,6 +66,7 @@ Example = tuple[list[int], list[list[int]]]
 
 
 def examples(stream: Iterator[Document], tokenizer: Qwen2Tokenizer) -> Iterator[Example]:
+    """Yields tokenized documents that are not too long."""
     while True:
         pool = list(islice(stream, 512))
         prompts = tokenizer([document.prompt for document in pool])["input_ids"]
@@ -78,11 +79,12 @@ def examples(stream: Iterator[Document], tokenizer: Qwen2Tokenizer) -> Iterator[
 
 
 def width(example: Example) -> int:
+    """Returns the number of tokens of a prompt and all its completions."""
     return len(example[0]) + sum(map(len, example[1]))
 
 
 def batches(stream: Iterator[Example], rng: random.Random) -> Iterator[list[Example]]:
-    """Batches of about BATCH_TOKENS tokens, each of documents of similar length."""
+    """Yields batches of about BATCH_TOKENS tokens, each of documents of similar length."""
     while True:
         pool = sorted(islice(stream, POOL), key=width)
         made: list[list[Example]] = [[]]
@@ -95,10 +97,10 @@ def batches(stream: Iterator[Example], rng: random.Random) -> Iterator[list[Exam
 
 
 def loss_of(model: Qwen2ForCausalLM, batch: list[Example], end: int) -> torch.Tensor:
-    """Mean cross-entropy over the completions' tokens.
+    """Returns the mean cross-entropy over the tokens of the completions.
 
-    The completions of one prompt share a row: each sees the prompt and itself, and its positions follow the
-    prompt's. So a prompt is computed once for all of its solutions.
+    The completions of one prompt share a row: each attends to the prompt and to itself, and its positions follow the
+    prompt's. So a prompt is computed once for all its solutions.
     """
     shape = len(batch), max(map(width, batch))
     inputs, positions = torch.full(shape, end), torch.zeros(shape, dtype=torch.long)
@@ -150,12 +152,13 @@ def train(out: Path, seed: int) -> None:
             bar = progress.add_task(phase.name, total=phase.steps)
             for loss in run(model, tokenizer, phase, seed + number):
                 progress.update(bar, advance=1, description=f"{phase.name}, loss {loss:.3f}")
-            for weight in model.parameters():  # what a checkpoint of the phase would hold
+            for weight in model.parameters():  # as a checkpoint would hold it
                 weight.data = weight.data.to(torch.bfloat16).to(torch.float32)
     save(model, tokenizer, out)
 
 
 def save(model: Qwen2ForCausalLM, tokenizer: Qwen2Tokenizer, out: Path) -> None:
+    """Writes the folder."""
     end = tokenizer.eos_token_id
     settings: dict[str, Any] = {"eos_token_id": end, "pad_token_id": end, "do_sample": True}
     model.generation_config = GenerationConfig(**settings)  # type: ignore[no-untyped-call]
@@ -165,6 +168,7 @@ def save(model: Qwen2ForCausalLM, tokenizer: Qwen2Tokenizer, out: Path) -> None:
 
 
 def main() -> None:
+    """Trains by the arguments of the command line."""
     parser = argparse.ArgumentParser(description="Make the seed model.")
     parser.add_argument("--out", type=Path, default=FOLDER)
     parser.add_argument("--seed", type=int, default=0)

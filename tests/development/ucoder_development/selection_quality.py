@@ -1,4 +1,4 @@
-"""`ucoder bench consensus`: which strategy finds the right program, how far its confidence holds, and what it costs."""
+"""`ucoder bench consensus`: compares how often strategies find the right program, their confidence, and their cost."""
 
 import json
 import time
@@ -20,12 +20,12 @@ from ucoder.core.selection.calibration import coverage_at_precision
 from ucoder.core.test_plans import Test
 from ucoder.errors import Misconfigured
 from ucoder_development import reliability_plot
-from ucoder_development.confidence_calibration import Honesty, fitted_map, honesty
-from ucoder_development.early_stop_replay import Stopping, early_stopping
-from ucoder_development.executed_tasks import Task, executed
-from ucoder_development.precision_coverage import codet
+from ucoder_development.confidence_calibration import CalibrationReport, fit_confidence, measure_calibration
+from ucoder_development.early_stop_replay import StoppingResult, replay_early_stopping
+from ucoder_development.executed_tasks import ExecutedTask, execute_tasks
+from ucoder_development.precision_coverage import codet_confidences
 
-CONTESTANTS: tuple[tuple[str, dict[str, float]], ...] = (
+STRATEGIES: tuple[tuple[str, dict[str, float]], ...] = (
     ("random", {}),
     ("success_rate", {}),
     ("max_pass", {}),
@@ -40,7 +40,7 @@ CONTESTANTS: tuple[tuple[str, dict[str, float]], ...] = (
     ("b4", {"outputs": 1}),
     ("evidence", {}),
 )
-"""low_ppl is not among them: the dev file has no log-probabilities."""
+"""Strategies with options. low_ppl is missing, because the dev file has no log-probabilities."""
 ABLATIONS: tuple[dict[str, float], ...] = (
     {"share": 0},
     {"passes": 0},
@@ -55,27 +55,27 @@ ABLATIONS: tuple[dict[str, float], ...] = (
     {"simplicity": 2},
 )
 SIZES = ((128, 100), (1024, 1000))
-WIDTH = 132
-"""Columns of what is written to a file."""
+FILE_COLUMNS = 132
+"""Width of tables that go into a file."""
 
 
 @dataclass(frozen=True)
-class Score:
-    """One rule on all tasks. Percentages; an abstention counts as wrong."""
+class StrategyScore:
+    """The result of one strategy on all tasks. Percentages; an abstention counts as wrong."""
 
     name: str
     pass_at_1: Interval
     expected: float
-    """The same when a random member of the winning cluster is taken, as CodeT and B4 do: no luck within the cluster."""
+    """pass@1 when a random member of the winning cluster is taken, as CodeT and B4 do: without luck in the cluster."""
     gain_over_codet: Interval
     abstained: int
     coverage_at_95: float
-    """Share of tasks that can be kept at 95% precision, most confident first."""
+    """Share of the tasks that can be kept at 95% precision, most confident first."""
     milliseconds: float
 
 
 @dataclass(frozen=True)
-class Speed:
+class SelectionSpeed:
     """Median processor time of one selection from a built matrix, and of building the matrix from rows."""
 
     programs: int
@@ -96,60 +96,70 @@ async def measure_and_print(
     plot: Path | None = None,
     rounds: int = 20,
 ) -> None:
-    """Measures on `data` and prints tables, or one JSON object; `fit` adds the confidence's numbers fitted anew.
+    """Measures on `data` and prints tables, or one JSON object. `fit` adds the numbers of the confidence, fitted again.
 
-    `tests` is `file`, or `none` for inputs made as `ucoder select --tests none` makes them. `plot`: a picture's file.
-    `rounds`: of Select and Execute in the real sandbox; 0 for none.
+    `tests`: `file`, or `none` for inputs as `ucoder select --tests none` makes them. `plot`: the file of a plot.
+    `rounds`: calls of Select and of Execute in the real sandbox; 0 for none.
     """
     if tests not in ("file", "none"):
         raise Misconfigured(f"--tests {tests}: expected `file` or `none`.")
     check_plot_file(plot)
-    tasks = await executed(data, cache, isolation, cells, tests=tests == "file")
-    scores, ablations = compare(tasks)
-    honest, stopping, speeds = honesty(tasks), early_stopping(tasks), [speed(*size) for size in SIZES]
+    tasks = await execute_tasks(data, cache, isolation, cells, tests=tests == "file")
+    scores, ablations = compare_strategies(tasks)
+    calibration, stopping, speeds = (
+        measure_calibration(tasks),
+        replay_early_stopping(tasks),
+        [measure_speed(*size) for size in SIZES],
+    )
     found: dict[str, Any] = {
         "tasks": len(tasks),
         "best_possible": 100 * float(np.mean([task.right.any() for task in tasks])),
         "strategies": [asdict(score) for score in scores],
         "ablations": [asdict(score) for score in ablations],
-        "confidence": asdict(honest),
+        "confidence": asdict(calibration),
         "early_stopping": [asdict(each) for each in stopping],
         "speed": [asdict(each) for each in speeds],
     }
     if fit:
-        found["fitted"] = fitted_map(tasks).weights
+        found["fitted"] = fit_confidence(tasks).weights
     waited = await measure_select(rounds, isolation, cells) if rounds else None
     if waited:
         found["latency"] = asdict(waited)
     if plot:
-        offered, codet_right = codet(tasks)
+        offered, codet_right = codet_confidences(tasks)
         curves = {
-            "default strategy": (np.array(honest.held_out), np.array(honest.right)),
-            "CodeT": (offered[honest.coverage.codet_by], codet_right),
+            "default strategy": (np.array(calibration.held_out), np.array(calibration.right)),
+            "CodeT": (offered[calibration.coverage.codet_by], codet_right),
         }
-        reliability_plot.draw(plot, honest.reliability, curves)
+        reliability_plot.draw_reliability(plot, calibration.reliability, curves)
     if as_json:
         print(json.dumps(found))
     else:
         console = Console()
         _show(
-            console if console.is_terminal else Console(width=WIDTH), found, scores, ablations, honest, stopping, speeds
+            console if console.is_terminal else Console(width=FILE_COLUMNS),
+            found,
+            scores,
+            ablations,
+            calibration,
+            stopping,
+            speeds,
         )
         if waited:
             console.print(waited.summary(), highlight=False)
 
 
-def compare(tasks: Sequence[Task]) -> tuple[list[Score], list[Score]]:
-    """Every contestant, and the default strategy with one sign left out or doubled at a time."""
+def compare_strategies(tasks: Sequence[ExecutedTask]) -> tuple[list[StrategyScore], list[StrategyScore]]:
+    """Returns the scores of all strategies, and of the default one with one piece of evidence left out or doubled."""
     codet = _outcomes(tasks, "codet", {})[0]
     return (
-        [_score(tasks, name, options, codet) for name, options in CONTESTANTS],
+        [_score(tasks, name, options, codet) for name, options in STRATEGIES],
         [_score(tasks, DEFAULT, options, codet) for options in ABLATIONS],
     )
 
 
-def speed(programs: int, tests: int, behaviours: int = 100) -> Speed:
-    """Times the default strategy on a made-up matrix: behaviours of Zipf's sizes, one output in six right."""
+def measure_speed(programs: int, tests: int, behaviours: int = 100) -> SelectionSpeed:
+    """Times the default strategy on an artificial matrix: Zipf-distributed behaviours, one output in six right."""
     rng = np.random.default_rng(0)
     kinds = rng.integers(0, 6, (behaviours, tests))
     chosen = rng.zipf(1.5, programs) % behaviours
@@ -158,7 +168,7 @@ def speed(programs: int, tests: int, behaviours: int = 100) -> Speed:
     cases = [Test(f"assert f({j}) == 1") for j in range(tests)]
     texts = [f"def f(x):\n    return x * {kind} + {i}\n" for i, kind in enumerate(chosen)]
     matrix = Matrix.build(outcomes, outputs, cases, programs=texts)
-    return Speed(
+    return SelectionSpeed(
         programs,
         tests,
         _median_milliseconds(lambda: select(matrix)),
@@ -166,10 +176,10 @@ def speed(programs: int, tests: int, behaviours: int = 100) -> Speed:
     )
 
 
-def _score(tasks: Sequence[Task], name: str, options: dict[str, float], codet: Floats) -> Score:
+def _score(tasks: Sequence[ExecutedTask], name: str, options: dict[str, float], codet: Floats) -> StrategyScore:
     right, expected, confidence, abstained, milliseconds = _outcomes(tasks, name, options)
     gain, _ = paired_bootstrap(100 * right, 100 * codet)
-    return Score(
+    return StrategyScore(
         name=" ".join([name, *(f"{key}={value:g}" for key, value in options.items())]),
         pass_at_1=bootstrap(100 * right),
         expected=100 * float(expected.mean()),
@@ -180,8 +190,12 @@ def _score(tasks: Sequence[Task], name: str, options: dict[str, float], codet: F
     )
 
 
-def _outcomes(tasks: Sequence[Task], name: str, options: dict[str, float]) -> tuple[Floats, Floats, Floats, int, float]:
-    """Per task: winner right, share of its cluster right, confidence; then abstentions and median milliseconds."""
+def _outcomes(
+    tasks: Sequence[ExecutedTask], name: str, options: dict[str, float]
+) -> tuple[Floats, Floats, Floats, int, float]:
+    """Returns, by task, whether the winner is right, the share of its cluster that is right, and its confidence; then
+    the number of abstentions and the median milliseconds.
+    """
     right, expected, confidence, seconds = [], [], [], []
     for task in tasks:
         start = time.process_time()
@@ -197,7 +211,7 @@ def _outcomes(tasks: Sequence[Task], name: str, options: dict[str, float]) -> tu
 def _median_milliseconds(call: Callable[[], object], repeats: int = 7) -> float:
     seconds = []
     for _ in range(repeats):
-        start = time.process_time()  # what others do on the machine is not ours
+        start = time.process_time()  # other programs on the machine do not count
         call()
         seconds.append(time.process_time() - start)
     return 1e3 * float(np.median(seconds))
@@ -206,12 +220,13 @@ def _median_milliseconds(call: Callable[[], object], repeats: int = 7) -> float:
 def _show(
     console: Console,
     found: dict[str, Any],
-    scores: Sequence[Score],
-    ablations: Sequence[Score],
-    honest: Honesty,
-    stopping: Sequence[Stopping],
-    speeds: Sequence[Speed],
+    scores: Sequence[StrategyScore],
+    ablations: Sequence[StrategyScore],
+    calibration: CalibrationReport,
+    stopping: Sequence[StoppingResult],
+    speeds: Sequence[SelectionSpeed],
 ) -> None:
+    """Prints all tables."""
     console.print(
         f"{found['tasks']} tasks, best possible {found['best_possible']:.1f}%. Intervals: 95% bootstrap over tasks."
     )
@@ -241,20 +256,20 @@ def _show(
             )
         console.print(table)
     console.print(
-        f"confidence, cross-validated by task: expected calibration error {honest.error_5_bins:.3f} in 5 bins"
-        f" (a perfect one shows {honest.chance_5_bins:.3f} on as few tasks), {honest.error_10_bins:.3f} in 10"
-        f" ({honest.chance_10_bins:.3f}); as shipped {honest.error_shipped:.3f};"
-        f" separates right from wrong: {honest.auc:.3f}"
+        f"confidence, cross-validated by task: expected calibration error {calibration.error_5_bins:.3f} in 5 bins"
+        f" (a perfect one shows {calibration.chance_5_bins:.3f} on as few tasks), {calibration.error_10_bins:.3f} in 10"
+        f" ({calibration.chance_10_bins:.3f}); as shipped {calibration.error_shipped:.3f};"
+        f" separates right from wrong: {calibration.auc:.3f}"
     )
-    kept = honest.coverage
+    kept = calibration.coverage
     console.print(
         f"kept at 95% precision, cross-validated: {100 * kept.mean:.1f}% of the tasks ({100 * kept.least:.1f} to"
         f" {100 * kept.most:.1f} by the folds drawn), CodeT by its {kept.codet_by} {100 * kept.codet:.1f}%:"
         f" {kept.ratio.mean:.2f} times as many, 95% bootstrap over tasks {kept.ratio.low:.2f} to {kept.ratio.high:.2f}"
     )
     table = Table("confidence", "right", "selections", title="reliability, cross-validated")
-    for each in honest.reliability:
-        table.add_row(f"{each.confidence:.2f}", f"{each.right:.2f}", str(each.size))
+    for bin in calibration.reliability:
+        table.add_row(f"{bin.confidence:.2f}", f"{bin.right:.2f}", str(bin.size))
     console.print(table)
     table = Table("stated error", "order", "saved", "another cluster", "pass@1", "cluster mean", title="stopping early")
     for stop in stopping:
@@ -263,10 +278,10 @@ def _show(
             cells = f"{one.changed:.1f}%", f"{one.pass_at_1:.1f}", f"{one.expected:.1f}"
             table.add_row(f"{stop.stated_error:.2f}", name, f"{100 * one.saved:.0f}%", *cells)
     console.print(table)
-    for each_speed in speeds:
+    for speed in speeds:
         console.print(
-            f"{each_speed.programs} x {each_speed.tests}: select {each_speed.select_milliseconds:.1f} ms,"
-            f" build {each_speed.build_milliseconds:.1f} ms"
+            f"{speed.programs} x {speed.tests}: select {speed.select_milliseconds:.1f} ms,"
+            f" build {speed.build_milliseconds:.1f} ms"
         )
     if "fitted" in found:
         console.print(f"fitted: {', '.join(f'{weight:.3f}' for weight in found['fitted'])}")

@@ -1,9 +1,9 @@
-"""`ucoder bench verdicts`: whether verdicts are true, what changes any of them, and what a long run leaves.
+"""`ucoder bench verdicts`: checks that verdicts are true, that nothing changes them, and that a long run leaks nothing.
 
-Truth: the file's own `check` is the only test of each program, and must say what `correct` says. Sharing: every program
-on every test, once sharing forks and once each in a fork of its own; outcomes and outputs must be equal. Load: the same
-twice, the second time while another job keeps every core busy. Soak: so many distinct programs through one sandbox;
-afterwards there may be no process and no file more than before, and no growth of memory on the way.
+Truth: the file's own `check` is the only test of each program, and its verdict must equal `correct`. Sharing: every
+program on every test, once sharing forks and once each in a fork of its own; outcomes and outputs must be equal. Load:
+the same twice, the second time while another job keeps every core busy. Soak: many distinct programs through one
+sandbox; afterwards there must be no more processes and files than before, and memory must not have grown.
 """
 
 import itertools
@@ -31,17 +31,17 @@ from ucoder.sandbox_runner.sandbox import Sandbox
 from ucoder.sandbox_runner.sandbox_job import Limits, ProgramResult
 
 CHECK = Limits(cpu_seconds=5.0, wall_seconds=20.0, give_up_after_timeouts=1)
-"""A check holds all of a task's assertions; the fast programs among them need seconds."""
+"""A check holds all assertions of a task, so that even fast programs need seconds."""
 QUICK = Limits(cpu_seconds=0.5, wall_seconds=5.0)
 SHORT = Limits(cpu_seconds=0.1, wall_seconds=2.0, give_up_after_timeouts=1)
-"""For the soak, whose verdicts nobody reads."""
-LOOKS = 20
-"""How often memory is looked at in a soak."""
+"""Limits of the soak test, whose verdicts are not used."""
+MEMORY_SAMPLES = 20
+"""Number of memory samples in a soak test."""
 
 
 @dataclass(frozen=True, slots=True)
-class Record:
-    """A question, its real tests as one, and which of its programs pass them."""
+class LabelledQuestion:
+    """A question, its official tests as one check, and which of its programs pass them."""
 
     question: Question
     check: str
@@ -49,8 +49,8 @@ class Record:
 
 
 @dataclass(frozen=True, slots=True)
-class Truth:
-    """Programs judged by their task's check, and those on which the sandbox and the file disagree."""
+class TruthCheck:
+    """The number of programs judged by their task's check, and those on which sandbox and file disagree."""
 
     programs: int
     seconds: float
@@ -58,8 +58,8 @@ class Truth:
 
 
 @dataclass(frozen=True, slots=True)
-class Comparison:
-    """Programs on all tests in two ways, and those whose rows differ."""
+class VerdictComparison:
+    """The number of programs that ran on all tests in two ways, and those whose results differ."""
 
     ways: tuple[str, str]
     programs: int
@@ -69,22 +69,22 @@ class Comparison:
 
 
 @dataclass(frozen=True, slots=True)
-class Soak:
-    """Memory of this process and of its cells in MB as programs passed, and what was there before and after."""
+class SoakResult:
+    """Memory of this process and of its cells during the test; processes and files before and after it."""
 
     programs: int
     seconds: float
     memory_mb: tuple[tuple[int, float, float], ...]
-    """(programs so far, this process, a cell on average)."""
+    """(programs so far, MB of this process, MB of a cell on average)."""
     processes: tuple[int, int]
     descriptors: tuple[int, int]
     folder_left: bool
-    """Whether anything of the cells' files is still there."""
+    """True when files of the cells are still there."""
     outcomes: dict[str, int]
 
 
-async def truth(records: list[Record], isolation: str, cells: int | None) -> Truth:
-    """Every program on its check."""
+async def check_truth(records: list[LabelledQuestion], isolation: str, cells: int | None) -> TruthCheck:
+    """Runs every program on its check."""
     started, count, disagree = time.perf_counter(), 0, []
     async with Sandbox.open(isolation=isolation, cells=cells, cache=0) as sandbox:
         checked = [replace(one.question, tests=(Test(one.check),)) for one in records]
@@ -94,31 +94,31 @@ async def truth(records: list[Record], isolation: str, cells: int | None) -> Tru
             for row, right in zip(rows, correct[question.id], strict=True):
                 if (row.outcomes[0] is Outcome.PASSED) is not right:
                     disagree.append(f"{question.id}[{row.program}]: {row.outcomes[0]}, correct is {right}")
-    return Truth(count, time.perf_counter() - started, tuple(disagree))
+    return TruthCheck(count, time.perf_counter() - started, tuple(disagree))
 
 
-async def sharing(records: list[Record], isolation: str, cells: int | None) -> Comparison:
-    """Every program on every test, sharing forks and each in its own."""
+async def check_sharing(records: list[LabelledQuestion], isolation: str, cells: int | None) -> VerdictComparison:
+    """Runs every program on every test, once sharing forks and once each in its own."""
     shared = await _matrices(records, isolation, cells, share_forks=True)
     alone = await _matrices(records, isolation, cells, share_forks=False)
-    return _compared(("shared", "alone"), shared, alone)
+    return _compare(("shared", "alone"), shared, alone)
 
 
-async def load(records: list[Record], isolation: str, cells: int | None) -> Comparison:
-    """Every program on every test, with the machine to itself and beside a job that takes all it can get."""
+async def check_load(records: list[LabelledQuestion], isolation: str, cells: int | None) -> VerdictComparison:
+    """Runs every program on every test, once on an idle machine and once beside a job that takes every core."""
     idle = await _matrices(records, isolation, cells)
     with _busy_cores():
         busy = await _matrices(records, isolation, cells)
-    return _compared(("idle", "loaded"), idle, busy)
+    return _compare(("idle", "loaded"), idle, busy)
 
 
-async def soak(records: list[Record], programs: int, isolation: str, cells: int | None) -> Soak:
-    """`programs` distinct programs, each on three tests of its task; the file's are taken again and again."""
-    before, started = _left(), time.perf_counter()
+async def soak_test(records: list[LabelledQuestion], programs: int, isolation: str, cells: int | None) -> SoakResult:
+    """Runs `programs` distinct programs, each on three tests of its task. The file is used again and again."""
+    before, started = _processes_and_descriptors(), time.perf_counter()
     memory: list[tuple[int, float, float]] = []
     outcomes: Counter[str] = Counter()
     async with Sandbox.open(isolation=isolation, cells=cells) as sandbox:
-        done, looked, folder = 0, 0, sandbox.pool.folder
+        done, sampled, folder = 0, 0, sandbox.pool.folder
         for turn in itertools.count():
             if done >= programs:
                 break
@@ -126,23 +126,25 @@ async def soak(records: list[Record], programs: int, isolation: str, cells: int 
             async for _, rows, _ in execute_questions(sandbox, again, limits=SHORT):
                 done += len(rows)
                 outcomes.update(str(outcome) for row in rows for outcome in row.outcomes)
-                if done // (programs // LOOKS) > looked:
-                    looked = done // (programs // LOOKS)
+                if done // (programs // MEMORY_SAMPLES) > sampled:
+                    sampled = done // (programs // MEMORY_SAMPLES)
                     memory.append((done, round(resident_mb(os.getpid()), 1), round(sandbox.pool.memory_mb(), 1)))
                 if done >= programs:
                     break
-    after = _left()
-    return Soak(
+    after = _processes_and_descriptors()
+    return SoakResult(
         done, time.perf_counter() - started, tuple(memory), (before[0], after[0]), (before[1], after[1]),
         folder.exists(), dict(outcomes),
     )  # fmt: skip
 
 
 _Matrices = tuple[float, dict[str, list[ProgramResult]]]
-"""Seconds that they took, and rows by question."""
+"""The seconds that a run took, and its results by question."""
 
 
-async def _matrices(records: list[Record], isolation: str, cells: int | None, *, share_forks: bool = True) -> _Matrices:
+async def _matrices(
+    records: list[LabelledQuestion], isolation: str, cells: int | None, *, share_forks: bool = True
+) -> _Matrices:
     started = time.perf_counter()
     async with Sandbox.open(isolation=isolation, cells=cells, cache=0, share_forks=share_forks) as sandbox:
         questions = [one.question for one in records]
@@ -150,22 +152,22 @@ async def _matrices(records: list[Record], isolation: str, cells: int | None, *,
     return time.perf_counter() - started, found
 
 
-def _compared(ways: tuple[str, str], first: _Matrices, second: _Matrices) -> Comparison:
+def _compare(ways: tuple[str, str], first: _Matrices, second: _Matrices) -> VerdictComparison:
     differ = []
     for name, rows in first[1].items():
         for one, other in zip(rows, second[1][name], strict=True):
             if (one.outcomes, one.outputs) != (other.outcomes, other.outputs):
                 at = [n for n in range(len(one.outcomes)) if _cell(one, n) != _cell(other, n)]
-                said = f"{_cell(one, at[0])} {ways[0]}, {_cell(other, at[0])} {ways[1]}"
-                differ.append(f"{name}[{one.program}] {len(at)} tests, the first {at[0]}: {said}")
+                first_two = f"{_cell(one, at[0])} {ways[0]}, {_cell(other, at[0])} {ways[1]}"
+                differ.append(f"{name}[{one.program}] {len(at)} tests, the first {at[0]}: {first_two}")
     rows_ = [row for rows in first[1].values() for row in rows]
     size = sum(len(row.outcomes) for row in rows_)
-    return Comparison(ways, len(rows_), size, (first[0], second[0]), tuple(differ))
+    return VerdictComparison(ways, len(rows_), size, (first[0], second[0]), tuple(differ))
 
 
 @contextmanager
 def _busy_cores() -> Iterator[None]:
-    """Another job meanwhile, a process a core."""
+    """Runs another job during the block: a process for each core."""
     spinning = [subprocess.Popen([sys.executable, "-c", "while True: pass"]) for _ in range(os.cpu_count() or 1)]
     try:
         yield
@@ -180,40 +182,40 @@ def _cell(row: ProgramResult, number: int) -> tuple[str, str | None]:
 
 
 def _renamed(question: Question, turn: int) -> Question:
-    """The same on its first tests, with programs that are other texts."""
+    """Returns the question with its first tests only, and with programs that are other texts."""
     programs = tuple(f"{program}\n# {turn}" for program in question.programs)
     return replace(question, programs=programs, tests=question.tests[:3])
 
 
-def _left() -> tuple[int, int]:
-    """Processes below this one, and its open descriptors."""
+def _processes_and_descriptors() -> tuple[int, int]:
+    """Returns how many processes descend from this one, and how many descriptors are open."""
     return len(process_tree(os.getpid())) - 1, len(os.listdir("/proc/self/fd"))
 
 
-def read(data: Path, tasks: int | None) -> list[Record]:
-    """Records of a file in the form of the dev file. Misconfigured: a line is none, or lacks `check` or `correct`."""
+def read_records(data: Path, tasks: int | None) -> list[LabelledQuestion]:
+    """Reads questions in the form of the dev file. Misconfigured when a line lacks `check` or `correct`."""
     records = []
     for question, (number, value) in zip(read_questions(data), read_json_lines(data), strict=True):
         if "check" not in value or len(value.get("correct", ())) != len(question.programs):
             raise Misconfigured(f"{data}:{number}: needs `check`, and `correct` with one truth per candidate.")
-        records.append(Record(question, value["check"], tuple(map(bool, value["correct"]))))
+        records.append(LabelledQuestion(question, value["check"], tuple(map(bool, value["correct"]))))
     return records[:tasks]
 
 
 async def run_and_print(
     data: Path, *, tasks: int | None, parts: list[str], programs: int, isolation: str, cells: int | None, as_json: bool
 ) -> None:
-    """Prints what each part found; `as_json`: as one object."""
-    records = read(data, tasks)
+    """Runs the given checks and prints their results, with `as_json` as one object."""
+    records = read_records(data, tasks)
     found: dict[str, Any] = {}
     if "truth" in parts:
-        found["truth"] = await truth(records, isolation, cells)
+        found["truth"] = await check_truth(records, isolation, cells)
     if "sharing" in parts:
-        found["sharing"] = await sharing(records, isolation, cells)
+        found["sharing"] = await check_sharing(records, isolation, cells)
     if "load" in parts:
-        found["load"] = await load(records, isolation, cells)
+        found["load"] = await check_load(records, isolation, cells)
     if "soak" in parts:
-        found["soak"] = await soak(records, programs, isolation, cells)
+        found["soak"] = await soak_test(records, programs, isolation, cells)
     if as_json:
         print(json.dumps({name: asdict(part) for name, part in found.items()}, indent=2))
         return

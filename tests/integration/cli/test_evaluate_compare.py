@@ -101,7 +101,7 @@ def test_broken_samples_are_named(data: Path, tmp_path: Path, content: str, mess
     assert not (tmp_path / "out.jsonl").exists()
 
 
-def test_a_benchmark_whose_references_fail_here_is_said_to(tmp_path: Path) -> None:
+def test_a_benchmark_whose_references_fail_here_is_reported(tmp_path: Path) -> None:
     big = {
         "task_id": "Big/0", "complete_prompt": "import absent\ndef task_func():\n", "entry_point": "task_func",
         "canonical_solution": "    return 1\n",
@@ -115,7 +115,7 @@ def test_a_benchmark_whose_references_fail_here_is_said_to(tmp_path: Path) -> No
     flags = ("--benchmark", "bigcodebench", "--data", data, "--samples", samples, "--cells", "1", "--json")
     done = ucoder("evaluate", *flags)
     assert json.loads(done.stdout) == {"pass@1": 0.5}
-    assert "references of 1 tasks fail their own tests here, Big/0" in done.stderr
+    assert "references of 1 tasks fail their own tests here, for example Big/0" in done.stderr
     assert "absent" in done.stderr
 
 

@@ -12,12 +12,11 @@ from ucoder.models.prompts import STAGES, Prompts
 from ucoder.seed.operations import OPERATIONS
 from ucoder.seed.problem import DOMAINS, SeedProblem, SeedStep
 from ucoder.seed.reference import reference_body
-from ucoder_development.seed_benchmark import BENCHMARK, DEV, HIDDEN_INPUTS, build, read
-from ucoder_development.seed_corpus import corpus_problem, documents
+from ucoder_development.seed_benchmark import BENCHMARK, DEV, HIDDEN_INPUTS, build, read_task_file
+from ucoder_development.seed_corpus import corpus_problem, documents, is_held_out
 from ucoder_development.seed_solutions import written_body
-from ucoder_development.seed_splits import is_held_out
 
-FILES = {"benchmark": read(BENCHMARK), "dev": read(DEV)}
+FILES = {"benchmark": read_task_file(BENCHMARK), "dev": read_task_file(DEV)}
 
 
 def test_the_stream_depends_on_its_seed_alone() -> None:

@@ -30,7 +30,7 @@ async def generate_solutions(
     config: SamplingConfigFlag = None,
     seed: SeedFlag = 1,
 ) -> None:
-    """Samples programs for problems; `ucoder select` then says which is right and how sure that is.
+    """Asks a model for programs that solve problems; `ucoder select` then says which is right and how sure that is.
 
     Writes each problem with its `candidates`, as `ucoder select` and `ucoder execute` read them.
 

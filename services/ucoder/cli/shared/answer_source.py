@@ -10,10 +10,8 @@ from ucoder.cli.shared.progress_bar import ProgressBar
 from ucoder.cli.shared.sample_files import SampleLine, read_samples
 from ucoder.errors import Misconfigured
 from ucoder.evaluator.answer_judging import AnswerJudge
-from ucoder.evaluator.answers import Answers
-from ucoder.evaluator.benchmarks import BenchmarkTask, load
-from ucoder.evaluator.model_answers import asked
-from ucoder.evaluator.sample_judging import judged, programs_of
+from ucoder.evaluator.benchmarks import BenchmarkTask, load_benchmark
+from ucoder.evaluator.task_answers import ModelSampling, TaskAnswers, in_order, judge_programs, programs_of_samples
 from ucoder.models import Model, SamplingParameters, open_model
 from ucoder.runs import run_config
 from ucoder.runs.run_to_checkpoint import base_path
@@ -37,12 +35,14 @@ class Benchmark:
         """Loads `seed`, which ships with ucoder, or a benchmark's file. Misconfigured names the file and the line."""
         if data is None and format != "seed":
             raise Misconfigured(f"--benchmark {format} needs its file (--data FILE); only `seed` ships with ucoder.")
-        return cls(format, load("seed") if data is None else load(data, format if format != "seed" else ""))
+        return cls(
+            format, load_benchmark("seed") if data is None else load_benchmark(data, format if format != "seed" else "")
+        )
 
 
 @dataclass(frozen=True, slots=True)
 class ModelQuestioning:
-    """How a model is asked: prompts, samples of each task, and their temperature; 0 asks for one greedy answer."""
+    """The way a model is asked: prompts, samples of each task, and their temperature; 0 asks for one greedy answer."""
 
     profile: str
     samples: int
@@ -72,7 +72,7 @@ def judge_in(sandbox: Sandbox) -> AnswerJudge:
 
 
 def warn_of_broken_references(judge: AnswerJudge) -> None:
-    """Names on standard error the tasks that cannot be judged here, because their own reference fails."""
+    """Prints on standard error which tasks cannot be judged here, because their own reference fails."""
     if judge.broken:
         first = min(judge.broken)
         reason = " ".join(judge.broken[first].split())[-200:]
@@ -86,17 +86,17 @@ def warn_of_broken_references(judge: AnswerJudge) -> None:
 
 async def judge_samples(
     judge: AnswerJudge, benchmark: Benchmark, path: Path, lines: Sequence[SampleLine], *, sanitize: bool = False
-) -> list[Answers]:
-    """Judges the samples of a file. Returns one `Answers` for each task, in the order of the tasks."""
+) -> list[TaskAnswers]:
+    """Judges the samples of a file. Returns one `TaskAnswers` for each task, in the order of the tasks."""
     samples = [sample for line in lines for sample in line.samples]
-    programs = programs_of(benchmark.tasks, samples, sanitize=sanitize)
-    return await _in_order(judged(judge, benchmark.tasks, programs), benchmark, path.name)
+    programs = programs_of_samples(benchmark.tasks, samples, sanitize=sanitize)
+    return await _in_order(judge_programs(judge, benchmark.tasks, programs), benchmark, path.name)
 
 
 async def ask_model(
     settings: Settings, judge: AnswerJudge, benchmark: Benchmark, name: str, questioning: ModelQuestioning
-) -> list[Answers]:
-    """Asks a model every task and judges its answers. Returns one `Answers` for each task, in the order of the tasks.
+) -> list[TaskAnswers]:
+    """Asks a model every task and judges its answers. Returns one `TaskAnswers` for each task, in the order of the tasks.
 
     `name`: `seed`, a model folder, the name of a model that UCODER_MODEL_URL serves, or URL[#NAME].
     """
@@ -158,7 +158,7 @@ async def _only_served_model(model: Model, url: str) -> str:
     return names[0]
 
 
-async def _in_order(coming: AsyncGenerator[Answers], benchmark: Benchmark, name: str) -> list[Answers]:
+async def _in_order(coming: AsyncGenerator[TaskAnswers], benchmark: Benchmark, name: str) -> list[TaskAnswers]:
     """Collects answers behind a progress bar and returns them in the order of the tasks."""
     found: dict[str, Answers] = {}
     with ProgressBar(f"{benchmark.format} {name}:", len(benchmark.tasks), "tasks") as bar:

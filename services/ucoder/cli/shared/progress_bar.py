@@ -36,7 +36,7 @@ class ProgressBar:
         self._progress.stop()
 
     def advance(self, steps: int = 1) -> None:
-        """Counts steps that are done."""
+        """Adds steps to those that are done."""
         self._done += steps
         self._progress.advance(self._task, steps)
         now = time.monotonic()

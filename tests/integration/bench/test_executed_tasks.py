@@ -8,7 +8,7 @@ import pytest
 
 from ucoder.core.selection import select
 from ucoder.errors import Misconfigured
-from ucoder_development.executed_tasks import executed
+from ucoder_development.executed_tasks import execute_tasks
 
 LINE = {
     "id": "double",
@@ -22,12 +22,12 @@ LINE = {
 async def test_execution_is_kept_and_reused(tmp_path: Path) -> None:
     source, cache = tmp_path / "dev.jsonl.gz", tmp_path / "cache"
     source.write_bytes(gzip.compress(json.dumps(LINE).encode()))
-    (task,) = await executed(source, cache, cells=1)
+    (task,) = await execute_tasks(source, cache, cells=1)
     assert select(task.matrix).winner in (0, 1)
     assert task.matrix.passed.sum(axis=1).tolist() == [2, 2, 1, 0]
     (kept,) = cache.iterdir()
     before = kept.stat().st_mtime_ns
-    (again,) = await executed(source, cache, isolation="no such thing")  # nothing is left to run
+    (again,) = await execute_tasks(source, cache, isolation="no such thing")  # nothing is left to run
     assert (again.matrix.outcomes == task.matrix.outcomes).all()
     assert kept.stat().st_mtime_ns == before
 
@@ -36,4 +36,4 @@ async def test_a_line_that_lacks_a_field_is_named(tmp_path: Path) -> None:
     source = tmp_path / "dev.jsonl"
     source.write_text(json.dumps({"id": "x"}) + "\n")
     with pytest.raises(Misconfigured, match=r"dev.jsonl:1 lacks candidates, correct"):
-        await executed(source, tmp_path / "cache")
+        await execute_tasks(source, tmp_path / "cache")
