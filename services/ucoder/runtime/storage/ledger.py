@@ -138,3 +138,13 @@ class Ledger:
 
 def _prefix(run: str, iteration: int) -> str:
     return f"{run}/ledger/{iteration:03d}"
+
+
+def reason_of_limit(limit: str) -> str:
+    """Returns the reason with which briefs are dropped that did not start before a limit ended their iteration."""
+    return f"over_{limit}"
+
+
+def limit_of_reason(reason: str) -> str | None:
+    """Returns the limit that a drop's reason names; None for every other reason."""
+    return next((limit for limit in LIMITS if reason == reason_of_limit(limit)), None)
