@@ -16,7 +16,7 @@ import httpx
 from rich.console import Console
 
 from ucoder.errors import Misconfigured
-from ucoder.evaluator.benchmarks import BenchmarkTask, load
+from ucoder.evaluator.benchmarks import BenchmarkTask, load_benchmark
 from ucoder.generator.solution_sampling import sample_solutions
 from ucoder.models import open_model
 from ucoder.models.openai_model import server_seed
@@ -69,7 +69,7 @@ class ServedThroughput:
 
 async def measure_and_print(model: str, profile: str, prompts: int, samples: int, *, as_json: bool) -> None:
     """Prints the throughput of `samples` completions for each of `prompts` tasks of the shipped dev split."""
-    tasks = list(islice(load("seed", dev=True), prompts))
+    tasks = list(islice(load_benchmark("seed", dev=True), prompts))
     found = await measure(runtime_settings.load(), base_path(model), tasks, samples, profile)
     if as_json:
         print(json.dumps(asdict(found)))

@@ -187,8 +187,7 @@ def _check(config: "config_pb2.RunConfig") -> None:
         Prompts.load(config.model.profile, script=True)
     for _ in known_tasks(config.problems.decontaminate):
         pass  # reads each file to its end, so that an unreadable one fails now and not for every brief
-    wanted = config.evaluation
-    separate(load(wanted.benchmark, wanted.benchmark_format), load(wanted.dev, wanted.dev_format, dev=True))
+    load_with_dev_split(config.evaluation)
     if config.selection.strategy not in {"default", *STRATEGIES}:
         known = ", ".join(["default", *STRATEGIES])
         raise Misconfigured(f"selection.strategy: no {config.selection.strategy}; there are {known}.")

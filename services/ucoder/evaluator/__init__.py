@@ -1,1 +1,1 @@
-"""Measures pass@k: samples a served model on benchmarks, and judges the programs in the sandbox."""
+"""The evaluator: measures pass@k by sampling a served model on benchmarks and judging the programs in the sandbox."""

@@ -17,7 +17,7 @@ from typing import Any
 from rich.console import Console
 
 from ucoder.errors import Retry
-from ucoder.evaluator.benchmarks import BenchmarkTask, load
+from ucoder.evaluator.benchmarks import BenchmarkTask, load_benchmark
 from ucoder.models import SamplingParameters, open_model
 from ucoder.models.prompts import Prompts
 from ucoder.runs.run_to_checkpoint import base_path
@@ -43,7 +43,7 @@ class LocalThroughput:
 
 async def measure_and_print(model: str, profile: str, prompts: int, samples: int, *, as_json: bool) -> None:
     """Prints the throughput of `samples` completions for each of `prompts` tasks of the shipped dev split."""
-    tasks = list(itertools.islice(load("seed", dev=True), prompts))
+    tasks = list(itertools.islice(load_benchmark("seed", dev=True), prompts))
     found = await measure(base_path(model), tasks, samples, profile)
     if as_json:
         print(json.dumps(asdict(found)))

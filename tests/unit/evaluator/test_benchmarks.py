@@ -1,4 +1,4 @@
-"""Every public format becomes the same Task; a broken file is named by line."""
+"""Every public format becomes the same BenchmarkTask; an error in a file names its line."""
 
 import base64
 import gzip
@@ -13,9 +13,10 @@ from typing import Any
 import pytest
 
 from ucoder.errors import Misconfigured
-from ucoder.evaluator.benchmarks import FORMATS, load, program
-from ucoder.evaluator.benchmarks.agreement import agree
-from ucoder.evaluator.benchmarks.separation import separate
+from ucoder.evaluator.benchmarks import FORMATS, load_benchmark
+from ucoder.evaluator.benchmarks.dev_split import check_disjoint, load_with_dev_split
+from ucoder.evaluator.benchmarks.evalplus_agreement import agree
+from ucoder.v1 import config_pb2
 
 HUMANEVAL = {
     "task_id": "HumanEval/0", "prompt": 'def twice(x: int) -> int:\n    """Double."""\n', "entry_point": "twice",
@@ -58,10 +59,10 @@ SAMPLES = {
 }  # fmt: skip
 
 
-def one(tmp_path: Path, form: str, *entries: Any) -> Any:
+def first_task(tmp_path: Path, form: str, *entries: Any) -> Any:
     path = tmp_path / f"{form}.jsonl"
     path.write_text("".join(json.dumps(entry) + "\n" for entry in entries))
-    return load(str(path), form)[0]
+    return load_benchmark(str(path), form)[0]
 
 
 def test_every_format_is_covered() -> None:
@@ -70,15 +71,15 @@ def test_every_format_is_covered() -> None:
 
 @pytest.mark.parametrize("form", [form for form in SAMPLES if form != "livecodebench"])
 def test_the_reference_becomes_a_program_that_defines_what_is_tested(tmp_path: Path, form: str) -> None:
-    task = one(tmp_path, form, SAMPLES[form])
+    task = first_task(tmp_path, form, SAMPLES[form])
     scope: dict[str, Any] = {}
-    exec(program(task, task.canonical_solution), scope)
+    exec(task.program(task.canonical_solution), scope)
     assert callable(scope[task.entry_point or "twice"])
     assert task.tests
 
 
 def test_evalplus_inputs_get_the_types_that_the_assertions_show(tmp_path: Path) -> None:
-    task = one(tmp_path, "mbpp_plus", EVALPLUS)
+    task = first_task(tmp_path, "mbpp_plus", EVALPLUS)
     assert len(task.tests) == 1 + 3
     assert "inputs = [((1, 2), [3])]" in task.tests[0].code
     scope: dict[str, Any] = {}
@@ -112,23 +113,23 @@ def test_answers_are_compared_by_evalplus_rules(
     assert agree(name, given, result, expected, tolerance) is wanted
 
 
-def test_mbpp_shows_the_words_and_the_first_test(tmp_path: Path) -> None:
+def test_mbpp_prompts_show_the_words_and_the_first_test(tmp_path: Path) -> None:
     for entry in (MBPP, FUSION_MBPP):
-        task = one(tmp_path, "mbpp", entry)
+        task = first_task(tmp_path, "mbpp", entry)
         assert task.prompt == '"""\nDouble it.\nassert twice(2) == 4\n"""\n'
         assert len(task.tests) == 2
 
 
 def test_livecodebench_has_scripts_and_methods(tmp_path: Path) -> None:
-    script = one(tmp_path, "livecodebench", LIVE)
+    script = first_task(tmp_path, "livecodebench", LIVE)
     assert [(test.stdin, test.expected_stdout) for test in script.tests] == [("1\n", "2\n")] * 3
     assert (
-        program(script, "Sure:\n```python\nprint(int(input()) + 1)\n```\n")
+        script.program("Sure:\n```python\nprint(int(input()) + 1)\n```\n")
         == script.preamble + "print(int(input()) + 1)\n"
     )
-    method = one(tmp_path, "livecodebench", LIVE_METHOD)
+    method = first_task(tmp_path, "livecodebench", LIVE_METHOD)
     scope: dict[str, Any] = {}
-    exec(program(method, "class Solution:\n    def f(self, xs: List[int], a: str):\n        return (xs[1],)\n"), scope)
+    exec(method.program("class Solution:\n    def f(self, xs: List[int], a: str):\n        return (xs[1],)\n"), scope)
     exec(method.tests[0].code, scope)
 
 
@@ -139,13 +140,13 @@ def test_a_pickle_that_would_run_code_is_refused(tmp_path: Path) -> None:
 
     bomb = {**LIVE, "private_test_cases": base64.b64encode(zlib.compress(pickle.dumps(Evil()))).decode()}
     with pytest.raises(Misconfigured, match=r":1: the compressed tests are broken: it asks for \w+\.system"):
-        one(tmp_path, "livecodebench", bomb)
+        first_task(tmp_path, "livecodebench", bomb)
     assert not (tmp_path / "ran").exists()
 
 
 def test_other_languages_of_fullstackbench_are_skipped(tmp_path: Path) -> None:
     other = {**FULL, "id": 8, "labels": {"programming_language": "cpp"}}
-    assert one(tmp_path, "fullstackbench", other, FULL).task_id == "FullStackBench/7"
+    assert first_task(tmp_path, "fullstackbench", other, FULL).task_id == "FullStackBench/7"
 
 
 @pytest.mark.parametrize(
@@ -165,33 +166,34 @@ def test_other_languages_of_fullstackbench_are_skipped(tmp_path: Path) -> None:
         (json.dumps({**HUMANEVAL, "prompt": 5}).encode(), ":1: prompt is 5, not a text"),
     ],
 )
-def test_a_broken_file_is_named(tmp_path: Path, content: bytes, message: str) -> None:
+def test_an_error_in_a_file_names_file_and_line(tmp_path: Path, content: bytes, message: str) -> None:
     path = tmp_path / "b.jsonl"
     path.write_bytes(content)
     with pytest.raises(Misconfigured, match=message) as caught:
-        load(str(path))
+        load_benchmark(str(path))
     assert "b.jsonl" in str(caught.value)
 
 
 def test_a_line_separator_inside_a_text_does_not_end_the_line(tmp_path: Path) -> None:
     path = tmp_path / "b.jsonl"
     path.write_text(json.dumps({**HUMANEVAL, "prompt": HUMANEVAL["prompt"] + "# \u2028\n"}, ensure_ascii=False))
-    assert "\u2028" in load(str(path))[0].prompt
+    assert "\u2028" in load_benchmark(str(path))[0].prompt
 
 
-def test_an_unknown_format_names_those_there_are() -> None:
+def test_an_unknown_format_is_rejected_with_the_known_ones() -> None:
     with pytest.raises(Misconfigured, match="livecodebench"):
-        load("x", "humanevil")
+        load_benchmark("x", "humanevil")
 
 
 def test_a_dev_split_that_shares_a_task_with_the_benchmark_is_refused(tmp_path: Path) -> None:
     other = {**HUMANEVAL, "task_id": "HumanEval/1", "prompt": "def more(x):\n    pass\n", "test": "def check(f): f(1)"}
-    reported = load("seed")
-    separate(reported, load("seed", dev=True))
-    mine = one(tmp_path, "humaneval", HUMANEVAL)
-    separate([mine], [one(tmp_path, "humaneval", other)])
+    load_with_dev_split(config_pb2.EvaluationConfig(benchmark="seed", dev="seed"))
+    mine = first_task(tmp_path, "humaneval", HUMANEVAL)
+    check_disjoint([mine], [first_task(tmp_path, "humaneval", other)])
     renamed = {**HUMANEVAL, "task_id": "mine/7", "prompt": HUMANEVAL["prompt"].upper(), "test": other["test"]}
     with pytest.raises(Misconfigured, match=r"1 of its 2 tasks .* mine/7 for one \(there HumanEval/0\)"):
-        separate([mine], [one(tmp_path, "humaneval", other), one(tmp_path, "humaneval", renamed)])
+        check_disjoint([mine], [first_task(tmp_path, "humaneval", other), first_task(tmp_path, "humaneval", renamed)])
     with pytest.raises(Misconfigured, match="never choose on what is reported"):
-        separate([one(tmp_path, "bigcodebench", BIG)], [one(tmp_path, "bigcodebench_instruct", BIG)])
+        check_disjoint(
+            [first_task(tmp_path, "bigcodebench", BIG)], [first_task(tmp_path, "bigcodebench_instruct", BIG)]
+        )

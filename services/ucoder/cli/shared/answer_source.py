@@ -1,6 +1,5 @@
 """The answers that `ucoder evaluate` and `ucoder compare` score: those of a samples file, or those of a model."""
 
-import contextlib
 import sys
 from collections.abc import AsyncGenerator, Sequence
 from dataclasses import dataclass, replace
@@ -90,13 +89,13 @@ async def judge_samples(
     """Judges the samples of a file. Returns one `TaskAnswers` for each task, in the order of the tasks."""
     samples = [sample for line in lines for sample in line.samples]
     programs = programs_of_samples(benchmark.tasks, samples, sanitize=sanitize)
-    return await _in_order(judge_programs(judge, benchmark.tasks, programs), benchmark, path.name)
+    return await _with_progress(judge_programs(judge, benchmark.tasks, programs), benchmark, path.name)
 
 
 async def ask_model(
     settings: Settings, judge: AnswerJudge, benchmark: Benchmark, name: str, questioning: ModelQuestioning
 ) -> list[TaskAnswers]:
-    """Asks a model every task and judges its answers. Returns one `TaskAnswers` for each task, in the order of the tasks.
+    """Asks a model every task and judges its answers. Returns one `TaskAnswers` a task, in the order of the tasks.
 
     `name`: `seed`, a model folder, the name of a model that UCODER_MODEL_URL serves, or URL[#NAME].
     """
@@ -106,11 +105,10 @@ async def ask_model(
         served = served or await _only_served_model(model, url)
         await model.serve(served)
         samples = questioning.samples if questioning.sampling.temperature else 0
-        answers = await _in_order(
-            asked(model, judge, benchmark.tasks, served, questioning.profile, questioning.sampling, samples=samples),
-            benchmark,
-            name,
+        sampling = ModelSampling(
+            model=model, name=served, profile=questioning.profile, sampling=questioning.sampling, samples=samples
         )
+        answers = await _with_progress(sampling.answers(judge, benchmark.tasks), benchmark, name)
     finally:
         await model.close()
     return answers if samples else [replace(one, sampled=one.greedy, greedy=[]) for one in answers]
@@ -158,12 +156,7 @@ async def _only_served_model(model: Model, url: str) -> str:
     return names[0]
 
 
-async def _in_order(coming: AsyncGenerator[TaskAnswers], benchmark: Benchmark, name: str) -> list[TaskAnswers]:
+async def _with_progress(answers: AsyncGenerator[TaskAnswers], benchmark: Benchmark, name: str) -> list[TaskAnswers]:
     """Collects answers behind a progress bar and returns them in the order of the tasks."""
-    found: dict[str, Answers] = {}
     with ProgressBar(f"{benchmark.format} {name}:", len(benchmark.tasks), "tasks") as bar:
-        async with contextlib.aclosing(coming):
-            async for answers in coming:
-                found[answers.task.task_id] = answers
-                bar.advance()
-    return [found[task.task_id] for task in benchmark.tasks]
+        return await in_order(answers, benchmark.tasks, lambda _: bar.advance())

@@ -1,4 +1,4 @@
-"""Benchmarks, each one small adapter over its own public file format."""
+"""Benchmarks: one small adapter for each public file format."""
 
 from collections.abc import Callable
 from importlib import resources
@@ -6,10 +6,10 @@ from typing import Any
 
 from ucoder.errors import Misconfigured
 from ucoder.evaluator.benchmarks import bigcodebench, evalplus, fullstackbench, humaneval, livecodebench, mbpp
-from ucoder.evaluator.benchmarks.task import BenchmarkTask, completion, joined, program
+from ucoder.evaluator.benchmarks.task import BenchmarkTask
 from ucoder.runtime.dataset_files import read_rows
 
-__all__ = ["FORMATS", "BenchmarkTask", "completion", "joined", "load", "program"]
+__all__ = ["FORMATS", "BenchmarkTask", "load_benchmark"]
 
 FORMATS: dict[str, Callable[[dict[str, Any]], BenchmarkTask | None]] = {
     "humaneval": humaneval.task,
@@ -21,22 +21,21 @@ FORMATS: dict[str, Callable[[dict[str, Any]], BenchmarkTask | None]] = {
     "bigcodebench_instruct": bigcodebench.instruct,
     "fullstackbench": fullstackbench.task,
 }
-"""Format -> the task of one line's JSON, or None for a line to skip; what is wrong with it is a plain exception."""
+"""The function of each format: it makes a task of one line's JSON, or returns None for a line to skip.
+
+It may raise any plain exception for a wrong line."""
 
 
-def load(name: str, format: str = "humaneval", *, dev: bool = False) -> tuple[BenchmarkTask, ...]:
-    """The tasks of a file, here or on the hub (`runtime/rows.py`); `seed` names the one that ships with ucoder, or with
-    `dev` the split for choices.
+def load_benchmark(name: str, format: str = "humaneval", *, dev: bool = False) -> tuple[BenchmarkTask, ...]:
+    """Returns the tasks of a file on this machine or on the model hub (`runtime/dataset_files.py`).
 
-    Raises Misconfigured naming file and line: unreadable, cut off, not JSON, a missing key, a repeated task id; and
-    for a file without any task.
+    `seed` is the benchmark that ships with ucoder; with `dev` it is the shipped dev split. Raises Misconfigured that
+    names file and line: unreadable, cut off, not JSON, a missing key, a repeated task id; and for a file without tasks.
     """
+    path, format = name, format or "humaneval"
     if name == "seed":
         path = str(resources.files("ucoder.seed") / ("dev.jsonl.gz" if dev else "benchmark.jsonl.gz"))
         format = "humaneval"
-    else:
-        path = name
-    format = format or "humaneval"
     if format not in FORMATS:
         raise Misconfigured(f"no benchmark format {format}; there are {', '.join(FORMATS)}.")
     tasks: dict[str, BenchmarkTask] = {}

@@ -1,8 +1,7 @@
 """EvalPlus' JSONL, HumanEval+ and MBPP+: inputs, and a reference whose answers are the expected ones.
 
-The reference runs in the judge, never beside the program. Answers are compared by EvalPlus' rules (`agreement.py` says
-them in Python); JSON has no tuples, sets or complex numbers, so inputs get the types that the file's own assertions
-show for them.
+The reference runs in the judge, never beside the program. `evalplus_agreement` compares the answers. JSON has no
+tuples, sets or complex numbers, so inputs get the types that the file's own assertions show for them.
 """
 
 import ast
@@ -11,20 +10,21 @@ import textwrap
 from typing import Any
 
 from ucoder.core.test_plans import Test
-from ucoder.evaluator.benchmarks import agreement, mbpp
-from ucoder.evaluator.benchmarks.task import CODE, BenchmarkTask
+from ucoder.evaluator.benchmarks import evalplus_agreement
+from ucoder.evaluator.benchmarks.mbpp import MBPP_STOP
+from ucoder.evaluator.benchmarks.task import CODE_STOP, BenchmarkTask
 
 CALLS = 10
-"""Inputs of one test: the time limit is a test's."""
+"""Number of inputs of one test; the time limit counts for all of them."""
 CPU_SECONDS = 10.0
-"""Of one test; EvalPlus gives each input at least a second, and four times what the reference takes."""
+"""Limit of one test; EvalPlus gives each input at least a second, and four times what the reference takes."""
 MEMORY_MB = 4096
 
 
 def task(entry: dict[str, Any]) -> BenchmarkTask:
-    """The task of one line; its tests are the base inputs, then the plus inputs."""
+    """Returns the task of one line; its tests hold the base inputs, then the plus inputs."""
     name, prompt, solution = entry["entry_point"], entry["prompt"], entry["canonical_solution"]
-    shown = _shown(entry.get("assertion", ""), name)
+    shown = _literal_arguments(entry.get("assertion", ""), name)
     tests = []
     for inputs in (entry["base_input"], entry["plus_input"]):
         typed = [tuple(_argument(value, [one[at] for one in shown if at < len(one)], "cmath" in solution)
@@ -34,13 +34,13 @@ def task(entry: dict[str, Any]) -> BenchmarkTask:
     code = f"def {name}" in prompt
     return BenchmarkTask(
         task_id=entry["task_id"], prompt=prompt, entry_point=name, tests=tuple(tests), canonical_solution=solution,
-        given=None if code else "", stop=CODE if code else mbpp.STOP, cpu_seconds=CPU_SECONDS, memory_mb=MEMORY_MB,
+        given=None if code else "", stop=CODE_STOP if code else MBPP_STOP, cpu_seconds=CPU_SECONDS, memory_mb=MEMORY_MB,
     )  # fmt: skip
 
 
 def _test(name: str, reference: str, inputs: list[tuple[Any, ...]], tolerance: float) -> str:
-    """All calls first, so that the judge learns their results in one round."""
-    rules = textwrap.dedent(inspect.getsource(agreement)).partition('"""\n\n')[2]
+    """Returns the code of a test. It makes all calls first, so that the judge gets their results in one round trip."""
+    rules = textwrap.dedent(inspect.getsource(evalplus_agreement)).partition('"""\n\n')[2]
     return f"""
 {rules}
 inf, nan = math.inf, math.nan
@@ -53,28 +53,28 @@ for given, result in zip(inputs, results):
 """
 
 
-def _shown(assertion: str, name: str) -> list[list[Any]]:
-    """The arguments in the file's assertions that are literals, call by call."""
+def _literal_arguments(assertion: str, name: str) -> list[list[Any]]:
+    """Returns the arguments of each call in the file's assertions whose arguments are all literals."""
     found = []
     for node in ast.walk(ast.parse(assertion)):
         if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == name:
             try:
-                found.append([_value(argument) for argument in node.args])
+                found.append([_literal(argument) for argument in node.args])
             except (ValueError, TypeError):
                 continue
     return found
 
 
-def _value(node: ast.expr) -> Any:
+def _literal(node: ast.expr) -> Any:
     if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "set" and not node.args:
         return set()
     return ast.literal_eval(node)
 
 
 def _typed(value: Any, examples: list[Any], nested: bool = False) -> Any:
-    """`value` as JSON gives it, with the types that the examples have in its place.
+    """Returns a JSON value with the types that the examples have in its place.
 
-    `nested`: lists deeper than any example goes become tuples, because the examples have tuples in tuples.
+    `nested`: lists that are deeper than any example become tuples, because the examples have tuples in tuples.
     """
     kinds = {type(example) for example in examples}
     if isinstance(value, list):
@@ -90,11 +90,11 @@ def _typed(value: Any, examples: list[Any], nested: bool = False) -> Any:
 
 
 def _argument(value: Any, examples: list[Any], about_complex: bool) -> Any:
-    return _number(value, set(map(type, examples))) if about_complex else _typed(value, examples)
+    return _complex_argument(value, set(map(type, examples))) if about_complex else _typed(value, examples)
 
 
-def _number(value: Any, kinds: set[type]) -> Any:
-    """An argument of a task about complex numbers, which JSON has as text."""
+def _complex_argument(value: Any, kinds: set[type]) -> Any:
+    """Returns an argument of a task about complex numbers, which JSON holds as text."""
     if not isinstance(value, str):
         return value
     try:

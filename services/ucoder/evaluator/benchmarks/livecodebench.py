@@ -1,4 +1,4 @@
-"""LiveCodeBench's JSONL, code generation: scripts that read stdin, or a method of `Solution`; tests are compressed."""
+"""LiveCodeBench's JSONL for code generation: scripts that read stdin, or a method of `Solution`; compressed tests."""
 
 import base64
 import binascii
@@ -7,23 +7,23 @@ import json
 import pickle
 import re
 import zlib
-from typing import Any
+from typing import Any, NamedTuple
 
 from ucoder.core.test_plans import Test
-from ucoder.evaluator.benchmarks.task import FENCE, BenchmarkTask
+from ucoder.evaluator.benchmarks.task import FENCE_STOP, BenchmarkTask, nested_json
 
-STARS = (
+MODULES = (
     "string", "re", "datetime", "collections", "heapq", "bisect", "copy", "math", "random", "statistics", "itertools",
     "functools", "operator", "io", "sys", "json", "builtins", "typing",
 )  # fmt: skip
 PREAMBLE = (
-    "".join(f"from {name} import *\n" for name in STARS)
-    + f"import {', '.join(name for name in STARS if name not in ('builtins', 'typing'))}\n"
+    "".join(f"from {name} import *\n" for name in MODULES)
+    + f"import {', '.join(name for name in MODULES if name not in ('builtins', 'typing'))}\n"
     + "sys.setrecursionlimit(50000)\n"
 )
-"""What the official harness puts before every program."""
+"""The code that the official harness puts before every program."""
 CPU_SECONDS = 6.0
-"""Of one test, as in the official harness."""
+"""Limit of one test, as in the official harness."""
 MEMORY_MB = 4096
 SYSTEM = (
     "You are an expert Python programmer. You will be given a question (problem specification) and will generate a "
@@ -42,42 +42,52 @@ ANSWER = "### Answer: (use the provided format with backticks)\n\n"
 
 
 def task(entry: dict[str, Any]) -> BenchmarkTask:
-    """The task of one line, in the official format or in SandboxFusion's."""
-    read = _official if "question_content" in entry else _fusion
-    question, name, task_id, group, pairs = read(entry)
-    if not pairs:
+    """Returns the task of one line, in the official format or in SandboxFusion's."""
+    line = _read_official(entry) if "question_content" in entry else _read_fusion(entry)
+    if not line.pairs:
         raise ValueError("the task has no test")
-    tests = tuple(_method(name, *pair) if name else Test(stdin=pair[0], expected_stdout=pair[1]) for pair in pairs)
+    if line.method:
+        tests = tuple(_method_test(line.method, *pair) for pair in line.pairs)
+    else:
+        tests = tuple(Test(stdin=given, expected_stdout=expected) for given, expected in line.pairs)
     return BenchmarkTask(
-        task_id=task_id, prompt=f"{question}```python\n", entry_point="Solution" if name else "", tests=tests,
-        groups=(group,) if group else (), cpu_seconds=CPU_SECONDS, memory_mb=MEMORY_MB, given="", preamble=PREAMBLE,
-        stop=FENCE, question=question, opening="",
+        task_id=line.task_id, prompt=f"{line.question}```python\n", entry_point="Solution" if line.method else "",
+        tests=tests, groups=(line.difficulty,) if line.difficulty else (), cpu_seconds=CPU_SECONDS,
+        memory_mb=MEMORY_MB, given="", preamble=PREAMBLE, stop=FENCE_STOP, question=line.question, opening="",
     )  # fmt: skip
 
 
-Read = tuple[str, str, str, str, list[tuple[str, str]]]
-"""Question, method (empty for a script), task id, difficulty, inputs with outputs."""
+class _Line(NamedTuple):
+    """The content of one line, in either format."""
+
+    question: str
+    method: str
+    """Empty for a script."""
+    task_id: str
+    difficulty: str
+    pairs: list[tuple[str, str]]
+    """Inputs with the expected outputs."""
 
 
-def _official(entry: dict[str, Any]) -> Read:
+def _read_official(entry: dict[str, Any]) -> _Line:
     starter, metadata = entry.get("starter_code") or "", json.loads(entry.get("metadata") or "{}")
-    cases = json.loads(entry["public_test_cases"]) + _private(entry["private_test_cases"])
+    cases = json.loads(entry["public_test_cases"]) + _private_cases(entry["private_test_cases"])
     form = STARTER.format(starter) if starter else SCRIPT
     question = f"{SYSTEM}\n### Question:\n{entry['question_content']}\n\n### Format: {form}{ANSWER}"
     pairs = [(case["input"], case["output"]) for case in cases]
-    return question, metadata.get("func_name") or "", entry["question_id"], entry.get("difficulty") or "", pairs
+    method, difficulty = metadata.get("func_name") or "", entry.get("difficulty") or ""
+    return _Line(question, method, entry["question_id"], difficulty, pairs)
 
 
-def _fusion(entry: dict[str, Any]) -> Read:
-    labels = json.loads(entry["labels"]) if isinstance(entry["labels"], str) else entry["labels"]
-    held = _unpacked(entry["test"])
-    found = json.loads(held["input_output"]) if isinstance(held, dict) else json.loads(held)
-    pairs = list(zip(found["inputs"], found["outputs"], strict=True))
-    return entry["content"], found.get("fn_name") or "", labels["task_id"], labels["difficulty"], pairs
+def _read_fusion(entry: dict[str, Any]) -> _Line:
+    labels, test = nested_json(entry["labels"]), _unpack(entry["test"])
+    cases = json.loads(test["input_output"] if isinstance(test, dict) else test)
+    pairs = list(zip(cases["inputs"], cases["outputs"], strict=True))
+    return _Line(entry["content"], cases.get("fn_name") or "", labels["task_id"], labels["difficulty"], pairs)
 
 
-def _method(name: str, given: str, expected: str) -> Test:
-    """One call of a method of a new `Solution`; arguments and answer stand one JSON value a line."""
+def _method_test(name: str, given: str, expected: str) -> Test:
+    """Returns the test of one call of a method of a new `Solution`; `given` holds one JSON value a line."""
     arguments = ", ".join(repr(json.loads(line)) for line in given.split("\n") if line.strip())
     if re.fullmatch(r"\w+", name) is None:
         raise ValueError(f"{name!r} is no name of a method")
@@ -88,23 +98,23 @@ def _method(name: str, given: str, expected: str) -> Test:
     )
 
 
-def _private(text: str) -> list[dict[str, str]]:
-    """Hidden tests: JSON, or JSON in a pickle in zlib in base64."""
+def _private_cases(text: str) -> list[dict[str, str]]:
+    """Reads the hidden tests: JSON, or JSON in a pickle in zlib in base64."""
     try:
         return json.loads(text)  # type: ignore[no-any-return]
     except ValueError:
-        return json.loads(_unpacked(text))  # type: ignore[no-any-return]
+        return json.loads(_unpack(text))  # type: ignore[no-any-return]
 
 
-def _unpacked(text: str) -> Any:
+def _unpack(text: str) -> Any:
     try:
-        return _Plain(io.BytesIO(zlib.decompress(base64.b64decode(text, validate=True)))).load()
+        return _PlainUnpickler(io.BytesIO(zlib.decompress(base64.b64decode(text, validate=True)))).load()
     except (binascii.Error, zlib.error, EOFError, IndexError, pickle.UnpicklingError) as error:
         raise ValueError(f"the compressed tests are broken: {error}") from None
 
 
-class _Plain(pickle.Unpickler):
-    """Texts, numbers, lists and dicts: a pickle that asks for anything else could run code."""
+class _PlainUnpickler(pickle.Unpickler):
+    """An unpickler of texts, numbers, lists and dicts only: a pickle that names anything else could run code."""
 
     def find_class(self, module_name: str, global_name: str) -> Any:
         raise pickle.UnpicklingError(f"it asks for {module_name}.{global_name}")

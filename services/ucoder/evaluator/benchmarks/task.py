@@ -1,14 +1,17 @@
-"""A benchmark's task, whatever file it came from, and the programs that answers to it make."""
+"""A benchmark's task, whatever file it came from: its prompt, and the programs that answers to it make."""
 
+import json
 from dataclasses import dataclass
+from typing import Any
 
 from ucoder.core.extraction import extract_program
 from ucoder.core.test_plans import Test
+from ucoder.models.prompts import Prompts
 
-CODE = ("\ndef ", "\nclass ", "\nif __name__", "\nprint(", "\nassert ", "\n#", "\n```")
-"""Where a function that continues its own signature has ended (arXiv 2107.03374, 3.2)."""
-FENCE = ("\n```",)
-"""Where a program in a Markdown block has ended."""
+CODE_STOP = ("\ndef ", "\nclass ", "\nif __name__", "\nprint(", "\nassert ", "\n#", "\n```")
+"""Strings that begin after the end of a function that continues its own signature (arXiv 2107.03374, 3.2)."""
+FENCE_STOP = ("\n```",)
+"""The end of a program in a Markdown block."""
 SELF_CONTAINED = (
     "Please provide a self-contained Python script that solves the following problem in a markdown code block:"
 )
@@ -16,7 +19,7 @@ OPENING = (
     "Below is a Python script with a self-contained function that solves the problem and passes corresponding tests:\n"
     "```python\n"
 )
-"""What EvalPlus and BigCodeBench ask of an instruct model, and the answer they make it begin with."""
+"""EvalPlus and BigCodeBench ask an instruct model for SELF_CONTAINED and have its answer begin with OPENING."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,52 +28,58 @@ class BenchmarkTask:
 
     task_id: str
     prompt: str
-    """What a base model continues: signature and docstring, or words and the beginning of an answer."""
+    """The text that a base model continues: signature and docstring, or words and the beginning of an answer."""
     entry_point: str
     """The function or class that is tested; empty for a script."""
     tests: tuple[Test, ...]
     canonical_solution: str = ""
-    """Text that `program` turns into a right program, where the file has one."""
+    """The text that `program` turns into a right program, if the file has one."""
     groups: tuple[str, ...] = ()
-    """Parts of the benchmark that are scored on their own as well: a domain, a difficulty, a split."""
+    """Parts of the benchmark that are also scored on their own: a domain, a difficulty, a split."""
     compat: bool = False
-    """The tests are a file that runs beside the program, as the official harness does it; a program could cheat."""
+    """The tests are a file that runs beside the program, as in the official harness; a program could cheat."""
     cpu_seconds: float = 0.0
-    """Processor time of one test by the benchmark's own rules; 0 leaves it to the caller."""
+    """CPU time limit of one test by the benchmark's own rules; 0 leaves it to the caller."""
     memory_mb: int = 0
-    """Memory by the benchmark's own rules; 0 leaves it to the caller."""
+    """Memory limit by the benchmark's own rules; 0 leaves it to the caller."""
     given: str | None = None
-    """Code that a program begins with, where the prompt itself is not that code."""
+    """Code that every program begins with; None: the prompt is this code."""
     preamble: str = ""
-    """What the official harness puts before every program: imports."""
-    stop: tuple[str, ...] = CODE
-    """What ends a base model's continuation."""
+    """Imports that the official harness puts before every program."""
+    stop: tuple[str, ...] = CODE_STOP
+    """Strings that end a base model's continuation."""
     question: str = ""
-    """What an instruct model is asked, in the official words; empty: `prompt` in EvalPlus' frame."""
+    """The question to an instruct model, in the official words; empty: `prompt` in EvalPlus' frame."""
     opening: str = OPENING
-    """What an instruct model's answer is made to begin with; it ends within a Markdown block, or is empty."""
+    """The beginning of an instruct model's answer: it ends within a Markdown block, or is empty."""
+
+    def render(self, prompts: Prompts) -> tuple[str, tuple[str, ...]]:
+        """Returns the prompt in the words of a prompt profile, and the strings that end a completion."""
+        question = self.question or f"{SELF_CONTAINED}\n```\n{self.prompt.strip()}\n```"
+        prompt = prompts.render("benchmark", problem=self.prompt, question=question, opening=self.opening)
+        stop = prompts.stop("benchmark", default=self.stop)
+        if not self.opening:  # the answer opens its Markdown blocks itself, and the last one counts
+            stop = tuple(text for text in stop if text != "\n```\n")
+        return prompt, stop
+
+    def program(self, completion: str) -> str:
+        """Returns the complete program of a completion: without fences and prose, and with the given code."""
+        return self.preamble + extract_program(completion, self._given_code, self.entry_point)
+
+    def verbatim_program(self, completion: str) -> str:
+        """Returns the program as the official harnesses make it: the unchanged completion behind the given code."""
+        return self.preamble + self._given_code + completion
+
+    def completion_of(self, program: str) -> str:
+        """Returns a completion of which `verbatim_program` makes a program that does what `program` does."""
+        given = self.preamble + self._given_code
+        return program[len(given) :] if program.startswith(given) else "\n" + program
 
     @property
-    def asked(self) -> str:
-        """The question in full."""
-        return self.question or f"{SELF_CONTAINED}\n```\n{self.prompt.strip()}\n```"
+    def _given_code(self) -> str:
+        return self.prompt if self.given is None else self.given
 
 
-def program(task: BenchmarkTask, completion: str) -> str:
-    """The complete program of what a model wrote: out of fences and prose, put behind what the prompt gives."""
-    return task.preamble + extract_program(completion, _given(task), task.entry_point)
-
-
-def joined(task: BenchmarkTask, completion: str) -> str:
-    """The complete program as the official harnesses make it: the completion as it is, behind what is given."""
-    return task.preamble + _given(task) + completion
-
-
-def completion(task: BenchmarkTask, complete: str) -> str:
-    """The text that `joined` makes into a program that does what `complete` does."""
-    given = task.preamble + _given(task)
-    return complete[len(given) :] if complete.startswith(given) else "\n" + complete
-
-
-def _given(task: BenchmarkTask) -> str:
-    return task.prompt if task.given is None else task.given
+def nested_json(value: Any) -> Any:
+    """Returns a value that some files hold as an object and others as JSON text inside their JSON."""
+    return json.loads(value) if isinstance(value, str) else value

@@ -1,4 +1,4 @@
-"""A benchmark of the Hugging Face hub, through its own client, from a hub of ours on loopback."""
+"""A benchmark on the Hugging Face hub is read by the hub's own client, here from a test hub on loopback."""
 
 import hashlib
 import json
@@ -32,7 +32,7 @@ def parquet(path: Path) -> bytes:
 
 @pytest.fixture
 def hub(tmp_path: Path) -> Iterator[str]:
-    """A hub with one dataset of two files; gives its address."""
+    """The address of a hub with one dataset of two files."""
     files = {
         "tasks.jsonl": json.dumps(TASK).encode(),
         "data/test.parquet": parquet(tmp_path / "made.parquet"),
@@ -85,7 +85,7 @@ def evaluate(hub: str, data: str, folder: Path, *, offline: bool = False) -> sub
 
 
 @pytest.mark.parametrize("file", ["tasks.jsonl", "data/test.parquet"])
-def test_a_file_of_the_hub_is_fetched_once(hub: str, tmp_path: Path, file: str) -> None:
+def test_a_file_of_the_hub_is_downloaded_once(hub: str, tmp_path: Path, file: str) -> None:
     done = evaluate(hub, f"hf://datasets/us/sums/{file}", tmp_path)
     assert done.returncode == 0, done.stderr
     assert json.loads(done.stdout)["pass@1"] == 1.0
@@ -97,14 +97,14 @@ def test_a_file_of_the_hub_is_fetched_once(hub: str, tmp_path: Path, file: str) 
     ("name", "words"),
     [("hf://datasets/us/sums/none.jsonl", "none.jsonl"), ("hf://datasets/us", "hf://datasets/OWNER/NAME/FILE")],
 )
-def test_what_the_hub_has_not_is_named(hub: str, tmp_path: Path, name: str, words: str) -> None:
+def test_a_file_that_the_hub_does_not_have_is_named(hub: str, tmp_path: Path, name: str, words: str) -> None:
     done = evaluate(hub, name, tmp_path)
     assert done.returncode == 2
     assert len(done.stderr.strip().splitlines()) == 1, done.stderr
     assert words in done.stderr
 
 
-def test_a_file_that_is_not_here_is_named_where_the_hub_may_not_be_asked(hub: str, tmp_path: Path) -> None:
+def test_offline_a_file_that_is_not_cached_is_named(hub: str, tmp_path: Path) -> None:
     done = evaluate(hub, "hf://datasets/us/sums/tasks.jsonl", tmp_path, offline=True)
     assert done.returncode == 2
     assert len(done.stderr.strip().splitlines()) == 1, done.stderr

@@ -1,6 +1,6 @@
-"""When a result agrees with the reference's, by EvalPlus' rules. The judge runs this text too, so it stands alone."""
+"""The rules of EvalPlus by which a result agrees with the reference's. The source is also a part of each test."""
 
-import copy  # noqa: F401 - the judge's test uses it
+import copy  # noqa: F401 - the test that embeds this source uses it
 import math
 from typing import Any
 
@@ -12,7 +12,7 @@ FOUND_OR_NOT = {"check_str", "text_match_three", "text_starta_endb"}
 
 
 def agree(name: str, given: tuple[Any, ...], result: Any, expected: Any, tolerance: float) -> bool:
-    """Whether the function called `name` answered `given` as the reference did; some tasks allow other readings."""
+    """Returns whether the function called `name` answered `given` as the reference did; some tasks are ambiguous."""
     if name == "find_zero":
         return bool(abs(sum(c * result**power for power, c in enumerate(given[0]))) <= tolerance)
     if name in SETS:
@@ -31,14 +31,14 @@ def agree(name: str, given: tuple[Any, ...], result: Any, expected: Any, toleran
 
 
 def floats(value: Any) -> bool:
-    """A float, or a sequence of floats."""
+    """Returns whether a value is a float or a non-empty sequence of floats."""
     if isinstance(value, list | tuple) and value:
         return all(isinstance(item, float) for item in value)
     return isinstance(value, float)
 
 
 def close(result: Any, expected: Any, tolerance: float) -> bool:
-    """Equal but for a difference of numbers of at most `tolerance` plus 1e-7 of the expected one."""
+    """Returns whether numbers differ by at most `tolerance` plus 1e-7 of the expected one, and all else is equal."""
     if not tolerance or type(result) is not type(expected):
         return False
     if isinstance(expected, list | tuple):
@@ -49,7 +49,7 @@ def close(result: Any, expected: Any, tolerance: float) -> bool:
 
 
 def near(result: Any, expected: Any, tolerance: float) -> bool:
-    """The same for two values inside, whose types may differ."""
+    """Returns the same as `close` for two inner values, whose types may differ."""
     if isinstance(expected, list | tuple):
         return isinstance(result, list | tuple) and close(type(expected)(result), expected, tolerance)
     return bool(abs(result - expected) <= tolerance + 1e-7 * abs(expected))
