@@ -1,1 +1,1 @@
-"""A real run with every service its own process, and something broken all the time: `make chaos`."""
+"""Chaos tests: a real run with every service in its own process, in which something always fails (`make chaos`)."""

@@ -1,4 +1,4 @@
-"""`python -m tests.chaos FAULTS [SEED] [KIND]`: a long broken run and an unbroken one, compared; see breaking.py."""
+"""Compares a long run under faults with one without: `python -m tests.chaos FAULTS [SEED] [file|s3]`."""
 
 import asyncio
 import statistics
@@ -6,32 +6,30 @@ import sys
 import tempfile
 from pathlib import Path
 
-from tests.chaos.breaking import Recovery, broken_run
+from tests.chaos.broken_run import ChaosPlan, Recovery, broken_run
 
 
-def tell(one: Recovery) -> None:
-    print(f"{one.fault:28} recovered after {one.seconds:6.2f} s", flush=True)
+def show(recovery: Recovery) -> None:
+    print(f"{recovery.fault:28} recovered after {recovery.seconds:6.2f} s", flush=True)
 
 
 async def main(faults: int, seed: int, kind: str) -> None:
+    briefs = 10 * faults
     with tempfile.TemporaryDirectory(prefix="ucoder-chaos-") as name:
         folder = Path(name)
         (folder / "broken").mkdir()
         (folder / "whole").mkdir()
-        briefs = 10 * faults
-        whole, _, _ = await broken_run(
-            folder / "whole", briefs=briefs, seed=seed, kind=kind, faults=0, pause=0, model_seconds=0
-        )
-        print(f"unbroken: {len(whole.rows)} of {briefs} briefs selected", flush=True)
-        books, recoveries, corrupted = await broken_run(
-            folder / "broken", briefs=briefs, seed=seed, kind=kind, faults=faults, pause=3, model_seconds=2.0, tell=tell
-        )
-    different = {name for name in books.differing(whole) if name not in corrupted}
-    assert not different, f"the faults changed how {different} ended"
-    seconds = [one.seconds for one in recoveries]
-    collided = len(books.collided | whole.collided)
-    print(f"{len(recoveries)} faults ({kind}): books balance; {briefs - collided} briefs ended as without faults,")
-    print(f"the other {collided} began with a problem that another brief invented too, and who is first is chance")
+        whole = (await broken_run(folder / "whole", ChaosPlan(briefs=briefs, seed=seed, kind=kind))).outcome
+        print(f"without faults: {len(whole.rows)} of {briefs} briefs selected", flush=True)
+        plan = ChaosPlan(briefs=briefs, seed=seed, kind=kind, faults=faults, pause=3, model_seconds=2.0)
+        broken = await broken_run(folder / "broken", plan, show)
+    different = broken.outcome.differing(whole).keys() - broken.corrupted
+    assert not different, f"the faults changed how these briefs ended: {', '.join(sorted(different))}"
+    seconds = [recovery.seconds for recovery in broken.recoveries]
+    order_dependent = len(broken.outcome.order_dependent | whole.order_dependent)
+    print(f"{len(seconds)} faults ({kind}): every brief ended exactly once; {briefs - order_dependent} of them as")
+    print(f"without faults. The other {order_dependent} first invented a problem that another brief invented too, and")
+    print("which of the two is first depends on timing.")
     print(f"recovery: median {statistics.median(seconds):.2f} s, longest {max(seconds):.2f} s")
 
 

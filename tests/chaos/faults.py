@@ -1,4 +1,4 @@
-"""What is broken, one function each: it breaks something, waits, and puts it right as far as an operator would."""
+"""The faults. Each function breaks something, waits, and repairs it as far as an operator or Kubernetes would."""
 
 import asyncio
 import contextlib
@@ -6,13 +6,13 @@ import signal
 import subprocess
 from collections.abc import Awaitable, Callable
 
-from tests.chaos.ground import ACK_WAIT, RUN, Ground
+from tests.chaos.chaos_test_bed import ACK_WAIT, RUN, ChaosTestBed
 
 from ucoder.flow import SERVICES
 from ucoder.runtime.messaging.bus import STREAM, parse_ref
 from ucoder.runtime.storage.artifacts import SUFFIX
 
-Fault = Callable[[Ground], Awaitable[None]]
+Fault = Callable[[ChaosTestBed], Awaitable[None]]
 SKEWED = (
     "-c",
     "import time, sys; real = time.time; time.time = lambda: real() + 3600; "
@@ -20,73 +20,75 @@ SKEWED = (
 )
 
 
-async def kill_a_service(ground: Ground) -> None:
-    """kill -9, and started again as a kubelet does."""
-    name = ground.random.choice(SERVICES)
-    ground.fleet.signal(name, signal.SIGKILL)
-    await ground.fleet.wait_or_kill(name)
-    await asyncio.sleep(ground.random.random())
-    await ground.fleet.start(name)
-    await ground.fleet.ready(name)
+async def kill_a_service(bed: ChaosTestBed) -> None:
+    """Kills a service with SIGKILL and starts it again, as a kubelet does."""
+    name = bed.random.choice(SERVICES)
+    bed.fleet.signal(name, signal.SIGKILL)
+    await bed.fleet.wait_or_kill(name)
+    await asyncio.sleep(bed.random.random())
+    await bed.fleet.start(name)
+    await bed.fleet.ready(name)
 
 
-async def kill_the_bus(ground: Ground) -> None:
-    """kill -9 of nats-server; it comes back with its state."""
-    await ground.nats.kill()
-    await asyncio.sleep(2 * ground.random.random())
-    await ground.nats.start()
+async def kill_the_bus(bed: ChaosTestBed) -> None:
+    """Kills nats-server with SIGKILL and starts it again with its state."""
+    await bed.nats.kill()
+    await asyncio.sleep(2 * bed.random.random())
+    await bed.nats.start()
 
 
-async def freeze_a_service(ground: Ground) -> None:
-    """SIGSTOP for longer than the acknowledgement wait: its messages go to others, and then it goes on as if nothing
-    had happened."""
-    name = ground.random.choice(SERVICES)
-    ground.fleet.signal(name, signal.SIGSTOP)
+async def freeze_a_service(bed: ChaosTestBed) -> None:
+    """Stops a service (SIGSTOP) for longer than the acknowledgement wait, and lets it continue.
+
+    Its messages are delivered again in the meantime.
+    """
+    name = bed.random.choice(SERVICES)
+    bed.fleet.signal(name, signal.SIGSTOP)
     await asyncio.sleep(ACK_WAIT + 2)
-    ground.fleet.signal(name, signal.SIGCONT)
+    bed.fleet.signal(name, signal.SIGCONT)
 
 
-async def cut_the_bus(ground: Ground) -> None:
-    """Every connection to the bus is lost, several times, and new ones refused for a while."""
+async def cut_the_bus(bed: ChaosTestBed) -> None:
+    """Cuts every connection to the bus three times, and refuses new ones for a while."""
     for _ in range(3):
-        ground.bus_link.refusing = True
-        ground.bus_link.cut()
-        await asyncio.sleep(ground.random.random())
-        ground.bus_link.refusing = False
+        bed.bus_proxy.refusing = True
+        bed.bus_proxy.cut()
+        await asyncio.sleep(bed.random.random())
+        bed.bus_proxy.refusing = False
         await asyncio.sleep(0.5)
 
 
-async def delay_the_bus(ground: Ground) -> None:
-    """A slow network."""
-    ground.bus_link.delay = 0.2
+async def delay_the_bus(bed: ChaosTestBed) -> None:
+    """Slows down the connections to the bus."""
+    bed.bus_proxy.delay = 0.2
     await asyncio.sleep(3)
-    ground.bus_link.delay = 0.0
+    bed.bus_proxy.delay = 0.0
 
 
-async def skew_a_clock(ground: Ground) -> None:
-    """One service an hour ahead, from here on."""
-    name = ground.random.choice(SERVICES)
-    ground.fleet.signal(name, signal.SIGTERM)
-    await ground.fleet.wait_or_kill(name)
-    await ground.fleet.start(name, SKEWED)
-    await ground.fleet.ready(name)
+async def skew_a_clock(bed: ChaosTestBed) -> None:
+    """Restarts a service with a clock that is an hour ahead, for the rest of the run."""
+    name = bed.random.choice(SERVICES)
+    bed.fleet.signal(name, signal.SIGTERM)
+    await bed.fleet.wait_or_kill(name)
+    await bed.fleet.start(name, SKEWED)
+    await bed.fleet.ready(name)
 
 
-async def deliver_again(ground: Ground) -> None:
-    """Old messages once more, in any order."""
-    info = await ground.bus.jetstream.stream_info(STREAM)
-    for sequence in ground.random.sample(range(info.state.first_seq, info.state.last_seq + 1), 5):
+async def deliver_again(bed: ChaosTestBed) -> None:
+    """Publishes old messages again, in random order."""
+    info = await bed.bus.jetstream.stream_info(STREAM)
+    for sequence in bed.random.sample(range(info.state.first_seq, info.state.last_seq + 1), 5):
         with contextlib.suppress(Exception):
-            message = await ground.bus.jetstream.get_msg(STREAM, sequence)
+            message = await bed.bus.jetstream.get_msg(STREAM, sequence)
             ref = parse_ref(message.data or b"")
-            assert not await ground.bus.publish(ref), "the bus took a second message about the same artefact"
+            assert not await bed.bus.publish(ref), "the bus took a second message about the same artefact"
             if ref.kind not in ("run", "iteration", "dataset", "checkpoint"):
-                await ground.bus.requeue(ref)
+                await bed.bus.requeue(ref)
 
 
-async def fill_the_disk(ground: Ground) -> None:
-    """Not a byte left for the store, for a while."""
-    ballast = ground.disk / "ballast"
+async def fill_the_disk(bed: ChaosTestBed) -> None:
+    """Fills the store's disk completely for a while."""
+    ballast = bed.disk / "ballast"
     with ballast.open("wb", buffering=0) as file, contextlib.suppress(OSError):
         while True:
             file.write(b"\0" * (1 << 12))
@@ -94,37 +96,39 @@ async def fill_the_disk(ground: Ground) -> None:
     ballast.unlink()
 
 
-async def write_protect_the_store(ground: Ground) -> None:
-    """The store's file system becomes read-only, as after an error of its disk, and is mounted again."""
+async def write_protect_the_store(bed: ChaosTestBed) -> None:
+    """Makes the store's file system read-only for a while, as Linux does after a disk error."""
     async with asyncio.timeout(20):
-        while subprocess.run(["mount", "-o", "remount,ro", ground.disk], check=False, capture_output=True).returncode:
-            await asyncio.sleep(0.01)  # somebody is writing
+        while subprocess.run(["mount", "-o", "remount,ro", bed.disk], check=False, capture_output=True).returncode:
+            await asyncio.sleep(0.01)  # it is busy while a process writes
     await asyncio.sleep(3)
-    subprocess.run(["mount", "-o", "remount,rw", ground.disk], check=True)
+    subprocess.run(["mount", "-o", "remount,rw", bed.disk], check=True)
 
 
-async def lose_the_store(ground: Ground) -> None:
-    """The S3 server cannot be reached; what was under way is cut in the middle."""
-    assert ground.store_link is not None
-    ground.store_link.refusing = True
-    ground.store_link.cut()
+async def lose_the_store(bed: ChaosTestBed) -> None:
+    """Cuts the connections to the S3 server and refuses new ones for a while."""
+    assert bed.store_proxy is not None
+    bed.store_proxy.refusing = True
+    bed.store_proxy.cut()
     await asyncio.sleep(3)
-    ground.store_link.refusing = False
+    bed.store_proxy.refusing = False
 
 
-async def corrupt_an_artefact(ground: Ground) -> None:
-    """A problem is truncated on disk before it became tests. Whoever had read it goes on; else its brief ends as a dead
-    letter, and no other does."""
-    ground.fleet.signal("test_synth", signal.SIGSTOP)
+async def corrupt_an_artefact(bed: ChaosTestBed) -> None:
+    """Truncates a problem on disk before its tests are made.
+
+    The run goes on where the problem was read before; otherwise its brief ends as a dead letter, and no other does.
+    """
+    bed.fleet.signal("test_synth", signal.SIGSTOP)
     try:
-        names = [set(await ground.artifacts.names(RUN, kind)) for kind in ("problem", "tests", "consensus")]
+        names = [set(await bed.artifacts.names(RUN, kind)) for kind in ("problem", "tests", "consensus")]
         if waiting := sorted(names[0] - names[1] - names[2]):
-            chosen = ground.random.choice(waiting)
-            path = ground.disk / "store" / RUN / "problem" / f"{chosen}{SUFFIX}"
+            chosen = bed.random.choice(waiting)
+            path = bed.disk / "store" / RUN / "problem" / f"{chosen}{SUFFIX}"
             path.write_bytes(path.read_bytes()[:-7])
-            ground.corrupted.add(chosen)
+            bed.corrupted.add(chosen)
     finally:
-        ground.fleet.signal("test_synth", signal.SIGCONT)
+        bed.fleet.signal("test_synth", signal.SIGCONT)
 
 
 EVERYWHERE: tuple[Fault, ...] = (

@@ -4,7 +4,7 @@ import os
 from pathlib import Path
 
 import pytest
-from tests.chaos.breaking import broken_run
+from tests.chaos.broken_run import ChaosPlan, broken_run
 from tests.chaos.faults import FAULTS
 
 from ucoder.v1 import artifacts_pb2 as pb
@@ -13,20 +13,17 @@ BRIEFS = 30
 
 
 @pytest.mark.timeout(600)
-async def test_a_run_survives_everything_that_can_break(tmp_path: Path) -> None:
+async def test_a_run_survives_every_kind_of_fault(tmp_path: Path) -> None:
     if os.getuid() != 0:
         pytest.skip("needs the right to mount a small disk")
     (tmp_path / "whole").mkdir()
-    whole, _, _ = await broken_run(
-        tmp_path / "whole", briefs=BRIEFS, seed=3, kind="s3", faults=0, pause=0, model_seconds=0
-    )
+    whole = (await broken_run(tmp_path / "whole", ChaosPlan(briefs=BRIEFS, seed=3, kind="s3"))).outcome
     assert sum(ending == pb.ENDING_SELECTED for ending, _, _ in whole.endings.values()) > BRIEFS / 2
     for kind in ("file", "s3"):
         folder = tmp_path / kind
         folder.mkdir()
-        books, recoveries, corrupted = await broken_run(
-            folder, briefs=BRIEFS, seed=3, kind=kind, faults=len(FAULTS[kind]), pause=1, model_seconds=2.5
-        )
-        assert len(recoveries) > len(FAULTS[kind]) / 2, "the run was over before much was broken"
-        assert books.differing(whole).keys() <= corrupted
-        assert len(books.collided) < BRIEFS / 3
+        plan = ChaosPlan(briefs=BRIEFS, seed=3, kind=kind, faults=len(FAULTS[kind]), pause=1, model_seconds=2.5)
+        broken = await broken_run(folder, plan)
+        assert len(broken.recoveries) > len(FAULTS[kind]) / 2, "the run ended before most faults had happened"
+        assert broken.outcome.differing(whole).keys() <= broken.corrupted
+        assert len(broken.outcome.order_dependent) < BRIEFS / 3
