@@ -86,7 +86,7 @@ def mutated(random: Random, seeds: Sequence[bytes]) -> bytes:
 
 
 def filled(random: Random, message: M, depth: int = 4) -> M:
-    """Sets random fields of a message, more often to hostile values than to usual ones, and returns it."""
+    """Fills random fields of a message, more often with hostile values than with usual ones, and returns it."""
     for field in message.DESCRIPTOR.fields:
         if random.random() < 0.3:
             continue

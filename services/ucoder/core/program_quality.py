@@ -50,7 +50,7 @@ def documentation(program: str) -> float:
 
 
 def _comment_lines(program: str) -> int:
-    """Counts the lines with a comment."""
+    """Returns the number of lines with a comment."""
     try:
         symbols = list(tokenize.generate_tokens(io.StringIO(program).readline))
     except (tokenize.TokenError, SyntaxError):  # the tokenizer refuses a few texts that the parser takes

@@ -59,7 +59,7 @@ def _words(text: str) -> list[str]:
 
 
 def _decisions(node: ast.AST) -> int:
-    """Counts branches, further operands of `and` and `or`, and filters of comprehensions. A loop decides nothing."""
+    """Returns the number of branches, further operands of `and` and `or`, and filters. A loop decides nothing."""
     if isinstance(node, ast.If | ast.IfExp | ast.While | ast.ExceptHandler):
         return 1
     if isinstance(node, ast.comprehension):

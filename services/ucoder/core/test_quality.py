@@ -27,7 +27,7 @@ class TestQuality:
     """(M,) tests on which no sample ever returned: the input breaks every program, or the test itself is broken."""
 
     def counts(self) -> dict[str, int]:
-        """Counts the tests by kind. A test of two kinds counts as the first of flaky, failing, unanimous."""
+        """Returns the number of tests by kind. A test of two kinds is the first of flaky, failing, unanimous."""
         kinds = np.select([self.flaky, self.failing, self.unanimous], ["flaky", "failing", "unanimous"], "splitting")
         return dict(Counter(kinds.tolist()))
 

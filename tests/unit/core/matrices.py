@@ -1,4 +1,4 @@
-"""Small matrices written as pictures, and hypothesis strategies for arbitrary ones."""
+"""Small matrices drawn as texts, and a hypothesis strategy for arbitrary ones."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -27,7 +27,10 @@ def written(m: int, counts: Sequence[int] | None = None) -> list[Test]:
 
 
 def drawn(rows: Sequence[str], counts: Sequence[int] | None = None, **more: Any) -> Matrix:
-    """`drawn(["PPF", "PXT"])`: one string per program, one letter per test; what fails returns "other"."""
+    """Builds a matrix from one string per program, one letter per test, e.g. `drawn(["PPF", "PXT"])`.
+
+    Without `outputs` a call that passes test j returns j, and one that fails returns "other".
+    """
     outcomes = [[LETTERS[letter] for letter in row] for row in rows]
     outputs = more.pop("outputs", None) or [
         [{"P": str(j), "F": "other", "R": "other"}.get(letter) for j, letter in enumerate(row)] for row in rows
@@ -37,7 +40,7 @@ def drawn(rows: Sequence[str], counts: Sequence[int] | None = None, **more: Any)
 
 @st.composite
 def cases(draw: st.DrawFn, max_programs: int = 9, max_tests: int = 6) -> dict[str, Any]:
-    """Arguments of `Matrix.build` with repeats, failures of every kind, and shared inputs."""
+    """Draws arguments of `Matrix.build` with repeats, failures of every kind, and shared inputs."""
     n, m = draw(st.integers(1, max_programs)), draw(st.integers(0, max_tests))
     cell = st.tuples(st.sampled_from(list(Outcome)), st.sampled_from([None, "1", "2", "'a'"]))
     row = st.lists(cell, min_size=m, max_size=m)

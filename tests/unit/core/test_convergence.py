@@ -11,7 +11,7 @@ from .matrices import drawn
 
 
 def sample(sizes: list[int]) -> Matrix:
-    """Clusters of these sizes, in shuffled order, none of which passes a test."""
+    """Builds a matrix of clusters of these sizes, in shuffled order, none of which passes a test."""
     kinds = np.random.default_rng(0).permutation(np.repeat(np.arange(len(sizes)), sizes))
     return drawn(["RR"] * len(kinds), outputs=[[str(k), str(-k)] for k in kinds])
 
@@ -54,7 +54,7 @@ def test_many_singletons_leave_the_answer_open() -> None:
 
 
 def test_the_stated_error_holds_for_samples_drawn_alike() -> None:
-    """120 samples of 60 from a fixed law, looked at after 24: of those stopped at 10%, at most 10% change."""
+    """Forecasts 120 samples of 60 after 24: of those below 10%, at most 10% have another winner in the end."""
     rng = np.random.default_rng(5)
     law = np.array([0.4, 0.25] + [0.035] * 10)
     changed = stopped = 0

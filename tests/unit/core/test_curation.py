@@ -1,4 +1,4 @@
-"""Which rows stay, case by case."""
+"""Curation rule by rule: the rows that stay, and the reasons of the others."""
 
 import pytest
 

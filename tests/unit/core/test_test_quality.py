@@ -1,4 +1,4 @@
-"""What tests told about programs."""
+"""Each kind of test is counted as what it is."""
 
 import numpy as np
 
@@ -7,7 +7,7 @@ from ucoder.core.test_quality import measure_test_quality
 from .matrices import drawn
 
 
-def test_each_kind_of_test_is_told() -> None:
+def test_each_kind_of_test_is_counted() -> None:
     m = drawn(["PPXN", "FPXN", "FPXP"])
     found = measure_test_quality(m)
     assert found.counts() == {"splitting": 1, "unanimous": 1, "failing": 1, "flaky": 1}

@@ -1,3 +1,5 @@
+"""Theorem 2.4: its bound, and its premises as measured."""
+
 import math
 
 import numpy as np
@@ -10,7 +12,10 @@ from .matrices import drawn, written
 
 
 def random_matrix(wrong: int, tests: int, values: int, copies: int = 1) -> Matrix:
-    """A right program twice, and wrong ones that return one of `values` at random; every test `copies` times."""
+    """Builds a matrix of two right programs, and wrong ones that return one of `values` at random.
+
+    Every test occurs `copies` times.
+    """
     rng = np.random.default_rng(3)
     outputs = [["right"] * tests * copies] * 2
     outputs += [[str(v) for v in np.repeat(rng.integers(0, values, tests), copies)] for _ in range(wrong)]

@@ -1,4 +1,4 @@
-"""What a test asks, and the verdict on what came back."""
+"""The plans of tests, and the verdicts on reported outputs."""
 
 import pytest
 

@@ -1,14 +1,17 @@
-"""What to call a function with when nobody wrote tests: from its signature, its examples and how programs use it."""
+"""Input synthesis: finds out which inputs a function takes when there are no tests.
+
+It reads the signature, the examples in the task's text, and how programs use the parameters.
+"""
 
 import ast
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from ucoder.core.input_synthesis.annotations import of_annotation
+from ucoder.core.input_synthesis.annotations import shape_of_annotation
 from ucoder.core.input_synthesis.entry_points import Function, definitions, entry_point_of
-from ucoder.core.input_synthesis.shapes import Shape, narrowed, of_values
+from ucoder.core.input_synthesis.shapes import Shape, narrowed, shape_of_values
 from ucoder.core.input_synthesis.text_examples import TextExample, calls_in, read_examples
-from ucoder.core.input_synthesis.usage import of_usage
+from ucoder.core.input_synthesis.usage import shape_of_usage
 
 __all__ = [
     "MOST_PROGRAMS",
@@ -20,13 +23,13 @@ __all__ = [
     "read_signature",
 ]
 MOST_PROGRAMS = 50
-"""Programs looked into; more say nothing new."""
+"""The number of programs that are read. More of them add no information."""
 LONGEST_READ = 50_000
-"""Characters of a program that is looked into."""
+"""The limit of characters of a program that is read."""
 
 
 class UnclearSignature(ValueError):
-    """Nothing tells what the function takes; the text says what is missing."""
+    """The error of a function whose inputs cannot be found out. Its text says what is missing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,24 +39,24 @@ class Parameter:
     name: str
     shape: Shape
     keyword: bool = False
-    """Passed as `name=value`."""
+    """The argument is passed as `name=value`."""
 
 
 @dataclass(frozen=True, slots=True)
 class Signature:
-    """How the function is called."""
+    """The way in which the function is called."""
 
     entry_point: str
     parameters: tuple[Parameter, ...]
     examples: tuple[TextExample, ...]
-    """From the task's text, with what they return where it says so."""
+    """The examples in the task's text, with their results where it gives them."""
 
 
 def read_signature(prompt: str, programs: Sequence[str], entry_point: str = "") -> Signature:
-    """The call, a shape for each parameter: its annotation narrowed by the examples, else the examples' values, else
-    what most programs use it as, else its default's.
+    """Reads the name of the function and the shape of each parameter.
 
-    Raises Unclear: no function is found, or nothing tells about a parameter.
+    A shape comes from the annotation, narrowed by the examples; else from the examples' values; else from how most
+    programs use the parameter; else from its default. Raises UnclearSignature when no function or no shape is found.
     """
     programs = programs_to_read(programs)
     name = entry_point or entry_point_of(prompt, programs)
@@ -61,20 +64,20 @@ def read_signature(prompt: str, programs: Sequence[str], entry_point: str = "") 
         raise UnclearSignature(
             "entry_point: neither the prompt nor any program defines a function; name the one to call."
         )
-    found = list(definitions(prompt, programs, name))
-    if not found:
+    functions = list(definitions(prompt, programs, name))
+    if not functions:
         raise UnclearSignature(f"entry_point: neither the prompt nor any program defines {name}.")
-    said = read_examples(prompt, name)
-    if not said:
-        said = [example for text in _docstrings(found) for example in read_examples(text, name)]
-    examples = list({example.call: example for example in said}.values())
+    shown = read_examples(prompt, name)
+    if not shown:
+        shown = [example for text in _first_docstring(functions) for example in read_examples(text, name)]
+    examples = list({example.call: example for example in shown}.values())
     calls = examples or list(calls_in(programs, name))
     parameters = []
-    for place, argument in enumerate(_positional(found[0])):
-        parameters.append(Parameter(argument.arg, _shape(found, place, argument.arg, calls, name)))
-    for argument, default in zip(found[0].args.kwonlyargs, found[0].args.kw_defaults, strict=True):
+    for place, argument in enumerate(_positional(functions[0])):
+        parameters.append(Parameter(argument.arg, _shape(functions, place, argument.arg, calls, name)))
+    for argument, default in zip(functions[0].args.kwonlyargs, functions[0].args.kw_defaults, strict=True):
         if default is None:
-            shape = of_annotation(argument.annotation)
+            shape = shape_of_annotation(argument.annotation)
             if shape is None:
                 raise UnclearSignature(_missing(argument.arg, name))
             parameters.append(Parameter(argument.arg, shape, keyword=True))
@@ -82,20 +85,27 @@ def read_signature(prompt: str, programs: Sequence[str], entry_point: str = "") 
 
 
 def programs_to_read(programs: Sequence[str]) -> list[str]:
-    """The first distinct programs of a length that can be read in passing."""
+    """Returns the first `MOST_PROGRAMS` distinct programs of at most `LONGEST_READ` characters."""
     distinct = dict.fromkeys(program for program in programs if len(program) <= LONGEST_READ)
     return list(distinct)[:MOST_PROGRAMS]
 
 
-def _shape(found: Sequence[Function], place: int, name: str, calls: Sequence[TextExample], entry_point: str) -> Shape:
+def _shape(
+    functions: Sequence[Function], place: int, name: str, calls: Sequence[TextExample], entry_point: str
+) -> Shape:
+    """Returns the shape of the positional parameter at a place. Raises UnclearSignature where none is found."""
     seen = [call.arguments[place] for call in calls if place < len(call.arguments)]
     seen += [value for call in calls for keyword, value in call.keywords if keyword == name]
-    for function in found:
+    for function in functions:
         arguments = _positional(function)
-        declared = of_annotation(arguments[place].annotation) if place < len(arguments) else None
+        declared = shape_of_annotation(arguments[place].annotation) if place < len(arguments) else None
         if declared is not None:
             return narrowed(declared, seen)
-    shape = of_values(seen) or of_usage(found, place) or of_values(_defaults(found[0], place))
+    shape = (
+        shape_of_values(seen)
+        or shape_of_usage(functions, place)
+        or shape_of_values(_default_value(functions[0], place))
+    )
     if shape is None:
         raise UnclearSignature(_missing(name, entry_point))
     return shape
@@ -108,8 +118,8 @@ def _missing(name: str, entry_point: str) -> str:
     )
 
 
-def _docstrings(found: Sequence[Function]) -> list[str]:
-    texts = [ast.get_docstring(function) or "" for function in found]
+def _first_docstring(functions: Sequence[Function]) -> list[str]:
+    texts = [ast.get_docstring(function) or "" for function in functions]
     return list(dict.fromkeys(text for text in texts if text))[:1]
 
 
@@ -117,7 +127,7 @@ def _positional(function: Function) -> list[ast.arg]:
     return [*function.args.posonlyargs, *function.args.args]
 
 
-def _defaults(function: Function, place: int) -> list[object]:
+def _default_value(function: Function, place: int) -> list[object]:
     defaults = function.args.defaults
     index = place - (len(_positional(function)) - len(defaults))
     try:

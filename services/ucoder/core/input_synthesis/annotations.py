@@ -1,4 +1,4 @@
-"""From a type annotation to a shape: built-in types, `typing`, unions, literals, by name and without importing."""
+"""Converts type annotations to shapes: built-in types, `typing`, unions, literals, by name and without imports."""
 
 import ast
 
@@ -6,15 +6,15 @@ from ucoder.core.input_synthesis.shapes import (
     NOTHING,
     Bool,
     Choice,
-    Either,
-    Fixed,
+    Collection,
+    Dictionary,
+    FixedTuple,
     Float,
     Int,
-    Many,
-    Mapping,
+    OneOf,
     Shape,
     Text,
-    either,
+    one_of,
 )
 
 _SIMPLE: dict[str, Shape] = {
@@ -25,7 +25,7 @@ _SIMPLE: dict[str, Shape] = {
     "bytes": Text(binary=True),
     "None": NOTHING,
     "object": Int(),
-    "Number": Either((Int(), Float())),
+    "Number": OneOf((Int(), Float())),
     "SupportsInt": Int(),
     "Text": Text(),
 }
@@ -38,12 +38,12 @@ _CONTAINERS: dict[str, type] = {
 _MAPPINGS = frozenset({"dict", "Dict", "Mapping", "MutableMapping", "DefaultDict", "defaultdict", "Counter"})
 
 
-def of_annotation(annotation: ast.expr | None) -> Shape | None:
-    """The shape that an annotation names; None where it says nothing (`Any`) or names a type without literals."""
+def shape_of_annotation(annotation: ast.expr | None) -> Shape | None:
+    """Returns the shape that an annotation names, or None for `Any` and for types without literals."""
     if isinstance(annotation, ast.Constant):
         if isinstance(annotation.value, str):
             try:
-                return of_annotation(ast.parse(annotation.value, mode="eval").body)
+                return shape_of_annotation(ast.parse(annotation.value, mode="eval").body)
             except SyntaxError:
                 return None
         return NOTHING if annotation.value is None else None
@@ -57,39 +57,39 @@ def of_annotation(annotation: ast.expr | None) -> Shape | None:
     if name in _SIMPLE:
         return _SIMPLE[name]
     if name in _MAPPINGS:
-        return Mapping(Text(), Int())
-    return Many(_CONTAINERS[name], Int()) if name in _CONTAINERS else None
+        return Dictionary(Text(), Int())
+    return Collection(_CONTAINERS[name], Int()) if name in _CONTAINERS else None
 
 
 def _generic(name: str, arguments: list[ast.expr]) -> Shape | None:
     if name == "Optional":
-        inner = of_annotation(arguments[0])
-        return either([inner, NOTHING]) if inner else None
+        inner = shape_of_annotation(arguments[0])
+        return one_of([inner, NOTHING]) if inner else None
     if name == "Union":
         return _union(arguments)
     if name == "Literal":
         return Choice(tuple(one.value for one in arguments if isinstance(one, ast.Constant)))
     if name in ("Annotated", "Final"):
-        return of_annotation(arguments[0])
-    shapes = [of_annotation(one) for one in arguments if not _is_ellipsis(one)]
+        return shape_of_annotation(arguments[0])
+    shapes = [shape_of_annotation(one) for one in arguments if not _is_ellipsis(one)]
     known = [shape for shape in shapes if shape is not None]
     if name in _MAPPINGS:
         value = known[1] if len(known) > 1 else Int()
-        return Mapping(known[0], value) if known and len(known) == len(shapes) else None
+        return Dictionary(known[0], value) if known and len(known) == len(shapes) else None
     if name not in _CONTAINERS:
         return None
     kind = _CONTAINERS[name]
-    if not known:  # list[Any]: whatever is in it, numbers are the likeliest
-        return Many(kind, Int())
+    if not known:  # list[Any]: its items are most likely numbers
+        return Collection(kind, Int())
     if kind is tuple and not _is_ellipsis(arguments[-1]):
-        return Fixed(tuple(known)) if len(known) == len(shapes) else None
-    return Many(kind, known[0])
+        return FixedTuple(tuple(known)) if len(known) == len(shapes) else None
+    return Collection(kind, known[0])
 
 
 def _union(options: list[ast.expr]) -> Shape | None:
-    shapes = [of_annotation(option) for option in options]
+    shapes = [shape_of_annotation(option) for option in options]
     known = [shape for shape in shapes if shape is not None]
-    return either(known) if known else None
+    return one_of(known) if known else None
 
 
 def _name(node: ast.expr | None) -> str:

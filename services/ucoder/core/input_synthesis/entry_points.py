@@ -1,4 +1,4 @@
-"""The function that is asked for, and where it is found: in the task's text, else in the programs."""
+"""Finds the function that a task asks for, and its definitions, in the task's text or in the programs."""
 
 import ast
 import re
@@ -11,17 +11,20 @@ Function = ast.FunctionDef | ast.AsyncFunctionDef
 
 
 def entry_point_of(prompt: str, programs: Sequence[str] = (), tests: Sequence[str] = ()) -> str:
-    """The name of the function: the last that the prompt opens, else what most tests call, else what most programs
-    define at their top level (of several in one program, the last). Empty where nobody says."""
+    """Returns the name of the function, or the empty text where it is unknown.
+
+    It is the last function that the prompt opens; else the one that most tests call; else the one that most programs
+    define at their top level (of several in one program, the last).
+    """
     opened = re.findall(r"^[ \t]*(?:async[ \t]+)?def[ \t]+(\w+)[ \t]*\(", prompt, re.MULTILINE)
     if opened:
         return str(opened[-1])
     defined: Counter[str] = Counter()
     names: set[str] = set()
     for program in programs:
-        found = [function.name for function in functions_of(program)]
-        names |= set(found)
-        defined.update(found[-1:])
+        top_level = [function.name for function in functions_of(program)]
+        names |= set(top_level)
+        defined.update(top_level[-1:])
     called: Counter[str] = Counter()
     for test in tests:
         tree = parse(test)
@@ -33,22 +36,26 @@ def entry_point_of(prompt: str, programs: Sequence[str] = (), tests: Sequence[st
 
 
 def functions_of(program: str) -> list[Function]:
-    """The functions at the top level of a program, in their order; none where it does not parse."""
+    """Returns the functions at the top level of a program in their order; none where it does not parse."""
     tree = parse(program)
     return [node for node in tree.body if isinstance(node, Function)] if tree else []
 
 
 def definitions(prompt: str, programs: Sequence[str], entry_point: str) -> Iterator[Function]:
-    """Every definition of the function: the prompt's first, then those of the programs that most agree with."""
-    yield from (one for one in functions_of(_completed(prompt)) if one.name == entry_point)
-    found = [[one for one in functions_of(program) if one.name == entry_point][-1:] for program in programs]
-    some = [functions[0] for functions in found if functions]
-    arity = Counter(len(one.args.posonlyargs) + len(one.args.args) for one in some)
-    yield from sorted(some, key=lambda one: -arity[len(one.args.posonlyargs) + len(one.args.args)])
+    """Yields every definition of the function: the prompt's, then the programs', the most common arity first."""
+    yield from (function for function in functions_of(_completed(prompt)) if function.name == entry_point)
+    own = [[f for f in functions_of(program) if f.name == entry_point][-1:] for program in programs]
+    last = [functions[0] for functions in own if functions]
+    frequency = Counter(map(_arity, last))
+    yield from sorted(last, key=lambda function: -frequency[_arity(function)])
+
+
+def _arity(function: Function) -> int:
+    return len(function.args.posonlyargs) + len(function.args.args)
 
 
 def _completed(prompt: str) -> str:
-    """The prompt's code from its first opening on, with a body, so that it parses."""
+    """Returns the prompt's code with a body, so that it parses, or the empty text where it cannot."""
     start = re.search(r"^(?:from |import |(?:async )?def |class |@)", prompt, re.MULTILINE)
     code = prompt[start.start() :] if start else ""
     fence = code.find("\n```")

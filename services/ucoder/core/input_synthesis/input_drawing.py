@@ -1,4 +1,4 @@
-"""Tests out of a signature: its examples, and inputs drawn with hypothesis. Pure: randomness comes from the seed."""
+"""Draws tests for a signature: its examples, and inputs that hypothesis makes of random bytes from the seed."""
 
 import random
 from collections.abc import Callable, Iterable
@@ -8,33 +8,45 @@ from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
 from ucoder.core.input_synthesis import Signature
-from ucoder.core.input_synthesis.shapes import Bool, Choice, Either, Fixed, Float, Int, Many, Mapping, Shape, Text
+from ucoder.core.input_synthesis.shapes import (
+    Bool,
+    Choice,
+    Collection,
+    Dictionary,
+    FixedTuple,
+    Float,
+    Int,
+    OneOf,
+    Shape,
+    Text,
+)
 from ucoder.core.test_plans import Test
 from ucoder.core.values import canonical
 
 TRIES = 12
-"""Draws for each input that is wanted: the same input may be drawn again."""
+"""The limit of draws for each wanted input, because the same input may be drawn again."""
 LONGEST = 2000
-"""Characters of one call."""
+"""The limit of characters of one call."""
 BYTES = 2048
-"""Randomness for one draw."""
+"""The number of random bytes for one draw."""
 
 
 def draw_tests(signature: Signature, wanted: int, seed: int) -> list[Test]:
-    """The examples as asserts, then calls `f(args)` with literal arguments: each input once, at most `wanted` in all.
+    """Returns at most `wanted` tests: the examples as asserts, then calls `f(args)` with literal arguments.
 
-    The same arguments give the same tests.
+    Each input occurs once. The same arguments give the same tests.
     """
     tests = {example.call: example.test for example in signature.examples}
     return [Test(code=tests.get(call, call)) for call in draw_calls(signature, tests, wanted, seed)]
 
 
 def draw_calls(signature: Signature, known: Iterable[str], wanted: int, seed: int) -> list[str]:
-    """At most `wanted` distinct calls, the known ones first.
+    """Returns at most `wanted` distinct calls, the known ones first.
 
-    Hypothesis turns our own random bytes into values: its engine would also
-    draw constants out of whatever modules this process has loaded, and no two processes would agree."""
-    found = dict.fromkeys(known)
+    Hypothesis turns our own random bytes into values. Its engine would also draw constants from the modules that this
+    process has loaded, so that no two processes would draw the same.
+    """
+    calls = dict.fromkeys(known)
 
     @settings(database=None, deadline=None, phases=[Phase.generate], suppress_health_check=list(HealthCheck))
     @given(st.tuples(*(strategy(parameter.shape) for parameter in signature.parameters)))
@@ -43,18 +55,18 @@ def draw_calls(signature: Signature, known: Iterable[str], wanted: int, seed: in
         written = [f"{p.name}={canonical(v)}" if p.keyword else canonical(v) for p, v in named]
         call = f"{signature.entry_point}({', '.join(written)})"
         if len(call) <= LONGEST:
-            found.setdefault(call)
+            calls.setdefault(call)
 
     source = random.Random(seed)
     for _ in range(TRIES * wanted):
-        if len(found) >= wanted:
+        if len(calls) >= wanted:
             break
         draw.hypothesis.fuzz_one_input(source.randbytes(BYTES))  # type: ignore[attr-defined]
-    return list(found)[:wanted]
+    return list(calls)[:wanted]
 
 
 def strategy(shape: Shape) -> st.SearchStrategy[Any]:
-    """How values of a shape are drawn: small and extreme ones often, for there programs differ."""
+    """Returns a strategy for values of a shape. Small and extreme ones are frequent, because programs differ there."""
     return _STRATEGIES[type(shape)](shape)
 
 
@@ -82,7 +94,7 @@ def _text(shape: Text) -> st.SearchStrategy[Any]:
 
 @st.composite
 def _near(draw: Callable[[st.SearchStrategy[Any]], Any], shape: Text, letters: st.SearchStrategy[str]) -> str:
-    """A string that was seen, with a character or two changed, left out, doubled or swapped."""
+    """Draws a string that was seen, with up to two characters changed, left out, doubled or swapped."""
     text: str = draw(st.sampled_from(shape.seeds))
     for _ in range(draw(st.integers(0, 2))):
         if not text:
@@ -96,7 +108,7 @@ def _near(draw: Callable[[st.SearchStrategy[Any]], Any], shape: Text, letters: s
     return text
 
 
-def _many(shape: Many) -> st.SearchStrategy[Any]:
+def _many(shape: Collection) -> st.SearchStrategy[Any]:
     items = st.lists(strategy(shape.of), min_size=shape.shortest, max_size=shape.longest)
     return items.map(shape.kind) if shape.kind is not list else items
 
@@ -107,8 +119,8 @@ _STRATEGIES: dict[type, Callable[[Any], st.SearchStrategy[Any]]] = {
     Bool: lambda shape: st.booleans(),
     Text: _text,
     Choice: lambda shape: st.sampled_from(shape.values),
-    Many: _many,
-    Fixed: lambda shape: st.tuples(*map(strategy, shape.of)),
-    Mapping: lambda shape: st.dictionaries(strategy(shape.key), strategy(shape.value), max_size=shape.longest),
-    Either: lambda shape: st.one_of(*map(strategy, shape.of)),
+    Collection: _many,
+    FixedTuple: lambda shape: st.tuples(*map(strategy, shape.of)),
+    Dictionary: lambda shape: st.dictionaries(strategy(shape.key), strategy(shape.value), max_size=shape.longest),
+    OneOf: lambda shape: st.one_of(*map(strategy, shape.of)),
 }

@@ -1,15 +1,16 @@
-"""What an argument may look like: a tree of kinds, ranges and alphabets, narrowed by the values that were seen."""
+"""The shape of an argument: a tree of kinds, ranges and alphabets, narrowed by the values that were seen."""
 
 import string
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 WIDEST_SEEDS = 20
+"""The number of strings seen that a text shape keeps."""
 
 
 @dataclass(frozen=True, slots=True)
 class Int:
-    """A whole number, both ends included."""
+    """A whole number from `low` to `high`, both included."""
 
     low: int = -10
     high: int = 100
@@ -17,7 +18,7 @@ class Int:
 
 @dataclass(frozen=True, slots=True)
 class Float:
-    """A number with a fraction, both ends included."""
+    """A float from `low` to `high`, both included."""
 
     low: float = -10.0
     high: float = 100.0
@@ -30,7 +31,7 @@ class Bool:
 
 @dataclass(frozen=True, slots=True)
 class Text:
-    """A string (or bytes). `seeds` were seen; others are near to them, or made of the alphabet."""
+    """A string (or bytes): one like the `seeds`, which were seen, or one made of the alphabet."""
 
     alphabet: str = string.ascii_letters + string.digits + " "
     longest: int = 12
@@ -46,8 +47,8 @@ class Choice:
 
 
 @dataclass(frozen=True, slots=True)
-class Many:
-    """Any number of one shape: a list, tuple, set or frozenset."""
+class Collection:
+    """A list, tuple, set or frozenset with items of one shape."""
 
     kind: type
     of: "Shape"
@@ -56,15 +57,15 @@ class Many:
 
 
 @dataclass(frozen=True, slots=True)
-class Fixed:
+class FixedTuple:
     """A tuple with a shape for each place."""
 
     of: tuple["Shape", ...]
 
 
 @dataclass(frozen=True, slots=True)
-class Mapping:
-    """A dict."""
+class Dictionary:
+    """A dict with keys of one shape and values of another."""
 
     key: "Shape"
     value: "Shape"
@@ -72,24 +73,24 @@ class Mapping:
 
 
 @dataclass(frozen=True, slots=True)
-class Either:
+class OneOf:
     """One of several shapes."""
 
     of: tuple["Shape", ...]
 
 
-Shape = Int | Float | Bool | Text | Choice | Many | Fixed | Mapping | Either
+Shape = Int | Float | Bool | Text | Choice | Collection | FixedTuple | Dictionary | OneOf
 NOTHING = Choice((None,))
 
 
-def either(shapes: Sequence[Shape]) -> Shape:
-    """The shape that is any of these, each once."""
+def one_of(shapes: Sequence[Shape]) -> Shape:
+    """Returns the shape that is any of these, without duplicates."""
     distinct = tuple(dict.fromkeys(shapes))
-    return distinct[0] if len(distinct) == 1 else Either(distinct)
+    return distinct[0] if len(distinct) == 1 else OneOf(distinct)
 
 
-def of_values(values: Sequence[object]) -> Shape | None:
-    """The shape that all these values have; None for no values, or for any of a kind that has no literal."""
+def shape_of_values(values: Sequence[object]) -> Shape | None:
+    """Returns the shape that all these values have, or None without values or for a kind without literals."""
     kinds: dict[type, list[object]] = {}
     for value in values:
         kinds.setdefault(type(value), []).append(value)
@@ -97,7 +98,7 @@ def of_values(values: Sequence[object]) -> Shape | None:
         kinds = {float: [float(value) for value in values]}  # type: ignore[arg-type]
     shapes = [_of_kind(kind, some) for kind, some in kinds.items()]
     known = [shape for shape in shapes if shape is not None]
-    return either(known) if known and len(known) == len(shapes) else None
+    return one_of(known) if known and len(known) == len(shapes) else None
 
 
 def _of_kind(kind: type, values: Sequence[object]) -> Shape | None:
@@ -107,24 +108,24 @@ def _of_kind(kind: type, values: Sequence[object]) -> Shape | None:
     if kind in simple:
         return narrowed(simple[kind], values)
     if kind is tuple and len({len(value) for value in values}) == 1 and values[0]:  # type: ignore[arg-type]
-        places = [of_values(place) for place in zip(*values, strict=True)]
-        return Fixed(tuple(place for place in places if place)) if all(places) else None
+        places = [shape_of_values(place) for place in zip(*values, strict=True)]
+        return FixedTuple(tuple(place for place in places if place)) if all(places) else None
     if kind in (list, tuple, set, frozenset):
         items = [item for value in values for item in value]  # type: ignore[attr-defined]
-        inner = of_values(items) if items else Int()
-        return narrowed(Many(kind, inner), values) if inner else None
+        inner = shape_of_values(items) if items else Int()
+        return narrowed(Collection(kind, inner), values) if inner else None
     if kind is dict:
-        keys = of_values([key for value in values for key in value]) or Text()  # type: ignore[attr-defined]
-        inner = of_values([item for value in values for item in value.values()]) or Int()  # type: ignore[attr-defined]
-        return narrowed(Mapping(keys, inner), values)
+        keys = shape_of_values([key for value in values for key in value]) or Text()  # type: ignore[attr-defined]
+        inner = shape_of_values([item for value in values for item in value.values()]) or Int()  # type: ignore[attr-defined]
+        return narrowed(Dictionary(keys, inner), values)
     return None
 
 
 def narrowed(shape: Shape, values: Sequence[object]) -> Shape:
-    """The shape with the ranges and alphabets of the values that fit it; itself where none does.
+    """Returns the shape with the ranges and alphabets of the values that fit it, or itself where none fits.
 
-    What was never seen is likely outside the specification (a negative count, a letter among brackets), and programs
-    that are all right differ there. So ranges reach beyond the values in size, never in kind.
+    Other values are probably outside the specification (a negative count, a letter among brackets), where correct
+    programs may differ. So ranges go beyond the values in size, but never in kind.
     """
     if isinstance(shape, Int):
         whole = [value for value in values if type(value) is int]
@@ -135,26 +136,26 @@ def narrowed(shape: Shape, values: Sequence[object]) -> Shape:
         return Float(*map(float, _range(min(finite), max(finite)))) if finite else shape
     if isinstance(shape, Text):
         return _narrowed_text(shape, values)
-    if isinstance(shape, Many):
+    if isinstance(shape, Collection):
         some = [value for value in values if type(value) is shape.kind]
         inner = narrowed(shape.of, [item for value in some for item in value])  # type: ignore[attr-defined]
         sizes = [len(value) for value in some] or [0]  # type: ignore[arg-type]
         return replace(shape, of=inner, longest=min(40, max(shape.longest, 2 * max(sizes))), shortest=min(1, *sizes, 1))
-    if isinstance(shape, Fixed):
+    if isinstance(shape, FixedTuple):
         fitting = [value for value in values if type(value) is tuple and len(value) == len(shape.of)]
         columns = zip(*fitting, strict=True) if fitting else [()] * len(shape.of)
-        return Fixed(tuple(narrowed(one, column) for one, column in zip(shape.of, columns, strict=True)))
-    if isinstance(shape, Mapping):
+        return FixedTuple(tuple(narrowed(one, column) for one, column in zip(shape.of, columns, strict=True)))
+    if isinstance(shape, Dictionary):
         dicts = [value for value in values if type(value) is dict]
         keys = narrowed(shape.key, [key for value in dicts for key in value])
         return replace(shape, key=keys, value=narrowed(shape.value, [v for d in dicts for v in d.values()]))
-    if isinstance(shape, Either):
-        return either([narrowed(one, values) for one in shape.of])
+    if isinstance(shape, OneOf):
+        return one_of([narrowed(one, values) for one in shape.of])
     return shape
 
 
 def _range(low: int | float, high: int | float) -> tuple[int | float, int | float]:
-    """0 stays the least where nothing was below it, and 1 where nothing was below 1."""
+    """Returns a range around the values seen: from 1 where no value was below 1, from 0 where none was below 0."""
     least = 1 if low >= 1 else 0 if low >= 0 else -max(abs(low), abs(high), 10)
     return least, max(2 * high, 50) if high > 0 else max(high, 10 if low < 0 else 0)
 

@@ -1,4 +1,4 @@
-"""Examples that a task's text gives: `>>> f(1)` with its value, or `f(1) == 2`, `f(1) => 2`, `f(1) returns 2`."""
+"""Reads the examples in a task's text: `>>> f(1)` with its value, or `f(1) == 2`, `f(1) => 2`, `f(1) returns 2`."""
 
 import ast
 import itertools
@@ -9,25 +9,25 @@ from dataclasses import dataclass
 
 from ucoder.core.extraction import parse
 
-_SAID = re.compile(r"\s*(?:==|=>|->|➞|→|=|#\s*=?>?|(?:should|must|will)\s+(?:return|be|equal)|returns?:?|is)\s*")
+_EQUALS = re.compile(r"\s*(?:==|=>|->|➞|→|=|#\s*=?>?|(?:should|must|will)\s+(?:return|be|equal)|returns?:?|is)\s*")
 LONGEST = 2000
-READ = 20_000
-"""Characters of a task's text that are read: examples stand near its signature."""
-MOST = 100
-"""Calls looked at; a text with more is not a task's."""
+MOST_CHARACTERS = 20_000
+"""The number of characters of a task's text that are read, because examples are near its signature."""
+MOST_CALLS = 100
+"""The limit of calls that are looked at. A text with more calls is no task."""
 
 
 @dataclass(frozen=True, slots=True)
 class TextExample:
-    """A call, and what the text says it returns."""
+    """A call, and its result according to the text."""
 
     call: str
-    """`f(1, [2])` in Python's own layout."""
+    """The call in Python's own layout, such as `f(1, [2])`."""
     arguments: tuple[object, ...]
     """The positional arguments' values."""
     keywords: tuple[tuple[str, object], ...]
     expected: str | None
-    """A literal; None where the text gives none that can be read."""
+    """The result as a literal. None where the text gives none that can be read."""
 
     @property
     def test(self) -> str:
@@ -36,25 +36,25 @@ class TextExample:
 
 
 def read_examples(text: str, entry_point: str) -> list[TextExample]:
-    """The examples of a task's text whose arguments are literals, each call once."""
-    found: dict[str, TextExample] = {}
-    text = text[:READ]
+    """Returns the examples of a task's text whose arguments are literals, each call once."""
+    examples: dict[str, TextExample] = {}
+    text = text[:MOST_CHARACTERS]
     calls = re.finditer(rf"(?<![\w.]){re.escape(entry_point)}\s*\(", text)
-    for match in itertools.islice(calls, MOST):
+    for match in itertools.islice(calls, MOST_CALLS):
         if re.search(r"\b(?:def|class)\s+$", text[max(0, match.start() - 10) : match.start()]):
             continue
         end = _closing(text, match.end() - 1)
         if end is None:
             continue
         node = _expression(text[match.start() : end])
-        example = _example(node, _said(text[end : end + LONGEST])) if isinstance(node, ast.Call) else None
-        if example and (example.call not in found or found[example.call].expected is None):
-            found[example.call] = example
-    return list(found.values())
+        example = _example(node, _stated_value(text[end : end + LONGEST])) if isinstance(node, ast.Call) else None
+        if example and (example.call not in examples or examples[example.call].expected is None):
+            examples[example.call] = example
+    return list(examples.values())
 
 
 def calls_in(programs: Sequence[str], entry_point: str) -> Iterator[TextExample]:
-    """Calls with literal arguments that the programs themselves make, as some show at their end how they are used."""
+    """Yields the calls with literal arguments that the programs make: some show at their end how they are used."""
     for program in programs:
         tree = parse(program) if f"{entry_point}(" in program else None
         for node in ast.walk(tree) if tree else ():
@@ -73,10 +73,10 @@ def _example(node: ast.Call, expected: str | None) -> TextExample | None:
     return TextExample(ast.unparse(node), arguments, keywords, expected)
 
 
-def _said(rest: str) -> str | None:
-    """The literal that the text after a call gives as its value: on the next line, or behind a sign or a word."""
+def _stated_value(rest: str) -> str | None:
+    """Returns the literal that follows a call as its value: on the next line, or after a sign or a word, else None."""
     following = re.match(r"[ \t]*\n[ \t]*(?!>>>)(?=\S)", rest)
-    after = following or _SAID.match(rest)
+    after = following or _EQUALS.match(rest)
     if not after:
         return None
     text = rest[after.end() :].split("\n\n")[0].split(">>>")[0].rstrip().removesuffix('"""').removesuffix("'''")
@@ -91,8 +91,8 @@ def _said(rest: str) -> str | None:
 
 
 def _closing(text: str, start: int) -> int | None:
-    """The end of the call whose bracket opens at `start`."""
-    for match in itertools.islice(re.finditer(r"\)", text[start : start + LONGEST]), MOST):
+    """Returns the end of the call whose bracket opens at `start`, or None where it does not close."""
+    for match in itertools.islice(re.finditer(r"\)", text[start : start + LONGEST]), MOST_CALLS):
         if _expression("f" + text[start : start + match.end()]) is not None:
             return start + match.end()
     return None

@@ -1,11 +1,11 @@
-"""What a parameter must be, from what programs do with it: `x.lower()` is said to a string, `range(x)` to a number."""
+"""Infers a parameter's shape from how programs use it: `x.lower()` needs a string, `range(x)` a number."""
 
 import ast
 from collections import Counter
 from collections.abc import Iterable
 
-from ucoder.core.input_synthesis.annotations import of_annotation
-from ucoder.core.input_synthesis.shapes import Int, Many, Mapping, Shape, Text
+from ucoder.core.input_synthesis.annotations import shape_of_annotation
+from ucoder.core.input_synthesis.shapes import Collection, Dictionary, Int, Shape, Text
 
 _TEXT = frozenset(
     {"lower", "upper", "split", "rsplit", "strip", "lstrip", "rstrip", "startswith", "endswith", "replace", "isdigit"}
@@ -20,8 +20,8 @@ _OF_ANYTHING = frozenset({"len", "sorted", "enumerate", "reversed", "set", "list
 _OF_A_NUMBER = frozenset({"range", "abs", "bin", "hex", "chr", "sqrt", "gcd", "factorial", "divmod", "round", "isqrt"})
 
 
-def of_usage(functions: Iterable[ast.FunctionDef | ast.AsyncFunctionDef], place: int) -> Shape | None:
-    """The shape that most of these functions treat their parameter at that place as; None where nobody shows."""
+def shape_of_usage(functions: Iterable[ast.FunctionDef | ast.AsyncFunctionDef], place: int) -> Shape | None:
+    """Returns the shape that most of these functions use the parameter at a place as, or None where none shows it."""
     votes: Counter[Shape] = Counter()
     for function in functions:
         arguments = [*function.args.posonlyargs, *function.args.args]
@@ -33,7 +33,7 @@ def of_usage(functions: Iterable[ast.FunctionDef | ast.AsyncFunctionDef], place:
 
 
 def _of_name(scope: ast.AST, name: str, depth: int) -> Shape | None:
-    """Specific signs win over general ones: anything can be measured by `len`, only a string is lowered."""
+    """Returns the shape that a name is used as. Specific hints beat general ones: only a string has `lower`."""
     hints: Counter[str] = Counter()
     items: set[str] = set()
     for node in ast.walk(scope):
@@ -41,55 +41,57 @@ def _of_name(scope: ast.AST, name: str, depth: int) -> Shape | None:
         typed = _checked_type(node, name)
         if typed is not None:
             return typed
-    for sign, shape in (("text", Text()), ("dict", Mapping(Text(), Int())), ("set", Many(set, Int()))):
-        if hints[sign]:
+    for hint, shape in (("text", Text()), ("dict", Dictionary(Text(), Int())), ("set", Collection(set, Int()))):
+        if hints[hint]:
             return shape
     if hints["list"] or hints["many"]:
         inner = None
         for item in () if hints["numbers"] or depth > 2 else sorted(items):
             inner = inner or _of_name(scope, item, depth + 1)
-        return Many(list, inner or Int())
+        return Collection(list, inner or Int())
     return Int() if hints["number"] or _passed_on(scope, name) else None
 
 
 def _passed_on(scope: ast.AST, name: str) -> bool:
-    """The value is only handed out again, never looked into: anything will do."""
-    reads = sum(_is(node, name) and isinstance(getattr(node, "ctx", None), ast.Load) for node in ast.walk(scope))
-    handed = 0
+    """Returns whether the value is only passed on and never looked into, so that any value is possible."""
+    reads = sum(_is_name(node, name) and isinstance(getattr(node, "ctx", None), ast.Load) for node in ast.walk(scope))
+    passed = 0
     for node in ast.walk(scope):
         if isinstance(node, ast.Return | ast.Assign):
-            handed += node.value is not None and _is(node.value, name)
+            passed += node.value is not None and _is_name(node.value, name)
         elif isinstance(node, ast.IfExp):
-            handed += _is(node.body, name) + _is(node.orelse, name)
+            passed += _is_name(node.body, name) + _is_name(node.orelse, name)
         elif isinstance(node, ast.List | ast.Tuple):
-            handed += sum(_is(one, name) for one in node.elts)
-    return 0 < reads == handed
+            passed += sum(_is_name(element, name) for element in node.elts)
+    return 0 < reads == passed
 
 
 def _note(node: ast.AST, name: str, hints: Counter[str], items: set[str]) -> None:
-    if isinstance(node, ast.Attribute) and _is(node.value, name):
-        for sign, methods in (("text", _TEXT), ("list", _LIST), ("dict", _DICT), ("set", _SET)):
-            hints[sign] += node.attr in methods
-    elif isinstance(node, ast.Call) and any(_is(argument, name) for argument in node.args):
+    """Adds the hints that one node gives about a name, and the names of its items."""
+    if isinstance(node, ast.Attribute) and _is_name(node.value, name):
+        for hint, methods in (("text", _TEXT), ("list", _LIST), ("dict", _DICT), ("set", _SET)):
+            hints[hint] += node.attr in methods
+    elif isinstance(node, ast.Call) and any(_is_name(argument, name) for argument in node.args):
         called = node.func.attr if isinstance(node.func, ast.Attribute) else getattr(node.func, "id", "")
         hints["many"] += called in _OF_ANYTHING or called in _OF_NUMBERS
         hints["numbers"] += called in _OF_NUMBERS
         hints["number"] += called in _OF_A_NUMBER
-    elif isinstance(node, ast.For | ast.comprehension) and _is(node.iter, name):
+    elif isinstance(node, ast.For | ast.comprehension) and _is_name(node.iter, name):
         hints["many"] += 1
         if isinstance(node.target, ast.Name):
             items.add(node.target.id)
-    elif isinstance(node, ast.Subscript) and _is(node.value, name):
+    elif isinstance(node, ast.Subscript) and _is_name(node.value, name):
         hints["many"] += 1
     elif isinstance(node, ast.BinOp | ast.Compare):
         _note_operation(node, name, hints)
 
 
 def _note_operation(node: ast.BinOp | ast.Compare, name: str, hints: Counter[str]) -> None:
+    """Adds the hints of an operation or comparison in which the name is a side."""
     sides = [node.left, node.right] if isinstance(node, ast.BinOp) else [node.left, *node.comparators]
-    if not any(_is(side, name) for side in sides):
+    if not any(_is_name(side, name) for side in sides):
         return
-    others = [side for side in sides if not _is(side, name)]
+    others = [side for side in sides if not _is_name(side, name)]
     if any(isinstance(other, ast.Constant) and isinstance(other.value, str) for other in others):
         hints["text"] += not (
             isinstance(node, ast.Compare) and isinstance(node.ops[0], ast.In) and others[0] is sides[0]
@@ -102,11 +104,11 @@ def _note_operation(node: ast.BinOp | ast.Compare, name: str, hints: Counter[str
 
 
 def _checked_type(node: ast.AST, name: str) -> Shape | None:
-    """`isinstance(x, str)` says it outright."""
+    """Returns the shape that an `isinstance` test of the name states, if the node is one."""
     if not (isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "isinstance"):
         return None
-    return of_annotation(node.args[1]) if len(node.args) == 2 and _is(node.args[0], name) else None
+    return shape_of_annotation(node.args[1]) if len(node.args) == 2 and _is_name(node.args[0], name) else None
 
 
-def _is(node: ast.AST, name: str) -> bool:
+def _is_name(node: ast.AST, name: str) -> bool:
     return isinstance(node, ast.Name) and node.id == name

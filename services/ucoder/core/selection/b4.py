@@ -34,7 +34,7 @@ class B4Options(StrategyOptions):
 
 
 def b4(m: Matrix, options: B4Options) -> ScoredClusters:
-    """Scores each observed consensus set by the posterior that exactly this set is right.
+    """Gives each observed consensus set the posterior that exactly this set is right as its score.
 
     For the set k of x programs that pass the y tests: L(|y|, M; a, 1) + L(|x|, N; a, 1)
     + L(ones in E[not x, y]; its size; 1, 1) + L(ones in E[not x, not y]; its size; 1, beta0)

@@ -48,7 +48,7 @@ class RandomOptions(StrategyOptions):
 
 
 def largest_cluster(m: Matrix, options: ClusterOptions) -> ScoredClusters:
-    """Scores each cluster of equal signature by its size, the cluster that fails every test included.
+    """Gives each cluster of equal signature its size as score, also the cluster that fails every test.
 
     Source: arXiv 2512.17385, ablation "cluster": the paper's rule without its filters.
     """
@@ -57,7 +57,7 @@ def largest_cluster(m: Matrix, options: ClusterOptions) -> ScoredClusters:
 
 
 def alphacode(m: Matrix, options: StrategyOptions) -> ScoredClusters:
-    """Scores each cluster of equal outputs on the distinct inputs by its size, without regard to expected values.
+    """Gives each cluster of equal outputs on the distinct inputs its size as score. Expected values do not count.
 
     A program that completed no test is not eligible. Source: AlphaCode (arXiv 2203.07814, 4.5), which ranks clusters
     by size.
@@ -69,7 +69,7 @@ def alphacode(m: Matrix, options: StrategyOptions) -> ScoredClusters:
 
 
 def mbr_exec(m: Matrix, options: StrategyOptions) -> ScoredClusters:
-    """Scores each program by minus its mean disagreement: the share of inputs on which another program differs.
+    """Gives each program minus its mean disagreement: the share of inputs on which another program differs.
 
     A failed execution equals nothing, not even the same failure of another program. The clusters are those of equal
     outputs; 0 is unanimity. Source: MBR-Exec (arXiv 2204.11454), minimum Bayes risk with the soft loss. With its hard
@@ -85,7 +85,7 @@ def mbr_exec(m: Matrix, options: StrategyOptions) -> ScoredClusters:
 
 
 def max_pass(m: Matrix, options: MaxPassOptions) -> ScoredClusters:
-    """Scores each cluster of equal passes by the tests it passes: the control that trusts every test and no program.
+    """Gives each cluster of equal passes the number of passed tests: the control that trusts tests and no program.
 
     A cluster that passes nothing is not eligible.
     """
@@ -96,12 +96,12 @@ def max_pass(m: Matrix, options: MaxPassOptions) -> ScoredClusters:
 
 
 def success_rate(m: Matrix, options: StrategyOptions) -> ScoredClusters:
-    """Scores each program by its execution rate e(r) (arXiv 2512.17385, ablation "success rate")."""
+    """Gives each program its execution rate e(r) as score (arXiv 2512.17385, ablation "success rate")."""
     return ScoredClusters(labels=np.arange(m.shape[0]), scores=execution_rate(m))
 
 
 def low_ppl(m: Matrix, options: StrategyOptions) -> ScoredClusters:
-    """Scores each program by its mean log-probability, so that the lowest perplexity wins. No test is looked at.
+    """Gives each program its mean log-probability as score, so that the lowest perplexity wins. Tests do not count.
 
     Raises ValueError without log-probabilities. Source: arXiv 2512.17385, ablation "low PPL".
     """
@@ -111,7 +111,7 @@ def low_ppl(m: Matrix, options: StrategyOptions) -> ScoredClusters:
 
 
 def random_choice(m: Matrix, options: RandomOptions) -> ScoredClusters:
-    """Selects one sample, drawn uniformly. No test is looked at.
+    """Draws one sample uniformly, which gets score 1. Tests do not count.
 
     The draw depends on the programs' texts and the seed only, so that neither a shuffle nor a second run changes it.
     Source: arXiv 2512.17385, ablation "random".

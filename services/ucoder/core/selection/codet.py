@@ -27,7 +27,7 @@ class CodeTOptions(StrategyOptions):
 
 
 def codet(m: Matrix, options: CodeTOptions) -> ScoredClusters:
-    """Scores each consensus set S by sqrt(|S|) x passed tests. A test that was written c times counts c times.
+    """Gives each consensus set S the score sqrt(|S|) x passed tests. A test that was written c times counts c times.
 
     S is a set of programs that pass the same tests. A program that passes none is in no set; sets of equal score are
     merged. Source: CodeT (arXiv 2207.10397, 2.2, and its released code, which has the square root).

@@ -47,7 +47,7 @@ class EvidenceOptions(StrategyOptions):
 
 
 def evidence(m: Matrix, options: EvidenceOptions) -> ScoredClusters:
-    """Scores each output cluster by the sum of five log-evidences, with unfitted weights of 1.
+    """Gives each output cluster the sum of five log-evidences as score, with unfitted weights of 1.
 
     score(C) = logit share(C) + ln(1 + sum of sqrt(c_j) over tests j that C passes) + agreement(C) - constant(C)
     + min(ln 2, mean ln nodes(C) - median ln nodes). Expected values that are mostly wrong pass no large cluster, and

@@ -97,7 +97,7 @@ class Strategy:
 
 
 def _select(scored: ScoredClusters, m: Matrix, programs: Labels, options: StrategyOptions) -> Selection:
-    """Ranks the clusters and applies the thresholds. `programs`: (N,) the caller's index of each row of `m`."""
+    """Orders the clusters and applies the thresholds. `programs`: (N,) the caller's index of each row of `m`."""
     total = int(m.multiplicity.sum())
     shares = np.bincount(scored.labels, weights=m.multiplicity, minlength=len(scored.scores)) / total
     preference = scored.preference if scored.preference is not None else np.zeros(len(scored.labels))

@@ -45,7 +45,7 @@ class _Writer:
         self.open: set[int] = set()
 
     def spend(self, text: str) -> str:
-        """Counts a text and returns it. Raises `TooLarge` when no characters are left."""
+        """Subtracts a text's length and returns the text. Raises `TooLarge` when no characters are left."""
         self.left -= len(text)
         if self.left < 0:
             raise TooLarge
