@@ -75,8 +75,8 @@ class Settings(BaseSettings):
     peers: str = ""
     """Addresses of other services, as name=host:port,...; a service that is not named must run in this process."""
     tls_certificate: Path | None = None
-    """Certificate chain (PEM); with `tls_key` the gRPC server speaks TLS. Calls to other services and to the bus show it
-    too. It is read again when it changes."""
+    """Certificate chain (PEM); with `tls_key` the gRPC server speaks TLS. Calls to other services and to the bus show
+    it too. It is read again when it changes."""
     tls_key: Path | None = None
     """Private key of `tls_certificate`."""
     tls_ca: Path | None = None

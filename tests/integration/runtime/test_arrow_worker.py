@@ -1,4 +1,4 @@
-"""The bus rules, on a real nats-server: each promise of worker.py broken on purpose."""
+"""Tests of the worker's rules on a real nats-server: each failure that they cover is caused on purpose."""
 
 import asyncio
 import contextlib
@@ -51,7 +51,7 @@ class Bench:
                 await asyncio.sleep(0.02)
 
     async def settled(self) -> None:
-        """Nothing waits and nothing is unacknowledged."""
+        """Returns when no message waits and none is unacknowledged."""
         async with asyncio.timeout(15):
             while True:
                 info = await self.bus.jetstream.consumer_info("UCODER", ARROW.name)
@@ -72,7 +72,7 @@ def problem(brief: pb.Brief) -> pb.Problem:
     return pb.Problem(brief=brief, prompt=f"problem {brief.number}")
 
 
-async def test_every_message_is_worked_on_once_by_whoever_is_free(bench: Bench) -> None:
+async def test_two_workers_share_the_messages_and_each_is_worked_on_once(bench: Bench) -> None:
     worked: list[int] = []
 
     async def run(brief: pb.Brief, run: pb.Run) -> pb.Problem:
@@ -89,17 +89,17 @@ async def test_every_message_is_worked_on_once_by_whoever_is_free(bench: Bench) 
     assert (await bench.artifacts.get(pb.Problem, RUN, "001-000007")).prompt == "problem 7"
 
 
-async def test_publishing_twice_counts_once_for_ever(bench: Bench) -> None:
+async def test_an_artefact_announced_twice_counts_once(bench: Bench) -> None:
     ref = await bench.send(0)
     assert not await bench.bus.publish(ref)
     assert await bench.bus.count("brief", RUN) == await bench.bus.count("brief", RUN, 1) == 1
     assert await bench.bus.count("brief", RUN, 2) == 0
 
 
-async def test_who_asks_after_each_announcement_hears_of_the_last_and_makes_the_server_count_seldom(
+async def test_has_published_sees_the_last_announcement_and_makes_the_server_count_seldom(
     bench: Bench,
 ) -> None:
-    """Else an iteration of a hundred thousand briefs has the server look at five thousand million subjects."""
+    """Otherwise the server would look at five billion subjects in an iteration of a hundred thousand briefs."""
     counts = 0
 
     async def look(message: Msg) -> None:
@@ -122,7 +122,7 @@ async def test_who_asks_after_each_announcement_hears_of_the_last_and_makes_the_
     assert 3 < counts < 40
 
 
-async def test_what_was_made_before_a_crash_is_found_not_made_again(bench: Bench) -> None:
+async def test_a_product_made_before_a_crash_is_not_made_again(bench: Bench) -> None:
     await bench.artifacts.save(RUN, pb.Problem(brief=pb.Brief(run=RUN, iteration=1, number=0), prompt="first"))
 
     async def run(brief: pb.Brief, run: pb.Run) -> pb.Problem:
@@ -135,7 +135,7 @@ async def test_what_was_made_before_a_crash_is_found_not_made_again(bench: Bench
     assert (await bench.artifacts.get(pb.Problem, RUN, "001-000000")).prompt == "first"
 
 
-async def test_an_unwell_world_is_tried_again(bench: Bench) -> None:
+async def test_a_transient_failure_is_retried(bench: Bench) -> None:
     attempts = 0
 
     async def run(brief: pb.Brief, run: pb.Run) -> pb.Problem:
@@ -155,7 +155,7 @@ async def test_an_unwell_world_is_tried_again(bench: Bench) -> None:
     ("error", "attempts", "words"),
     [(Reject("cannot be read"), 1, "cannot be read"), (ZeroDivisionError("a bug"), 2, "ZeroDivisionError('a bug')")],
 )
-async def test_a_message_that_cannot_be_worked_on_ends_its_brief_and_is_kept(
+async def test_a_permanent_failure_ends_the_brief_and_writes_a_dead_letter(
     bench: Bench, error: Exception, attempts: int, words: str
 ) -> None:
     tried = 0
@@ -192,7 +192,7 @@ async def test_a_brief_that_a_stage_drops_ends_with_its_reason(bench: Bench) -> 
     assert (ended.reason, ended.detail) == ("duplicate", "seen before")
 
 
-async def test_a_long_handler_keeps_its_message(bench: Bench) -> None:
+async def test_a_slow_stage_keeps_its_message(bench: Bench) -> None:
     worked = 0
 
     async def run(brief: pb.Brief, run: pb.Run) -> pb.Problem:
@@ -208,7 +208,7 @@ async def test_a_long_handler_keeps_its_message(bench: Bench) -> None:
     assert worked == 1
 
 
-async def test_what_a_draining_worker_cannot_finish_another_does(bench: Bench) -> None:
+async def test_a_message_that_a_draining_worker_cannot_finish_goes_to_another(bench: Bench) -> None:
     async def forever(brief: pb.Brief, run: pb.Run) -> pb.Problem:
         started.set()
         await asyncio.sleep(3600)
@@ -225,9 +225,9 @@ async def test_what_a_draining_worker_cannot_finish_another_does(bench: Bench) -
         await bench.until("problem", 1)
 
 
-async def test_a_cancelled_run_costs_nothing_more(bench: Bench) -> None:
+async def test_messages_of_a_cancelled_run_are_not_worked_on(bench: Bench) -> None:
     async def run(brief: pb.Brief, run: pb.Run) -> pb.Problem:
-        raise AssertionError("nobody wants this")
+        raise AssertionError("must not run: the run is cancelled")
 
     ended = await bench.states.end(RUN, "cancelled", "enough")
     assert (await bench.states.end(RUN, "failed", "too late")) == ended
@@ -238,7 +238,7 @@ async def test_a_cancelled_run_costs_nothing_more(bench: Bench) -> None:
     assert await bench.dead_letters.all() == []
 
 
-async def test_junk_on_the_bus_is_set_aside(bench: Bench) -> None:
+async def test_unreadable_messages_become_dead_letters(bench: Bench) -> None:
     async def run(brief: pb.Brief, run: pb.Run) -> pb.Problem:
         return problem(brief)
 

@@ -1,4 +1,4 @@
-"""The doors, on real sockets: typed errors, limits, tokens, TLS, health, reflection, graceful end."""
+"""Tests of the gRPC server on real sockets: typed errors, limits, tokens, health, reflection, a port in use."""
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
@@ -26,7 +26,7 @@ FINISHED = consensus_pb2.ClusterRequest(rows=ROWS, tests=[pb.TestCase(code="asse
 
 
 @asynccontextmanager
-async def door(settings: Settings, *services: str) -> AsyncIterator[grpc.aio.Channel]:
+async def serving_channel(settings: Settings, *services: str) -> AsyncIterator[grpc.aio.Channel]:
     async with serving(settings, services) as context, grpc.aio.insecure_channel(context.address) as channel:
         yield channel
 
@@ -37,10 +37,10 @@ async def refusal(call: object) -> tuple[grpc.StatusCode, str]:
     return caught.value.code(), caught.value.details() or ""
 
 
-async def test_a_call_is_answered_and_a_wrong_one_says_what_is_wrong(
+async def test_a_call_is_answered_and_an_invalid_one_names_its_fault(
     nats_url: str, make_settings: Callable[..., Settings]
 ) -> None:
-    async with door(make_settings(nats_url=nats_url), "consensus") as channel:
+    async with serving_channel(make_settings(nats_url=nats_url), "consensus") as channel:
         stub = consensus_pb2_grpc.ConsensusServiceStub(channel)
         answer = await stub.Cluster(FINISHED)
         assert answer.verdict.selected in (0, 1)
@@ -52,10 +52,10 @@ async def test_a_call_is_answered_and_a_wrong_one_says_what_is_wrong(
         assert "2 outcomes for 1 tests" in words
 
 
-async def test_health_follows_the_worker_and_reflection_lists_the_doors(
+async def test_health_follows_the_worker_and_reflection_lists_the_services(
     nats_url: str, make_settings: Callable[..., Settings]
 ) -> None:
-    async with door(make_settings(nats_url=nats_url), "consensus") as channel:
+    async with serving_channel(make_settings(nats_url=nats_url), "consensus") as channel:
         health = health_pb2_grpc.HealthStub(channel)
         async with asyncio.timeout(10):
             for name in ("", "ucoder.v1.ConsensusService"):
@@ -71,12 +71,12 @@ async def test_health_follows_the_worker_and_reflection_lists_the_doors(
         assert "ucoder.v1.ConsensusService" in names
 
 
-async def test_a_caller_without_a_known_token_is_turned_away(
+async def test_a_caller_without_a_known_token_is_refused(
     nats_url: str, make_settings: Callable[..., Settings], tmp_path: Path
 ) -> None:
     tokens = tmp_path / "tokens"
     tokens.write_text("# callers\nalice:0123456789abcdef\n")
-    async with door(make_settings(nats_url=nats_url, tokens_file=tokens), "consensus") as channel:
+    async with serving_channel(make_settings(nats_url=nats_url, tokens_file=tokens), "consensus") as channel:
         stub = consensus_pb2_grpc.ConsensusServiceStub(channel)
         for metadata in ((), (("authorization", "Bearer wrong"),), (("authorization", ""),)):
             code, _ = await refusal(stub.Cluster(FINISHED, metadata=metadata))
@@ -87,11 +87,13 @@ async def test_a_caller_without_a_known_token_is_turned_away(
         await health.Check(health_pb2.HealthCheckRequest())
 
 
-async def test_a_run_is_its_owners_alone(nats_url: str, make_settings: Callable[..., Settings], tmp_path: Path) -> None:
+async def test_a_run_is_visible_to_its_owner_only(
+    nats_url: str, make_settings: Callable[..., Settings], tmp_path: Path
+) -> None:
     tokens = tmp_path / "tokens"
     tokens.write_text("alice:alice-0123456789\nbob:bob-0123456789ab\n")
     alice, bob = ((("authorization", f"Bearer {token}"),) for token in ("alice-0123456789", "bob-0123456789ab"))
-    async with door(make_settings(nats_url=nats_url, tokens_file=tokens), "runs") as channel:
+    async with serving_channel(make_settings(nats_url=nats_url, tokens_file=tokens), "runs") as channel:
         runs = runs_pb2_grpc.RunServiceStub(channel)
         asked = runs_pb2.CreateRunRequest(id="r", config=load(preset="demo"))
         await runs.CreateRun(asked, metadata=alice)
@@ -114,24 +116,26 @@ async def test_a_run_is_its_owners_alone(nats_url: str, make_settings: Callable[
 
 
 @pytest.mark.parametrize("text", ["", "alice", "alice:short", ":0123456789abcdef"])
-async def test_a_tokens_file_that_lets_nobody_or_anybody_in_is_refused(
+async def test_an_empty_or_malformed_tokens_file_is_refused(
     nats_url: str, make_settings: Callable[..., Settings], tmp_path: Path, text: str
 ) -> None:
     tokens = tmp_path / "tokens"
     tokens.write_text(text)
     with pytest.raises(Misconfigured):
-        async with door(make_settings(nats_url=nats_url, tokens_file=tokens), "consensus"):
+        async with serving_channel(make_settings(nats_url=nats_url, tokens_file=tokens), "consensus"):
             pass
 
 
 async def test_size_and_load_limits(nats_url: str, make_settings: Callable[..., Settings]) -> None:
-    async with door(make_settings(nats_url=nats_url, max_message_mb=1, max_calls=1), "consensus", "runs") as channel:
+    async with serving_channel(
+        make_settings(nats_url=nats_url, max_message_mb=1, max_calls=1), "consensus", "runs"
+    ) as channel:
         stub = consensus_pb2_grpc.ConsensusServiceStub(channel)
         large = consensus_pb2.ClusterRequest(rows=ROWS, tests=FINISHED.tests, programs=["x" * 900_000] * 3)
         code, _ = await refusal(stub.Cluster(large))
         assert code == grpc.StatusCode.RESOURCE_EXHAUSTED
         runs = runs_pb2_grpc.RunServiceStub(channel)
-        # Nobody serves the generator here, so this run stays where it is and its watcher holds the one place there is.
+        # No generator runs here, so this run makes no progress and its watcher keeps the only place.
         await runs.CreateRun(runs_pb2.CreateRunRequest(id="r", config=load(preset="demo")))
         watching = runs.WatchRun(runs_pb2.WatchRunRequest(id="r"))
         await watching.read()
@@ -140,20 +144,20 @@ async def test_size_and_load_limits(nats_url: str, make_settings: Callable[..., 
         watching.cancel()
 
 
-async def test_one_caller_leaves_room_for_the_others(
+async def test_the_calls_of_one_caller_are_limited(
     nats_url: str, make_settings: Callable[..., Settings], tmp_path: Path
 ) -> None:
     tokens = tmp_path / "tokens"
     tokens.write_text("alice:alice-0123456789\nbob:bob-0123456789ab\n")
     alice, bob = ((("authorization", f"Bearer {token}"),) for token in ("alice-0123456789", "bob-0123456789ab"))
     settings = make_settings(nats_url=nats_url, tokens_file=tokens, max_calls=4, max_calls_each=2)
-    async with door(settings, "runs") as channel:
+    async with serving_channel(settings, "runs") as channel:
         runs = runs_pb2_grpc.RunServiceStub(channel)
         await runs.CreateRun(runs_pb2.CreateRunRequest(id="r", config=load(preset="demo")), metadata=alice)
         watching = [runs.WatchRun(runs_pb2.WatchRunRequest(id="r"), metadata=alice) for _ in range(2)]
         for call in watching:
             await call.read()
-        for _ in range(2):  # a refused call takes no place
+        for _ in range(2):  # a refused call is not counted
             code, words = await refusal(runs.ListRuns(runs_pb2.ListRunsRequest(), metadata=alice))
             assert code == grpc.StatusCode.RESOURCE_EXHAUSTED
             assert words == "2 calls at once of one caller is the limit; retry."
@@ -162,8 +166,8 @@ async def test_one_caller_leaves_room_for_the_others(
             call.cancel()
 
 
-async def test_a_deadline_is_kept(nats_url: str, make_settings: Callable[..., Settings]) -> None:
-    async with door(make_settings(nats_url=nats_url, rpc_seconds=0.3), "runs") as channel:
+async def test_a_call_ends_at_its_deadline(nats_url: str, make_settings: Callable[..., Settings]) -> None:
+    async with serving_channel(make_settings(nats_url=nats_url, rpc_seconds=0.3), "runs") as channel:
         runs = runs_pb2_grpc.RunServiceStub(channel)
         await runs.CreateRun(runs_pb2.CreateRunRequest(id="r", config=load(preset="demo")))
 
@@ -175,8 +179,10 @@ async def test_a_deadline_is_kept(nats_url: str, make_settings: Callable[..., Se
         assert code == grpc.StatusCode.DEADLINE_EXCEEDED
 
 
-async def test_runs_are_made_once_listed_and_cancelled(nats_url: str, make_settings: Callable[..., Settings]) -> None:
-    async with door(make_settings(nats_url=nats_url), "runs") as channel:
+async def test_runs_are_created_once_listed_and_cancelled(
+    nats_url: str, make_settings: Callable[..., Settings]
+) -> None:
+    async with serving_channel(make_settings(nats_url=nats_url), "runs") as channel:
         runs = runs_pb2_grpc.RunServiceStub(channel)
         asked = runs_pb2.CreateRunRequest(id="r", config=load(preset="demo"))
         await runs.CreateRun(asked)
@@ -197,5 +203,5 @@ async def test_a_busy_port_is_named(nats_url: str, make_settings: Callable[..., 
     settings = make_settings(nats_url=nats_url)
     async with serving(settings, ("consensus",)) as context:
         with pytest.raises(Misconfigured, match=f"cannot listen at {context.address}"):
-            async with door(settings.model_copy(update={"listen": context.address}), "consensus"):
+            async with serving_channel(settings.model_copy(update={"listen": context.address}), "consensus"):
                 pass

@@ -1,4 +1,4 @@
-"""The Kubernetes client against a scripted API server that holds every object against the API's own schemas."""
+"""Tests of the Kubernetes client with a scripted API server that checks every object with the API's own schemas."""
 
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
@@ -34,7 +34,7 @@ def job(name: str = "one") -> Object:
     }  # fmt: skip
 
 
-async def test_an_object_is_made_found_changed_and_removed(server: ApiServer, cluster: KubernetesApi) -> None:
+async def test_an_object_is_created_read_changed_and_removed(server: ApiServer, cluster: KubernetesApi) -> None:
     made = await cluster.create(job())
     assert made["metadata"]["namespace"] == "ours"
     assert await cluster.get(JOBS, "one") == made
@@ -51,7 +51,7 @@ async def test_an_object_is_made_found_changed_and_removed(server: ApiServer, cl
     assert ("patch", "jobs", "one") in server.calls
 
 
-async def test_what_the_api_would_refuse_is_refused_here(cluster: KubernetesApi) -> None:
+async def test_an_object_that_the_api_refuses_raises_reject_or_conflict(cluster: KubernetesApi) -> None:
     wrong = job()
     wrong["spec"]["paralelism"] = 1
     with pytest.raises(Reject, match="paralelism"):
@@ -63,7 +63,7 @@ async def test_what_the_api_would_refuse_is_refused_here(cluster: KubernetesApi)
         await cluster.patch(JOBS, "one", {"spec": {"parallelism": "two"}})
 
 
-async def test_the_end_of_a_log(server: ApiServer, cluster: KubernetesApi) -> None:
+async def test_the_last_lines_of_a_log_are_read(server: ApiServer, cluster: KubernetesApi) -> None:
     server.pod("pod", {})
     server.logs["pod"] = "one\ntwo\nthree\n"
     assert await cluster.log("pod", 2) == "two\nthree\n"
@@ -72,7 +72,7 @@ async def test_the_end_of_a_log(server: ApiServer, cluster: KubernetesApi) -> No
         await cluster.log("other", 1)
 
 
-async def test_a_server_that_is_away_busy_or_will_not_is_told_apart(server: ApiServer, cluster: KubernetesApi) -> None:
+async def test_each_failure_of_the_server_has_its_own_error(server: ApiServer, cluster: KubernetesApi) -> None:
     await server.down()
     with pytest.raises(Retry, match="does not answer"):
         await cluster.list(JOBS)
@@ -84,7 +84,7 @@ async def test_a_server_that_is_away_busy_or_will_not_is_told_apart(server: ApiS
             await cluster.list(JOBS)
 
 
-async def test_no_cluster_is_named(
+async def test_without_a_cluster_the_error_names_the_setting(
     make_settings: Callable[..., Settings], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.setattr("kubernetes.aio.config.kube_config.KUBE_CONFIG_DEFAULT_LOCATION", str(tmp_path / "none"))

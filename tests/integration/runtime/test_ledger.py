@@ -1,4 +1,4 @@
-"""The ledger on a real store: sums, grants that nobody gets twice, limits that stand once reached."""
+"""Tests of the ledger on a real store: sums, grants that are given once, and limits that stay once reached."""
 
 import asyncio
 from collections.abc import Callable
@@ -25,7 +25,7 @@ def run(**limits: float) -> pb.Run:
     return pb.Run(id="r", config=config_pb2.RunConfig(loop=config_pb2.LoopConfig(**limits)))
 
 
-async def test_an_entry_made_again_counts_once_and_iterations_are_apart(store: Store) -> None:
+async def test_a_repeated_entry_counts_once_and_iterations_have_separate_sums(store: Store) -> None:
     ledger = Ledger(store)
     for _ in range(2):
         await ledger.record(brief(1), {"tokens-problem": 70, "pairs": 1, SPARE: 0})
@@ -36,7 +36,7 @@ async def test_an_entry_made_again_counts_once_and_iterations_are_apart(store: S
     assert (await ledger.totals("r", 2)).sums["tokens"] == 5
 
 
-async def test_spare_programs_are_granted_to_nobody_twice(store: Store) -> None:
+async def test_spare_programs_are_granted_only_once(store: Store) -> None:
     ledgers = [Ledger(store) for _ in range(4)]
     await asyncio.gather(*(ledgers[0].record(brief(i), {SPARE: 20}) for i in range(4)))
     got = await asyncio.gather(*(ledgers[i % 4].grant_spare("r", 1, 16) for i in range(12)))
@@ -48,7 +48,7 @@ async def test_spare_programs_are_granted_to_nobody_twice(store: Store) -> None:
 
 
 class Counted(Store):
-    """A store that counts how often it is listed, and takes a while to."""
+    """A slow store that counts how often it is listed."""
 
     listed = 0
 
@@ -91,7 +91,7 @@ async def test_a_limit_ends_the_iteration_when_it_is_reached(
     assert await ledger.reached_limit(run(**limits), 1) == expected
 
 
-async def test_time_runs_from_the_decision_and_the_first_limit_stands_for_everybody(store: Store) -> None:
+async def test_time_counts_from_the_gate_decision_and_the_first_limit_found_stays(store: Store) -> None:
     await store.create("r/iteration/001.binpb.z", b"")
     await asyncio.sleep(0.05)
     first = Ledger(store)

@@ -1,4 +1,4 @@
-"""The store, on a folder and on a real S3 server: created once, read whole, errors named."""
+"""Tests of the store on a folder and on a real S3 server: keys written once, whole reads, named errors."""
 
 import asyncio
 import os
@@ -23,7 +23,7 @@ from ucoder.v1 import artifacts_pb2 as pb
 
 @pytest.fixture
 async def s3(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[str]:
-    """A real S3 server with one bucket; gives its endpoint."""
+    """The endpoint of a real S3 server with one bucket."""
     for name, value in KEYS.items():
         monkeypatch.setenv(name, value)
     async with s3_server(tmp_path) as endpoint:
@@ -32,7 +32,7 @@ async def s3(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[s
 
 @pytest.fixture(params=["file", "s3"])
 def store(request: pytest.FixtureRequest, make_settings: Callable[..., Settings]) -> Store:
-    """The store by each of its URLs."""
+    """A store on a folder, and one on S3."""
     if request.param == "file":
         return Store(make_settings())
     endpoint = request.getfixturevalue("s3")
@@ -40,7 +40,7 @@ def store(request: pytest.FixtureRequest, make_settings: Callable[..., Settings]
 
 
 async def created(store: Store, key: str, data: bytes) -> bool:
-    """Creates, giving a server that has just started time to make its bucket."""
+    """Creates a key; waits for the bucket of a server that has just started."""
     async with asyncio.timeout(30):
         while True:
             try:
@@ -49,13 +49,13 @@ async def created(store: Store, key: str, data: bytes) -> bool:
                 await asyncio.sleep(0.3)
 
 
-def test_many_may_open_a_folder_at_once(make_settings: Callable[..., Settings]) -> None:
+def test_many_processes_may_open_a_folder_at_once(make_settings: Callable[..., Settings]) -> None:
     settings = make_settings()
     with ThreadPoolExecutor(16) as pool:
-        list(pool.map(lambda _: Store(settings), range(400)))  # the replicas of a service that start together
+        list(pool.map(lambda _: Store(settings), range(400)))  # like the replicas of a service that start together
 
 
-async def test_the_first_writer_wins_and_folders_travel_whole(store: Store, tmp_path: Path) -> None:
+async def test_the_first_writer_wins_and_folders_are_copied_whole(store: Store, tmp_path: Path) -> None:
     assert await created(store, "a/b", b"first")
     assert not await store.create("a/b", b"second")
     assert await store.get("a/b") == b"first"
@@ -81,7 +81,7 @@ async def test_the_first_writer_wins_and_folders_travel_whole(store: Store, tmp_
     assert [path.name for path in (tmp_path / "out").iterdir()] == ["copy"]
 
 
-async def test_of_several_writers_of_a_folder_one_wins_whole(store: Store, tmp_path: Path) -> None:
+async def test_one_of_several_folder_writers_wins(store: Store, tmp_path: Path) -> None:
     assert await created(store, "a/b", b"x")
     folders = [tmp_path / name for name in ("one", "two", "three")]
     for folder in folders:
@@ -99,12 +99,12 @@ async def test_of_several_writers_of_a_folder_one_wins_whole(store: Store, tmp_p
         f"{winner}.bin": winner,
     }
     left = [key for key in await store.keys("run") if not key.endswith("DONE")]
-    assert len(left) == 3, "what the others wrote is gone"
+    assert len(left) == 3, "the files of the other writers are removed"
     assert not list(tmp_path.glob("*/folders/.aside/*"))
 
 
-async def test_what_the_trainer_measured_is_found(store: Store, tmp_path: Path) -> None:
-    """Were it not, the model server's answers would be held against nothing."""
+async def test_the_trainers_log_probability_is_read_from_the_store(store: Store, tmp_path: Path) -> None:
+    """The weights of a model server are checked with it."""
     assert await created(store, "a/b", b"x")
     (tmp_path / "made").mkdir()
     (tmp_path / "made" / TRAINING_RESULT_FILE).write_text('{"probe_log_prob": -2.5}')
@@ -113,8 +113,10 @@ async def test_what_the_trainer_measured_is_found(store: Store, tmp_path: Path) 
     assert await trained_log_prob("store:run/weights/002", store) is None
 
 
-async def test_half_a_folder_is_none(s3: str, make_settings: Callable[..., Settings], tmp_path: Path) -> None:
-    """A writer died on the way; the next one's folder has nothing of it."""
+async def test_an_incomplete_folder_does_not_exist(
+    s3: str, make_settings: Callable[..., Settings], tmp_path: Path
+) -> None:
+    """A writer crashed halfway; the folder of the next writer has none of its files."""
     store = Store(make_settings(store_url="s3://artefacts", store_endpoint=s3))
     assert await created(store, "run/weights/001/0123/config.json", b"half")
     with pytest.raises(NotFound):
@@ -129,18 +131,18 @@ async def test_half_a_folder_is_none(s3: str, make_settings: Callable[..., Setti
     assert [path.name for path in (await store.local_folder("run/weights/001")).iterdir()] == ["model.bin"]
     assert len(await store.keys("run")) == 2
 
-    old = ("run/weights/000/config.json", "run/weights/000/DONE")  # as it was before writers had names
+    old = ("run/weights/000/config.json", "run/weights/000/DONE")  # the layout before each writer had a name
     for key in old:
         await store.create(key, b"")
     assert (await store.local_folder("run/weights/000") / "config.json").is_file()
 
 
-async def test_a_folder_from_another_disk_is_not_seen_half_copied(
+async def test_a_folder_from_another_disk_is_never_seen_half_copied(
     make_settings: Callable[..., Settings], tmp_path: Path
 ) -> None:
     with tempfile.TemporaryDirectory(dir="/dev/shm", prefix="ucoder-") as elsewhere:
         if os.stat(elsewhere).st_dev == os.stat(tmp_path).st_dev:
-            pytest.skip("/dev/shm is no other disk here")
+            pytest.skip("/dev/shm is on the same disk here")
         made = Path(elsewhere, "made")
         made.mkdir()
         for number in range(200):
@@ -154,7 +156,7 @@ async def test_a_folder_from_another_disk_is_not_seen_half_copied(
         assert not list((tmp_path / "store" / ".aside").iterdir())
 
 
-async def test_what_is_for_its_writer_alone_is_replaced_and_removed(store: Store, tmp_path: Path) -> None:
+async def test_put_file_replaces_and_remove_removes(store: Store, tmp_path: Path) -> None:
     assert await created(store, "a/b", b"first")
     file = tmp_path / "state"
     for text in ("one", "two"):
@@ -169,7 +171,7 @@ async def test_what_is_for_its_writer_alone_is_replaced_and_removed(store: Store
     assert await store.keys("a") == ["a/b"]
 
 
-async def test_an_artefact_is_written_once_and_proved_when_read(make_settings: Callable[..., Settings]) -> None:
+async def test_an_artefact_is_written_once_and_read_as_written(make_settings: Callable[..., Settings]) -> None:
     artifacts = Artifacts(Store(make_settings()))
     brief = pb.Brief(run="r", iteration=1, number=2, domain="algorithms")
     ref = await artifacts.save("r", brief)
@@ -194,7 +196,7 @@ async def test_a_damaged_artefact_is_refused(
         await artifacts.get(pb.Brief, "r", "001-000002")
 
 
-async def test_an_artefact_that_swells_is_refused_before_it_does(
+async def test_an_artefact_that_unpacks_too_large_is_refused_early(
     make_settings: Callable[..., Settings], tmp_path: Path
 ) -> None:
     artifacts = Artifacts(Store(make_settings()))
@@ -206,7 +208,7 @@ async def test_an_artefact_that_swells_is_refused_before_it_does(
     try:
         with pytest.raises(Reject, match="larger than"):
             await artifacts.get(pb.Brief, "r", ref.name)
-        assert tracemalloc.get_traced_memory()[1] < 2.5 * MAX_BYTES, "three times as much was in it"
+        assert tracemalloc.get_traced_memory()[1] < 2.5 * MAX_BYTES, "the artefact would unpack to three times as much"
     finally:
         tracemalloc.stop()
 
@@ -226,7 +228,7 @@ async def test_a_run_of_another_version_is_refused(make_settings: Callable[..., 
         await artifacts.get(pb.Run, "old", "000")
 
 
-async def test_a_store_that_is_gone_is_the_worlds_fault(make_settings: Callable[..., Settings], tmp_path: Path) -> None:
+async def test_a_store_that_is_gone_raises_retry(make_settings: Callable[..., Settings], tmp_path: Path) -> None:
     store = Store(make_settings())
     shutil.rmtree(tmp_path / "store")
     (tmp_path / "store").write_text("in the way")
@@ -236,15 +238,15 @@ async def test_a_store_that_is_gone_is_the_worlds_fault(make_settings: Callable[
         await store.get("a")
 
 
-async def test_nothing_unfinished_and_nothing_outside_is_seen(
+async def test_temporary_files_and_files_outside_the_store_are_not_visible(
     make_settings: Callable[..., Settings], tmp_path: Path
 ) -> None:
     store = Store(make_settings())
     assert await store.create("a/b", b"x")
-    left, lately = tmp_path / "store" / ".aside" / "0123", tmp_path / "store" / ".aside" / "4567"
-    for half in (left, lately):
+    old, recent = tmp_path / "store" / ".aside" / "0123", tmp_path / "store" / ".aside" / "4567"
+    for half in (old, recent):
         half.write_text("half")
-    os.utime(left, (0, 0))
+    os.utime(old, (0, 0))
     (tmp_path / "secret").write_text("s")
     assert await store.keys("a") == await store.keys("") == ["a/b"]
     assert await store.keys("none") == []
@@ -257,11 +259,11 @@ async def test_nothing_unfinished_and_nothing_outside_is_seen(
         await store.create("a/b/c", b"x")
     assert [path.name for path in (tmp_path / "store" / "a").iterdir()] == ["b"]
     Store(make_settings())
-    assert list((tmp_path / "store" / ".aside").iterdir()) == [lately], "who comes next takes away what somebody left"
+    assert list((tmp_path / "store" / ".aside").iterdir()) == [recent], "the next process removes abandoned files"
 
 
 async def test_a_busy_folder_costs_a_few_threads(make_settings: Callable[..., Settings]) -> None:
-    """tokio's would grow to hundreds of them and keep them all."""
+    """The threads of obstore's local store would grow to hundreds."""
     store, before = Store(make_settings()), len(os.listdir("/proc/self/task"))
     await asyncio.gather(*(store.create(f"a/{number % 500}", b"x") for number in range(4000)))
     assert len(await store.keys("a")) == 500

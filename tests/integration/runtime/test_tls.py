@@ -1,4 +1,4 @@
-"""TLS on real sockets: doors, calls to peers with proof on both sides, and certificates that are renewed meanwhile."""
+"""Tests of TLS on real sockets: servers, mutual TLS between services, certificates that are renewed meanwhile."""
 
 import datetime
 from collections.abc import Callable
@@ -13,11 +13,11 @@ from ucoder.runtime.messaging.bus import Bus
 from ucoder.runtime.settings import Settings
 from ucoder.v1 import consensus_pb2_grpc
 
-from .test_grpc_server import FINISHED, door, refusal
+from .test_grpc_server import FINISHED, refusal, serving_channel
 
 
 def certificate(folder: Path, days: float = 1) -> tuple[Path, Path]:
-    """A certificate for localhost that signs itself, good for so many days from now on; less than 0: has expired."""
+    """Makes a self-signed certificate for localhost that is valid for a number of days; below 0 it has expired."""
     x509 = pytest.importorskip("cryptography.x509")
     from cryptography.hazmat.primitives import hashes, serialization
     from cryptography.hazmat.primitives.asymmetric import ec
@@ -46,13 +46,13 @@ def certificate(folder: Path, days: float = 1) -> tuple[Path, Path]:
 async def test_tls_and_mutual_tls(nats_url: str, make_settings: Callable[..., Settings], tmp_path: Path) -> None:
     chain, key = certificate(tmp_path)
     with pytest.raises(Misconfigured, match="UCODER_TLS_KEY"):
-        async with door(make_settings(nats_url=nats_url, tls_certificate=chain), "consensus"):
+        async with serving_channel(make_settings(nats_url=nats_url, tls_certificate=chain), "consensus"):
             pass
     settings = make_settings(nats_url=nats_url, tls_certificate=chain, tls_key=key, tls_client_ca=chain)
     async with serving(settings, ("consensus",)) as context:
         address = context.address.replace("127.0.0.1", "localhost")
-        with_proof = grpc.ssl_channel_credentials(chain.read_bytes(), key.read_bytes(), chain.read_bytes())
-        async with grpc.aio.secure_channel(address, with_proof) as channel:
+        with_certificate = grpc.ssl_channel_credentials(chain.read_bytes(), key.read_bytes(), chain.read_bytes())
+        async with grpc.aio.secure_channel(address, with_certificate) as channel:
             answer = await consensus_pb2_grpc.ConsensusServiceStub(channel).Cluster(FINISHED)
             assert answer.HasField("verdict")
         without = grpc.ssl_channel_credentials(chain.read_bytes())
@@ -61,28 +61,28 @@ async def test_tls_and_mutual_tls(nats_url: str, make_settings: Callable[..., Se
             assert code in (grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.DEADLINE_EXCEEDED)
 
 
-@pytest.mark.parametrize("expired", ["caller", "door"])
-async def test_an_expired_certificate_opens_nothing(
+@pytest.mark.parametrize("expired", ["caller", "server"])
+async def test_an_expired_certificate_is_refused(
     nats_url: str, make_settings: Callable[..., Settings], tmp_path: Path, expired: str
 ) -> None:
     pairs = {}
-    for side in ("caller", "door"):
+    for side in ("caller", "server"):
         (tmp_path / side).mkdir()
         pairs[side] = certificate(tmp_path / side, days=-0.01 if side == expired else 1)
-    (mine, my_key), (theirs, their_key) = pairs["caller"], pairs["door"]
+    (mine, my_key), (theirs, their_key) = pairs["caller"], pairs["server"]
     settings = make_settings(nats_url=nats_url, tls_certificate=theirs, tls_key=their_key, tls_client_ca=mine)
-    proof = grpc.ssl_channel_credentials(theirs.read_bytes(), my_key.read_bytes(), mine.read_bytes())
+    credentials = grpc.ssl_channel_credentials(theirs.read_bytes(), my_key.read_bytes(), mine.read_bytes())
     async with (
         serving(settings, ("consensus",)) as context,
-        grpc.aio.secure_channel(context.address.replace("127.0.0.1", "localhost"), proof) as channel,
+        grpc.aio.secure_channel(context.address.replace("127.0.0.1", "localhost"), credentials) as channel,
     ):
         call = consensus_pb2_grpc.ConsensusServiceStub(channel).Cluster(FINISHED, timeout=5)
         code, words = await refusal(call)
     assert code == grpc.StatusCode.UNAVAILABLE
-    assert expired == "caller" or "certificate has expired" in words  # a door tells a stranger nothing
+    assert expired == "caller" or "certificate has expired" in words  # a server tells the caller no reason
 
 
-async def test_a_peer_is_shown_our_certificate_and_a_renewed_one_is_taken_up(
+async def test_calls_between_services_use_mutual_tls_and_renewed_certificates(
     nats_url: str, make_settings: Callable[..., Settings], tmp_path: Path
 ) -> None:
     chain, key = certificate(tmp_path)
@@ -94,11 +94,11 @@ async def test_a_peer_is_shown_our_certificate_and_a_renewed_one_is_taken_up(
                 answer = await caller.peers.consensus.Cluster(FINISHED)
                 assert answer.HasField("verdict")
                 old = chain.read_bytes()
-                certificate(tmp_path)  # signs itself, so who still held the old one would be refused
+                certificate(tmp_path)  # self-signed, so a caller with the old one would be refused
                 assert chain.read_bytes() != old
 
 
-async def test_a_bus_that_is_to_speak_tls_and_does_not_is_refused(nats_url: str, tmp_path: Path) -> None:
+async def test_a_bus_without_tls_is_refused_when_tls_is_set(nats_url: str, tmp_path: Path) -> None:
     chain, _ = certificate(tmp_path)
     with pytest.raises(Misconfigured, match="speaks no TLS"):
         await Bus.connect(Settings(nats_url=nats_url, nats_ca=chain))

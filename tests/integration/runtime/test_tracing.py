@@ -1,4 +1,4 @@
-"""Traces, received by a real OTLP receiver: one from brief to ending, through messages and calls alike."""
+"""Tests of traces with a real OTLP receiver: one trace from brief to ending, through messages and calls."""
 
 import asyncio
 import contextlib
@@ -91,7 +91,7 @@ async def test_a_brief_is_one_trace_through_messages_and_calls(
     assert (said["ucoder.name"], said["ucoder.outcome"], said["ucoder.attempt"]) == (NAME, "done", 1)
 
 
-async def test_a_collector_that_is_away_harms_nothing(nats_url: str, make_settings: Callable[..., Settings]) -> None:
+async def test_an_unreachable_collector_does_no_harm(nats_url: str, make_settings: Callable[..., Settings]) -> None:
     settings = make_settings(nats_url=nats_url, otlp_url="http://127.0.0.1:9")
     async with serving(settings, ("runs",)) as context:
         with context.tracing.call_span("/x/Y", {}):

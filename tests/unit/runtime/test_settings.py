@@ -1,4 +1,4 @@
-"""Settings: a laptop needs none, and a wrong one is named."""
+"""Tests that a laptop needs no settings and that a wrong one is named."""
 
 import pytest
 
@@ -6,16 +6,16 @@ from ucoder.errors import Misconfigured
 from ucoder.runtime.settings import load
 
 
-def test_a_laptop_needs_none() -> None:
+def test_a_laptop_needs_no_settings() -> None:
     assert load({}).model_url == "local"
 
 
-def test_the_environment_is_read_whatever_its_case() -> None:
+def test_upper_and_lower_case_variables_are_read() -> None:
     assert load({"UCODER_CELLS": "3"}).cells == 3
     assert load({"ucoder_cells": "4"}).cells == 4
 
 
-def test_a_flag_wins_over_the_environment() -> None:
+def test_a_flag_takes_precedence_over_the_environment() -> None:
     assert load({"UCODER_LISTEN": "127.0.0.1:1"}, listen="127.0.0.1:2").listen == "127.0.0.1:2"
 
 
@@ -36,5 +36,5 @@ def test_a_wrong_variable_is_named_with_the_remedy(environment: dict[str, str], 
     assert "\n" not in str(caught.value)
 
 
-def test_the_key_is_never_shown() -> None:
+def test_the_api_key_is_not_printed() -> None:
     assert "hunter2" not in repr(load({"UCODER_MODEL_API_KEY": "hunter2"}))

@@ -1,4 +1,4 @@
-"""Validation: each rule refuses, names the field, and lets good messages pass."""
+"""Tests that each validation rule refuses bad fields by name and accepts good messages."""
 
 import pytest
 
