@@ -43,17 +43,17 @@ def _holds(plan: CallPlan, value: Any) -> bool:
     if relation == "false":
         return not value
     if relation in ("==", "!="):
-        return equal(value, expected, plan.tolerance) is (relation == "==")
+        return _equal(value, expected, plan.tolerance) is (relation == "==")
     if relation in ("is", "is not"):
         same = type(value) is type(expected) and bool(value == expected)
         return same is (relation == "is")
     if relation in ("in", "not in"):
-        contained = value in expected if isinstance(expected, str) else any(equal(value, item) for item in expected)
+        contained = value in expected if isinstance(expected, str) else any(_equal(value, item) for item in expected)
         return contained is (relation == "in")
     return bool(_RELATIONS[relation](value, expected))
 
 
-def equal(left: Any, right: Any, tolerance: float = 0.0) -> bool:
+def _equal(left: Any, right: Any, tolerance: float = 0.0) -> bool:
     """Returns Python's equality of two plain values, where floats may differ by `tolerance`."""
     if not tolerance:
         return bool(left == right)
@@ -63,9 +63,9 @@ def equal(left: Any, right: Any, tolerance: float = 0.0) -> bool:
         return left == right or math.isclose(left, right, rel_tol=tolerance, abs_tol=tolerance)
     if isinstance(left, list | tuple) and type(left) is type(right):
         pairs = zip(left, right, strict=False)
-        return len(left) == len(right) and all(equal(one, other, tolerance) for one, other in pairs)
+        return len(left) == len(right) and all(_equal(one, other, tolerance) for one, other in pairs)
     if isinstance(left, dict) and isinstance(right, dict):
-        return left.keys() == right.keys() and all(equal(left[key], right[key], tolerance) for key in left)
+        return left.keys() == right.keys() and all(_equal(left[key], right[key], tolerance) for key in left)
     return bool(left == right)
 
 

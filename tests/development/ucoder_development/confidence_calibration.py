@@ -8,8 +8,9 @@ from numpy.typing import NDArray
 
 from ucoder.core.matrix import Bools, Floats, Matrix
 from ucoder.core.selection import select
-from ucoder.core.selection.calibration import (
-    Calibration,
+from ucoder.core.selection.confidence import FITTED, Calibration, confidence_features
+from ucoder.core.selection.evidence import eligible_programs
+from ucoder_development.calibration_measures import (
     ReliabilityBin,
     chance_level,
     expected_calibration_error,
@@ -17,8 +18,6 @@ from ucoder.core.selection.calibration import (
     log_odds_shift,
     reliability,
 )
-from ucoder.core.selection.confidence import FITTED, confidence_features
-from ucoder.core.selection.evidence import eligible_programs
 from ucoder_development.executed_tasks import ExecutedTask
 from ucoder_development.precision_coverage import Coverage, measure_coverage
 

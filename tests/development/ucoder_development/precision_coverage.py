@@ -8,7 +8,7 @@ import numpy as np
 from ucoder.core.matrix import Floats
 from ucoder.core.pass_at_k import Interval
 from ucoder.core.selection import Selection, select
-from ucoder.core.selection.calibration import coverage_at_precision
+from ucoder_development.calibration_measures import coverage_at_precision
 from ucoder_development.executed_tasks import ExecutedTask
 
 RESAMPLES = 2000

@@ -9,8 +9,8 @@ from matplotlib.figure import Figure
 
 from ucoder.cli.shared.plot_file import save_plot
 from ucoder.core.matrix import Floats
-from ucoder.core.selection.calibration import ReliabilityBin
 from ucoder.runs.plot_colors import BLUE, GREY, ORANGE
+from ucoder_development.calibration_measures import ReliabilityBin
 
 OURS, THEIRS, PERFECT = BLUE, ORANGE, GREY
 

@@ -16,10 +16,10 @@ from ucoder.cli.shared.plot_file import check_plot_file
 from ucoder.core.matrix import Floats, Matrix
 from ucoder.core.pass_at_k import Interval, bootstrap, paired_bootstrap
 from ucoder.core.selection import DEFAULT, select
-from ucoder.core.selection.calibration import coverage_at_precision
 from ucoder.core.test_plans import Test
 from ucoder.errors import Misconfigured
 from ucoder_development import reliability_plot
+from ucoder_development.calibration_measures import coverage_at_precision
 from ucoder_development.confidence_calibration import CalibrationReport, fit_confidence, measure_calibration
 from ucoder_development.early_stop_replay import StoppingResult, replay_early_stopping
 from ucoder_development.executed_tasks import ExecutedTask, execute_tasks

@@ -25,7 +25,7 @@ def check_attribute_writes(tree: ast.Module, nodes: list[ast.AST]) -> None:
     inside = {id(inner) for method in methods for inner in _own_nodes(method)}
     if any(_is_write(node) and id(node) not in inside for node in nodes):
         raise NotForkSafe("sets an attribute outside a method of its own")
-    setters = {id(inner) for method in methods for one in method.decorator_list for inner in ast.walk(one)}
+    setters = {id(inner) for method in methods for decorator in method.decorator_list for inner in ast.walk(decorator)}
     classes = {node.name for node in nodes if isinstance(node, ast.ClassDef)}
     for node in nodes:
         for name in bound_names(node):

@@ -68,10 +68,10 @@ def _generic(name: str, arguments: list[ast.expr]) -> Shape | None:
     if name == "Union":
         return _union(arguments)
     if name == "Literal":
-        return Choice(tuple(one.value for one in arguments if isinstance(one, ast.Constant)))
+        return Choice(tuple(argument.value for argument in arguments if isinstance(argument, ast.Constant)))
     if name in ("Annotated", "Final"):
         return shape_of_annotation(arguments[0])
-    shapes = [shape_of_annotation(one) for one in arguments if not _is_ellipsis(one)]
+    shapes = [shape_of_annotation(argument) for argument in arguments if not _is_ellipsis(argument)]
     known = [shape for shape in shapes if shape is not None]
     if name in _MAPPINGS:
         value = known[1] if len(known) > 1 else Int()

@@ -31,17 +31,17 @@ BYTES = 2048
 """The number of random bytes for one draw."""
 
 
-def draw_tests(signature: Signature, wanted: int, seed: int) -> list[Test]:
-    """Returns at most `wanted` tests: the examples as asserts, then calls `f(args)` with literal arguments.
+def draw_tests(signature: Signature, limit: int, seed: int) -> list[Test]:
+    """Returns at most `limit` tests: the examples as asserts, then calls `f(args)` with literal arguments.
 
     Each input occurs once. The same arguments give the same tests.
     """
     tests = {example.call: example.test for example in signature.examples}
-    return [Test(code=tests.get(call, call)) for call in draw_calls(signature, tests, wanted, seed)]
+    return [Test(code=tests.get(call, call)) for call in draw_calls(signature, tests, limit, seed)]
 
 
-def draw_calls(signature: Signature, known: Iterable[str], wanted: int, seed: int) -> list[str]:
-    """Returns at most `wanted` distinct calls, the known ones first.
+def draw_calls(signature: Signature, known: Iterable[str], limit: int, seed: int) -> list[str]:
+    """Returns at most `limit` distinct calls, the known ones first.
 
     Hypothesis turns our own random bytes into values. Its engine would also draw constants from the modules that this
     process has loaded, so that no two processes would draw the same.
@@ -49,7 +49,7 @@ def draw_calls(signature: Signature, known: Iterable[str], wanted: int, seed: in
     calls = dict.fromkeys(known)
 
     @settings(database=None, deadline=None, phases=[Phase.generate], suppress_health_check=list(HealthCheck))
-    @given(st.tuples(*(strategy(parameter.shape) for parameter in signature.parameters)))
+    @given(st.tuples(*(_strategy_of(parameter.shape) for parameter in signature.parameters)))
     def draw(values: tuple[Any, ...]) -> None:
         named = zip(signature.parameters, values, strict=True)
         written = [f"{p.name}={canonical(v)}" if p.keyword else canonical(v) for p, v in named]
@@ -58,14 +58,14 @@ def draw_calls(signature: Signature, known: Iterable[str], wanted: int, seed: in
             calls.setdefault(call)
 
     source = random.Random(seed)
-    for _ in range(TRIES * wanted):
-        if len(calls) >= wanted:
+    for _ in range(TRIES * limit):
+        if len(calls) >= limit:
             break
         draw.hypothesis.fuzz_one_input(source.randbytes(BYTES))  # type: ignore[attr-defined]
-    return list(calls)[:wanted]
+    return list(calls)[:limit]
 
 
-def strategy(shape: Shape) -> st.SearchStrategy[Any]:
+def _strategy_of(shape: Shape) -> st.SearchStrategy[Any]:
     """Returns a strategy for values of a shape. Small and extreme ones are frequent, because programs differ there."""
     return _STRATEGIES[type(shape)](shape)
 
@@ -109,7 +109,7 @@ def _near(draw: Callable[[st.SearchStrategy[Any]], Any], shape: Text, letters: s
 
 
 def _many(shape: Collection) -> st.SearchStrategy[Any]:
-    items = st.lists(strategy(shape.of), min_size=shape.shortest, max_size=shape.longest)
+    items = st.lists(_strategy_of(shape.of), min_size=shape.shortest, max_size=shape.longest)
     return items.map(shape.kind) if shape.kind is not list else items
 
 
@@ -120,7 +120,9 @@ _STRATEGIES: dict[type, Callable[[Any], st.SearchStrategy[Any]]] = {
     Text: _text,
     Choice: lambda shape: st.sampled_from(shape.values),
     Collection: _many,
-    FixedTuple: lambda shape: st.tuples(*map(strategy, shape.of)),
-    Dictionary: lambda shape: st.dictionaries(strategy(shape.key), strategy(shape.value), max_size=shape.longest),
-    OneOf: lambda shape: st.one_of(*map(strategy, shape.of)),
+    FixedTuple: lambda shape: st.tuples(*map(_strategy_of, shape.of)),
+    Dictionary: lambda shape: st.dictionaries(
+        _strategy_of(shape.key), _strategy_of(shape.value), max_size=shape.longest
+    ),
+    OneOf: lambda shape: st.one_of(*map(_strategy_of, shape.of)),
 }

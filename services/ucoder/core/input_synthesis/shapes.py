@@ -144,13 +144,13 @@ def narrowed(shape: Shape, values: Sequence[object]) -> Shape:
     if isinstance(shape, FixedTuple):
         fitting = [value for value in values if type(value) is tuple and len(value) == len(shape.of)]
         columns = zip(*fitting, strict=True) if fitting else [()] * len(shape.of)
-        return FixedTuple(tuple(narrowed(one, column) for one, column in zip(shape.of, columns, strict=True)))
+        return FixedTuple(tuple(narrowed(part, column) for part, column in zip(shape.of, columns, strict=True)))
     if isinstance(shape, Dictionary):
         dicts = [value for value in values if type(value) is dict]
         keys = narrowed(shape.key, [key for value in dicts for key in value])
         return replace(shape, key=keys, value=narrowed(shape.value, [v for d in dicts for v in d.values()]))
     if isinstance(shape, OneOf):
-        return one_of([narrowed(one, values) for one in shape.of])
+        return one_of([narrowed(part, values) for part in shape.of])
     return shape
 
 
@@ -161,8 +161,8 @@ def _range(low: int | float, high: int | float) -> tuple[int | float, int | floa
 
 
 def _narrowed_text(shape: Text, values: Sequence[object]) -> Shape:
-    wanted = bytes if shape.binary else str
-    seen = [value for value in values if type(value) is wanted]
+    kind = bytes if shape.binary else str
+    seen = [value for value in values if type(value) is kind]
     seeds = tuple(dict.fromkeys(value.decode("latin-1") if isinstance(value, bytes) else value for value in seen))
     letters = set("".join(seeds))
     if not letters:

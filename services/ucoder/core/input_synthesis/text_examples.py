@@ -67,7 +67,7 @@ def calls_in(programs: Sequence[str], entry_point: str) -> Iterator[TextExample]
 def _example(node: ast.Call, expected: str | None) -> TextExample | None:
     try:
         arguments = tuple(map(ast.literal_eval, node.args))
-        keywords = tuple((one.arg or "", ast.literal_eval(one.value)) for one in node.keywords)
+        keywords = tuple((keyword.arg or "", ast.literal_eval(keyword.value)) for keyword in node.keywords)
     except (ValueError, TypeError, SyntaxError, MemoryError, RecursionError):
         return None
     return TextExample(ast.unparse(node), arguments, keywords, expected)

@@ -6,11 +6,12 @@ the share of the task's words that the program uses. When most samples leave out
 agree. Only the last two features can show that.
 """
 
+from dataclasses import dataclass
+
 import numpy as np
 
 from ucoder.core.clustering import Labels
 from ucoder.core.matrix import Bools, Floats, Matrix
-from ucoder.core.selection.calibration import Calibration
 
 USUAL_CONDITION_GAP = 0.0
 USUAL_WORD_COVERAGE = 0.12
@@ -18,6 +19,18 @@ USUAL_WORD_COVERAGE = 0.12
 
 MOST_SAMPLES = 128.0
 """Beyond this number more samples no longer raise the confidence: the map was fitted on fewer."""
+
+
+@dataclass(frozen=True)
+class Calibration:
+    """The logistic map confidence = 1 / (1 + exp(-(weights . features)))."""
+
+    weights: tuple[float, ...]
+
+    def probability(self, features: Floats) -> Floats:
+        """Returns (n,) confidences, between 0 and 1, of (n, d) features."""
+        return np.asarray(1.0 / (1.0 + np.exp(-np.clip(features @ np.array(self.weights), -30.0, 30.0))))
+
 
 FITTED = Calibration((-3.79, 0.83, 0.82, -1.09, 7.0, -0.63))
 """The weights of: intercept, log-odds of the cluster's share of the programs that ran, ln of samples, condition gap,

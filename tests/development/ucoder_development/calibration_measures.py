@@ -1,4 +1,4 @@
-"""Calibration: a logistic map from features to confidence, its fit, and measures of its error."""
+"""Fits the logistic map of the default strategy's confidence, and measures its calibration error."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -6,17 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from ucoder.core.matrix import Floats
-
-
-@dataclass(frozen=True)
-class Calibration:
-    """The logistic map confidence = 1 / (1 + exp(-(weights . features)))."""
-
-    weights: tuple[float, ...]
-
-    def probability(self, features: Floats) -> Floats:
-        """Returns (n,) confidences, between 0 and 1, of (n, d) features."""
-        return np.asarray(1.0 / (1.0 + np.exp(-np.clip(features @ np.array(self.weights), -30.0, 30.0))))
+from ucoder.core.selection.confidence import Calibration
 
 
 @dataclass(frozen=True)

@@ -1,8 +1,10 @@
+"""The fit of the confidence map and the measures of its error, checked by hand."""
+
 import numpy as np
 import pytest
 
-from ucoder.core.selection.calibration import (
-    Calibration,
+from ucoder.core.selection.confidence import Calibration
+from ucoder_development.calibration_measures import (
     chance_level,
     coverage_at_precision,
     expected_calibration_error,
