@@ -1,4 +1,4 @@
-"""The runner's end of a cell container, as a command whose standard input and output are the connection."""
+"""Runs programs in a cell container through its socket, as the runner does."""
 
 import asyncio
 from pathlib import Path
@@ -15,7 +15,7 @@ from ucoder.sandbox_runner.sandbox_job import Limits
 async def call(
     address: Path, source: str, calls: list[str], jobs: int = 1, seed: int = 0, anywhere: bool = True
 ) -> list[CellResult | None]:
-    """What a program's calls give in the cell behind a socket; the same `jobs` times on one connection."""
+    """Returns the results of a program's calls in the cell behind a socket, run `jobs` times on one connection."""
     launch = Launch(relay_command(address, seed, anywhere=anywhere), lambda: None)
     cell = await Cell.start(launch)
     try:

@@ -1,4 +1,4 @@
-"""The chart rendered by the real Helm engine, once per variant."""
+"""Renders the chart with the real Helm engine, once for each variant of the values."""
 
 import functools
 import shutil
@@ -17,9 +17,9 @@ Object = dict[str, Any]
 
 ON_S3 = ("store.url=s3://bucket/prefix", "store.volume.enabled=false", "store.credentialsSecret=keys")
 FILES = ("defaults", "kind", "gke", "production")
-"""The variants that are a values file of the chart's, and nothing else."""
+"""The variants that consist of one values file of the chart."""
 VARIANTS: dict[str, tuple[str, ...]] = {
-    # A values file comes first where the name has one; then what is set.
+    # A name that ends in .yaml is a values file of the chart; the others are values to set.
     "defaults": (),
     "kind": ("values-kind.yaml",),
     "gke": ("values-gke.yaml",),
@@ -65,13 +65,13 @@ VARIANTS: dict[str, tuple[str, ...]] = {
 
 
 def helm(*arguments: str) -> "subprocess.CompletedProcess[str]":
-    """Runs Helm, which reads nothing of this user's."""
+    """Runs Helm without the files of this user."""
     environment = {"HOME": "/nonexistent", "PATH": "/usr/bin:/bin"}
     return subprocess.run([HELM, *arguments], capture_output=True, text=True, env=environment, check=False)
 
 
 def flags(variant: str) -> list[str]:
-    """Helm's flags for a variant, or for several of which a later one wins: "gke + hpa"."""
+    """Returns Helm's flags for a variant, or for several such as "gke + hpa", of which the later ones win."""
     found = []
     for one in [one for name in variant.split(" + ") for one in VARIANTS[name]]:
         found += ["-f", str(CHART / one)] if one.endswith(".yaml") else ["--set", one]
@@ -80,15 +80,16 @@ def flags(variant: str) -> list[str]:
 
 @functools.cache
 def render(variant: str) -> tuple[Object, ...]:
-    """The objects of a variant, as the API server would get them."""
+    """Returns the objects of a variant, as the API server would get them."""
     done = helm("template", "release", str(CHART), "--namespace", "space", *flags(variant))
     assert done.returncode == 0, done.stderr
     return tuple(one for one in yaml.load_all(done.stdout, yaml.CSafeLoader) if one)
 
 
 def notes(variant: str, folder: Path) -> str:
-    """What Helm says after an installation. `helm template` leaves the notes out and `helm install` wants a cluster, so
-    they are rendered as an object.
+    """Returns the notes that Helm prints after an installation.
+
+    `helm template` leaves them out and `helm install` needs a cluster, so they are rendered as an object.
     """
     chart = shutil.copytree(CHART, folder / "ucoder")
     text = (chart / "templates" / "NOTES.txt").read_text()
@@ -98,18 +99,18 @@ def notes(variant: str, folder: Path) -> str:
     only = ("--namespace", "space", "--show-only", "templates/notes.yaml")
     done = helm("template", "release", str(chart), *only, *given)
     assert done.returncode == 0, done.stderr
-    said = yaml.safe_load(done.stdout)["notes"]
-    assert isinstance(said, str)
-    return said
+    text = yaml.safe_load(done.stdout)["notes"]
+    assert isinstance(text, str)
+    return text
 
 
 def of_kind(objects: tuple[Object, ...], kind: str) -> dict[str, Object]:
-    """The objects of one kind by name."""
+    """Returns the objects of one kind by name."""
     return {one["metadata"]["name"]: one for one in objects if one["kind"] == kind}
 
 
 def templates(objects: tuple[Object, ...]) -> dict[str, Object]:
-    """Every pod template by the object's kind and name, the one inside the training template included."""
+    """Returns every pod template by the object's kind and name, also the one inside the training template."""
     found = {}
     for one in objects:
         kind, name = one["kind"], one["metadata"]["name"]
@@ -126,5 +127,5 @@ def templates(objects: tuple[Object, ...]) -> dict[str, Object]:
 
 
 def environment(container: Object) -> dict[str, str]:
-    """A container's plain variables."""
+    """Returns a container's environment variables."""
     return {one["name"]: one.get("value", "") for one in container.get("env", [])}

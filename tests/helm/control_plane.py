@@ -1,7 +1,6 @@
-"""A real Kubernetes API server on free loopback ports: etcd and kube-apiserver, without nodes and without controllers.
+"""Starts a real Kubernetes API server on free loopback ports: etcd and kube-apiserver, without nodes or controllers.
 
-The programs are taken from the folder that KUBEBUILDER_ASSETS names, as everything that is built on envtest does
-(`setup-envtest use -p path`), else from PATH.
+The programs come from the folder that KUBEBUILDER_ASSETS names, as `setup-envtest use -p path` prints it, or from PATH.
 """
 
 import contextlib
@@ -24,24 +23,24 @@ APPLY = {"Content-Type": "application/apply-patch+yaml"}
 
 
 def missing() -> list[str]:
-    """Programs of a control plane that are not on this machine."""
+    """Returns the programs of a control plane that are not on this machine."""
     return [name for name in ("etcd", "kube-apiserver", "kubectl") if not program(name)]
 
 
 def program(name: str) -> str | None:
-    """Where a program is."""
+    """Returns the path of a program, or None."""
     return shutil.which(name, path=os.pathsep.join([os.environ.get("KUBEBUILDER_ASSETS", ""), os.environ["PATH"]]))
 
 
 @dataclass(frozen=True)
 class Cluster:
-    """The server, as its administrator."""
+    """The API server, used as its administrator."""
 
     kubeconfig: Path
     client: httpx.Client
 
     def kubectl(self, *arguments: str) -> "subprocess.CompletedProcess[str]":
-        """Runs kubectl, which reads nothing of this user's."""
+        """Runs kubectl without the files of this user."""
         environment = {
             "HOME": str(self.kubeconfig.parent),
             "PATH": os.environ["PATH"],
@@ -51,7 +50,7 @@ class Cluster:
         return subprocess.run(command, capture_output=True, text=True, env=environment, check=False)
 
     def path(self, one: Object, namespace: str) -> str:
-        """Where objects of this one's kind are, as the server itself says."""
+        """Returns the path of the API for objects of this kind, as the server lists it."""
         version = one["apiVersion"]
         root = f"/api/{version}" if version == "v1" else f"/apis/{version}"
         [kind] = [
@@ -61,7 +60,7 @@ class Cluster:
         return f"{root}/namespaces/{namespace}/{kind['name']}" if kind["namespaced"] else f"{root}/{kind['name']}"
 
     def apply(self, one: Object, namespace: str = "", dry: bool = False) -> Object:
-        """Applies an object on the server's side; fails on what it refuses and on fields that it does not know."""
+        """Applies an object by server-side apply. Fails when the server refuses it or does not know a field."""
         parameters = {"fieldManager": "tests", "force": "true", "fieldValidation": "Strict"}
         parameters |= {"dryRun": "All"} if dry else {}
         path = f"{self.path(one, namespace)}/{one['metadata']['name']}"
@@ -74,7 +73,7 @@ class Cluster:
 
 @contextlib.contextmanager
 def running(folder: Path, *flags: str) -> Iterator[Cluster]:
-    """etcd and an API server that keep everything below a folder; gone when the block ends."""
+    """Runs etcd and an API server while the block runs; both keep their files below a folder."""
     clients, peers, port = free_ports(3)
     etcd = f"http://127.0.0.1:{clients}"
     subprocess.run(["openssl", "genrsa", "-out", folder / "accounts.key", "2048"], check=True, capture_output=True)
@@ -123,7 +122,7 @@ def ready(client: httpx.Client) -> bool:
 
 
 def kubeconfig(folder: Path, port: int) -> Path:
-    """For Helm and kubectl."""
+    """Writes the configuration of Helm and kubectl, and returns its path."""
     path = folder / "kubeconfig"
     server = {"server": f"https://127.0.0.1:{port}", "certificate-authority": str(folder / "apiserver.crt")}
     config = {
@@ -139,7 +138,7 @@ def kubeconfig(folder: Path, port: int) -> Path:
 
 @contextlib.contextmanager
 def process(log: Path, name: str, *arguments: str) -> "Iterator[subprocess.Popen[bytes]]":
-    """A program of the control plane for as long as the block runs."""
+    """Runs a program of the control plane while the block runs."""
     with log.open("wb") as out:
         started = subprocess.Popen([program(name) or name, *arguments], stdout=out, stderr=out, cwd=log.parent)
         try:

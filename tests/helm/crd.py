@@ -1,4 +1,4 @@
-"""CustomResourceDefinitions as strict JSON schemas."""
+"""Turns CustomResourceDefinitions into strict JSON schemas."""
 
 import functools
 from pathlib import Path
@@ -12,7 +12,7 @@ KUBEFLOW = "trainer.kubeflow.org/v1alpha1"
 
 @functools.cache
 def schemas(folder: Path) -> dict[tuple[str, str], dict[str, Any]]:
-    """(apiVersion, kind) to the schema that an API server would hold an object against, unknown fields refused."""
+    """Returns (apiVersion, kind) -> the schema by which an API server checks an object; it refuses unknown fields."""
     found = {}
     for path in folder.glob("*.yaml"):
         for document in yaml.load_all(path.read_text(), yaml.CSafeLoader):
@@ -28,7 +28,7 @@ def schemas(folder: Path) -> dict[tuple[str, str], dict[str, Any]]:
 
 
 def kubeflow(jobset: dict[str, Any]) -> dict[tuple[str, str], dict[str, Any]]:
-    """What we use of Kubeflow Trainer's kinds, by its API reference; a runtime holds a JobSet's whole spec."""
+    """Returns schemas for the parts of Kubeflow Trainer's API that we use; a runtime holds a JobSet's spec."""
     train_job = {
         "runtimeRef": closed(name={"type": "string"}, kind={"enum": ["TrainingRuntime"]}),
         "trainer": closed(env={"type": "array", "items": closed(name={"type": "string"}, value={"type": "string"})}),
@@ -43,12 +43,12 @@ def kubeflow(jobset: dict[str, Any]) -> dict[tuple[str, str], dict[str, Any]]:
 
 
 def closed(**properties: Any) -> dict[str, Any]:
-    """An object with these properties and no other."""
+    """Returns the schema of an object with these properties and no other."""
     return {"type": "object", "properties": properties, "additionalProperties": False}
 
 
 def strict(node: Any) -> Any:
-    """OpenAPI's dialect as JSON Schema: int-or-string, nullable, and no property that is not named."""
+    """Returns an OpenAPI schema as JSON Schema: int-or-string, nullable, and no property that is not named."""
     if isinstance(node, list):
         return [strict(one) for one in node]
     if not isinstance(node, dict):

@@ -1,4 +1,4 @@
-"""deploy/nats_accounts.py on the chart's own server: each service has its rights and no more."""
+"""Tests deploy/nats_accounts.py on the chart's own server: each service has the rights that it needs and no others."""
 
 import asyncio
 import runpy
@@ -21,8 +21,8 @@ from .test_bus import configuration, running
 pytest.importorskip("nkeys", reason="nats-py needs nkeys for credentials files")
 
 
-async def greeting(url: str) -> bytes:
-    """What the server answers to somebody without credentials."""
+async def answer_without_credentials(url: str) -> bytes:
+    """Returns what the server answers to a client without credentials."""
     reader, writer = await asyncio.open_connection("127.0.0.1", int(url.rpartition(":")[2]))
     writer.write(b'CONNECT {"verbose":false}\r\nPING\r\n')
     try:
@@ -32,8 +32,8 @@ async def greeting(url: str) -> bytes:
         await writer.wait_closed()
 
 
-async def refused(bus: Bus, what: str) -> None:
-    """Returns when the server's last word is that it refuses this; a flush alone was once back before the word."""
+async def wait_until_refused(bus: Bus, what: str) -> None:
+    """Waits until the server has reported that it refuses this, which may be after the answer to a flush."""
     async with asyncio.timeout(10):
         while f"permissions violation for {what.lower()}" not in str(bus.client.last_error).lower():
             await bus.client.flush()
@@ -44,10 +44,10 @@ async def test_each_service_can_do_its_work_and_nothing_else(tmp_path: Path) -> 
     assert account == "UCODER"
     assert {path.stat().st_mode & 0o077 for path in (tmp_path / "auth").iterdir()} == {0}
     conf = configuration("defaults", tmp_path)
-    conf.write_text(conf.read_text() + "include auth/auth.conf\n")  # as it stands where credentialsSecret is set
+    conf.write_text(conf.read_text() + "include auth/auth.conf\n")  # as the chart renders it with credentialsSecret
     async with running(conf) as addresses:
         url = addresses["nats"][0]
-        assert b"Authorization Violation" in await greeting(url)
+        assert b"Authorization Violation" in await answer_without_credentials(url)
         for number, service in enumerate(SERVICES):
             credentials = tmp_path / "auth" / f"{service.replace('_', '-')}.creds"
             inbox = f"_INBOX_{service}"
@@ -71,7 +71,7 @@ async def test_each_service_can_do_its_work_and_nothing_else(tmp_path: Path) -> 
             assert bus.client.last_error is None, service
             if service == "sandbox_runner":
                 forged = JetStreamContext(bus.client, timeout=1)
-                with pytest.raises(NatsTimeout):  # what NATS does to a denied request is leave it unanswered
+                with pytest.raises(NatsTimeout):  # NATS does not answer a denied request
                     await forged.publish("ucoder.checkpoint.r.666", b"{}")
                 with pytest.raises(NatsTimeout):
                     await forged.purge_stream("UCODER")
@@ -80,7 +80,7 @@ async def test_each_service_can_do_its_work_and_nothing_else(tmp_path: Path) -> 
                 with pytest.raises(NatsTimeout):
                     await forged.update_stream(StreamConfig(name="UCODER", subjects=["ucoder.>"], max_msgs=1))
                 await bus.client.publish("ucoder-news.training.r.001", b"")
-                await refused(bus, 'publish to "ucoder-news.training.r.001"')
-                await bus.client.subscribe("_INBOX_runs.>")  # what others are answered
-                await refused(bus, 'subscription to "_INBOX_runs.>"')
+                await wait_until_refused(bus, 'publish to "ucoder-news.training.r.001"')
+                await bus.client.subscribe("_INBOX_runs.>")  # the answers to another service
+                await wait_until_refused(bus, 'subscription to "_INBOX_runs.>"')
             await bus.close()

@@ -1,4 +1,4 @@
-"""The chart's own NATS configuration on a real nats-server, the hook that declares the bus, and the lag KEDA reads."""
+"""Tests the chart's NATS configuration on a real server, the hook that makes the streams, and the lag KEDA reads."""
 
 import asyncio
 import contextlib
@@ -25,16 +25,16 @@ from .chart import CHART, of_kind, render
 
 
 def configuration(variant: str, folder: Path, routes: Sequence[int] = (), number: int = 0) -> Path:
-    """nats.conf as rendered, with ports that are free and a folder of the test's own. `routes`: ports of a cluster."""
+    """Writes nats.conf as rendered, but with free ports and a folder of this test. `routes`: the ports of a cluster."""
     text = of_kind(render(variant), "ConfigMap")["release-nats"]["data"]["nats.conf"]
-    for ours, here in (
+    for rendered, replacement in (
         ("port: 4222", "port: -1"),
         ("http: 0.0.0.0:8222", "http: 127.0.0.1:-1"),
         ("/data", str(folder / "data")),
         ("/run/nats/nats.pid", str(folder / "nats.pid")),
     ):
-        assert ours in text
-        text = text.replace(ours, here)
+        assert rendered in text
+        text = text.replace(rendered, replacement)
     text = text.replace("/etc/nats/tls/", f"{folder.parent if routes else folder}/")
     for other, port in enumerate(routes):
         text = text.replace(f"release-nats-{other}.release-nats-headless.space.svc:6222", f"localhost:{port}")
@@ -47,7 +47,7 @@ def configuration(variant: str, folder: Path, routes: Sequence[int] = (), number
 
 @contextlib.asynccontextmanager
 async def running(conf: Path, name: str = "release-nats-0") -> AsyncIterator[dict[str, list[str]]]:
-    """A server with that configuration; gives its addresses."""
+    """Runs a server with that configuration while the block runs, and yields its addresses."""
     process = await asyncio.create_subprocess_exec(
         server_program(), "--config", str(conf), env={"POD_NAME": name}, stderr=asyncio.subprocess.DEVNULL
     )
@@ -71,7 +71,11 @@ def test_the_server_takes_its_configuration(variant: str, tmp_path: Path) -> Non
         (tmp_path / "auth").mkdir()
         (tmp_path / "auth" / "auth.conf").write_text("authorization { token: aaaaaaaaaaaaaaaa }\n")
     done = subprocess.run(
-        [server_program(), "-t", "--config", str(conf)], env={"POD_NAME": "x"}, capture_output=True, text=True, check=False
+        [server_program(), "-t", "--config", str(conf)],
+        env={"POD_NAME": "x"},
+        capture_output=True,
+        text=True,
+        check=False,
     )
     assert done.returncode == 0, done.stderr
 
@@ -88,7 +92,9 @@ async def test_the_hook_makes_every_consumer_and_keda_s_lag_is_the_backlog(tmp_p
             await bus.publish(pb.Ref(kind="brief", run="r", name=f"001-{number:06d}", sha256="0" * 64))
         taken = await bus.jetstream.pull_subscribe_bind("brief_to_problem", "UCODER")
         in_hand = await taken.fetch(2)
-        assert (await lag(monitor))["brief_to_problem"] == 5  # three pending, two in hand: a busy pod is not idle
+        assert (await lag(monitor))[
+            "brief_to_problem"
+        ] == 5  # three pending and two unacknowledged: a busy pod is not idle
         for message in in_hand:
             await message.ack_sync(timeout=5)
         assert (await lag(monitor))["brief_to_problem"] == 3
@@ -96,7 +102,7 @@ async def test_the_hook_makes_every_consumer_and_keda_s_lag_is_the_backlog(tmp_p
 
 
 async def hook(job: str, **environment: str) -> tuple[int, str]:
-    """What a hook's container runs."""
+    """Runs the script of a hook's container; returns its exit status and output."""
     process = await asyncio.create_subprocess_exec(
         sys.executable, str(CHART / "files" / "declare.py"), job, env=environment,
         stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT,
@@ -106,7 +112,7 @@ async def hook(job: str, **environment: str) -> tuple[int, str]:
     return process.returncode, said
 
 
-async def test_an_upgrade_does_not_wait_for_a_bus_that_it_may_be_mending() -> None:
+async def test_an_upgrade_does_not_wait_for_a_bus_that_it_may_repair() -> None:
     nobody = {"UCODER_NATS_URL": "nats://127.0.0.1:9", "UCODER_NATS_WAIT_SECONDS": "1"}
     status, said = await hook("declare", **nobody)
     assert status == 0
@@ -114,7 +120,7 @@ async def test_an_upgrade_does_not_wait_for_a_bus_that_it_may_be_mending() -> No
     assert (await hook("resize", **nobody))[0] != 0
 
 
-async def test_with_certificates_the_bus_lets_in_who_shows_one(tmp_path: Path) -> None:
+async def test_with_certificates_the_bus_accepts_clients_that_show_one(tmp_path: Path) -> None:
     certificates(tmp_path)
     files = {"nats_ca": tmp_path / "ca.crt", "tls_certificate": tmp_path / "tls.crt", "tls_key": tmp_path / "tls.key"}
     async with running(configuration("tls by secret", tmp_path)) as addresses:
@@ -128,7 +134,7 @@ async def test_with_certificates_the_bus_lets_in_who_shows_one(tmp_path: Path) -
 
 
 async def test_three_servers_keep_everything_when_one_is_killed(tmp_path: Path) -> None:
-    """A cluster of the chart's own, over TLS; streams made with one replica are spread by the hook."""
+    """Runs the chart's cluster over TLS; the hook gives streams that were made with one replica two more."""
     certificates(tmp_path)
     with contextlib.ExitStack() as held:
         doors = [held.enter_context(socket.create_server(("127.0.0.1", 0))) for _ in range(3)]
@@ -179,7 +185,7 @@ async def test_three_servers_keep_everything_when_one_is_killed(tmp_path: Path) 
 
 
 async def lag(monitor: str) -> dict[str, int]:
-    """num_pending + num_ack_pending by consumer, from the endpoint and with the arguments that KEDA uses."""
+    """Returns num_pending + num_ack_pending by consumer, from the endpoint and with the arguments that KEDA uses."""
 
     def ask() -> Any:
         with urllib.request.urlopen(f"{monitor}/jsz?acc=$G&consumers=true&config=true", timeout=10) as answer:

@@ -1,4 +1,4 @@
-"""The cell container's first process, run for real (without gVisor; tests/images runs it under runsc)."""
+"""Tests the first process of a cell container, without gVisor. tests/images runs it under runsc."""
 
 import asyncio
 import contextlib
@@ -22,7 +22,7 @@ from .chart import ROOT
 
 @pytest.fixture
 async def cell(tmp_path: Path) -> AsyncIterator[Path]:
-    """The socket of a listening cell process."""
+    """The socket of a cell process that listens."""
     address, scratch = tmp_path / "socket" / "cell.sock", tmp_path / "scratch"
     for folder in (address.parent, scratch):
         folder.mkdir()
@@ -47,7 +47,7 @@ async def test_it_runs_programs_for_one_runner_after_another(cell: Path) -> None
 
 
 async def test_a_program_is_alone(cell: Path) -> None:
-    """It sees no process but its parent, no environment of the container, no socket to the runner, no leftover."""
+    """A program sees no process but its parent, no environment of the container, no socket and no file of another."""
     source = f"""
 import os
 

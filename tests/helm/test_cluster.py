@@ -1,4 +1,4 @@
-"""The chart installed by Helm on a real Kubernetes API server, which validates, admits and defaults every object."""
+"""Installs the chart on a real Kubernetes API server, which validates, admits and completes every object."""
 
 import contextlib
 import json
@@ -22,7 +22,7 @@ ELSEWHERE = {
     "PrometheusRule": "monitoring.coreos.com/v1/prometheusrules",
     "Certificate": "cert-manager.io/v1/certificates",
 }
-"""Kinds whose definitions do not lie here: the server takes them with any content."""
+"""Kinds whose definitions we do not have: the server accepts them with any content."""
 GVISOR = {"apiVersion": "node.k8s.io/v1", "kind": "RuntimeClass", "metadata": {"name": "gvisor"}, "handler": "runsc"}
 WITH_ROLE = ("generator", "trainer")
 WITHOUT = ("runs", "test-synth", "sandbox-runner", "consensus", "evaluator", "vllm", "training")
@@ -31,7 +31,7 @@ RESTRICTED = {"pod-security.kubernetes.io/enforce": "restricted", "pod-security.
 
 @pytest.fixture(scope="module")
 def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
-    """With the definitions of KEDA, Kueue and JobSet, and a runtime class `gvisor` as GKE Sandbox brings it."""
+    """An API server with the definitions of KEDA, Kueue and JobSet, and with a runtime class `gvisor`, as on GKE."""
     crds = Path(__file__).parents[3] / "shared" / "data" / "crds"
     if not crds.exists():
         pytest.skip("measuring data crds is not on this machine")
@@ -42,7 +42,7 @@ def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
         definitions = [one for one in definitions if one["kind"] == "CustomResourceDefinition"]
         definitions += [open_definition(kind, *where.split("/")) for kind, where in ELSEWHERE.items()]
         for one in definitions:
-            one.get("spec", {}).pop("conversion", None)  # by a webhook, and nobody answers it here
+            one.get("spec", {}).pop("conversion", None)  # it needs a webhook, and none runs here
             found.apply(one)
         for one in definitions:
             done = found.kubectl(
@@ -54,7 +54,7 @@ def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
 
 
 def open_definition(kind: str, group: str, version: str, plural: str) -> Object:
-    """A resource definition that takes anything."""
+    """Returns a resource definition that accepts any content."""
     schema = {"openAPIV3Schema": {"type": "object", "x-kubernetes-preserve-unknown-fields": True}}
     return {
         "apiVersion": "apiextensions.k8s.io/v1", "kind": "CustomResourceDefinition",
@@ -74,7 +74,7 @@ class Installation:
         self.cluster, self.namespace = cluster, namespace
 
     def helm(self, *words: str) -> str:
-        """Output of Helm, which must succeed without a word of warning."""
+        """Returns the output of Helm, which must succeed without any warning."""
         environment = {"HOME": str(self.cluster.kubeconfig.parent), "PATH": os.environ["PATH"]}
         command = [HELM, *words, "--namespace", self.namespace, "--kubeconfig", str(self.cluster.kubeconfig)]
         done = subprocess.run(command, capture_output=True, text=True, env=environment, check=False)
@@ -83,19 +83,19 @@ class Installation:
         return done.stdout
 
     def objects(self) -> tuple[Object, ...]:
-        """All that the release consists of, hooks included."""
+        """Returns all objects of the release, hooks included."""
         text = "\n---\n".join(self.helm("get", what, "release") for what in ("manifest", "hooks"))
         return tuple(one for one in yaml.load_all(text, yaml.CSafeLoader) if one)
 
     def get(self, kind: str, name: str) -> Object:
-        """An object as the server has it."""
+        """Returns an object as the server has it."""
         done = self.cluster.kubectl("-n", self.namespace, "get", kind, name, "-o", "json")
         assert done.returncode == 0, done.stderr
         found: Object = json.loads(done.stdout)
         return found
 
     def may(self, account: str, verb: str, group: str, resource: str, name: str = "") -> bool:
-        """Whether a service account may do something, as the server's own authorizer says."""
+        """Returns whether a service account may do something, by the server's own authorizer."""
         resource, _, part = resource.partition("/")
         asked = {"namespace": self.namespace, "verb": verb, "group": group, "resource": resource, "name": name}
         user = f"system:serviceaccount:{self.namespace}:release-{account}"
@@ -111,17 +111,19 @@ class Installation:
 
 @contextlib.contextmanager
 def installed(cluster: Cluster, variant: str) -> Iterator[Installation]:
-    """The release of a variant, uninstalled when the block ends."""
-    it = Installation(cluster, f"v{list(VARIANTS).index(variant)}-{time.monotonic_ns()}")
-    cluster.apply({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": it.namespace, "labels": RESTRICTED}})
+    """Installs a variant, and uninstalls it when the block ends."""
+    installation = Installation(cluster, f"v{list(VARIANTS).index(variant)}-{time.monotonic_ns()}")
+    cluster.apply(
+        {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": installation.namespace, "labels": RESTRICTED}}
+    )
     makes_class = bool(of_kind(render(variant), "RuntimeClass"))
     if makes_class:
         assert cluster.kubectl("delete", "runtimeclass", "gvisor").returncode == 0
     try:
-        # Hooks are Jobs that Helm waits for, and no controller runs them here; they are applied like everything else.
-        it.helm("install", "release", str(CHART), "--no-hooks", *flags(variant))
-        yield it
-        it.helm("uninstall", "release", "--no-hooks")
+        # Helm waits for hooks, which are Jobs that no controller runs here. They are applied like all other objects.
+        installation.helm("install", "release", str(CHART), "--no-hooks", *flags(variant))
+        yield installation
+        installation.helm("uninstall", "release", "--no-hooks")
     finally:
         if makes_class:
             cluster.apply(GVISOR)
@@ -129,7 +131,7 @@ def installed(cluster: Cluster, variant: str) -> Iterator[Installation]:
 
 @pytest.mark.parametrize("variant", VARIANTS)
 def test_the_server_takes_every_object(cluster: Cluster, variant: str) -> None:
-    """By Helm, by server-side apply with no unknown field, and each pod under the restricted Pod Security standard."""
+    """Helm installs all objects, none has an unknown field, and each pod passes the restricted security standard."""
     with installed(cluster, variant) as release:
         objects = release.objects()
         made = {(one["kind"], one["metadata"]["name"]) for one in objects}
@@ -144,7 +146,7 @@ def test_the_server_takes_every_object(cluster: Cluster, variant: str) -> None:
 
 
 def pod_spec(spec: Object) -> Object:
-    """A template's pod by itself: what a StatefulSet's controller adds to it are the volumes that it claims."""
+    """Returns the spec of a template's pod, with the claimed volumes that a StatefulSet's controller adds."""
     mounted = {mount["name"] for one in every_container(spec) for mount in one.get("volumeMounts", [])}
     claimed = mounted - {volume["name"] for volume in spec.get("volumes", [])}
     claims = [{"name": name, "persistentVolumeClaim": {"claimName": name}} for name in sorted(claimed)]
@@ -156,7 +158,7 @@ def every_container(spec: Object) -> list[Object]:
 
 
 def test_a_pod_with_more_rights_is_refused(cluster: Cluster) -> None:
-    """The namespaces of the tests above do enforce."""
+    """The namespaces of the tests above really enforce the standard."""
     with installed(cluster, "kind") as release:
         spec = {"containers": [{"name": "one", "image": "one"}]}
         pod = {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "one"}, "spec": spec}
@@ -167,7 +169,7 @@ def test_a_pod_with_more_rights_is_refused(cluster: Cluster) -> None:
 
 
 def test_an_upgrade_leaves_the_served_checkpoint_and_the_autoscaler_s_pods_alone(cluster: Cluster) -> None:
-    """And restarts neither the bus nor the model server when only another service's values change."""
+    """An upgrade of another service's values restarts neither the bus nor the model server."""
     with installed(cluster, "keda") as release:
         patch = {"spec": {"template": {"metadata": {"annotations": {"ucoder.dev/checkpoint": "store:r/weights/002"}}}}}
         for words in (

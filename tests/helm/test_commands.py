@@ -1,4 +1,7 @@
-"""Every command of docs/guides/kubernetes.md and of the notes names what is there: objects, secrets, keys, files and ports."""
+"""Checks every command of docs/guides/kubernetes.md and of the notes.
+
+The objects, secrets, keys, files and ports that they name must exist.
+"""
 
 import json
 import re
@@ -25,7 +28,7 @@ OF_THE_CLUSTER = {"namespace", "runtimeclass"}
 
 
 class Release:
-    """What an installation of one or several values files makes, and what it expects to be there."""
+    """The objects that an installation of one or several values files makes, and the secrets that it needs."""
 
     def __init__(self, name: str, namespace: str, objects: tuple[Object, ...]) -> None:
         self.name, self.namespace, self.objects = name, namespace, objects
@@ -42,7 +45,7 @@ class Release:
 
 
 def secrets(objects: tuple[Object, ...]) -> Iterator[tuple[str, set[str]]]:
-    """Names of secrets that pods read, with the keys that they must have."""
+    """Yields the names of secrets that pods read, each with the keys that it must have."""
     found: dict[str, set[str]] = {}
     for template in templates(objects).values():
         for volume in template["spec"].get("volumes", []):
@@ -68,7 +71,7 @@ def documented() -> Release:
 
 
 def commands(text: str) -> list[list[str]]:
-    """The words of each command in a text's shell blocks and between its backticks."""
+    """Returns the words of each command in a text's shell blocks and between its backticks."""
     blocks = re.findall(r"```sh\n(.*?)```", text, re.DOTALL)
     lines = "\n".join(blocks).replace("\\\n", " ").splitlines()
     lines += re.findall(r"`((?:kubectl|helm|ucoder) [^` ]+ [^`]+)`", re.sub(r"```.*?```", "", text, flags=re.DOTALL))
@@ -79,7 +82,7 @@ def commands(text: str) -> list[list[str]]:
 
 
 def values_of(words: list[str], *names: str) -> list[str]:
-    """Values of a flag, in each form that it is given in."""
+    """Returns the values of a flag that may have several names, given as `-f x` or `-f=x`."""
     pairs = zip(words, [*words[1:], ""], strict=True)
     return [after for word, after in pairs if word in names] + [
         word.partition("=")[2] for word in words if word.partition("=")[0] in names and "=" in word
@@ -153,7 +156,7 @@ def test_a_check_fails_where_a_name_is_wrong(documented: Release) -> None:
 
 
 def test_an_upgrade_names_the_values_files_of_the_installation() -> None:
-    """Helm forgets those that are not named again."""
+    """Helm forgets the values files that an upgrade does not name again."""
     given = {verb: {tuple(values_of(words, "-f")) for words in commands(DOCUMENT) if words[:2] == ["helm", verb]}
              for verb in ("install", "upgrade")}  # fmt: skip
     assert given["install"] == given["upgrade"]
@@ -164,7 +167,7 @@ def test_the_document_makes_the_secrets_that_production_reads(documented: Releas
     for words in commands(DOCUMENT):
         if "create secret generic" in " ".join(words):
             made[words[words.index("generic") + 1]] = words
-    own = {name for name, _ in secrets(render("production"))} - {"release-tls"}  # which cert-manager makes
+    own = {name for name, _ in secrets(render("production"))} - {"release-tls"}  # cert-manager makes this one
     assert set(made) == own
     runpy.run_path(str(ROOT / "deploy" / "nats_accounts.py"))["write"](tmp_path / "accounts")
     assert documented.secrets["ucoder-nats"] <= {path.name for path in (tmp_path / "accounts").iterdir()}
@@ -181,7 +184,7 @@ def test_the_document_s_table_has_every_secret_and_its_keys() -> None:
 
 
 def secret_values(properties: dict[str, Any], path: str) -> Iterator[str]:
-    """Paths of the values that name a secret."""
+    """Yields the paths of the values that name a secret."""
     for key, one in properties.items():
         if key.lower().endswith("secret"):
             yield path + key

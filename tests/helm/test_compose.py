@@ -1,4 +1,4 @@
-"""deploy/compose.yaml says what the flow says, with settings that exist; Docker itself is not on this machine."""
+"""Checks that deploy/compose.yaml agrees with flow.py and uses settings that exist. Docker itself is not needed."""
 
 import re
 from typing import Any

@@ -1,4 +1,4 @@
-"""The chart says what the code says: services, arrows, who calls whom, and settings that exist."""
+"""Checks that the chart agrees with the code: its services, arrows, calls between services, and settings."""
 
 import ast
 import json
@@ -13,8 +13,8 @@ from ucoder.runtime.settings import PREFIX, Settings, load
 from .chart import CHART, ROOT, VARIANTS, environment, of_kind, render, templates
 
 ELSEWHERE = {"model_command", "sandbox_packages", "kubernetes_url", "kubernetes_namespace"}
-"""For outside a cluster: in one, the model server is a pod, packages are the sandbox image's, and a pod knows its API
-server and namespace."""
+"""Settings for use outside a cluster. Inside, the model server is a pod, the sandbox image has the packages, and a pod
+knows its API server and namespace."""
 KNOWN = yaml.safe_load((CHART / "files" / "flow.yaml").read_text())
 
 
@@ -52,7 +52,7 @@ def test_each_service_is_deployed_and_started_by_its_name(variant: str) -> None:
 
 @pytest.mark.parametrize("variant", VARIANTS)
 def test_every_variable_is_a_setting_with_a_value_it_takes(variant: str) -> None:
-    """A mistyped variable stops a service at its start; here it stops the build."""
+    """A mistyped variable would stop a service when it starts."""
     for name, template in templates(render(variant)).items():
         for container in [*template["spec"]["containers"], *template["spec"].get("initContainers", [])]:
             ours = {key: value for key, value in environment(container).items() if key.startswith(PREFIX)}

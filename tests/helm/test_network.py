@@ -1,4 +1,4 @@
-"""The table in docs/reference/network.md, flow.py and the rendered policies name the same edges."""
+"""Checks that the table of docs/reference/network.md, flow.py and the network policies have the same connections."""
 
 import re
 
@@ -14,14 +14,14 @@ COMPONENT = "app.kubernetes.io/component"
 
 
 def documented() -> dict[Edge, str]:
-    """The first table of the page."""
+    """Returns the connections of the first table of the page, each with its purpose."""
     text = (ROOT / "docs" / "reference" / "network.md").read_text().partition("Beside these")[0]
     rows = re.findall(r"^\| ([\w-]+) \| ([\w-]+) \| (\d+) \| (.+) \|$", text, re.MULTILINE)
     return {(source, target, int(port)): why for source, target, port, why in rows}
 
 
 def derived() -> set[Edge]:
-    """What the loop's table and the code ask for."""
+    """Returns the connections that flow.py asks for."""
     edges: set[Edge] = {("declare", "nats", 4222), ("nats", "nats", 6222), ("test", "consensus", 7070)}
     for name in SERVICES:
         component = name.replace("_", "-")
@@ -32,7 +32,7 @@ def derived() -> set[Edge]:
 
 
 def policies(variant: str) -> dict[str, Object]:
-    """Specifications by component."""
+    """Returns the policies' specs by component."""
     found = {}
     for one in of_kind(render(variant), "NetworkPolicy").values():
         component = one["spec"]["podSelector"]["matchLabels"].get(COMPONENT)
@@ -42,7 +42,7 @@ def policies(variant: str) -> dict[str, Object]:
 
 
 def edges(variant: str, side: str) -> set[Edge]:
-    """Edges between components of the release, as one side allows them: egress or ingress."""
+    """Returns the connections between components that one side of the policies allows: egress or ingress."""
     found: set[Edge] = set()
     for component, spec in policies(variant).items():
         for rule in spec.get(side, []):

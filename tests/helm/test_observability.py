@@ -1,4 +1,4 @@
-"""Dashboard and alerts ask for metrics that exist, and the alerts fire when they should."""
+"""Checks that dashboard and alerts use metrics that exist, and that the alerts fire when they should."""
 
 import json
 import re
@@ -19,7 +19,7 @@ NAME = re.compile(r"\bucoder_[a-z_]+")
 
 
 def existing() -> set[str]:
-    """Every sample name that a process of ours can show."""
+    """Returns the names of all samples that our processes export."""
     metrics = Metrics()
     for family in (
         metrics.messages,

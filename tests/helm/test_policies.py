@@ -1,4 +1,4 @@
-"""Every pod keeps to the restricted Pod Security standard and to our own stricter rules."""
+"""Checks every pod against the restricted Pod Security standard and our own stricter rules."""
 
 import re
 
@@ -77,7 +77,7 @@ def test_only_a_pod_with_a_role_has_a_token(variant: str) -> None:
 
 
 @pytest.mark.parametrize("variant", VARIANTS)
-def test_roles_are_least(variant: str) -> None:
+def test_roles_have_the_least_rights(variant: str) -> None:
     assert not of_kind(render(variant), "ClusterRole")
     for name, role in of_kind(render(variant), "Role").items():
         for rule in role["rules"]:
@@ -122,7 +122,7 @@ def test_a_cell_shares_nothing_with_the_runner_but_its_socket(variant: str) -> N
         seen |= mounts
 
 
-def test_where_nothing_isolates_it_is_typed_and_said() -> None:
+def test_without_isolation_the_values_say_none_explicitly() -> None:
     spec = templates(render("kind"))["Deployment/release-sandbox-runner"]["spec"]
     assert "runtimeClassName" not in spec
     assert len(spec["containers"]) == 1
@@ -131,7 +131,7 @@ def test_where_nothing_isolates_it_is_typed_and_said() -> None:
 
 @pytest.mark.parametrize("variant", VARIANTS)
 def test_selectors_find_their_pods_and_no_others(variant: str) -> None:
-    """Services, disruption budgets and network policies each select the pods of one component."""
+    """Each service and each disruption budget selects the pods of one component."""
     labels = {name: template["metadata"]["labels"] for name, template in templates(render(variant)).items()}
     for one in render(variant):
         if one["kind"] == "Service":

@@ -1,4 +1,4 @@
-"""Every values file and every feature, on and off, makes objects that a real API server's schemas accept."""
+"""Checks the objects of every values file and feature against the schemas of real Kubernetes versions."""
 
 import json
 
@@ -13,13 +13,13 @@ from .chart import CHART, FILES, VARIANTS, Object, flags, helm, render
 VERSIONS = ("1.30", "1.31", "1.32", "1.33", "1.34", "1.35")
 FEATURES = tuple(one for one in VARIANTS if one not in FILES)
 COMBINED = tuple(f"{file} + {feature}" for file in FILES[1:] for feature in FEATURES)
-"""Each feature on top of each values file; on top of the defaults it is a variant itself."""
-ELSEWHERE = {"monitoring.coreos.com/v1", "cert-manager.io/v1"}  # no schema of theirs lies here
+"""Each feature on top of each values file. On top of the defaults it is a variant itself."""
+ELSEWHERE = {"monitoring.coreos.com/v1", "cert-manager.io/v1"}  # we have no schemas for these
 _seen: set[str] = set()
 
 
-def fresh(objects: tuple[Object, ...], version: str) -> list[Object]:
-    """What was not yet held against this version: variants share most of their objects."""
+def not_yet_checked(objects: tuple[Object, ...], version: str) -> list[Object]:
+    """Returns the objects that were not checked against this version yet, because variants share most objects."""
     keys = {f"{version} {json.dumps(one, sort_keys=True)}": one for one in objects}
     new = [one for key, one in keys.items() if key not in _seen]
     _seen.update(keys)
@@ -27,12 +27,12 @@ def fresh(objects: tuple[Object, ...], version: str) -> list[Object]:
 
 
 def versions(variant: str) -> tuple[str, ...]:
-    """Those that have what a variant uses."""
+    """Returns the Kubernetes versions that have the features of a variant."""
     return VERSIONS[VERSIONS.index("1.32") :] if variant.endswith("resource claims") else VERSIONS
 
 
-def own(objects: tuple[Object, ...]) -> tuple[Object, ...]:
-    """The objects, and those that lie in the training template."""
+def with_training_template(objects: tuple[Object, ...]) -> tuple[Object, ...]:
+    """Returns the objects, together with those inside the training template."""
     inner = [yaml.safe_load(one["data"]["job.yaml"]) for one in objects if "job.yaml" in one.get("data", {})]
     return (*objects, *inner)
 
@@ -52,7 +52,7 @@ def test_lint_is_strict(variant: str) -> None:
     ("variant", "version"), [(one, version) for one in (*VARIANTS, *COMBINED) for version in versions(one)]
 )
 def test_objects_are_valid_strictly(variant: str, version: str) -> None:
-    for one in fresh(tuple(filter(builtin, own(render(variant)))), version):
+    for one in not_yet_checked(tuple(filter(builtin, with_training_template(render(variant)))), version):
         try:
             kubernetes_validate.validate(one, version, strict=True)
         except kubernetes_validate.ValidationError as error:
@@ -62,14 +62,14 @@ def test_objects_are_valid_strictly(variant: str, version: str) -> None:
 @pytest.mark.parametrize("variant", [*VARIANTS, *COMBINED])
 def test_custom_resources_are_valid_strictly(variant: str, shared_data) -> None:
     known = crd.schemas(shared_data("crds"))
-    for one in own(render(variant)):
+    for one in with_training_template(render(variant)):
         key = one["apiVersion"], one["kind"]
         if key in known or not (builtin(one) or one["apiVersion"] in ELSEWHERE):
             jsonschema.validate(one, known[key])
 
 
-def test_every_kind_that_somebody_else_defines_is_among_them() -> None:
-    kinds = {one["kind"] for variant in VARIANTS for one in own(render(variant)) if not builtin(one)}
+def test_the_variants_use_every_custom_resource_kind() -> None:
+    kinds = {one["kind"] for variant in VARIANTS for one in with_training_template(render(variant)) if not builtin(one)}
     assert kinds == {
         "ScaledObject",
         "LocalQueue",

@@ -1,4 +1,4 @@
-"""What the chart's hooks, probes and init containers run, run here against real services."""
+"""Runs the scripts of the chart's hooks, probes and init containers against real services."""
 
 import asyncio
 import json
@@ -17,7 +17,7 @@ from .chart import CHART, ROOT
 
 
 async def script(*command: str | Path, **environment: str) -> tuple[int, str]:
-    """Exit status and output of one of our scripts."""
+    """Runs one of our scripts; returns its exit status and output."""
     process = await asyncio.create_subprocess_exec(
         sys.executable, *map(str, command), stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT,
         env={"PATH": os.environ["PATH"], "HOME": "/nonexistent", **environment},

@@ -1,4 +1,4 @@
-"""A mistake in the values fails when it is made, and says where."""
+"""Checks that a mistake in the values is refused with its name."""
 
 import copy
 import functools
@@ -39,7 +39,7 @@ def test_a_mistake_is_refused_by_name(mistake: str) -> None:
 
 
 def test_the_schema_closes_every_object() -> None:
-    """Beside every key of the values that the chart has, an unknown one is refused."""
+    """The schema refuses an unknown key at every level of the values."""
     values = yaml.safe_load((CHART / "values.yaml").read_text())
     schema = jsonschema.Draft7Validator(json.loads((CHART / "values.schema.json").read_text()))
     schema.validate(values)
@@ -50,7 +50,7 @@ def test_the_schema_closes_every_object() -> None:
 
 
 def closed(values: dict[str, object], path: tuple[str, ...]) -> list[tuple[str, ...]]:
-    """Paths of the maps whose keys are the chart's, not the user's own."""
+    """Returns the paths of the maps whose keys the chart defines, not the user."""
     free = {"limits", "requests", "settings", "labels", "nodeSelector", "affinity", "podAnnotations"}
     found = []
     for key, value in values.items():

@@ -1,4 +1,4 @@
-"""What a checkpoint is called where people read it, and how to find one of its scores."""
+"""The label of a checkpoint for people, and the lookup of its scores."""
 
 from collections.abc import Iterable
 

@@ -1,4 +1,4 @@
-"""A dashboard over a small run whose every text is an attempt to break out of the page."""
+"""A dashboard over a small run in which every text tries to break out of the page."""
 
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
@@ -28,7 +28,7 @@ def evaluation(iteration: int, value: float, variant: pb.Variant.ValueType = pb.
 
 
 async def fill(context: ServiceContext, owner: str = "") -> None:
-    """A run `r` with an iteration of two briefs: one selected, one dropped."""
+    """Saves a run `r` with one iteration of two briefs: one selected, one dropped."""
     save, publish = context.artifacts.save, context.bus.publish
     run = pb.Run(id="r", config=load(preset="demo"), format=1, owner=owner)
     run.created.FromSeconds(1_800_000_000)
@@ -58,12 +58,12 @@ async def fill(context: ServiceContext, owner: str = "") -> None:
     for one in (*briefs, problem, tests, candidates, matrix, ending, dropped):
         await publish(await save("r", one))
     for one in (evaluation(0, 0.5), iteration, dataset, evaluation(1, 0.7), evaluation(1, 0.45, pb.VARIANT_CONTROL)):
-        await save("r", one)  # not announced: `runs` would go on from there
+        await save("r", one)  # not published: the runs service would go on from there
 
 
 @pytest.fixture
 def shown(nats_url: str, make_settings: Callable[..., Settings]) -> Callable[..., AsyncIterator[ServiceContext]]:
-    """`async with shown(owner=..., **settings) as world`: the filled run, served at `world.web`."""
+    """A function for `async with shown(owner=..., **settings) as context`: serves the run at `context.web`."""
 
     @asynccontextmanager
     async def open_page(owner: str = "", **overrides: object) -> AsyncIterator[ServiceContext]:

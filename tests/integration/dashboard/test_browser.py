@@ -1,4 +1,4 @@
-"""The dashboard in a real headless Chromium: it moves by itself, fits a phone, and no text becomes a script."""
+"""Tests the dashboard in a real Chromium: pages update by themselves and fit a phone, and no text becomes a script."""
 
 import asyncio
 import shutil
@@ -33,19 +33,19 @@ def browser(tmp_path: Path) -> Iterator[Chrome]:
         browser.quit()
 
 
-def size(browser: Chrome, width: int, height: int) -> None:
-    """The viewport's size, as a phone has it: a headless window would not get narrower than 500 pixels."""
+def set_screen(browser: Chrome, width: int, height: int) -> None:
+    """Changes the size of the viewport as on a phone: a headless window cannot be narrower than 500 pixels."""
     browser.execute_cdp_cmd(
         "Emulation.setDeviceMetricsOverride",
         {"width": width, "height": height, "deviceScaleFactor": 1, "mobile": width < 600},
     )
 
 
-def look_at_all(browser: Chrome, web: str, folder: Path) -> None:
-    """Every page on both screens, with a screenshot of each in `folder`."""
+def visit_all_pages(browser: Chrome, web: str, folder: Path) -> None:
+    """Opens every page on both screens and saves a screenshot of each in `folder`."""
     for path in ("/", "/runs/r", "/runs/r/iterations/1", f"/runs/r/briefs/{NAME}", "/runs/r/rows/001"):
         for width, height in (DESK, PHONE):
-            size(browser, width, height)
+            set_screen(browser, width, height)
             browser.get(web + path)
             assert browser.title != "broken", "a model's text became a script"
             wide = browser.execute_script("return document.documentElement.scrollWidth")
@@ -59,12 +59,12 @@ def open_running(browser: Chrome, web: str) -> None:
 
 
 def await_words(browser: Chrome, words: str) -> None:
-    """Until the page says so by itself."""
+    """Waits until the open page shows these words, without a reload."""
     WebDriverWait(browser, 20).until(lambda seen: words in seen.find_element(By.ID, "live").text)
 
 
 def follow_row(browser: Chrome, web: str) -> None:
-    """From a training row to its brief; no page has complained by then."""
+    """Follows the link from a training row to its brief, and checks that no page has logged an error."""
     browser.get(f"{web}/runs/r/rows/001")
     browser.find_element(By.LINK_TEXT, NAME).click()
     WebDriverWait(browser, 20).until(lambda seen: seen.current_url.endswith(f"/briefs/{NAME}"))
@@ -75,8 +75,8 @@ def follow_row(browser: Chrome, web: str) -> None:
 
 async def test_pages_in_a_browser(shown: Callable[..., Any], browser: Chrome, tmp_path: Path) -> None:
     async with shown() as context:
-        # In threads, every call: the pages are served by this loop, and Chromium may ask it for one at any moment.
-        await asyncio.to_thread(look_at_all, browser, context.web, tmp_path)
+        # Every call runs in a thread, because this event loop serves the pages that Chromium asks for.
+        await asyncio.to_thread(visit_all_pages, browser, context.web, tmp_path)
         await asyncio.to_thread(open_running, browser, context.web)
         await asyncio.sleep(1)  # the stream is open by now
         await context.states.end("r", "failed", "the disk is full")

@@ -1,4 +1,4 @@
-"""The dashboard over HTTP: what it shows, whom it shows it to, and what it makes of hostile names and texts."""
+"""Tests the dashboard over HTTP: its content, who may see it, and its treatment of hostile names and texts."""
 
 import asyncio
 import datetime
@@ -18,7 +18,7 @@ PAGES = ("/", "/runs/r", "/runs/r/iterations/1", f"/runs/r/briefs/{NAME}", "/run
          "/runs/r/rows/001")  # fmt: skip
 
 
-async def test_every_page_shows_what_the_store_holds_and_lets_no_text_out(shown: Callable[..., Any]) -> None:
+async def test_every_page_shows_what_the_store_holds_and_escapes_every_text(shown: Callable[..., Any]) -> None:
     async with shown() as context, httpx.AsyncClient(base_url=context.web) as browser:
         pages = {path: await browser.get(path) for path in PAGES}
         for path, answer in pages.items():
@@ -44,7 +44,7 @@ async def test_every_page_shows_what_the_store_holds_and_lets_no_text_out(shown:
             assert (await browser.get(f"/static/{name}")).status_code == 200
 
 
-async def test_the_live_part_comes_as_events_until_the_run_has_ended(shown: Callable[..., Any]) -> None:
+async def test_the_changing_part_comes_as_events_until_the_run_has_ended(shown: Callable[..., Any]) -> None:
     async with shown() as context, httpx.AsyncClient(base_url=context.web, timeout=20) as browser:
         async with browser.stream("GET", "/runs/r/live") as answer:
             lines = answer.aiter_lines()
@@ -55,7 +55,7 @@ async def test_the_live_part_comes_as_events_until_the_run_has_ended(shown: Call
         assert "event: end" in rest
 
 
-async def test_a_name_that_names_nothing_shows_nothing(shown: Callable[..., Any]) -> None:
+async def test_an_unknown_name_shows_nothing(shown: Callable[..., Any]) -> None:
     names = ["/runs/nobody", "/runs/%2e%2e%2f%2e%2e", "/runs/r/briefs/..%2f..%2frun%2f000", "/runs/r/briefs/999-000000"]
     names += ["/runs/*", "/runs/r%00", "/runs/R", "/runs/" + "a" * 3000, "/runs/r/rows/002", "/runs/r/briefs/%FF%FE"]
     names += ["/static/..%2fapp.py", "/static/app.py", "/etc/passwd"]
@@ -68,9 +68,7 @@ async def test_a_name_that_names_nothing_shows_nothing(shown: Callable[..., Any]
         assert "0 briefs" in empty.text
 
 
-async def test_where_tokens_are_set_a_run_is_shown_to_its_owner_alone(
-    shown: Callable[..., Any], tmp_path: Path
-) -> None:
+async def test_with_tokens_only_its_owner_sees_a_run(shown: Callable[..., Any], tmp_path: Path) -> None:
     tokens = tmp_path / "tokens"
     tokens.write_text("alice:alice-0123456789\nbob:bob-0123456789ab\n")
     async with shown(owner="alice", tokens_file=tokens) as context, httpx.AsyncClient(base_url=context.web) as browser:
@@ -86,7 +84,7 @@ async def test_where_tokens_are_set_a_run_is_shown_to_its_owner_alone(
             assert (await browser.get(path, headers=bearer)).status_code == 404
 
 
-async def test_a_taken_port_is_said_in_one_line(nats_url: str, make_settings: Callable[..., Settings]) -> None:
+async def test_a_taken_port_is_reported_in_one_line(nats_url: str, make_settings: Callable[..., Settings]) -> None:
     server = await asyncio.start_server(lambda *_: None, "127.0.0.1", 0)
     async with server:
         port = server.sockets[0].getsockname()[1]

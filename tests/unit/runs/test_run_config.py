@@ -1,4 +1,4 @@
-"""A run's configuration: complete defaults, layers, and errors that name file, key and remedy."""
+"""Tests a run's configuration: its defaults, its layers, and errors that name file, key and remedy."""
 
 from pathlib import Path
 
@@ -35,12 +35,12 @@ def test_every_preset_is_valid(preset: str) -> None:
     assert run_config.load(preset=preset).loop.briefs > 0
 
 
-def test_layers_name_only_what_differs(tmp_path: Path) -> None:
+def test_a_file_and_a_preset_name_only_what_differs(tmp_path: Path) -> None:
     chosen = run_config.load(write(tmp_path, "loop: {briefs: 7}"), "demo", {"seed": 9})
     assert (chosen.loop.briefs, chosen.loop.iterations, chosen.seed, chosen.gate.patience) == (7, 2, 9, 1)
 
 
-def test_what_is_dumped_reads_back(tmp_path: Path) -> None:
+def test_a_written_configuration_reads_back(tmp_path: Path) -> None:
     chosen = run_config.load(preset="demo", overrides={"seed": 2**63})
     assert run_config.load(write(tmp_path, run_config.dump(chosen))) == chosen
 
@@ -64,7 +64,7 @@ def test_what_is_dumped_reads_back(tmp_path: Path) -> None:
         ),
     ],
 )
-def test_a_mistake_is_named(tmp_path: Path, text: str, words: str) -> None:
+def test_a_mistake_is_named_with_its_file(tmp_path: Path, text: str, words: str) -> None:
     with pytest.raises(Misconfigured) as caught:
         run_config.load(write(tmp_path, text))
     assert words in str(caught.value)
@@ -79,6 +79,6 @@ def test_a_missing_file_and_an_unknown_preset_are_named(tmp_path: Path) -> None:
         run_config.load(preset="dmo")
 
 
-def test_the_schema_is_what_the_wire_carries() -> None:
+def test_a_configuration_survives_json() -> None:
     chosen = run_config.load(preset="demo")
     assert json_format.Parse(json_format.MessageToJson(chosen), config_pb2.RunConfig()) == chosen
