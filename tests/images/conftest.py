@@ -1,5 +1,7 @@
-"""The images, built from the Dockerfile without a registry. Minutes, and root: `pytest tests/images`, where there are
-debootstrap, buildah, podman, runc and runsc (Debian packages); not part of the default run.
+"""The images, built from the Dockerfile without a registry.
+
+`pytest tests/images` takes minutes and needs root, and debootstrap, buildah, podman, runc and runsc (Debian packages).
+It is not part of the default run.
 """
 
 import asyncio
@@ -18,9 +20,9 @@ import pytest
 import pytest_asyncio
 
 ROOT = Path(__file__).parents[2]
-sys.path.insert(0, str(ROOT))  # the attacks of tests/security are run again, in the image
+sys.path.insert(0, str(ROOT))  # the attacks of tests/security run again, in the image
 
-from tests.security.conftest import MARKER, Range  # noqa: E402
+from tests.security.conftest import MARKER, AttackedCell  # noqa: E402
 
 from ucoder.sandbox_runner.isolation import choice, pod  # noqa: E402
 from ucoder.sandbox_runner.sandbox import Sandbox  # noqa: E402
@@ -57,14 +59,14 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 class Images:
-    """The images that were built, and how podman is called here."""
+    """The built images, and the commands that use them."""
 
     def __init__(self, folder: Path) -> None:
         (folder / "containers.conf").write_text(PODMAN)
         self.environment = {**os.environ, "CONTAINERS_CONF": str(folder / "containers.conf")}
 
     def command(self, *arguments: str, environment: dict[str, str] | None = None) -> str:
-        """Output of a command; fails with what it said."""
+        """Returns the output of a command; fails with what the command printed."""
         environment = environment or self.environment
         done = subprocess.run(arguments, capture_output=True, text=True, check=False, env=environment)
         assert done.returncode == 0, f"{arguments}\n{done.stdout[-4000:]}{done.stderr[-4000:]}"
@@ -76,12 +78,12 @@ class Images:
         self.command(str(ROOT / "deploy" / "build-images.sh"), *targets, environment=environment)
 
     def inspected(self, name: str, tag: str = "0.1.0") -> dict[str, Any]:
-        """The image's own configuration and layers."""
+        """Returns the image's own configuration and layers."""
         found = json.loads(self.command("buildah", "inspect", "--type=image", f"localhost/{name}:{tag}"))
         return found["OCIv1"]  # type: ignore[no-any-return]
 
     async def run(self, *arguments: str) -> tuple[int, str]:
-        """Exit status of a container that ends by itself, and what it printed."""
+        """Returns the exit status of a container that ends by itself, and what it printed."""
         process = await asyncio.create_subprocess_exec(
             "podman", "run", *RESTRICTED, *arguments,
             env=self.environment, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT,
@@ -93,7 +95,7 @@ class Images:
 
 @pytest.fixture(scope="session")
 def images(tmp_path_factory: pytest.TempPathFactory) -> Images:
-    """Built now, from the sources as they are; IMAGES=built takes those that were built before."""
+    """The images, built now from the sources as they are; IMAGES=built takes those that were built before."""
     found = Images(tmp_path_factory.mktemp("podman"))
     if os.environ.get("IMAGES") != "built":
         found.build("service", "sandbox", "trainer")
@@ -117,7 +119,7 @@ class CellContainer:
 
     @contextlib.asynccontextmanager
     async def started(self) -> AsyncIterator[Path]:
-        """Gives the folder that holds `cell-0`, the place of its socket."""
+        """Yields the folder that holds `cell-0`, which has its socket."""
         number = next(self._number)
         place = self._folder / str(number) / "cell-0"
         place.mkdir(parents=True)
@@ -142,17 +144,17 @@ class CellContainer:
 
 @pytest.fixture(scope="session")
 def cell_container(images: Images, tmp_path_factory: pytest.TempPathFactory) -> CellContainer:
-    """Not started yet."""
+    """The cell container, not started yet."""
     return CellContainer(images, tmp_path_factory.mktemp("cells"))
 
 
 @pytest_asyncio.fixture(scope="session", loop_scope="session")
-async def cell(cell_container: CellContainer) -> AsyncIterator[Range]:
-    """A range whose cell is the container, seen as a sandbox-runner in its pod sees it."""
+async def cell(cell_container: CellContainer) -> AsyncIterator[AttackedCell]:
+    """Yields the container as an attacked cell, reached as a sandbox-runner in its pod reaches it."""
     with pytest.MonkeyPatch.context() as here:
         async with cell_container.started() as places:
             here.setattr(pod, "CELLS_FOLDER", places)
             choice._missing.cache_clear()
             async with Sandbox.open(isolation="pod", cells=1) as sandbox:
-                yield Range(sandbox)
+                yield AttackedCell(sandbox)
     choice._missing.cache_clear()

@@ -1,5 +1,6 @@
-"""The sandbox image under real gVisor: what is in it, and every attack of tests/security on its cell container, started
-as the chart starts it: without root, without a capability, joined by its socket.
+"""Tests of the sandbox image under real gVisor: its content, and every attack of tests/security on its cell container.
+
+The container starts as the chart starts it: without root, without a capability, reached by its socket.
 """
 
 import importlib
@@ -10,16 +11,16 @@ from pathlib import Path
 import pytest
 from tests.helm.cells import call
 
-from .conftest import CellContainer, Range
+from .conftest import AttackedCell, CellContainer
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
-OTHERWISE_HERE = {
+DIFFERENT_HERE = {
     "test_files_of_this_machine_are_not_there", "test_root_is_read_only", "test_user_has_no_rights",
 }  # fmt: skip
 for path in sorted((Path(__file__).parents[1] / "security").glob("test_*.py")):
     for name, test in vars(importlib.import_module(f"tests.security.{path.stem}")).items():
-        if name.startswith("test_") and name not in OTHERWISE_HERE and "cell" in inspect.signature(test).parameters:
+        if name.startswith("test_") and name not in DIFFERENT_HERE and "cell" in inspect.signature(test).parameters:
             globals()[f"{path.stem}_{name.removeprefix('test_')}"] = test
 
 
@@ -32,24 +33,23 @@ async def test_the_image_has_the_interpreters_and_nothing_else(sandbox_root: Pat
     assert not list(sandbox_root.rglob("pip.conf"))
 
 
-async def test_files_of_this_machine_are_not_there(cell: Range) -> None:
-    """As in tests/security, but that an engine makes a folder /run in each container; there is nothing in it."""
+async def test_files_of_this_machine_are_not_there(cell: AttackedCell) -> None:
+    """Repeats a test of tests/security with one difference: an engine makes an empty folder /run in each container."""
     wanted = [str(Path.home()), "/root", "/home", "/etc/shadow", "/etc/ssh", "/usr/bin", "/mnt", str(Path(__file__))]
-    assert await cell.says(f"    return [path for path in {wanted} if os.path.exists(path)]") == "[]"
-    assert await cell.says("    return [os.listdir(path) for path in ('/run', '/var') if os.path.exists(path)]") in (
-        "[[]]", "[[], []]", "[]"
-    )  # fmt: skip
+    assert await cell.text_from(f"    return [path for path in {wanted} if os.path.exists(path)]") == "[]"
+    listed = await cell.text_from("    return [os.listdir(path) for path in ('/run', '/var') if os.path.exists(path)]")
+    assert listed in ("[[]]", "[[], []]", "[]")
 
 
-async def test_user_has_no_rights(cell: Range) -> None:
-    """As in tests/security, but that the container's own group is the only one."""
-    said = await cell.says("    return [os.getuid(), os.geteuid(), os.getgid(), os.getgroups()]")
+async def test_user_has_no_rights(cell: AttackedCell) -> None:
+    """Repeats a test of tests/security with one difference: the container's own group is the only one."""
+    said = await cell.text_from("    return [os.getuid(), os.geteuid(), os.getgid(), os.getgroups()]")
     assert said in ("[20000, 20000, 20000, [20000]]", "[20000, 20000, 20000, []]")
 
 
-async def test_root_is_read_only(cell: Range) -> None:
-    """As in tests/security, but that a restricted container has no second user: /tmp is its programs' own, and empty
-    before each.
+async def test_root_is_read_only(cell: AttackedCell) -> None:
+    """Repeats a test of tests/security with one difference: a restricted container has no second user, so its programs
+    own /tmp, which is empty before each.
     """
     paths = ("/a", "/python/a", "/guest/a", "/guest/ucoder/__init__.py", "/etc/a", "/dev/a", "/socket/a", "/cell.py")
     tried = (
@@ -60,8 +60,8 @@ async def test_root_is_read_only(cell: Range) -> None:
         "    open('/tmp/a', 'w').close()\n"
         "    return done"
     )
-    assert await cell.says(tried) == "[]"
-    assert await cell.says("    return [name for name in os.listdir('/tmp') if not name.isdecimal()]") == "[]"
+    assert await cell.text_from(tried) == "[]"
+    assert await cell.text_from("    return [name for name in os.listdir('/tmp') if not name.isdecimal()]") == "[]"
 
 
 async def test_the_cell_container_serves_one_runner_after_the_other(cell_container: CellContainer) -> None:

@@ -1,4 +1,4 @@
-"""Each service starts from its image, as the chart runs it, and answers gRPC health."""
+"""Tests that each service starts from its image, as the chart runs it, and answers gRPC health."""
 
 import asyncio
 import os
@@ -22,7 +22,7 @@ def test_an_image_is_labelled_and_its_user_is_nobody(images: Images, name: str) 
 
 
 def test_another_commit_changes_labels_and_no_layer(images: Images) -> None:
-    """The sources being the same, a builder takes every layer as it was, so that none is pushed and pulled again."""
+    """Builds the same sources twice: the builder reuses every layer, so that none is pushed and pulled again."""
     targets = ("service", "sandbox", "trainer")
     images.build(*targets, REVISION="0" * 40, TAG="another")
     try:
@@ -39,7 +39,7 @@ def test_another_commit_changes_labels_and_no_layer(images: Images) -> None:
 async def test_it_starts_and_answers_health(
     images: Images, service: str, image: str, nats_url: str, make_settings: Callable[..., Settings], tmp_path: Path
 ) -> None:
-    """Its own user, no capability, a read-only root; only the store and the cache can be written."""
+    """Runs with the image's own user, no capability and a read-only root; only store and cache can be written."""
     for folder in (tmp_path / "store", tmp_path / "cache"):
         folder.mkdir()
         os.chown(folder, 10001, 10001)

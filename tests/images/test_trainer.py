@@ -1,4 +1,4 @@
-"""The trainer image trains as the pod of a training Job does: the container of the chart's own template, run here."""
+"""Tests of the trainer image: it trains as the pod of a training Job does, in the container of the chart's template."""
 
 import json
 import os
@@ -24,7 +24,7 @@ INSIDE = "/app/venv/lib/python3.11/site-packages/ucoder/seed/model"
 async def trained(
     images: Images, make_settings: Callable[..., Settings], folder: Path, **training: Any
 ) -> tuple[int, str, Store]:
-    """A dataset in a store, and the Job's container on it: exit status, log, and the store afterwards."""
+    """Runs the Job's container on a dataset in a store; returns its exit status, its log, and the store."""
     store = Store(make_settings())
     await StoredRun.create(Artifacts(store), base=INSIDE, **training)
     job = templates(render("training job"))["Job/release-training"]
@@ -39,7 +39,7 @@ async def trained(
 
 
 def words(container: Object, variables: dict[str, str], volumes: dict[str, Path]) -> list[str]:
-    """A container of a pod as podman takes it; no network, for a training on one node needs none."""
+    """Returns podman's arguments for a pod's container; without network, because a training on one node needs none."""
     made = ["--network=none", "--entrypoint", json.dumps(container["command"])]
     made += [word for key, value in variables.items() for word in ("-e", f"{key}={value}")]
     for mount in container["volumeMounts"]:
@@ -65,10 +65,10 @@ async def test_a_training_job_s_container_makes_a_checkpoint(
     assert await store.keys("r/training") == []
 
 
-async def test_its_exit_status_says_that_no_retry_can_mend(
+async def test_its_exit_status_says_that_no_retry_can_help(
     images: Images, make_settings: Callable[..., Settings], tmp_path: Path
 ) -> None:
-    """What podFailurePolicy goes by."""
+    """Checks the exit status that the Job's podFailurePolicy reads."""
     status, said, _ = await trained(images, make_settings, tmp_path, max_tokens=8)
     assert status == ExitCode.REJECTED, said
     assert "none of 8 training examples fits into 8 tokens" in said

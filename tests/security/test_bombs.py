@@ -1,6 +1,6 @@
-"""Programs that take more than their share: of processes, memory, disk, output, descriptors, time, and of our patience.
+"""Attacks by programs that take too much: processes, memory, disk, output, descriptors, time.
 
-The honest program before and after must not notice, and each limit says its own name.
+They must not change the result of a correct program before or after them, and each limit has an outcome of its own.
 """
 
 import pytest
@@ -9,7 +9,7 @@ from ucoder.core.outcomes import Outcome
 from ucoder.core.test_plans import Test
 from ucoder.sandbox_runner.sandbox_job import Limits
 
-from .conftest import Range
+from .conftest import AttackedCell
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
@@ -123,12 +123,12 @@ def f(x):
 
 
 @pytest.mark.parametrize("name", BOMBS)
-async def test_bomb_harms_nobody(cell: Range, name: str) -> None:
+async def test_bomb_harms_nobody(cell: AttackedCell, name: str) -> None:
     limits = Limits(cpu_seconds=0.3, wall_seconds=1.0, memory_mb=128, processes=8)
     await cell.attack(BOMBS[name], (Test("assert f(2) == 5"),), limits)
 
 
-async def test_a_megabyte_of_output_is_no_time_out(cell: Range) -> None:
+async def test_a_megabyte_of_output_does_not_time_out(cell: AttackedCell) -> None:
     row = await cell.run(
         "import os\ndef f(x):\n    print('x' * (1 << 20)); os.write(1, bytes(1 << 20))\n    return 5",
         (Test("f(1)"),),
@@ -136,7 +136,7 @@ async def test_a_megabyte_of_output_is_no_time_out(cell: Range) -> None:
     assert row.outcomes == (Outcome.RETURNED,)
 
 
-async def test_each_limit_has_its_own_outcome(cell: Range) -> None:
+async def test_each_limit_has_its_own_outcome(cell: AttackedCell) -> None:
     limits = Limits(cpu_seconds=0.3, wall_seconds=1.0, memory_mb=128, processes=4, file_size_mb=1, output_kb=16)
     cases = {
         "def f(x):\n    while True: pass": Outcome.TIMEOUT_CPU,

@@ -1,4 +1,6 @@
-"""Compat mode runs a test beside its program and can be forged, as it says; what it must not be is dangerous."""
+"""Attacks in compat mode, which runs a test beside its program. Its verdicts can be forged, but not by accident
+and not for another program.
+"""
 
 import pytest
 
@@ -6,7 +8,7 @@ from ucoder.core.outcomes import Outcome
 from ucoder.core.test_plans import Test
 from ucoder.sandbox_runner.sandbox_job import Limits
 
-from .conftest import Range
+from .conftest import AttackedCell
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 LIMITS = Limits(cpu_seconds=0.4, wall_seconds=1.5, memory_mb=256, processes=8)
@@ -31,17 +33,17 @@ OUTCOMES = {
 }
 
 
-async def test_only_what_forges_on_purpose_passes(cell: Range) -> None:
-    """Programs that end, print, time out or lie about themselves do not pass by it."""
-    rows = await cell.rows([f"{program}\n" for program in OUTCOMES], (FILE,), LIMITS, mode="compat")
+async def test_only_what_forges_on_purpose_passes(cell: AttackedCell) -> None:
+    """Runs programs that end, print, time out or forge reports: none passes by that."""
+    rows = await cell.results([f"{program}\n" for program in OUTCOMES], (FILE,), LIMITS, mode="compat")
     assert dict(zip(OUTCOMES, (str(row.outcomes[0]) for row in rows), strict=True)) == OUTCOMES
-    await cell.honest()
+    await cell.check_unharmed()
 
 
-async def test_forged_verdict_stays_with_its_program(cell: Range) -> None:
+async def test_a_forged_verdict_stays_with_its_program(cell: AttackedCell) -> None:
     forger = "import unittest\nunittest.TestResult.errors = unittest.TestResult.failures = []\n"
     forger += "unittest.TestCase.assertEqual = lambda *a: None\ndef f(x): return 0"
-    rows = await cell.rows([forger, "def f(x): return 4"], (FILE,), LIMITS, mode="compat")
+    rows = await cell.results([forger, "def f(x): return 4"], (FILE,), LIMITS, mode="compat")
     assert [row.outcomes[0] for row in rows] == [Outcome.PASSED, Outcome.FAILED]
-    [outside] = await cell.rows([forger], (FILE,), LIMITS)
+    [outside] = await cell.results([forger], (FILE,), LIMITS)
     assert outside.outcomes == (Outcome.FAILED,)

@@ -1,15 +1,18 @@
-"""Programs that forge what is said about them: in the words of the runner, by ending well, or by changing the runner.
+"""Attacks by programs that forge their verdict: in the runner's words, by ending well, or by changing the runner.
 
-Each is a real way to cheat some harness; none may pass one test here.
+Each is a real way to cheat some test harness; none may pass one test here.
 """
 
 import pytest
 
-from .conftest import Range
+from ucoder.core.values import writing
+from ucoder.sandbox_runner.guest import block_judge, block_replay, program_runner
+
+from .conftest import AttackedCell
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
-CHEATS = {
+FORGERS = {
     # The reply says that it passed, in the words the runner uses.
     "reports_passed": """
 import os, json
@@ -86,7 +89,7 @@ def f(x):
     frame = sys._getframe()
     while frame:
         for name, value in frame.f_locals.items():
-            if type(value).__name__ == 'Runner':
+            if type(value).__name__ == 'ProgramRunner':
                 type(value).measured = lambda *a: (['passed', '', 0.0], None)
         frame = frame.f_back
     return 1
@@ -98,10 +101,10 @@ judge.run = lambda *a: ['passed', '']
 judge.Session.step = lambda *a: 1
 def f(x): return 1
 """,
-    "patches_the_player_of_steps": """
+    "patches_the_replay_of_steps": """
 import sys
 steps = sys.modules['ucoder.sandbox_runner.guest.block_replay']
-steps.Player.play = lambda *a: ['passed', '987654321986', {}]
+steps.BlockReplay.play = lambda *a: ['passed', '987654321986', {}]
 def f(x): return 1
 """,
     "patches_unittest": """
@@ -227,13 +230,27 @@ def f(x):
 }
 
 
-@pytest.mark.parametrize("name", CHEATS)
-async def test_cheat_never_passes(cell: Range, name: str) -> None:
-    await cell.attack(CHEATS[name])
+async def test_the_names_that_forgers_change_exist() -> None:
+    """Checks the names in the texts above, because an attack on a name that is gone would pass for a defence."""
+    assert callable(program_runner.ProgramRunner.measured)
+    assert callable(program_runner.canonical)
+    assert callable(block_judge.run)
+    assert callable(block_judge.Session.step)
+    assert callable(block_replay.BlockReplay.play)
+    assert callable(writing.canonical)
+    assert {"status", "text", "message", "data"} <= {
+        name for function in (program_runner.report, program_runner.ProgramRunner.measured)
+        for name in function.__code__.co_varnames
+    }  # fmt: skip
 
 
-async def test_crash_costs_only_its_own_test(cell: Range) -> None:
-    """A program that ends itself on one input keeps what it answered to others: no answer is lost, none is won."""
+@pytest.mark.parametrize("name", FORGERS)
+async def test_a_forger_never_passes(cell: AttackedCell, name: str) -> None:
+    await cell.attack(FORGERS[name])
+
+
+async def test_a_crash_costs_only_its_own_test(cell: AttackedCell) -> None:
+    """Runs a program that ends itself on one input: it keeps its results on the others, and gains none."""
     program = "import os\ndef f(x):\n    return {1: 1234567891011}[x] if x == 1 else os._exit(0)"
     row = await cell.run(program)
     assert [str(outcome) for outcome in row.outcomes] == ["crashed", "passed", "crashed"]

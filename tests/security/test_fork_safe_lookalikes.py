@@ -1,7 +1,7 @@
-"""Programs that look harmless enough to share a process with others, and leave something for the next.
+"""Attacks by programs that look fork-safe, share a process with others, and leave something for the next.
 
-Each stands between honest programs in one shared fork. Some are found out by the whitelist, some by the proof of the
-interpreter's state, some cannot do what they try; whichever it is, the neighbours' answers are those they give alone.
+Each runs between two correct programs. The whitelist finds some of them, the check of the interpreter's state others,
+and some cannot do what they try. Whichever it is, the correct programs give the results that they give alone.
 """
 
 import pytest
@@ -10,7 +10,7 @@ from ucoder.core.outcomes import Outcome
 from ucoder.core.test_plans import Test
 from ucoder.sandbox_runner.sandbox_job import Limits
 
-from .conftest import MARKER, Range
+from .conftest import MARKER, AttackedCell
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
@@ -131,7 +131,7 @@ def f(x):
     "appends_to_a_list_of_the_library": "import __future__\n__future__.all_feature_names.append(1)\ndef f(x): return x",
     "closes_over_the_next": "def f(x, seen=[]):\n    seen.append(x)\n    return seen",
 }
-HONEST = """
+CORRECT = """
 import collections, math, re
 from typing import Dict, List, Optional
 def f(x: Optional[List[Dict[str, int]]]):
@@ -144,13 +144,13 @@ def f(x: Optional[List[Dict[str, int]]]):
 LIMITS = Limits(cpu_seconds=0.4, wall_seconds=2.0, memory_mb=192)
 
 
-async def test_neighbours_of_lookalikes_say_what_they_say_alone(cell: Range) -> None:
-    programs = [HONEST.replace("{}", "first")]
+async def test_programs_beside_lookalikes_give_the_results_that_they_give_alone(cell: AttackedCell) -> None:
+    programs = [CORRECT.replace("{}", "first")]
     for number, program in enumerate(LOOKALIKES.values()):
-        programs += [program, HONEST.replace("{}", str(number))]
+        programs += [program, CORRECT.replace("{}", str(number))]
     tests = (Test("f(1)"), Test("assert f(2)[2] == 3"))
-    rows = await cell.rows(programs, tests, LIMITS)
-    expected = (await cell.rows([HONEST.replace("{}", "alone")], tests, LIMITS))[0]
+    rows = await cell.results(programs, tests, LIMITS)
+    expected = (await cell.results([CORRECT.replace("{}", "alone")], tests, LIMITS))[0]
     assert expected.outcomes == (Outcome.RETURNED, Outcome.PASSED)
     for name, row in zip(["nobody", *LOOKALIKES], rows[::2], strict=True):
         assert (row.outcomes, row.outputs) == (expected.outcomes, expected.outputs), f"hurt by {name}"
@@ -160,12 +160,12 @@ async def test_neighbours_of_lookalikes_say_what_they_say_alone(cell: Range) -> 
 
 
 HOSTILE_TESTS = {
-    # A test's call runs beside the program: one that could touch what is shared takes sharing away.
+    # A test's call runs beside the program. Where it could touch what is shared, programs do not share.
     "patches_a_builtin": "f(__import__('builtins').__dict__.update(sum=lambda *a: 99))",
     "forges_reports_for_the_others": """f([__import__('os').write(3, len(d).to_bytes(4, 'big') + d) for d in
         [b'{"program": %d, "results": [["ok", "99", 0.0], ["ok", "99", 0.0]]}' % n for n in range(4)]])""",
     "binds_a_name": "f((sum := len))",
-    # A test that decides for itself asks for steps on the program: none leads out of it.
+    # A block test asks for steps on the program: none leads out of it.
     "asks_for_globals": "x = f.__globals__",
     "asks_for_a_frame": "def g():\n    yield 1\nx = h(1)\ny = x.gi_frame",
     "asks_for_a_module": "x = m.sqrt(4)\nx = m.__loader__",
@@ -178,10 +178,10 @@ SHARING = "import math as m\nclass A: pass\ndef h(x):\n    yield x\ndef f(x): re
 
 
 @pytest.mark.parametrize("name", HOSTILE_TESTS)
-async def test_hostile_test_changes_no_verdict_of_another(cell: Range, name: str) -> None:
+async def test_a_hostile_test_changes_no_verdict_of_another(cell: AttackedCell, name: str) -> None:
     programs = [SHARING.replace("{}", f"{name} {number}") for number in range(4)]
-    rows = await cell.rows(programs, (Test(HOSTILE_TESTS[name]), Test("f(3)")), LIMITS)
+    rows = await cell.results(programs, (Test(HOSTILE_TESTS[name]), Test("f(3)")), LIMITS)
     assert {row.outputs[1] for row in rows} == {"[3, 2]"}
     assert {row.outcomes[1] for row in rows} == {Outcome.RETURNED}
     assert Outcome.INFRA_ERROR not in {row.outcomes[0] for row in rows}
-    await cell.honest()
+    await cell.check_unharmed()

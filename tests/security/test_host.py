@@ -1,4 +1,4 @@
-"""Programs that reach for this machine: system calls, its files and environment, its network, more rights."""
+"""Attacks on this machine: system calls, its files and environment, its network, more rights."""
 
 import asyncio
 import os
@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from .conftest import MARKER, Range
+from .conftest import MARKER, AttackedCell
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
@@ -40,9 +40,9 @@ CALLS = {
 
 @pytest.mark.skipif(os.uname().machine != "x86_64", reason="the numbers are those of x86_64")
 @pytest.mark.parametrize("name", CALLS)
-async def test_system_call_is_refused(cell: Range, name: str) -> None:
+async def test_system_call_is_refused(cell: AttackedCell, name: str) -> None:
     number, arguments = CALLS[name]
-    said = await cell.says(
+    said = await cell.text_from(
         f"    import ctypes\n    answer = ctypes.CDLL(None, use_errno=True).syscall({number}, {arguments})\n"
         f"    if answer == 0 and {number} == 56: os._exit(0)\n    return [answer, os.getuid()]"
     )
@@ -51,13 +51,13 @@ async def test_system_call_is_refused(cell: Range, name: str) -> None:
     assert int(user) >= 20_000
 
 
-async def test_environment_is_empty_of_ours(cell: Range) -> None:
-    assert MARKER not in await cell.says("    return str(dict(os.environ)) + str(sys.argv) + str(sys.path)")
+async def test_the_environment_of_the_host_is_not_there(cell: AttackedCell) -> None:
+    assert MARKER not in await cell.text_from("    return str(dict(os.environ)) + str(sys.argv) + str(sys.path)")
 
 
-async def test_no_process_shows_our_environment(cell: Range) -> None:
-    """The environment, command line and memory of any process that can be seen, here and in the cell."""
-    said = await cell.says(
+async def test_no_process_shows_our_environment(cell: AttackedCell) -> None:
+    """Reads the environment, command line and memory of any process that the program can see."""
+    said = await cell.text_from(
         "    found = []\n"
         "    for pid in list(range(1, 3000)) + ['self', 'thread-self']:\n"
         "        for name in ('environ', 'cmdline', 'mem', 'maps', 'root/root/.bashrc', 'cwd/pyproject.toml'):\n"
@@ -69,7 +69,7 @@ async def test_no_process_shows_our_environment(cell: Range) -> None:
     assert "ucoder-cells" not in said
 
 
-async def test_files_of_this_machine_are_not_there(cell: Range) -> None:
+async def test_files_of_this_machine_are_not_there(cell: AttackedCell) -> None:
     here = Path(__file__).resolve()
     wanted = [
         str(here),
@@ -83,12 +83,12 @@ async def test_files_of_this_machine_are_not_there(cell: Range) -> None:
         "/usr/bin",
         "/mnt",
     ]
-    said = await cell.says(f"    return [path for path in {wanted} if os.path.exists(path)]")
+    said = await cell.text_from(f"    return [path for path in {wanted} if os.path.exists(path)]")
     assert said == "[]"
 
 
-async def test_root_is_read_only(cell: Range) -> None:
-    said = await cell.says(
+async def test_root_is_read_only(cell: AttackedCell) -> None:
+    said = await cell.text_from(
         "    done = []\n"
         "    for path in ('/a', '/python/a', '/guest/a', '/guest/ucoder/__init__.py', '/etc/a', '/dev/a', '/tmp/a'):\n"
         "        try: open(path, 'a').write('x'); done.append(path)\n"
@@ -98,13 +98,13 @@ async def test_root_is_read_only(cell: Range) -> None:
     assert said == "[]"
 
 
-async def test_network_reaches_nothing(cell: Range) -> None:
-    """Neither a server on our loopback, nor any address, nor a name, nor a socket of this machine's file system."""
+async def test_network_reaches_nothing(cell: AttackedCell) -> None:
+    """Tries a server on the host's loopback, other addresses, a name, and raw sockets."""
     reached = asyncio.Event()
     server = await asyncio.start_server(lambda reader, writer: reached.set(), "127.0.0.1", 0)
     port = server.sockets[0].getsockname()[1]
     async with server:
-        said = await cell.says(
+        said = await cell.text_from(
             "    import socket\n    got = []\n"
             f"    for address in (('127.0.0.1', {port}), ('10.0.0.1', 80), ('169.254.169.254', 80), ('8.8.8.8', 53)):\n"
             "        try:\n            socket.create_connection(address, 0.2).close(); got.append(address)\n"
@@ -121,17 +121,17 @@ async def test_network_reaches_nothing(cell: Range) -> None:
     assert not reached.is_set()
 
 
-async def test_abstract_socket_of_this_machine_is_out_of_reach(cell: Range) -> None:
+async def test_abstract_socket_of_this_machine_is_out_of_reach(cell: AttackedCell) -> None:
     with socket.socket(socket.AF_UNIX) as listening:
         listening.bind("\0ucoder-canary")
         listening.listen()
-        said = await cell.says(
+        said = await cell.text_from(
             "    import socket\n    try: socket.socket(socket.AF_UNIX).connect('\\0ucoder-canary'); return 'reached'\n"
             "    except OSError: return 1"
         )
     assert said == "1"
 
 
-async def test_user_has_no_rights(cell: Range) -> None:
-    said = await cell.says("    return [os.getuid() >= 20000, os.getuid() == os.geteuid(), os.getgroups()]")
+async def test_user_has_no_rights(cell: AttackedCell) -> None:
+    said = await cell.text_from("    return [os.getuid() >= 20000, os.getuid() == os.geteuid(), os.getgroups()]")
     assert said == "[True, True, []]"

@@ -1,4 +1,4 @@
-"""JavaScript programs that want to pass without the answer, or that attack the cell."""
+"""Attacks by JavaScript programs that want to pass without the answer, or that attack the cell."""
 
 import asyncio
 import shutil
@@ -9,7 +9,7 @@ from ucoder.core.outcomes import Outcome
 from ucoder.core.test_plans import Test
 from ucoder.sandbox_runner.sandbox_job import Limits
 
-from .conftest import EXPECTED, MARKER, Range
+from .conftest import EXPECTED, MARKER, AttackedCell
 
 pytestmark = [
     pytest.mark.asyncio(loop_scope="session"),
@@ -122,39 +122,39 @@ const f = () => { for (;;); };
     "regular_expression": "const f = () => /(a+)+$/.test('a'.repeat(60) + 'b');",
     "deep_source": "const f = " + "(" * 20000 + "1" + ")" * 20000 + ";",
 }
-HONEST = "const f = (x) => [2 * x, {{ a: new Set([x]) }}, 'ü' + x]; // {}"
+CORRECT = "const f = (x) => [2 * x, {{ a: new Set([x]) }}, 'ü' + x]; // {}"
 
 
-async def _attack(cell: Range, program: str, tests: tuple[Test, ...] = TESTS) -> list[Outcome]:
-    """The outcomes of an attack, after which honest programs of both languages are what they were."""
-    [row] = await cell.rows([program], tests, LIMITS, language="javascript")
+async def _attack(cell: AttackedCell, program: str, tests: tuple[Test, ...] = TESTS) -> list[Outcome]:
+    """Returns the outcomes of an attack, after checking that it passes nothing and a correct program still passes."""
+    [row] = await cell.results([program], tests, LIMITS, language="javascript")
     assert Outcome.PASSED not in row.outcomes
     assert Outcome.INFRA_ERROR not in row.outcomes
-    await cell.honest()
+    await cell.check_unharmed()
     return list(row.outcomes)
 
 
 @pytest.mark.parametrize("name", CHEATS)
-async def test_cheat_never_passes(cell: Range, name: str) -> None:
+async def test_cheat_never_passes(cell: AttackedCell, name: str) -> None:
     await _attack(cell, CHEATS[name])
 
 
 @pytest.mark.parametrize("name", BOMBS)
-async def test_bomb_harms_nobody(cell: Range, name: str) -> None:
+async def test_bomb_harms_nobody(cell: AttackedCell, name: str) -> None:
     await _attack(cell, BOMBS[name], TESTS[:1])
 
 
-async def test_honest_program_passes_after_all_that(cell: Range) -> None:
+async def test_a_correct_program_passes_after_all_attacks(cell: AttackedCell) -> None:
     test = Test("assert.deepEqual(f(2)[0], 4); assert.deepEqual(f(1), [2, {'a': [1]}, '\\u00fc1'])")
-    [row] = await cell.rows([HONEST.format(1)], (Test("f(2)"), test), LIMITS, language="javascript")
+    [row] = await cell.results([CORRECT.format(1)], (Test("f(2)"), test), LIMITS, language="javascript")
     assert row.outputs[0] == "[4, {'a': {2}}, 'ü2']"
 
 
-async def test_network_reaches_nothing(cell: Range) -> None:
+async def test_network_reaches_nothing(cell: AttackedCell) -> None:
     reached = asyncio.Event()
     server = await asyncio.start_server(lambda reader, writer: reached.set(), "127.0.0.1", 0)
     port = server.sockets[0].getsockname()[1]
     async with server:
         program = f"require('net').connect({port}, '127.0.0.1').on('error', () => {{}}); const f = () => 1;"
-        await cell.rows([program], (Test("f(1)"),), LIMITS, language="javascript")
+        await cell.results([program], (Test("f(1)"),), LIMITS, language="javascript")
     assert not reached.is_set()

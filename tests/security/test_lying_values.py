@@ -1,6 +1,6 @@
-"""Programs that return what claims to be right: objects that equal everything, change, or never end.
+"""Attacks by returned values that claim to be right: objects that equal everything, change, or never end.
 
-None may pass one test; what crosses the boundary is a plain value, and no method of the program's is asked about it.
+None may pass one test: what crosses the boundary is a plain value, and no method of the program is called on it.
 """
 
 import pytest
@@ -8,7 +8,7 @@ import pytest
 from ucoder.core.outcomes import Outcome
 from ucoder.core.test_plans import Test
 
-from .conftest import EXPECTED, Range
+from .conftest import EXPECTED, AttackedCell
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
@@ -113,18 +113,18 @@ def f(x): raise AssertionError
 
 
 @pytest.mark.parametrize("name", CHEATS)
-async def test_cheat_never_passes(cell: Range, name: str) -> None:
+async def test_a_lying_value_never_passes(cell: AttackedCell, name: str) -> None:
     await cell.attack(CHEATS[name])
 
 
-async def test_opaque_output_has_no_vote(cell: Range) -> None:
-    """An object that equals everything is no output that two programs could agree on."""
+async def test_opaque_output_has_no_vote(cell: AttackedCell) -> None:
+    """Returns an object that equals everything: it is no output that two programs could agree on."""
     row = await cell.attack(CHEATS["always_equal_object"], (Test("f(2)"),))
     assert row.outcomes == (Outcome.UNSUPPORTED,)
 
 
-async def test_judge_sees_a_value_not_the_object(cell: Range) -> None:
-    """A test that computes with the result gets a plain value, whatever methods the program gave it."""
+async def test_judge_sees_a_value_not_the_object(cell: AttackedCell) -> None:
+    """Runs tests that compute with the result: they get a plain value, whatever methods the program gave it."""
     tests = (
         Test("assert abs(f(2) - 5) < 0.1"),
         Test("assert sorted(f(2)) == [1, 2]"),

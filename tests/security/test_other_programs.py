@@ -1,14 +1,14 @@
-"""Programs that attack those beside and after them: processes, files, and whatever outlives a program."""
+"""Attacks on the programs beside and after the attacker: on processes, files, and by what outlives a program."""
 
 import pytest
 
 from ucoder.core.test_plans import Test
 
-from .conftest import Range
+from .conftest import AttackedCell
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
-NEIGHBOURS = {
+ATTACKS = {
     "kills_everything": "    import signal\n    os.kill(-1, signal.SIGKILL)\n    return 1",
     "kills_the_first_process": "    os.kill(1, 9)\n    return 1",
     "kills_its_parent_and_group": """
@@ -65,26 +65,26 @@ NEIGHBOURS = {
 }
 
 
-@pytest.mark.parametrize("name", NEIGHBOURS)
-async def test_neighbour_is_safe(cell: Range, name: str) -> None:
-    await cell.attack(f"import os\ndef f(x):\n{NEIGHBOURS[name]}", (Test("assert f(2) == 5"),))
+@pytest.mark.parametrize("name", ATTACKS)
+async def test_an_attack_on_processes_harms_nobody(cell: AttackedCell, name: str) -> None:
+    await cell.attack(f"import os\ndef f(x):\n{ATTACKS[name]}", (Test("assert f(2) == 5"),))
 
 
-async def test_link_out_of_the_folder_deletes_nothing(cell: Range) -> None:
-    """The folder is removed after the program: what its links point to is not."""
-    await cell.says(
+async def test_a_link_out_of_the_folder_deletes_nothing(cell: AttackedCell) -> None:
+    """Leaves links in the folder of the program: the folder is removed, and what the links point to is not."""
+    await cell.text_from(
         "    for number, path in enumerate(('/', '/guest', '/python', '/tmp', '..', '/dev/null')):\n"
         "        os.symlink(path, f'link{number}')\n"
         "    os.mkdir('locked'); open('locked/file', 'w').close(); os.chmod('locked', 0)\n"
         "    return 1"
     )
-    assert await cell.says("    return sorted(os.listdir('/tmp')) == [os.path.basename(os.getcwd())]") == "True"
+    assert await cell.text_from("    return sorted(os.listdir('/tmp')) == [os.path.basename(os.getcwd())]") == "True"
 
 
-async def test_nothing_lies_around_for_the_next(cell: Range) -> None:
-    await cell.says("    open('left', 'w').write('x'); os.chmod('.', 0o777); return 1")
+async def test_no_file_is_left_for_the_next_program(cell: AttackedCell) -> None:
+    await cell.text_from("    open('left', 'w').write('x'); os.chmod('.', 0o777); return 1")
     assert (
-        await cell.says("    return [name for name in os.listdir('/tmp') if os.path.exists(f'/tmp/{name}/left')]")
+        await cell.text_from("    return [name for name in os.listdir('/tmp') if os.path.exists(f'/tmp/{name}/left')]")
         == "[]"
     )
 
@@ -128,9 +128,9 @@ ORPHANS = {
 
 
 @pytest.mark.parametrize("name", ORPHANS)
-async def test_orphan_dies_with_its_program(cell: Range, name: str) -> None:
-    await cell.says(f"{ORPHANS[name]}\n    return 1")
-    alive = await cell.says(
+async def test_an_orphan_ends_with_its_program(cell: AttackedCell, name: str) -> None:
+    await cell.text_from(f"{ORPHANS[name]}\n    return 1")
+    alive = await cell.text_from(
         "    alive = []\n"
         "    for pid in range(2, 5000):\n"
         "        try: os.kill(pid, 0); alive.append(pid)\n"

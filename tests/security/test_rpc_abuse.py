@@ -1,5 +1,7 @@
-"""Abuse of the doors: every RPC meets requests that are nearly right and bytes that are none. Each call ends with a
-typed status, none with a bug of ours, and afterwards the services answer as before."""
+"""Abuse of the RPCs: each gets requests that are nearly right, and bytes that are no request.
+
+Every call must end with a typed status and none with an unexpected error, and the services must answer as before.
+"""
 
 from collections.abc import Callable
 from random import Random
@@ -26,7 +28,7 @@ TYPED = {
 
 
 def methods() -> list[tuple[str, type, bool]]:
-    """Every RPC of ours: its path, its request's class, whether its answer is a stream."""
+    """Returns every RPC of ours: its path, the class of its request, whether its answer is a stream."""
     pool = symbol_database.Default().pool
     found = []
     for service in SERVICES:

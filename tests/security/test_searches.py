@@ -1,13 +1,14 @@
-"""Programs that search for the answer: in frames, on the heap, in memory, in files, in what a judge left or asks.
+"""Attacks by programs that search for the expected value: in frames, on the heap, in memory, in files, in what a judge
+left or asks.
 
-The expected value never is where they are.
+The expected value is never where they are.
 """
 
 import pytest
 
 from ucoder.core.test_plans import Test
 
-from .conftest import EXPECTED, Range
+from .conftest import EXPECTED, AttackedCell
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
@@ -34,7 +35,7 @@ def f(x):
             if type(held) is bytes and wanted.encode() in held: return int(wanted)
     return 1
 """,
-    # A judge ran in this cell just before: its expected values must not lie in memory that this fork inherited.
+    # A judge ran in this cell just before: its expected values must not be in memory that this fork inherited.
     "scans_raw_memory_for_what_the_judge_left": """
 import ctypes, gc, sys
 def f(x):
@@ -120,7 +121,7 @@ def f(x): return 1
 
 
 @pytest.mark.parametrize("name", CHEATS)
-async def test_cheat_never_passes(cell: Range, name: str) -> None:
+async def test_a_search_never_passes(cell: AttackedCell, name: str) -> None:
     await cell.attack(CHEATS[name])
 
 
@@ -137,6 +138,6 @@ NAMES = (
 )
 
 
-async def test_names_of_a_test_are_not_the_programs(cell: Range) -> None:
-    """A program that defines whatever a test might use to judge it gains nothing."""
+async def test_names_of_a_test_are_not_the_programs(cell: AttackedCell) -> None:
+    """Runs a program that defines whatever a test might use to judge it: it gains nothing."""
     await cell.attack(CHEATS["names_what_a_test_may_use"], tuple(map(Test, NAMES)))
