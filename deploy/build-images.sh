@@ -2,9 +2,10 @@
 # Builds the images. build-images.sh [TARGET...]: service and sandbox by default; trainer is large.
 #   PYTHON=docker.io/library/python:3.11-slim@sha256:... NODE=docker.io/library/node:22-slim@sha256:... deploy/build-images.sh
 #   BASE=debootstrap deploy/build-images.sh     no registry: the bases are made of Debian packages and this machine's node
-# Others: BUILDER (docker, podman or buildah: the first there is), TAG (the package's version), REVISION (the commit),
-# REGISTRY (a prefix), EXTRAS and TORCH_INDEX (of the trainer; https://download.pytorch.org/whl/cpu leaves CUDA out),
-# PACKAGES (that programs in the sandbox may import), FLAGS (more for the builder).
+# Other variables: BUILDER (docker, podman or buildah; default: the first that is installed), TAG (default: the package's
+# version), REVISION (default: the commit), REGISTRY (a prefix of the names), EXTRAS and TORCH_INDEX (of the trainer;
+# https://download.pytorch.org/whl/cpu leaves CUDA out), PACKAGES (that programs in the sandbox may import), FLAGS (more
+# flags for the builder).
 set -eu
 cd "$(dirname "$0")/.."
 
@@ -19,8 +20,8 @@ for tool in docker podman buildah; do
 done
 if [ -z "${BUILDER:-}" ]; then say "no docker, podman or buildah here"; exit 2; fi
 
-# Bases without a registry: a minimal Debian with Python, and an image that holds nothing but this machine's node. Made
-# once for what they hold, or nothing that is built on them could be taken from the builder's cache.
+# Bases without a registry: a minimal Debian with Python, and an image that holds nothing but this machine's node. Their
+# names change only with their content, because otherwise the builder could not use its cache for what is built on them.
 base() {
   if buildah inspect --type=image "$1" >/dev/null 2>&1; then return; fi
   container=$(buildah from scratch)
@@ -41,8 +42,8 @@ from_debian() {
   base "$NODE" "$node" /usr/local/bin/node
 }
 
-# What pip is configured to use on this machine, for the build alone: as a file that is a secret, with the local files and
-# folders that it names mounted. A local index (.../simple) links to files beside it.
+# Passes this machine's pip configuration to the build alone: the configuration as a secret file, and the local files and
+# folders that it names as mounts. A local index (.../simple) links to files beside it.
 pip_flags() {
   python3 -m pip config list | sed -n "s/^\(global\|:env:\)\.\([a-z-]*\)='\(.*\)'\$/\2 = \3/p" | sort -u >"$work/settings"
   { echo "[global]"; cat "$work/settings"; } >"$work/pip.conf"
@@ -70,7 +71,8 @@ registry)
 *) say "BASE is registry or debootstrap, not '$BASE'"; exit 2 ;;
 esac
 
-# The labels' variables are written out: buildah takes a LABEL with a variable from its cache whatever its value is now.
+# The labels' variables are replaced here, because buildah takes a LABEL with a variable from its cache even when the
+# variable has changed.
 REVISION=${REVISION:-$(git rev-parse HEAD 2>/dev/null || echo unknown)}
 sed "s|\"\${VERSION}\"|\"$TAG\"|; s|\"\${REVISION}\"|\"$REVISION\"|" deploy/Dockerfile >"$work/Dockerfile"
 

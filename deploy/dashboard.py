@@ -7,7 +7,10 @@ WIDTH, HEIGHT = 8, 8
 Panel = tuple[str, str, str, str]  # title, unit, legend, query
 
 PANELS: list[Panel] = [
-    ("Messages finished per second", "ops", "{{arrow}}", "sum by (arrow) (rate(ucoder_messages_total[$__rate_interval]))"),
+    (
+        "Messages finished per second", "ops", "{{arrow}}",
+        "sum by (arrow) (rate(ucoder_messages_total[$__rate_interval]))",
+    ),
     ("Messages being worked on", "short", "{{arrow}}", "sum by (arrow) (ucoder_messages_in_hand)"),
     (
         "Messages not done, by outcome, per second", "ops", "{{arrow}} {{outcome}}",
@@ -26,12 +29,18 @@ PANELS: list[Panel] = [
         "histogram_quantile(0.99, sum by (le, arrow) (rate(ucoder_message_wait_seconds_bucket[$__rate_interval])))",
     ),
     ("Briefs ended", "short", "{{ending}} {{reason}}", "sum by (ending, reason) (ucoder_briefs_ended_total)"),
-    ("gRPC calls per second", "reqps", "{{method}} {{status}}", "sum by (method, status) (rate(ucoder_calls_total[$__rate_interval]))"),
+    (
+        "gRPC calls per second", "reqps", "{{method}} {{status}}",
+        "sum by (method, status) (rate(ucoder_calls_total[$__rate_interval]))",
+    ),
     (
         "Time of a gRPC call, 99th percentile", "s", "{{method}}",
         "histogram_quantile(0.99, sum by (le, method) (rate(ucoder_call_seconds_bucket[$__rate_interval])))",
     ),
-    ("Pods that serve metrics", "short", "{{service}}", 'count by (service) (up{namespace="$namespace", service=~".*"} == 1)'),
+    (
+        "Pods that serve metrics", "short", "{{service}}",
+        'count by (service) (up{namespace="$namespace", service=~".*"} == 1)',
+    ),
 ]  # fmt: skip
 
 

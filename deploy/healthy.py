@@ -1,6 +1,6 @@
-"""Exits 0 when the service in this container is ready: gRPC health over TLS, which the kubelet's own probe lacks.
+"""Exits with 0 when the service in this container is ready: gRPC health over TLS, which the kubelet's own probe lacks.
 
-Reads what the service reads: UCODER_LISTEN, and with TLS UCODER_TLS_CERTIFICATE, UCODER_TLS_KEY and UCODER_TLS_CA.
+Reads the service's own variables: UCODER_LISTEN, and for TLS UCODER_TLS_CERTIFICATE, UCODER_TLS_KEY and UCODER_TLS_CA.
 """
 
 import os
@@ -12,7 +12,7 @@ from grpc_health.v1 import health_pb2, health_pb2_grpc
 
 
 def channel() -> grpc.Channel:
-    """To this very container; the certificate bears the name localhost, and is the caller's too where one is asked."""
+    """Opens a channel to this container. The certificate is valid for localhost, and is the caller's one too."""
     address = f"localhost:{os.environ.get('UCODER_LISTEN', '127.0.0.1:7070').rpartition(':')[2]}"
     certificate = os.environ.get("UCODER_TLS_CERTIFICATE")
     if not certificate:
@@ -23,7 +23,7 @@ def channel() -> grpc.Channel:
 
 
 def main() -> int:
-    """The exit status, and one line that says why it is not 0."""
+    """Returns the exit status, and prints one line with the reason."""
     try:
         with channel() as open_channel:
             answer = health_pb2_grpc.HealthStub(open_channel).Check(health_pb2.HealthCheckRequest(), timeout=4)

@@ -1,5 +1,5 @@
 #!/bin/sh
-# Installs the headless Chromium that the dashboard is tested in, through apt where that is allowed. Idempotent.
+# Installs the headless Chromium for the dashboard's tests, through apt where that is allowed. Does nothing when it exists.
 set -eu
 if command -v chromium >/dev/null && command -v chromedriver >/dev/null; then exit 0; fi
 if [ "$(id -u)" != 0 ] || ! command -v apt-get >/dev/null; then

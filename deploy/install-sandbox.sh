@@ -1,7 +1,7 @@
 #!/bin/sh
-# Installs what isolates programs: gVisor's runsc and bubblewrap, from this machine's own Debian or Ubuntu sources.
-# Debian 12's own runsc is too old, so it comes from the release's backports, by the mirror that apt already uses.
-# Idempotent; quick when nothing is missing. Without root, runsc is unpacked into ~/.cache/ucoder/bin.
+# Installs the isolation of programs: gVisor's runsc and bubblewrap, from this machine's own Debian or Ubuntu sources.
+# Debian 12's runsc is too old, so it comes from the release's backports, through the mirror that apt already uses.
+# Does nothing when both are there. Without root, runsc is unpacked into ~/.cache/ucoder/bin.
 set -eu
 
 OLDEST=20240101
@@ -79,6 +79,6 @@ if ! command -v bwrap >/dev/null; then
     say "bubblewrap is missing; with root: apt-get install bubblewrap"
   fi
 fi
-# Either boundary will do, and what is missing has been said; with neither nothing may run.
+# One of the two is enough, and the missing one was reported. With neither, no program may run.
 if new_enough || command -v bwrap >/dev/null; then exit 0; fi
 exit $status

@@ -1,7 +1,7 @@
 #!/bin/sh
 # peers.sh PYTHON FOLDER: an environment with the executors that `ucoder bench sandbox` measures itself against.
 #
-# EvalPlus brings whole model servers along; its executor needs none of them, so what that needs is listed here.
+# EvalPlus depends on whole model servers, which its executor does not need, so its own requirements are listed here.
 set -eu
 python=$1 folder=$2
 

@@ -1,16 +1,27 @@
-"""Prints what pyproject.toml asks for: `requirements.py [EXTRA...]`, or `--build` for what builds the package.
+"""Prints the requirements of the package: `requirements.py [EXTRA...]`, or `--build` for those of the build.
 
-An image installs these before the sources come, so that a change of the sources does not install them again.
+An image installs them before its sources are copied, so that a change of the sources does not install them again.
 """
 
 import sys
 import tomllib
+from collections.abc import Iterator
 from pathlib import Path
 
-project = tomllib.loads(Path(__file__).with_name("pyproject.toml").read_text())
+pyproject = tomllib.loads(Path(__file__).with_name("pyproject.toml").read_text())
+project = pyproject["project"]
+
+
+def requirements_of(extra: str) -> Iterator[str]:
+    """Yields the requirements of an extra. One that names another extra of ucoder is replaced by that extra's own."""
+    for requirement in project["optional-dependencies"][extra]:
+        if requirement.startswith("ucoder["):
+            yield from requirements_of(requirement.removeprefix("ucoder[").removesuffix("]"))
+        else:
+            yield requirement
+
+
 if sys.argv[1:] == ["--build"]:
-    print(*project["build-system"]["requires"], sep="\n")
+    print(*pyproject["build-system"]["requires"], sep="\n")
 else:
-    print(*project["project"]["dependencies"], sep="\n")
-    for extra in sys.argv[1:]:
-        print(*project["project"]["optional-dependencies"][extra], sep="\n")
+    print(*project["dependencies"], *(line for extra in sys.argv[1:] for line in requirements_of(extra)), sep="\n")

@@ -1,7 +1,7 @@
 """Composes the content of the sandbox image in a folder: interpreter, node, their libraries, the guest; no shell.
 
-Runs while the image is built: `python3 sandbox_root.py /root-of-image /path/to/node`. The folder is what a cell of the
-local sandbox sees, and the same code makes it, so the image holds nothing else.
+The image build runs `python3 sandbox_root.py /root-of-image /path/to/node`. The code that composes the root of a local
+sandbox cell makes the folder too, so the image holds nothing else.
 """
 
 import shutil
@@ -13,7 +13,7 @@ from ucoder.sandbox_runner.isolation.boundary import PACKAGES
 
 
 def main(target: Path, node: Path) -> None:
-    """Fills `target`, which does not exist yet, so that any user may read it."""
+    """Makes the folder `target`, which must not exist, with files that any user may read."""
     packages = Path(PACKAGES)
     installed = packages if any(packages.iterdir()) else None
     root = root_filesystem.compose(target.parent / "composed", installed)

@@ -1,5 +1,6 @@
 #!/bin/sh
-# venv.sh PYTHON FOLDER REQUIREMENT: an environment with ucoder in it; what Debian keeps apart (venv) is installed when allowed.
+# venv.sh PYTHON FOLDER REQUIREMENT: makes an environment with ucoder in it.
+# Debian packages Python's venv module apart; it is installed where that is allowed.
 set -eu
 python=$1 folder=$2 requirement=$3
 

@@ -1,4 +1,4 @@
-"""Fixtures of every test: real servers on free loopback ports, gone when the test ends."""
+"""The fixtures of all tests: real servers on free loopback ports, which end with the test."""
 
 import os
 from collections.abc import AsyncIterator, Callable
@@ -10,20 +10,22 @@ import pytest
 from ucoder.runtime.messaging.nats_server import nats_server
 from ucoder.runtime.settings import Settings
 
-os.environ["HF_HUB_OFFLINE"] = "1"  # only loopback traffic: the hub's libraries count their callers otherwise
+os.environ["HF_HUB_OFFLINE"] = (
+    "1"  # otherwise the hub's libraries would send statistics, and tests use loopback traffic alone
+)
 SHARED = Path(__file__).parents[2] / "shared" / "data"
 
 
 @pytest.fixture
 async def nats_url(tmp_path: Path) -> AsyncIterator[str]:
-    """A real nats-server with JetStream, of this test alone."""
+    """The URL of a real nats-server with JetStream, for this test alone."""
     async with nats_server(tmp_path / "nats") as url:
         yield url
 
 
 @pytest.fixture
 def make_settings(tmp_path: Path) -> Callable[..., Settings]:
-    """Settings whose every path lies in the test's own folder."""
+    """Makes settings whose paths are all in the test's own folder."""
 
     def make(**overrides: Any) -> Settings:
         values = {
@@ -41,12 +43,12 @@ def make_settings(tmp_path: Path) -> Callable[..., Settings]:
 
 @pytest.fixture
 def shared_data() -> Callable[[str], Path]:
-    """A measuring file that is not part of the repository; the test is skipped where it is absent."""
+    """Finds a data file that is not part of the repository; the test is skipped where it is absent."""
 
     def find(name: str) -> Path:
         path = SHARED / name
         if not path.exists():
-            pytest.skip(f"measuring data {name} is not on this machine")
+            pytest.skip(f"the data file {name} is not on this machine")
         return path
 
     return find

@@ -1,4 +1,4 @@
-"""A real S3 server on free loopback ports, with one bucket, gone when the block ends."""
+"""A real S3 server (seaweedfs) with one bucket for tests, on free loopback ports."""
 
 import asyncio
 import contextlib
@@ -15,7 +15,7 @@ KEYS = {"AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test-secret"}
 
 
 def free_ports(count: int) -> list[int]:
-    """Ports free now whose neighbours 10000 above, which seaweedfs takes for gRPC, are free as well."""
+    """Returns ports that are free now, and whose number plus 10000, which seaweedfs uses for gRPC, is free as well."""
     sockets, ports = [], []
     while len(ports) < count:
         low, high = socket.socket(), socket.socket()
@@ -28,14 +28,14 @@ def free_ports(count: int) -> list[int]:
                 ports.append(port)
             except OSError:
                 continue
-    for one in sockets:
-        one.close()
+    for opened in sockets:
+        opened.close()
     return ports
 
 
 @contextlib.asynccontextmanager
 async def s3_server(folder: Path) -> AsyncIterator[str]:
-    """Keeps its data below a folder; gives its endpoint."""
+    """Runs the server with its data below a folder, and yields its endpoint."""
     master, volume, filer, port = free_ports(4)
     for name in ("log", "data"):
         (folder / name).mkdir()
@@ -66,5 +66,5 @@ async def s3_server(folder: Path) -> AsyncIterator[str]:
     finally:
         process.terminate()
         await process.wait()
-        for name in (f"s3-{port}", f"s3-grpc-{port + 10_000}", "admin-grpc-33646"):  # which it leaves
+        for name in (f"s3-{port}", f"s3-grpc-{port + 10_000}", "admin-grpc-33646"):  # seaweedfs does not remove them
             Path(f"/tmp/seaweedfs-{name}.sock").unlink(missing_ok=True)

@@ -1,6 +1,6 @@
-"""A scripted Kubernetes API server on a loopback port, for exactly the calls that `runtime/cluster.py` makes.
+"""A scripted Kubernetes API server on a loopback port, for exactly the calls of `runtime/kubernetes_api.py`.
 
-It has no controllers: a test plays them. What is submitted is held strictly against the API's own schema.
+It has no controllers: a test takes their part. Submitted objects are checked strictly with the API's own schemas.
 """
 
 import asyncio
@@ -23,18 +23,18 @@ VERSIONS = ("1.30", "1.35")
 
 
 class ApiServer:
-    """Objects of one cluster by (kind, name), and every call as (verb, resource, name)."""
+    """The server, with the objects of one cluster by (kind, name) and all calls as (verb, resource, name)."""
 
     def __init__(self, crds: Path = CRDS) -> None:
         self.objects: dict[tuple[ResourceKind, str], Object] = {}
         self.logs: dict[str, str] = {}
         self.calls: list[tuple[str, str, str]] = []
-        self.react: Callable[[Object], None] = lambda one: None
-        """Called with each object that was made or changed, before the answer: the controller's part."""
+        self.react: Callable[[Object], None] = lambda item: None
+        """Called before the answer with each object that was made or changed, as a controller would be."""
         self.refuse: dict[str, int] = {}
-        """Verb -> HTTP status that it is answered with."""
+        """HTTP status of the answer by verb, for verbs that are refused."""
         self.slow = 0.0
-        """Seconds that pass before an object is made, whether or not somebody still waits for it."""
+        """Seconds before an object is made, whether or not the caller still waits."""
         self.url = ""
         self._crds = crd.schemas(crds) if crds.exists() else {}
         self._runner: web.AppRunner | None = None
@@ -43,16 +43,16 @@ class ApiServer:
     @classmethod
     @contextlib.asynccontextmanager
     async def running(cls) -> AsyncIterator["ApiServer"]:
-        """A server that answers while the block runs."""
+        """Runs a server while the block runs, and yields it."""
         server = cls()
-        await server.up()
+        await server.start()
         try:
             yield server
         finally:
-            await server.down()
+            await server.stop()
 
-    async def up(self) -> None:
-        """Answers, at the port it had before."""
+    async def start(self) -> None:
+        """Starts the server, at the port that it had before."""
         app = web.Application()
         path = "/namespaces/{namespace}/{plural}{name:(/[^/]+)?}"
         app.router.add_route("*", "/apis/{group}/{version}" + path, self._serve)
@@ -65,19 +65,19 @@ class ApiServer:
         self._port = self._runner.addresses[0][1]
         self.url = f"http://127.0.0.1:{self._port}"
 
-    async def down(self) -> None:
-        """Refuses connections, and cuts those that are open."""
+    async def stop(self) -> None:
+        """Stops the server: open connections end, new ones are refused."""
         if self._runner:
             await self._runner.cleanup()
             self._runner = None
 
-    def put(self, one: Object) -> Object:
-        """Puts an object there, unchecked, as a controller would."""
-        self.objects[ResourceKind.of(one), one["metadata"]["name"]] = one
-        return one
+    def put(self, item: Object) -> Object:
+        """Stores an object without a check, as a controller does."""
+        self.objects[ResourceKind.of(item), item["metadata"]["name"]] = item
+        return item
 
     def pod(self, name: str, labels: dict[str, str], phase: str = "Running", **status: Any) -> Object:
-        """Puts a pod there; `status` is the rest of its status."""
+        """Stores a pod; `status` is the rest of its status."""
         metadata = {"name": name, "labels": labels}
         return self.put({"apiVersion": "v1", "kind": "Pod", "metadata": metadata, "status": {"phase": phase, **status}})
 
@@ -106,50 +106,50 @@ class ApiServer:
         if verb == "patch":
             assert request.content_type == "application/merge-patch+json"
             changed = merged(self.objects[kind, name], body)
-            if wrong := self._wrong(changed):
-                return _status(422, wrong)
+            if fault := self._fault(changed):
+                return _status(422, fault)
             changed["metadata"]["generation"] = changed["metadata"].get("generation", 1) + 1
             self.objects[kind, name] = changed
             self.react(changed)
         return web.json_response(self.objects[kind, name])
 
-    def _make(self, kind: ResourceKind, one: Object, request: web.Request) -> web.Response:
+    def _make(self, kind: ResourceKind, item: Object, request: web.Request) -> web.Response:
         assert request.query["fieldValidation"] == "Strict"
-        if ResourceKind.of(one) != kind:
+        if ResourceKind.of(item) != kind:
             return _status(400, "the object is not of the kind that the path names")
-        if wrong := self._wrong(one):
-            return _status(422, wrong)
-        if one["metadata"].setdefault("namespace", request.match_info["namespace"]) != request.match_info["namespace"]:
+        if fault := self._fault(item):
+            return _status(422, fault)
+        if item["metadata"].setdefault("namespace", request.match_info["namespace"]) != request.match_info["namespace"]:
             return _status(400, "the namespace of the object does not match that of the path")
-        name = one["metadata"]["name"]
+        name = item["metadata"]["name"]
         if (kind, name) in self.objects:
             return _status(409, f"{kind.plural} {name} already exists")
-        one["metadata"] |= {"uid": f"uid-{len(self.calls)}", "generation": 1}
-        self.put(one)
-        self.react(one)
-        return web.json_response(one, status=201)
+        item["metadata"] |= {"uid": f"uid-{len(self.calls)}", "generation": 1}
+        self.put(item)
+        self.react(item)
+        return web.json_response(item, status=201)
 
     def _labelled(self, kind: ResourceKind, query: Any) -> list[Object]:
-        wanted = dict(pair.split("=", 1) for pair in query.get("labelSelector", "").split(",") if pair)
-        found = [one for (of, _), one in self.objects.items() if of == kind]
-        return [one for one in found if wanted.items() <= one["metadata"].get("labels", {}).items()]
+        labels = dict(pair.split("=", 1) for pair in query.get("labelSelector", "").split(",") if pair)
+        found = [item for (of, _), item in self.objects.items() if of == kind]
+        return [item for item in found if labels.items() <= item["metadata"].get("labels", {}).items()]
 
-    def _wrong(self, one: Object) -> str:
-        """What the API's schemas have against an object, status aside; nothing: the empty text."""
-        told = {key: value for key, value in one.items() if key != "status"}
-        if schema := self._crds.get((one["apiVersion"], one["kind"])):
+    def _fault(self, item: Object) -> str:
+        """Returns the first fault of an object by the API's schemas, without its status, or the empty text."""
+        checked = {key: value for key, value in item.items() if key != "status"}
+        if schema := self._crds.get((item["apiVersion"], item["kind"])):
             try:
-                jsonschema.validate(told, schema)
+                jsonschema.validate(checked, schema)
             except jsonschema.ValidationError as error:
                 return f"{error.message} at {list(error.path)}"
             return ""
         for version in VERSIONS:
             try:
-                kubernetes_validate.validate(told, version, strict=True)
+                kubernetes_validate.validate(checked, version, strict=True)
             except kubernetes_validate.ValidationError as error:
                 return f"{error.message} at {error.path} (Kubernetes {version})"
             except kubernetes_validate.InvalidSchemaError:
-                return f"no kind {one['apiVersion']} {one['kind']}"
+                return f"no kind {item['apiVersion']} {item['kind']}"
         return ""
 
     async def _log(self, request: web.Request) -> web.Response:
@@ -161,17 +161,17 @@ class ApiServer:
         return web.Response(text="".join(lines[-int(request.query["tailLines"]) :]))
 
 
-def merged(below: Any, change: Any) -> Any:
-    """JSON merge patch (RFC 7386)."""
+def merged(value: Any, change: Any) -> Any:
+    """Returns a value after a JSON merge patch (RFC 7386)."""
     if not isinstance(change, dict):
         return change
-    made = dict(below) if isinstance(below, dict) else {}
-    for key, value in change.items():
-        if value is None:
-            made.pop(key, None)
+    result = dict(value) if isinstance(value, dict) else {}
+    for key, new in change.items():
+        if new is None:
+            result.pop(key, None)
         else:
-            made[key] = merged(made.get(key), value)
-    return json.loads(json.dumps(made))
+            result[key] = merged(result.get(key), new)
+    return json.loads(json.dumps(result))
 
 
 def _status(code: int, message: str) -> web.Response:

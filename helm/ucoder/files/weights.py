@@ -1,7 +1,7 @@
 """Fetches the weights that this pod is to serve, and writes the configuration that makes vLLM serve them.
 
-CHECKPOINT is `store:<prefix>`, a path or a Hugging Face name; if it is empty, BASE is served. Requests name the model by
-the same text.
+CHECKPOINT is `store:<prefix>`, a path or a Hugging Face name; if it is empty, BASE is served. Requests name the model
+by the same text.
 """
 
 import asyncio

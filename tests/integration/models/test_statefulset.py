@@ -142,17 +142,17 @@ async def test_the_error_after_a_timeout_names_what_was_missing(
 
 
 async def test_an_api_server_that_is_away_is_waited_for(controller: Controller, server: StatefulSetServer) -> None:
-    await controller.api.down()
+    await controller.api.stop()
     task = asyncio.create_task(server.switch(NEW))
     await asyncio.sleep(0.3)
-    await controller.api.up()
+    await controller.api.start()
     controller.problem = {"state": {"waiting": {"reason": "ContainerCreating"}}}
     while controller.annotation is None:
         await asyncio.sleep(0.05)
-    await controller.api.down()  # and in the middle of the rollout
+    await controller.api.stop()  # and in the middle of the rollout
     await asyncio.sleep(0.3)
     controller.problem = {}
-    await controller.api.up()
+    await controller.api.start()
     controller.roll(controller.api.objects[STATEFUL_SETS, "vllm"])
     await task
     assert controller.names == [NEW]

@@ -73,10 +73,10 @@ async def test_the_last_lines_of_a_log_are_read(server: ApiServer, cluster: Kube
 
 
 async def test_each_failure_of_the_server_has_its_own_error(server: ApiServer, cluster: KubernetesApi) -> None:
-    await server.down()
+    await server.stop()
     with pytest.raises(Retry, match="does not answer"):
         await cluster.list(JOBS)
-    await server.up()
+    await server.start()
     assert await cluster.list(JOBS) == []
     for status, fault in ((429, Retry), (500, Retry), (503, Retry), (401, Misconfigured), (403, Misconfigured)):
         server.refuse = {"list": status}

@@ -74,10 +74,10 @@ async def test_a_pod_that_prints_nothing_more_is_removed_and_retried(training: C
 
 async def test_the_trainer_gives_up_when_the_api_server_stays_unreachable(training: ClusterTraining) -> None:
     training.set_patience(0.5)
-    await training.server.down()
+    await training.server.stop()
     with pytest.raises(Retry, match=r"given up waiting for the cluster after 0\.5 s: the Kubernetes API at"):
         await training.train()
-    await training.server.up()
+    await training.server.start()
     task = asyncio.create_task(training.train())
     await training.until_submitted()
     training.server.refuse["get"] = 503
@@ -89,10 +89,10 @@ async def test_the_trainer_gives_up_when_the_api_server_stays_unreachable(traini
 async def test_a_short_outage_of_the_api_server_is_waited_out_and_a_deleted_job_is_named(
     training: ClusterTraining,
 ) -> None:
-    await training.server.down()
+    await training.server.stop()
     task = asyncio.create_task(training.train())
     await asyncio.sleep(0.3)
-    await training.server.up()
+    await training.server.start()
     await training.until_submitted()
     training.server.refuse["get"] = 503
     await asyncio.sleep(0.3)
