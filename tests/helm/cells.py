@@ -4,7 +4,7 @@ import asyncio
 from pathlib import Path
 
 from ucoder.core.fork_safety import ForkSafety
-from ucoder.sandbox_runner.guest.protocol import CALL, CellTest
+from ucoder.sandbox_runner.guest.cell_protocol import CALL, CellTest
 from ucoder.sandbox_runner.host.batch import Batch, Program
 from ucoder.sandbox_runner.host.cell import Cell, CellResult
 from ucoder.sandbox_runner.isolation.boundary import Launch

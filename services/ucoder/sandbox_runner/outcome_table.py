@@ -1,7 +1,7 @@
 """The one table from the statuses of a cell to outcomes, and the statuses that each kind of test may have."""
 
 from ucoder.core.outcomes import Outcome
-from ucoder.sandbox_runner.guest import protocol
+from ucoder.sandbox_runner.guest import cell_protocol as protocol
 
 OUTCOME_OF: dict[str, Outcome] = {
     protocol.OK: Outcome.RETURNED,  # or what the comparison with an expected value says

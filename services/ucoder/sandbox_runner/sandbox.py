@@ -16,7 +16,7 @@ from ucoder.core import fork_safety
 from ucoder.core.outcomes import Outcome
 from ucoder.core.test_plans import CallPlan, Plan
 from ucoder.errors import Overloaded
-from ucoder.sandbox_runner.guest.protocol import CellTest
+from ucoder.sandbox_runner.guest.cell_protocol import CellTest
 from ucoder.sandbox_runner.host import gvisor_platforms
 from ucoder.sandbox_runner.host.batch import Program
 from ucoder.sandbox_runner.host.pool import Pool, PoolRun

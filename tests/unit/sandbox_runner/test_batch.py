@@ -1,7 +1,7 @@
 """Tests of batches: what runs again, and what the end of a fork means."""
 
 from ucoder.core.fork_safety import ForkSafety
-from ucoder.sandbox_runner.guest.protocol import CellProgram, CellTest, Job
+from ucoder.sandbox_runner.guest.cell_protocol import CellProgram, CellTest, Job
 from ucoder.sandbox_runner.host.batch import MOST_SHARED, Batch, Program, batches
 from ucoder.sandbox_runner.host.cell import CellResult, ForkEnd, ProgramReport, read_report
 from ucoder.sandbox_runner.sandbox_job import Limits

@@ -4,7 +4,7 @@ import re
 from pathlib import Path
 
 from ucoder.core.outcomes import Outcome
-from ucoder.sandbox_runner.guest import protocol
+from ucoder.sandbox_runner.guest import cell_protocol as protocol
 from ucoder.sandbox_runner.outcome_table import ALLOWED_STATUSES, OUTCOME_OF
 
 HOST_ALONE = {Outcome.TIMEOUT_WALL, Outcome.CRASHED, Outcome.NONDETERMINISTIC, Outcome.INFRA_ERROR}

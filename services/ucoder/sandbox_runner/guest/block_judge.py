@@ -19,7 +19,7 @@ from typing import Any
 from ucoder.core.values import canonical, parse
 from ucoder.sandbox_runner.guest.block_proxies import CannotContinue, Proxy, UnknownResult
 from ucoder.sandbox_runner.guest.block_replay import RAISED, Answer, Step, resolved
-from ucoder.sandbox_runner.guest.protocol import EXCEPTION, FAILED, NEEDS_STEPS, PASSED, STOPPED, UNSUPPORTED
+from ucoder.sandbox_runner.guest.cell_protocol import EXCEPTION, FAILED, NEEDS_STEPS, PASSED, STOPPED, UNSUPPORTED
 
 MOST_STEPS = 400
 _LIBRARY = {

@@ -1,10 +1,10 @@
 """The first process of a cell: a warm interpreter that makes forks, watches them, kills them and reports. It never runs
 a program itself.
 
-It speaks frames (`protocol`) with the host over its standard input and output. Jobs come one at a time, and each runs
-in a fork that waits for it (`fork`): this process passes on what the fork reports, kills every process that it left,
-tells the host how it ended, and makes the next fork. Of a job it reads only the head. The end of standard input means
-that the host is gone: this process ends, and the cell with it.
+It speaks frames (`cell_protocol`) with the host over its standard input and output. Jobs come one at a time, and each
+runs in a fork that waits for it (`fork`). This process passes on what the fork reports, kills every process that it
+left, tells the host how it ended, and makes the next fork. Of a job it reads only the head. The end of standard input
+means that the host is gone: this process ends, and the cell with it.
 """
 
 import contextlib
@@ -20,9 +20,9 @@ import site
 import sys
 
 from ucoder.sandbox_runner.guest import fixed_time, interpreter_state, seccomp
+from ucoder.sandbox_runner.guest.cell_protocol import ENDING, GREETING, JobHead, read_exactly, send
 from ucoder.sandbox_runner.guest.fork import Fork, ForkPlace
 from ucoder.sandbox_runner.guest.fork_watch import has_ended, watch
-from ucoder.sandbox_runner.guest.protocol import ENDING, GREETING, JobHead, read_exactly, send
 
 HEAVY_PACKAGES = ("numpy", "pandas", "scipy", "matplotlib.pyplot")
 SCRATCH = os.environ.get("SCRATCH", "/tmp")

@@ -14,9 +14,9 @@ import time
 from dataclasses import dataclass
 
 from ucoder.sandbox_runner.guest import interpreter_state, program_runner
+from ucoder.sandbox_runner.guest.cell_protocol import PIPE_BYTES, Job, JobHead, read_exactly
 from ucoder.sandbox_runner.guest.cpu_timer import REPORT_DESCRIPTOR
 from ucoder.sandbox_runner.guest.fixed_time import FixedTime
-from ucoder.sandbox_runner.guest.protocol import PIPE_BYTES, Job, JobHead, read_exactly
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,8 +4,7 @@ import os
 import signal
 import time
 
-from ucoder.sandbox_runner.guest.fork import Fork, processor_seconds
-from ucoder.sandbox_runner.guest.protocol import (
+from ucoder.sandbox_runner.guest.cell_protocol import (
     ALIVE,
     EXITED,
     PIPE_BYTES,
@@ -18,6 +17,7 @@ from ucoder.sandbox_runner.guest.protocol import (
     send,
     take_frames,
 )
+from ucoder.sandbox_runner.guest.fork import Fork, processor_seconds
 
 GRACE_SECONDS = 0.1
 """Processor time beyond the limit of a test before the fork is ended from outside."""

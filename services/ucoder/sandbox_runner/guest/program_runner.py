@@ -20,9 +20,7 @@ from typing import Any
 from ucoder.core.values import TooLarge, canonical
 from ucoder.sandbox_runner.guest import block_judge, interpreter_state
 from ucoder.sandbox_runner.guest.block_replay import Answer, BlockReplay, ReplayRefused, Step
-from ucoder.sandbox_runner.guest.cpu_timer import REPORT_DESCRIPTOR, CpuTimer, TimeLimit
-from ucoder.sandbox_runner.guest.fixed_time import FixedTime
-from ucoder.sandbox_runner.guest.protocol import (
+from ucoder.sandbox_runner.guest.cell_protocol import (
     ABANDONED,
     CALL,
     COMPAT,
@@ -41,6 +39,8 @@ from ucoder.sandbox_runner.guest.protocol import (
     CellTest,
     Job,
 )
+from ucoder.sandbox_runner.guest.cpu_timer import REPORT_DESCRIPTOR, CpuTimer, TimeLimit
+from ucoder.sandbox_runner.guest.fixed_time import FixedTime
 
 LONGEST_SHARED_SECONDS = 0.7
 """After this time a shared fork starts no further program."""

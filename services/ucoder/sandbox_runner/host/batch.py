@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 
 from ucoder.core.fork_safety import ForkSafety
 from ucoder.core.outcomes import Outcome
-from ucoder.sandbox_runner.guest.protocol import (
+from ucoder.sandbox_runner.guest.cell_protocol import (
     EXCEPTION,
     EXITED,
     TIMEOUT_CPU,

@@ -13,7 +13,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
 
-from ucoder.sandbox_runner.guest.protocol import ENDING, GREETING, JUDGE, REPORT, STEPS, TIMEOUT_CPU, Job
+from ucoder.sandbox_runner.guest.cell_protocol import ENDING, GREETING, JUDGE, REPORT, STEPS, TIMEOUT_CPU, Job
 from ucoder.sandbox_runner.host.machine_load import (
     ProcessorWait,
     clock_factor,
@@ -63,7 +63,7 @@ class ProgramReport:
 
 @dataclass(frozen=True, slots=True)
 class ForkEnd:
-    """The end of a fork: a reason of `guest/protocol`, its wait status, its peak memory in MB."""
+    """The end of a fork: a reason of `guest/cell_protocol`, its wait status, its peak memory in MB."""
 
     why: str
     status: int

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from ucoder.core import fork_safety
 from ucoder.errors import Retry
-from ucoder.sandbox_runner.guest.protocol import CALL, CellTest
+from ucoder.sandbox_runner.guest.cell_protocol import CALL, CellTest
 from ucoder.sandbox_runner.host.batch import Program
 from ucoder.sandbox_runner.host.pool import Pool, PoolRun
 from ucoder.sandbox_runner.isolation import gvisor, root_filesystem

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from ucoder.core.outcomes import Outcome
 from ucoder.errors import Retry
-from ucoder.sandbox_runner.guest.protocol import CellTest
+from ucoder.sandbox_runner.guest.cell_protocol import CellTest
 from ucoder.sandbox_runner.host import orphan_cleanup
 from ucoder.sandbox_runner.host.batch import Batch, Program, batches
 from ucoder.sandbox_runner.host.cell import Cell, CellLost, CellResult

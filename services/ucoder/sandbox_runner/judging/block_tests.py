@@ -16,7 +16,7 @@ from ucoder.core import fork_safety
 from ucoder.core.outcomes import Outcome
 from ucoder.core.test_plans import BlockPlan, Plan
 from ucoder.sandbox_runner.guest.block_replay import RAISED, VALUE, Answer, Step, resolved
-from ucoder.sandbox_runner.guest.protocol import (
+from ucoder.sandbox_runner.guest.cell_protocol import (
     EXCEPTION,
     FAILED,
     JUDGE,

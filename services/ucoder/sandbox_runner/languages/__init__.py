@@ -1,7 +1,7 @@
 """The languages that programs may have: one module for each, and the table of them.
 
 Trusted as the host is, because a module here decides what enters a cell and what is compared outside. A new language
-needs a module with an adapter, its line in `LANGUAGES`, and a runner in `guest/` that speaks `guest/protocol`;
+needs a module with an adapter, its line in `LANGUAGES`, and a runner in `guest/` that speaks `guest/cell_protocol`;
 `javascript` and `guest/javascript_runner.js` are the example.
 """
 
