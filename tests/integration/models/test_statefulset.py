@@ -171,8 +171,10 @@ async def test_changes_by_other_clients_during_a_rollout_are_reported(
     with pytest.raises(Misconfigured, match="UCODER_ROLLOUT_STATEFULSET=vllm"):
         await server.switch(NEW)
     controller.api.put(kept)
+    calls = len(controller.api.calls)
     task = asyncio.create_task(server.switch(NEW))
-    await asyncio.sleep(0.2)
+    while len(controller.api.calls) == calls:  # until it has seen its own rollout under way
+        await asyncio.sleep(0.02)
     kept["spec"]["template"]["metadata"]["annotations"][ANNOTATION] = "store:other/weights/001"
     with pytest.raises(Retry, match="another client made vllm serve store:other"):
         await task
