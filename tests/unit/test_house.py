@@ -42,7 +42,7 @@ THIN = {"grpc", "google"}
 
 
 def imports(path: Path) -> set[str]:
-    """Modules that a file imports, wherever in it, with relative ones made absolute."""
+    """Returns the modules that a file imports anywhere, relative imports made absolute."""
     package = path.relative_to(PACKAGE.parent).parent.parts
     found: set[str] = set()
     for node in ast.walk(ast.parse(path.read_text())):
@@ -70,15 +70,15 @@ def test_a_stage_takes_its_service_its_source_and_the_run(arrow) -> None:
     assert len(inspect.signature(run).parameters) == 3
 
 
-def test_the_arrows_join_up_and_every_kind_is_eaten_once() -> None:
-    eaten = [arrow.source for arrow in FLOW]
-    assert sorted(eaten) == sorted(KINDS)
+def test_the_arrows_join_up_and_every_kind_is_consumed_once() -> None:
+    consumed = [arrow.source for arrow in FLOW]
+    assert sorted(consumed) == sorted(KINDS)
     assert {arrow.product for arrow in FLOW} == set(KINDS) - {"run"}
     assert set(KINDS) >= BRIEF_KINDS
 
 
 @pytest.mark.parametrize("service", SERVICES)
-def test_every_service_has_a_door_and_an_arrow(service: str) -> None:
+def test_every_service_has_a_grpc_service_and_an_arrow(service: str) -> None:
     module = importlib.import_module(f"ucoder.{service}.service")
     assert module.NAME.startswith("ucoder.v1.")
     assert arrows_of(service)
@@ -116,8 +116,14 @@ def test_a_module_imports_from_its_own_layer_and_those_below(path: Path) -> None
         assert "ucoder_development" not in foreign
 
 
+@pytest.mark.parametrize("folder", sorted({path.parent for path in sources()}), ids=lambda p: p.name)
+def test_a_folder_holds_few_enough_modules_to_read_its_list(folder: Path) -> None:
+    modules = [path for path in folder.glob("*.py") if path.name != "__init__.py"]
+    assert len(modules) <= (25 if folder.name in ("core", "runtime") else 15)
+
+
 @pytest.mark.parametrize("path", sources(), ids=lambda p: str(p.relative_to(PACKAGE)))
-def test_every_module_says_what_it_is_for(path: Path) -> None:
+def test_every_module_has_a_docstring(path: Path) -> None:
     assert ast.get_docstring(ast.parse(path.read_text()))
 
 
