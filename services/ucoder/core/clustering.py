@@ -80,6 +80,11 @@ def cluster(m: Matrix, signature: Ints, columns: Ints | None = None) -> Labels:
     return _renumber(_join_incomplete(labels, signature, lost, m.multiplicity)) if lost.any() else labels
 
 
+def signature_clusters(m: Matrix, by_outputs: bool) -> Labels:
+    """Returns (N,) the clusters of equal output signature, or else of equal pass signature."""
+    return cluster(m, output_signature(m) if by_outputs else pass_signature(m))
+
+
 def weights_by_label(labels: Labels, weights: NDArray[np.int64] | Floats) -> Floats:
     """Returns (K,) the summed weights of each cluster's members."""
     return np.bincount(labels, weights=weights).astype(np.float64)

@@ -22,12 +22,12 @@ class Test:
     expected_stdout: str | None = None
 
 
-def written(m: int, counts: Sequence[int] | None = None) -> list[Test]:
+def written_tests(m: int, counts: Sequence[int] | None = None) -> list[Test]:
     return [Test(f"assert f({j}) == {j}", counts[j] if counts else 1) for j in range(m)]
 
 
-def drawn(rows: Sequence[str], counts: Sequence[int] | None = None, **more: Any) -> Matrix:
-    """Builds a matrix from one string per program, one letter per test, e.g. `drawn(["PPF", "PXT"])`.
+def matrix_of_letters(rows: Sequence[str], counts: Sequence[int] | None = None, **more: Any) -> Matrix:
+    """Builds a matrix from one string per program, one letter per test, e.g. `matrix_of_letters(["PPF", "PXT"])`.
 
     Without `outputs` a call that passes test j returns j, and one that fails returns "other".
     """
@@ -35,11 +35,11 @@ def drawn(rows: Sequence[str], counts: Sequence[int] | None = None, **more: Any)
     outputs = more.pop("outputs", None) or [
         [{"P": str(j), "F": "other", "R": "other"}.get(letter) for j, letter in enumerate(row)] for row in rows
     ]
-    return Matrix.build(outcomes, outputs, written(len(rows[0]) if rows else 0, counts), **more)
+    return Matrix.build(outcomes, outputs, written_tests(len(rows[0]) if rows else 0, counts), **more)
 
 
 @st.composite
-def cases(draw: st.DrawFn, max_programs: int = 9, max_tests: int = 6) -> dict[str, Any]:
+def matrix_arguments(draw: st.DrawFn, max_programs: int = 9, max_tests: int = 6) -> dict[str, Any]:
     """Draws arguments of `Matrix.build` with repeats, failures of every kind, and shared inputs."""
     n, m = draw(st.integers(1, max_programs)), draw(st.integers(0, max_tests))
     cell = st.tuples(st.sampled_from(list(Outcome)), st.sampled_from([None, "1", "2", "'a'"]))

@@ -12,11 +12,11 @@ from ucoder.core.clustering import (
 )
 from ucoder.core.matrix import Matrix
 
-from .matrices import Test, cases, drawn
+from .matrices import Test, matrix_arguments, matrix_of_letters
 
 
 def labels(rows: list[str], **more: object) -> list[int]:
-    m = drawn(rows, **more)  # type: ignore[arg-type]
+    m = matrix_of_letters(rows, **more)  # type: ignore[arg-type]
     return cluster(m, pass_signature(m)).tolist()
 
 
@@ -25,34 +25,34 @@ def test_equal_passes_make_a_cluster() -> None:
 
 
 def test_outputs_split_what_passes_join() -> None:
-    m = drawn(["PF", "PF"], outputs=[["0", "7"], ["0", "8"]])
+    m = matrix_of_letters(["PF", "PF"], outputs=[["0", "7"], ["0", "8"]])
     assert cluster(m, pass_signature(m)).tolist() == [0, 0]
     assert cluster(m, output_signature(m)).tolist() == [0, 1]
 
 
-def test_what_never_ran_is_alone_however_many_fail_alike() -> None:
+def test_a_program_that_never_ran_is_alone_although_others_fail_alike() -> None:
     assert labels(["XX", "PF", "XX", "II"]) == [0, 1, 2, 3]
 
 
-def test_no_tests_are_no_ground_to_tell_apart() -> None:
+def test_without_tests_all_programs_are_one_cluster() -> None:
     assert labels(["", ""]) == [0, 0]
 
 
-def test_a_hole_of_ours_joins_the_one_cluster_that_agrees() -> None:
+def test_a_program_with_a_lost_cell_joins_the_one_cluster_that_agrees() -> None:
     assert labels(["PPF", "PPF", "PIF", "FFF"]) == [0, 0, 0, 1]
 
 
-def test_a_hole_between_two_equal_clusters_stays_alone() -> None:
+def test_a_lost_cell_between_two_equal_clusters_leaves_a_program_alone() -> None:
     assert labels(["PPF", "PFF", "PIF"]) == [0, 1, 2]
     assert labels(["PPF", "PFF", "PIF", "PFF"]) == [0, 1, 1, 1]
 
 
-def test_a_flaky_cell_is_no_hole() -> None:
+def test_a_flaky_cell_is_no_lost_cell() -> None:
     assert labels(["PPF", "PPF", "PNF"]) == [0, 0, 1]
 
 
 def test_equal_trees_count_once_per_cluster() -> None:
-    m = drawn(["P", "P", "F", "P"], programs=["x=1", "x = 1", "x=1", "y"])
+    m = matrix_of_letters(["P", "P", "F", "P"], programs=["x=1", "x = 1", "x=1", "y"])
     assert distinct_weights(m, cluster(m, pass_signature(m))).tolist() == [1, 0, 1, 1]
 
 
@@ -69,7 +69,7 @@ def test_agreement_by_hand() -> None:
 
 
 @settings(max_examples=50, deadline=None)
-@given(cases())
+@given(matrix_arguments())
 def test_agreement_is_what_counting_finds(case: dict) -> None:  # type: ignore[type-arg]
     symbols = output_signature(Matrix.build(**case))
     weights = np.arange(1.0, len(symbols) + 1)
@@ -79,7 +79,7 @@ def test_agreement_is_what_counting_finds(case: dict) -> None:  # type: ignore[t
 
 
 @settings(max_examples=50, deadline=None)
-@given(cases())
+@given(matrix_arguments())
 def test_a_silent_cell_is_never_a_pass(case: dict) -> None:  # type: ignore[type-arg]
     m = Matrix.build(**case)
     assert not (m.passed & ~m.voting).any()

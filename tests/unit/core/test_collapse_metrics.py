@@ -10,7 +10,7 @@ LEAST = {"test_accuracy": 0.7, "tree_entropy": 0.5, "cluster_entropy": 0.0}
 
 
 @pytest.mark.parametrize(
-    ("signs", "words"),
+    ("history", "words"),
     [
         ([{"test_accuracy": 0.9}], ""),
         ([{"test_accuracy": 0.9}, {"test_accuracy": 0.64}], ""),
@@ -27,8 +27,8 @@ LEAST = {"test_accuracy": 0.7, "tree_entropy": 0.5, "cluster_entropy": 0.0}
         ),
     ],
 )
-def test_cases(signs: list[dict[str, float]], words: str) -> None:
-    assert collapsed(signs, LEAST) == words
+def test_a_metric_that_falls_too_far_is_named(history: list[dict[str, float]], words: str) -> None:
+    assert collapsed(history, LEAST) == words
 
 
 def test_every_metric_can_be_limited_and_has_a_source() -> None:

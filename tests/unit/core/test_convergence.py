@@ -7,13 +7,13 @@ from ucoder.core.matrix import Matrix
 from ucoder.core.selection import select
 from ucoder.core.selection.convergence import forecast_winner
 
-from .matrices import drawn
+from .matrices import matrix_of_letters
 
 
 def sample(sizes: list[int]) -> Matrix:
     """Builds a matrix of clusters of these sizes, in shuffled order, none of which passes a test."""
     kinds = np.random.default_rng(0).permutation(np.repeat(np.arange(len(sizes)), sizes))
-    return drawn(["RR"] * len(kinds), outputs=[[str(k), str(-k)] for k in kinds])
+    return matrix_of_letters(["RR"] * len(kinds), outputs=[[str(k), str(-k)] for k in kinds])
 
 
 def test_all_seen_is_settled() -> None:
@@ -21,12 +21,12 @@ def test_all_seen_is_settled() -> None:
     assert (found.settled, found.change_probability) == (True, 0.0)
 
 
-def test_nothing_seen_is_open() -> None:
+def test_without_samples_nothing_is_settled() -> None:
     assert forecast_winner(Matrix.build([], None, []), 10).change_probability == 1.0
-    assert forecast_winner(drawn(["XX", "XT"]), 10).change_probability == 1.0
+    assert forecast_winner(matrix_of_letters(["XX", "XT"]), 10).change_probability == 1.0
 
 
-def test_less_in_the_end_than_now_is_nonsense() -> None:
+def test_a_total_below_the_known_samples_is_refused() -> None:
     with pytest.raises(ValueError, match="total cannot be 3"):
         forecast_winner(sample([4]), 3)
 
@@ -60,7 +60,7 @@ def test_the_stated_error_holds_for_samples_drawn_alike() -> None:
     changed = stopped = 0
     for _ in range(120):
         kinds = rng.choice(len(law), 60, p=law)
-        m = drawn(["RR"] * 60, outputs=[[str(k), str(-k)] for k in kinds])
+        m = matrix_of_letters(["RR"] * 60, outputs=[[str(k), str(-k)] for k in kinds])
         early = m.take(np.arange(24), np.arange(2))
         if forecast_winner(early, 60, draws=200).change_probability <= 0.1:
             stopped += 1
@@ -77,7 +77,7 @@ def test_the_stated_error_holds_for_samples_drawn_alike() -> None:
     more=st.integers(1, 3),
     newcomer=st.sampled_from(["other", "new", "short", "long", "passing"]),
 )
-def test_what_is_settled_never_changes(leader: int, other: int, more: int, newcomer: str) -> None:
+def test_a_settled_winner_never_changes(leader: int, other: int, more: int, newcomer: str) -> None:
     text = {"short": "0", "long": "x = 1\n" * 50}
     rows = ["FF"] * leader + ["FP"] * other
     outputs = [["a", "b"]] * leader + [["c", "1"]] * other
@@ -86,7 +86,7 @@ def test_what_is_settled_never_changes(leader: int, other: int, more: int, newco
     late = {"other": "FP", "short": "FF", "long": "FP", "passing": "PP"}.get(newcomer, "FF")
 
     def build(extra: int) -> Matrix:
-        return drawn(
+        return matrix_of_letters(
             rows + [late] * extra,
             outputs=outputs + [late_outputs.get(newcomer, ["n", "n"])] * extra,
             programs=programs + [text.get(newcomer, "y = 2\nz = 3")] * extra,

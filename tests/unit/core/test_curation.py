@@ -51,7 +51,7 @@ def test_of_equal_rows_the_better_stays_and_known_ones_go() -> None:
     assert curate(rows, CurationRules()) == [""] * 4
 
 
-def test_a_domain_is_cut_to_its_share_from_the_worst_up() -> None:
+def test_the_worst_rows_above_the_share_of_a_domain_are_left_out() -> None:
     rows = [offer(n, domain="a", confidence=0.5 + n / 100) for n in range(8)] + [
         offer(n + 8, domain="b") for n in range(2)
     ]
@@ -60,7 +60,7 @@ def test_a_domain_is_cut_to_its_share_from_the_worst_up() -> None:
     assert curate([], CurationRules(domain_share=0.5)) == []
 
 
-def test_what_another_rule_left_out_takes_no_place() -> None:
+def test_a_row_that_another_rule_left_out_does_not_count_in_the_share() -> None:
     rows = [offer(n, confidence=0.2 if n < 6 else 0.9) for n in range(8)]
     rules = CurationRules(min_confidence=0.5, domain_share=0.5)
     assert curate(rows, rules) == ["low_confidence"] * 6 + ["", "over_domain_share"]

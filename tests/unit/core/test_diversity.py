@@ -39,7 +39,7 @@ def test_a_set_of_equal_programs_has_no_diversity_of_trees() -> None:
     assert found.lines == pytest.approx(5 / 4)
 
 
-def test_nothing_is_not_diverse() -> None:
+def test_without_programs_all_measures_are_zero() -> None:
     assert measure([]).programs == 0
 
 

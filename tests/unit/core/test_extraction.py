@@ -58,7 +58,7 @@ def test_blocks_in_other_languages_are_passed_over() -> None:
     assert extract_program(text) == "def f():\n    return 2\n"
 
 
-def test_thoughts_are_no_program() -> None:
+def test_code_inside_think_tags_is_no_program() -> None:
     text = "<think>\n```python\ndef f(): return 1\n```\n</think>\n```python\ndef f(): return 2\n```"
     assert extract_program(text, "", "f") == "def f(): return 2\n"
 
@@ -103,5 +103,5 @@ def test_normal_form_ignores_layout_comments_and_docstrings_only() -> None:
     assert normal_form("def (") == "def ("
 
 
-def test_a_bad_escape_in_a_candidate_warns_nobody() -> None:
+def test_an_invalid_escape_in_a_candidate_gives_no_warning() -> None:
     assert parses(r"x = '\d'")

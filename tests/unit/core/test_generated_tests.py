@@ -40,7 +40,7 @@ def test_statements_over_several_lines_and_in_test_functions_are_found() -> None
         ("assert f(np.zeros(3)) == 2", "unknown_name"),
     ],
 )
-def test_what_cannot_tell_programs_apart_is_named(test: str, reason: str) -> None:
+def test_useless_tests_are_dropped_for_a_named_reason(test: str, reason: str) -> None:
     assert read_tests([test], "f", 10) == ({}, {reason: 1})
 
 

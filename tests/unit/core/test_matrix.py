@@ -6,7 +6,7 @@ from ucoder.core.matrix import MISSING, OUTCOMES, Matrix, encode
 from ucoder.core.outcomes import Outcome
 from ucoder.core.test_plans import input_key
 
-from .matrices import Test, cases, drawn
+from .matrices import Test, matrix_arguments, matrix_of_letters
 
 
 def test_outcomes_survive_encoding_by_member_and_by_name() -> None:
@@ -62,17 +62,17 @@ def test_ragged_rows_are_refused_by_name() -> None:
 
 
 def test_equal_trees_are_duplicates_and_unknown_programs_are_not() -> None:
-    assert drawn(["P", "P"], programs=["x = 1", "x  =  1  # one"]).features.classes.tolist() == [0, 0]
-    assert drawn(["P", "P"]).features.classes.tolist() == [0, 1]
+    assert matrix_of_letters(["P", "P"], programs=["x = 1", "x  =  1  # one"]).features.classes.tolist() == [0, 0]
+    assert matrix_of_letters(["P", "P"]).features.classes.tolist() == [0, 1]
 
 
 def test_canonical_order_is_likelihood_then_frequency_then_text() -> None:
-    m = drawn(["P"] * 4, log_probs=[-2, -1, -1, -1], programs=["a", "c", "b", "c "])
+    m = matrix_of_letters(["P"] * 4, log_probs=[-2, -1, -1, -1], programs=["a", "c", "b", "c "])
     assert m.canonical()[1].tolist() == [1, 3, 2, 0]
 
 
 @settings(max_examples=50, deadline=None)
-@given(cases())
+@given(matrix_arguments())
 def test_canonical_forms_of_all_shuffles_are_equal(case: dict) -> None:  # type: ignore[type-arg]
     rng = np.random.default_rng(1)
     n, m = len(case["outcomes"]), len(case["tests"])

@@ -18,7 +18,7 @@ def test_large_numbers_do_not_overflow() -> None:
 
 
 @pytest.mark.parametrize(("n", "correct", "k"), [(5, 6, 1), (5, -1, 1), (5, 1, 0), (5, 1, 6)])
-def test_nonsense_is_refused(n: int, correct: int, k: int) -> None:
+def test_impossible_numbers_are_refused(n: int, correct: int, k: int) -> None:
     with pytest.raises(ValueError, match="must be between"):
         pass_at_k(n, correct, k)
 

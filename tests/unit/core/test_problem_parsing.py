@@ -49,7 +49,7 @@ def test_names_examples_and_case_do_not_make_a_problem_new() -> None:
     assert read_statement(other).fingerprint == read_statement(GOOD).fingerprint
 
 
-def test_words_and_types_do() -> None:
+def test_other_words_or_types_make_a_problem_new() -> None:
     assert read_statement(GOOD.replace("Add", "Multiply")).fingerprint != read_statement(GOOD).fingerprint
     assert read_statement(GOOD.replace("list[int]", "list[str]")).fingerprint != read_statement(GOOD).fingerprint
 

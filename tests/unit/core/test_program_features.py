@@ -12,7 +12,7 @@ def test_equal_trees_share_a_class() -> None:
     assert features.classes.tolist() == [0, 1, 0, 2, 2]
 
 
-def test_docstrings_ask_and_are_no_nodes() -> None:
+def test_docstrings_are_task_text_and_no_nodes() -> None:
     plain = ProgramFeatures.read(["def f(x):\n    return x\n"])
     documented = ProgramFeatures.read(['def f(x):\n    """Return it,\n\n    unchanged."""\n    return x\n'])
     assert documented.nodes.tolist() == plain.nodes.tolist()
@@ -32,7 +32,7 @@ def test_the_odd_one_out_is_the_least_typical() -> None:
     assert found[0] == found[1] == found.max()
 
 
-def test_of_one_program_all_is_typical() -> None:
+def test_one_program_alone_is_typical() -> None:
     assert typicality(ProgramFeatures.read(["x = 1"]).token_pairs).tolist() == [1.0]
     assert typicality(ProgramFeatures.read([""]).token_pairs).tolist() == [0.0]
 

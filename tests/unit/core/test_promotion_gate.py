@@ -1,4 +1,4 @@
-"""The gate, case by case."""
+"""The decisions of the promotion gate, case by case."""
 
 import pytest
 
@@ -21,7 +21,7 @@ CASES = [
 
 
 @pytest.mark.parametrize(("dev", "control_missing", "action", "best"), CASES)
-def test_cases(dev: list[float], control_missing: bool, action: str, best: int) -> None:
+def test_each_decision(dev: list[float], control_missing: bool, action: str, best: int) -> None:
     step = next_step(
         dict(enumerate(dev)), {}, control_missing=control_missing, iterations=3, min_gain=0.005, patience=1
     )
@@ -29,7 +29,7 @@ def test_cases(dev: list[float], control_missing: bool, action: str, best: int) 
     assert step.reason
 
 
-def test_a_gap_waits() -> None:
+def test_the_gate_waits_for_a_missing_evaluation() -> None:
     for dev in ({}, {1: 0.6}, {0: 0.5, 2: 0.6}):
         assert next_step(dev, {}, control_missing=False, iterations=3, min_gain=0, patience=0).action == "wait"
 

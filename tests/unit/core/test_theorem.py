@@ -8,7 +8,7 @@ import pytest
 from ucoder.core.matrix import Matrix
 from ucoder.core.selection.theorem import check_theorem
 
-from .matrices import drawn, written
+from .matrices import matrix_of_letters, written_tests
 
 
 def random_matrix(wrong: int, tests: int, values: int, copies: int = 1) -> Matrix:
@@ -21,7 +21,7 @@ def random_matrix(wrong: int, tests: int, values: int, copies: int = 1) -> Matri
     outputs += [[str(v) for v in np.repeat(rng.integers(0, values, tests), copies)] for _ in range(wrong)]
     outcomes = [["passed" if text == "right" else "failed" for text in row] for row in outputs]
     programs = [f"p{i}" for i in range(wrong + 2)]
-    return Matrix.build(outcomes, outputs, written(tests * copies), programs=programs)
+    return Matrix.build(outcomes, outputs, written_tests(tests * copies), programs=programs)
 
 
 WINNERS = np.array([0, 1])
@@ -48,7 +48,7 @@ def test_independent_tests_count_in_full() -> None:
     assert all(premises(random_matrix(40, 60, 4)).values())
 
 
-def test_repeated_tests_are_found_out() -> None:
+def test_repeated_tests_lower_the_effective_number() -> None:
     bound = check_theorem(random_matrix(40, 12, 4, copies=10), WINNERS)
     assert bound.tests == 120
     assert bound.effective_tests < 20
@@ -63,18 +63,18 @@ def test_at_its_own_minimum_of_tests_the_theorem_says_nothing() -> None:
 
 
 def test_copies_of_a_program_are_no_independent_candidates() -> None:
-    m = drawn(["PP", "PP", "FF"], programs=["a", "a", "b"])
+    m = matrix_of_letters(["PP", "PP", "FF"], programs=["a", "a", "b"])
     assert not {p.name: p.holds for p in check_theorem(m, WINNERS).premises}["independent_candidates"]
 
 
 def test_wrong_programs_that_never_differ_break_the_theorem() -> None:
-    m = drawn(["PP", "PP", "FF", "FF"], programs=["a", "b", "c", "d"])
+    m = matrix_of_letters(["PP", "PP", "FF", "FF"], programs=["a", "b", "c", "d"])
     bound = check_theorem(m, WINNERS)
     assert (bound.collision_rate, bound.required_tests, bound.printed) == (1.0, math.inf, 0.0)
 
 
 def test_unanimity_leaves_no_pair_to_measure() -> None:
-    bound = check_theorem(drawn(["PP", "PP"]), WINNERS)
+    bound = check_theorem(matrix_of_letters(["PP", "PP"]), WINNERS)
     assert math.isnan(bound.collision_rate)
     assert bound.printed == 0.95
     assert not {p.name: p.holds for p in bound.premises}["wrong_programs_differ"]
@@ -82,11 +82,11 @@ def test_unanimity_leaves_no_pair_to_measure() -> None:
 
 def test_a_winner_is_needed() -> None:
     with pytest.raises(ValueError, match="winning cluster"):
-        check_theorem(drawn(["P"]), np.array([], dtype=np.int64))
+        check_theorem(matrix_of_letters(["P"]), np.array([], dtype=np.int64))
 
 
 def test_n_is_the_number_of_samples_unless_the_caller_counts_them() -> None:
-    m = drawn(["PP", "FF", "XX"], multiplicity=[3, 2, 1])
+    m = matrix_of_letters(["PP", "FF", "XX"], multiplicity=[3, 2, 1])
     assert check_theorem(m).programs == 6
     assert check_theorem(m, candidates=128).programs == 128
 
@@ -110,10 +110,10 @@ def test_passes_agree_at_least_as_often_as_outputs() -> None:
     [
         (random_matrix(40, 60, 4), True, "42 programs, 60 tests (2.2 tests required), p = 0.247 by outputs"),
         (random_matrix(126, 3, 4), False, "the bound is 0, so it says nothing. It assumes independent tests"),
-        (drawn(["PP", "PP"]), False, "p cannot be measured and the bound says nothing."),
+        (matrix_of_letters(["PP", "PP"]), False, "p cannot be measured and the bound says nothing."),
     ],
 )
-def test_one_line_says_what_the_bound_is_worth(m: Matrix, says_anything: bool, words: str) -> None:
+def test_one_line_describes_the_bound(m: Matrix, says_anything: bool, words: str) -> None:
     bound = check_theorem(m, WINNERS)
     assert bound.says_anything is says_anything
     assert words in bound.describe()

@@ -146,13 +146,13 @@ plain = st.recursive(
 
 @settings(deadline=None, max_examples=60)
 @given(plain)
-def test_every_plain_value_survives_the_way_out(value: Any) -> None:
+def test_every_plain_value_can_be_read_back(value: Any) -> None:
     assert parse(canonical(value)) == value
 
 
 @settings(deadline=None, max_examples=200)
 @given(st.text(alphabet="[](){}<>,:'\"\\x01 aNoneb", max_size=40))
-def test_reading_never_fails_in_another_way(text: str) -> None:
+def test_reading_raises_no_other_error(text: str) -> None:
     with contextlib.suppress(Unreadable):
         canonical(parse(text))
 
@@ -210,7 +210,7 @@ def test_numpy_values_are_plain(value: Any, text: str) -> None:
         assert canonical(parse(text, Opaque)) == text
 
 
-def test_array_becomes_real_only_where_it_is_used() -> None:
+def test_an_array_becomes_a_numpy_array_only_where_it_is_used() -> None:
     text = canonical(np.arange(6).reshape(2, 3))
     assert parse(text, Opaque).tolist() == [[0, 1, 2], [3, 4, 5]]
     assert not isinstance(parse(text), np.ndarray)

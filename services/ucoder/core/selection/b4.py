@@ -5,14 +5,7 @@ from math import lgamma
 
 import numpy as np
 
-from ucoder.core.clustering import (
-    cluster,
-    distinct_weights,
-    first_members,
-    output_signature,
-    pass_signature,
-    weights_by_label,
-)
+from ucoder.core.clustering import distinct_weights, first_members, signature_clusters, weights_by_label
 from ucoder.core.matrix import Floats, Matrix
 from ucoder.core.selection.strategy import ScoredClusters, StrategyOptions
 
@@ -41,7 +34,7 @@ def b4(m: Matrix, options: B4Options) -> ScoredClusters:
     with L(c, n; a, b) = ln Beta(c + a, n - c + b), E the pass matrix. Tests count once.
     A set that passes nothing is not eligible. Source: B4 (arXiv 2409.08692).
     """
-    labels = cluster(m, output_signature(m) if options.outputs else pass_signature(m))
+    labels = signature_clusters(m, options.outputs)
     weights = distinct_weights(m, labels) if options.distinct else m.multiplicity.astype(np.float64)
     passed = m.passed.astype(np.float64)
     rows = passed[first_members(labels)]

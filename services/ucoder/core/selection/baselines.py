@@ -13,9 +13,8 @@ from ucoder.core.clustering import (
     agreeing_weight,
     cluster,
     first_members,
-    output_signature,
     outputs_by_input,
-    pass_signature,
+    signature_clusters,
     weights_by_label,
 )
 from ucoder.core.matrix import Matrix
@@ -52,7 +51,7 @@ def largest_cluster(m: Matrix, options: ClusterOptions) -> ScoredClusters:
 
     Source: arXiv 2512.17385, ablation "cluster": the paper's rule without its filters.
     """
-    labels = cluster(m, output_signature(m) if options.outputs else pass_signature(m))
+    labels = signature_clusters(m, options.outputs)
     return ScoredClusters(labels, weights_by_label(labels, m.multiplicity))
 
 
@@ -89,7 +88,7 @@ def max_pass(m: Matrix, options: MaxPassOptions) -> ScoredClusters:
 
     A cluster that passes nothing is not eligible.
     """
-    labels = cluster(m, pass_signature(m))
+    labels = signature_clusters(m, by_outputs=False)
     weights = m.test_counts if options.counts else np.ones_like(m.test_counts)
     passes = (m.passed[first_members(labels)] @ weights).astype(np.float64)
     return ScoredClusters(labels, np.where(passes > 0, passes, -np.inf))

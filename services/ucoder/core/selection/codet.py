@@ -4,14 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ucoder.core.clustering import (
-    cluster,
-    distinct_weights,
-    first_members,
-    output_signature,
-    pass_signature,
-    weights_by_label,
-)
+from ucoder.core.clustering import distinct_weights, first_members, signature_clusters, weights_by_label
 from ucoder.core.matrix import Matrix
 from ucoder.core.selection.strategy import ScoredClusters, StrategyOptions
 
@@ -32,7 +25,7 @@ def codet(m: Matrix, options: CodeTOptions) -> ScoredClusters:
     S is a set of programs that pass the same tests. A program that passes none is in no set; sets of equal score are
     merged. Source: CodeT (arXiv 2207.10397, 2.2, and its released code, which has the square root).
     """
-    labels = cluster(m, output_signature(m) if options.outputs else pass_signature(m))
+    labels = signature_clusters(m, options.outputs)
     sizes = weights_by_label(labels, distinct_weights(m, labels) if options.distinct else m.multiplicity)
     passes = m.passed[first_members(labels)] @ m.test_counts
     # Squared scores are compared: they are whole numbers, which are equal exactly when the scores are.

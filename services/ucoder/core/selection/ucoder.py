@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ucoder.core.clustering import cluster, first_members, output_signature, pass_signature, weights_by_label
+from ucoder.core.clustering import first_members, signature_clusters, weights_by_label
 from ucoder.core.matrix import Floats, Matrix
 from ucoder.core.selection.strategy import ScoredClusters, StrategyOptions
 
@@ -30,7 +30,7 @@ def ucoder(m: Matrix, options: UCoderOptions) -> ScoredClusters:
 
     e is the execution rate, f the perplexity. Source: arXiv 2512.17385, section "execution-driven consensus".
     """
-    labels = cluster(m, output_signature(m) if options.outputs else pass_signature(m))
+    labels = signature_clusters(m, options.outputs)
     rate = execution_rate(m, options.pass_share)
     kept = np.where(rate >= options.rho, m.multiplicity, 0)
     sizes = weights_by_label(labels, kept)
