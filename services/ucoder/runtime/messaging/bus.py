@@ -5,9 +5,10 @@ worker that repeats its work causes nothing twice, and the number of subjects is
 """
 
 import asyncio
+import contextlib
 import json
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -139,28 +140,23 @@ class Bus:
 
     async def publish(self, ref: pb.Ref) -> bool:
         """Announces an artefact; returns False when it was announced before, raises Retry without confirmation."""
-        try:
-            identity = f"{subject_of(ref)}/{ref.sha256}"
-            acknowledgement = await self.jetstream.publish(
-                subject_of(ref), _body(ref), headers={"Nats-Msg-Id": identity, **trace_headers()}
-            )
-        except APIError as error:
-            if error.err_code == SUBJECT_TAKEN:
-                return False
-            raise Retry(f"bus: {error.description}.") from error
-        except UNREACHABLE as error:
-            raise Retry(f"bus: {type(error).__name__} while publishing {ref.kind} {ref.name}.") from error
+        headers = {"Nats-Msg-Id": f"{subject_of(ref)}/{ref.sha256}", **trace_headers()}
+        with retry_when_unreachable(f"publishing {ref.kind} {ref.name}"):
+            try:
+                acknowledgement = await self.jetstream.publish(subject_of(ref), _body(ref), headers=headers)
+            except APIError as error:
+                if error.err_code == SUBJECT_TAKEN:
+                    return False
+                raise Retry(f"bus: {error.description}.") from error
         return not acknowledgement.duplicate
 
     async def requeue(self, ref: pb.Ref) -> None:
         """Announces an artefact again; the new message replaces the old one."""
-        try:
+        with retry_when_unreachable(f"requeueing {ref.kind} {ref.name}"):
             await self.jetstream.purge_stream(STREAM, subject=subject_of(ref))
             await self.jetstream.publish(
                 subject_of(ref), _body(ref)
             )  # no message id: the server would refuse it as a duplicate
-        except UNREACHABLE as error:
-            raise Retry(f"bus: {type(error).__name__} while requeueing {ref.kind} {ref.name}.") from error
 
     async def count(self, kind: str, run: str, iteration: int | None = None) -> int:
         """Returns the number of announced artefacts of a kind, in a run or in one of its iterations.
@@ -187,10 +183,8 @@ class Bus:
     async def _info(self, query: dict[str, Any]) -> dict[str, Any]:
         """Returns the server's information about the stream."""
         request = json.dumps(query).encode()
-        try:
+        with retry_when_unreachable(f"reading the state of {STREAM}"):
             answer = json.loads((await self.client.request(f"$JS.API.STREAM.INFO.{STREAM}", request, timeout=10)).data)
-        except UNREACHABLE as error:
-            raise Retry(f"bus: {type(error).__name__} while reading the state of {STREAM}.") from error
         if "error" in answer:
             raise Retry(f"bus: {answer['error'].get('description')}.")
         return answer  # type: ignore[no-any-return]
@@ -199,6 +193,15 @@ class Bus:
         """Closes the connection. The server gives unacknowledged messages to others after the acknowledgement wait."""
         if not self.client.is_closed:
             await self.client.close()
+
+
+@contextlib.contextmanager
+def retry_when_unreachable(action: str) -> Iterator[None]:
+    """Raises Retry in place of any error of a bus that cannot be reached."""
+    try:
+        yield
+    except UNREACHABLE as error:
+        raise Retry(f"bus: {type(error).__name__} while {action}.") from error
 
 
 def _credentials(path: Path | None) -> tuple[str | None, bool]:

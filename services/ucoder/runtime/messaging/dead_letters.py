@@ -6,9 +6,9 @@ from dataclasses import asdict, dataclass
 
 from nats.js.errors import NotFoundError
 
-from ucoder.errors import NotFound, Retry
+from ucoder.errors import NotFound
 from ucoder.flow import Arrow
-from ucoder.runtime.messaging.bus import DEAD_STREAM, UNREACHABLE, Bus, subject_of
+from ucoder.runtime.messaging.bus import DEAD_STREAM, Bus, retry_when_unreachable, subject_of
 from ucoder.v1 import artifacts_pb2 as pb
 
 
@@ -38,14 +38,12 @@ class DeadLetters:
         letter = DeadLetter(
             arrow.name, ref.kind, ref.run, ref.name, ref.sha256, reason[:4000], trace[-20_000:], time.time()
         )
-        try:
+        with retry_when_unreachable("writing a dead letter"):
             await self._bus.jetstream.publish(
                 f"ucoder-dead.{arrow.name}.{ref.run or 'none'}",
                 json.dumps(asdict(letter)).encode(),
                 headers={"Nats-Msg-Id": f"{arrow.name}/{subject_of(ref)}/{ref.sha256 or time.time_ns()}"},
             )
-        except UNREACHABLE as error:
-            raise Retry(f"bus: {type(error).__name__} while writing a dead letter.") from error
 
     async def all(self) -> list[DeadLetter]:
         """Returns all dead letters, the oldest first."""

@@ -1,14 +1,15 @@
 """The state of each run: one key in a JetStream bucket, changed by compare-and-set, so that a run ends only once."""
 
 import asyncio
+import contextlib
 import json
 from dataclasses import asdict, dataclass, replace
 
 from nats.js.errors import BucketNotFoundError, KeyNotFoundError, KeyWrongLastSequenceError, NoKeysError
 from nats.js.kv import KeyValue
 
-from ucoder.errors import NotFound, Retry
-from ucoder.runtime.messaging.bus import UNREACHABLE, Bus
+from ucoder.errors import NotFound
+from ucoder.runtime.messaging.bus import Bus, retry_when_unreachable
 from ucoder.runtime.storage.artifacts import NAME
 
 BUCKET = "ucoder-runs"
@@ -39,32 +40,24 @@ class RunStates:
 
     async def begin(self, run: str) -> None:
         """Marks a run as running unless it has a state."""
-        try:
+        with retry_when_unreachable(f"starting run {run}"), contextlib.suppress(KeyWrongLastSequenceError):
             await self._bucket.create(run, _encode(RunState()))
-        except KeyWrongLastSequenceError:
-            return
-        except UNREACHABLE as error:
-            raise Retry(f"bus: {type(error).__name__} while starting run {run}.") from error
 
     async def get(self, run: str) -> RunState:
         """Returns the state of a run; raises NotFound when there is no such run."""
         if not NAME.fullmatch(run):  # the bucket would read wildcards in a key
             raise NotFound(f"{run[:80]!r} is not the name of a run.")
-        try:
-            entry = await self._bucket.get(run)
-        except KeyNotFoundError:
-            raise NotFound(f"no run {run}; `ucoder runs list` names them.") from None
-        except UNREACHABLE as error:
-            raise Retry(f"bus: {type(error).__name__} while reading run {run}.") from error
-        return RunState(**json.loads(entry.value or b"{}"))
+        with retry_when_unreachable(f"reading run {run}"):
+            try:
+                return _decode(await self._bucket.get(run))
+            except KeyNotFoundError:
+                raise NotFound(f"no run {run}; `ucoder runs list` names them.") from None
 
     async def reopen(self, run: str) -> None:
         """Marks a run as running again, however it ended; raises NotFound when there is no such run."""
         await self.get(run)
-        try:
+        with retry_when_unreachable(f"reopening run {run}"):
             await self._bucket.put(run, _encode(RunState()))
-        except UNREACHABLE as error:
-            raise Retry(f"bus: {type(error).__name__} while reopening run {run}.") from error
 
     async def end(self, run: str, state: str, reason: str) -> RunState:
         """Ends a run if it is running; returns the state that it has then."""
@@ -72,16 +65,15 @@ class RunStates:
             current = await self.get(run)
             if current.state != "running":
                 return current
-            try:
-                entry = await self._bucket.get(run)
-                if RunState(**json.loads(entry.value or b"{}")) == current:
-                    ended = replace(current, state=state, reason=reason)
-                    await self._bucket.update(run, _encode(ended), last=entry.revision)
-                    return ended
-            except KeyWrongLastSequenceError:
-                await asyncio.sleep(0)  # another process ended it in between: read it again
-            except UNREACHABLE as error:
-                raise Retry(f"bus: {type(error).__name__} while ending run {run}.") from error
+            with retry_when_unreachable(f"ending run {run}"):
+                try:
+                    entry = await self._bucket.get(run)
+                    if _decode(entry) == current:
+                        ended = replace(current, state=state, reason=reason)
+                        await self._bucket.update(run, _encode(ended), last=entry.revision)
+                        return ended
+                except KeyWrongLastSequenceError:
+                    await asyncio.sleep(0)  # another process ended it in between: read it again
 
     async def all(self) -> dict[str, RunState]:
         """Returns the state of every run by its id."""
@@ -90,6 +82,10 @@ class RunStates:
         except NoKeysError:
             return {}
         return {name: await self.get(name) for name in sorted(names)}
+
+
+def _decode(entry: KeyValue.Entry) -> RunState:
+    return RunState(**json.loads(entry.value or b"{}"))
 
 
 def _encode(state: RunState) -> bytes:
