@@ -44,7 +44,7 @@ class Settings(BaseSettings):
     """The model server: `local` (transformers on this machine), `vllm` (started by `model_command`, and again for
     each checkpoint), or an OpenAI-compatible URL that ends in /v1."""
     model_command: str = "vllm serve {model} --served-model-name {model} --host 127.0.0.1 --port {port}"
-    """Command that starts the server of UCODER_MODEL_URL=vllm. Any server works that lists {model}."""
+    """Command, with flags, that starts the server of UCODER_MODEL_URL=vllm. Any server works that lists {model}."""
     model_seconds: float = Field(default=1800, gt=0)
     """Seconds that a server may take until it answers with new weights: to load, to compile, to roll out."""
     model_api_key: str = Field(default="", repr=False)
