@@ -3,28 +3,23 @@
 A checkout of the repository adds what only developers run: `tests/development/ucoder_development/bench_commands.py`.
 """
 
+import json
 from collections.abc import Callable
+from dataclasses import asdict
 from importlib.util import find_spec
 from typing import Annotated, Any
 
 import typer
 
-from ucoder.cli.shared.options import (
-    BenchModelFlag,
-    BenchProfileFlag,
-    CellsFlag,
-    CompletionCountFlag,
-    IsolationFlag,
-    JsonFlag,
-    PromptCountFlag,
-    QuestionsArgument,
-    TaskCountFlag,
-)
+from ucoder.cli.shared import options
 from ucoder.cli.shared.registration import command
 
 
 def measure_sandbox(
-    data: QuestionsArgument, tasks: TaskCountFlag = None, isolation: IsolationFlag = None, as_json: JsonFlag = False
+    data: options.QuestionsArgument,
+    tasks: options.TaskCountFlag = None,
+    isolation: options.IsolationFlag = None,
+    as_json: options.JsonFlag = False,
 ) -> None:
     """Measures programs per second in the sandbox, compared with a bare fork, `python -I` and one `runsc do` each.
 
@@ -38,11 +33,11 @@ def measure_sandbox(
 
 
 async def measure_generation(
-    model: BenchModelFlag = "seed",
-    profile: BenchProfileFlag = "seed",
-    prompts: PromptCountFlag = 16,
-    samples: CompletionCountFlag = 128,
-    as_json: JsonFlag = False,
+    model: options.BenchModelFlag = "seed",
+    profile: options.BenchProfileFlag = "seed",
+    prompts: options.PromptCountFlag = 16,
+    samples: options.CompletionCountFlag = 128,
+    as_json: options.JsonFlag = False,
 ) -> None:
     """Measures tokens per second from the server at UCODER_MODEL_URL, compared with a bare client of that server.
 
@@ -55,17 +50,14 @@ async def measure_generation(
 
 async def measure_latency(
     rounds: Annotated[int, typer.Option(min=1, help="Calls of each kind.")] = 20,
-    isolation: IsolationFlag = None,
-    cells: CellsFlag = None,
-    as_json: JsonFlag = False,
+    isolation: options.IsolationFlag = None,
+    cells: options.CellsFlag = None,
+    as_json: options.JsonFlag = False,
 ) -> None:
     """Measures how long Select takes for 128 programs x 100 tests, and how much of that is not execution.
 
     Example: `ucoder bench latency --rounds 50`
     """
-    import json
-    from dataclasses import asdict
-
     from ucoder.bench.select_latency import measure_select
 
     latency = await measure_select(rounds, isolation, cells)

@@ -1,30 +1,20 @@
 """`ucoder compare`: models, checkpoints or samples files side by side, and how much of a difference chance explains."""
 
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
+from rich.console import Console
+from rich.table import Table
 
-from ucoder.cli.shared.options import (
-    BENCHMARKS,
-    MODELS,
-    CellsFlag,
-    IsolationFlag,
-    JsonFlag,
-    PackagesFlag,
-    PlotFlag,
-    ProfileFlag,
-    SamplesFlag,
-    TemperatureFlag,
-)
+from ucoder.cli.shared import options
 from ucoder.errors import Misconfigured
 from ucoder.runs.plot_colors import BLUE, GREEN, GREY, ORANGE, PURPLE, RED
 
 if TYPE_CHECKING:
-    from rich.console import Console
-
     from ucoder.v1 import artifacts_pb2 as pb
 
 COLORS = (GREY, BLUE, ORANGE, GREEN, RED, PURPLE)
@@ -32,22 +22,26 @@ LEGEND_CHARACTERS = 60
 
 
 async def compare(
-    names: Annotated[list[str], typer.Argument(metavar="A B ...", help=f"Each a samples file or a model: {MODELS}.")],
+    names: Annotated[
+        list[str], typer.Argument(metavar="A B ...", help=f"Each a samples file or a model: {options.MODELS}.")
+    ],
     benchmark: Annotated[
         list[str] | None,
-        typer.Option(metavar="NAME[=FILE]", help=f"May be given several times. Default: seed. Names: {BENCHMARKS}."),
+        typer.Option(
+            metavar="NAME[=FILE]", help=f"May be given several times. Default: seed. Names: {options.BENCHMARKS}."
+        ),
     ] = None,
     score: Annotated[
         str, typer.Option(help="Score to compare: pass@1, pass@10, pass@100, greedy or majority.")
     ] = "pass@1",
-    profile: ProfileFlag = None,
-    n: SamplesFlag = 10,
-    temperature: TemperatureFlag = None,
-    plot: PlotFlag = None,
-    isolation: IsolationFlag = None,
-    cells: CellsFlag = None,
-    packages: PackagesFlag = None,
-    as_json: JsonFlag = False,
+    profile: options.ProfileFlag = None,
+    n: options.SamplesFlag = 10,
+    temperature: options.TemperatureFlag = None,
+    plot: options.PlotFlag = None,
+    isolation: options.IsolationFlag = None,
+    cells: options.CellsFlag = None,
+    packages: options.PackagesFlag = None,
+    as_json: options.JsonFlag = False,
 ) -> None:
     """Compares models, checkpoints or samples files with the first one: gain, interval, significance.
 
@@ -56,20 +50,7 @@ async def compare(
 
     Example: `ucoder compare seed runs/demo-1/checkpoints/001 --plot gain.png`
     """
-    import json
-
-    from rich.console import Console
-
-    from ucoder.cli.shared.answer_source import (
-        Benchmark,
-        ModelQuestioning,
-        ask_model,
-        default_profile,
-        judge_in,
-        judge_samples,
-        samples_by_benchmark,
-        warn_of_broken_references,
-    )
+    from ucoder.cli.shared import answer_source
     from ucoder.cli.shared.local_sandbox import open_sandbox
     from ucoder.cli.shared.plot_file import check_plot_file
     from ucoder.evaluator.benchmark_scores import benchmark_scores
@@ -79,30 +60,30 @@ async def compare(
         raise Misconfigured("give at least two different models or samples files.")
     check_plot_file(plot)
     settings, given = load(), [text.partition("=") for text in benchmark or ["seed"]]
-    benchmarks = [Benchmark.load(format, file or None) for format, _, file in given]
+    benchmarks = [answer_source.Benchmark.load(format, file or None) for format, _, file in given]
     formats = [one.format for one in benchmarks]
     if len(set(formats)) < len(formats):
         raise Misconfigured("--benchmark: each at most once.")
-    files = {name: samples_by_benchmark(Path(name), benchmarks) for name in names if Path(name).is_file()}
-    profiles = {name: profile or default_profile(name) for name in names if name not in files}
+    files = {name: answer_source.samples_by_benchmark(Path(name), benchmarks) for name in names if Path(name).is_file()}
+    profiles = {name: profile or answer_source.default_profile(name) for name in names if name not in files}
     if len(set(profiles.values())) > 1:
         listed = ", ".join(f"{name}: {one}" for name, one in profiles.items())
         raise Misconfigured(f"these models need different prompts ({listed}); give --profile, the same for all.")
     comparison = Comparison(names, formats, score, {})
     async with open_sandbox(isolation, cells, packages) as sandbox:
-        judge = judge_in(sandbox)
+        judge = answer_source.judge_in(sandbox)
         for name in names:
             for place, chosen in enumerate(benchmarks):
                 if name not in files:
-                    questioning = ModelQuestioning.by_flags(name, profiles[name], n, temperature)
-                    answers = await ask_model(settings, judge, chosen, name, questioning)
+                    questioning = answer_source.ModelQuestioning.by_flags(name, profiles[name], n, temperature)
+                    answers = await answer_source.ask_model(settings, judge, chosen, name, questioning)
                 elif lines := files[name][place]:
-                    answers = await judge_samples(judge, chosen, Path(name), lines)
+                    answers = await answer_source.judge_samples(judge, chosen, Path(name), lines)
                 else:
                     continue
                 comparison.scores[name, chosen.format] = benchmark_scores(chosen.format, answers)
         used_isolation = sandbox.isolation
-    warn_of_broken_references(judge)
+    answer_source.warn_of_broken_references(judge)
     if plot:
         comparison.draw(plot)
     if as_json:
@@ -170,10 +151,8 @@ class Comparison:
         differences = [asdict(one) for one in self.differences()]
         return {"benchmarks": benchmarks, "differences": differences, **isolation_warning(isolation)}
 
-    def show(self, console: "Console", isolation: str) -> None:
+    def show(self, console: Console, isolation: str) -> None:
         """Prints a table of scores and one of differences."""
-        from rich.table import Table
-
         from ucoder.core.pass_at_k import RESAMPLES
 
         title = f"{self.metric}, % with 95% interval (isolation: {isolation})"

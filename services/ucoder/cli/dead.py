@@ -1,10 +1,13 @@
 """`ucoder dead`: lists, shows, retries and deletes the messages that a service could not process."""
 
 import contextlib
+import datetime
 from collections.abc import AsyncIterator
 from typing import TYPE_CHECKING, Annotated
 
 import typer
+from rich.console import Console
+from rich.table import Table
 
 from ucoder.cli.shared.registration import command
 
@@ -21,11 +24,6 @@ async def list_letters() -> None:
 
     Example: `ucoder dead list`
     """
-    import datetime
-
-    from rich.console import Console
-    from rich.table import Table
-
     table = Table("number", "when", "arrow", "run", "name", "reason")
     async with _dead_letters() as letters:
         for letter in await letters.all():
@@ -40,8 +38,6 @@ async def show_letter(number: NumberArgument) -> None:
 
     Example: `ucoder dead show 17`
     """
-    from rich.console import Console
-
     async with _dead_letters() as letters:
         letter = await letters.get(number)
     Console().print(f"{letter.arrow} {letter.run} {letter.name}: {letter.reason}\n\n{letter.trace}", markup=False)

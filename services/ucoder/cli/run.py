@@ -11,14 +11,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
+from rich.console import Console
 
 from ucoder.cli.shared.options import ConfigFlag, PresetFlag
 from ucoder.errors import Misconfigured, Retry, of_call
 from ucoder.flow import SERVICES
 
 if TYPE_CHECKING:
-    from rich.console import Console
-
     from ucoder.runtime.settings import Settings
     from ucoder.v1 import config_pb2, runs_pb2, runs_pb2_grpc
 
@@ -44,8 +43,6 @@ async def run(
 
     Example: `ucoder run --preset demo --seed 2`
     """
-    from rich.console import Console
-
     from ucoder.runtime import log, settings
     from ucoder.v1 import runs_pb2
 
@@ -73,7 +70,7 @@ async def run(
 
 
 async def _serve_and_watch(
-    settings: "Settings", folder: Path, config: "config_pb2.RunConfig", console: "Console"
+    settings: "Settings", folder: Path, config: "config_pb2.RunConfig", console: Console
 ) -> "runs_pb2.RunStatus | None":
     """Serves everything until the run has ended, and returns its status; None when the user stopped it."""
     import grpc
@@ -126,7 +123,7 @@ async def _wait_until_disk_is_full(folder: Path) -> None:
 
 
 async def _watch(
-    service: "runs_pb2_grpc.RunServiceAsyncStub", config: "config_pb2.RunConfig", console: "Console"
+    service: "runs_pb2_grpc.RunServiceAsyncStub", config: "config_pb2.RunConfig", console: Console
 ) -> "runs_pb2.RunStatus":
     """Shows the progress of the run until it has ended, and returns its last status."""
     import grpc

@@ -1,12 +1,13 @@
 """`ucoder runs`: creates, lists, shows, watches, cancels and resumes runs, and fetches checkpoints out of the store."""
 
 import contextlib
-from collections.abc import AsyncIterator
-from dataclasses import dataclass
+from collections.abc import AsyncIterator, Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+from rich.console import Console
+from rich.table import Table
 
 from ucoder.cli.shared.options import AddressFlag, AddressTokenFlag, ConfigFlag, PresetFlag, read_token
 from ucoder.cli.shared.registration import command
@@ -15,7 +16,7 @@ from ucoder.errors import Misconfigured, NotFound, of_call
 if TYPE_CHECKING:
     from ucoder.runtime.storage.artifacts import Artifacts
     from ucoder.v1 import artifacts_pb2 as pb
-    from ucoder.v1 import runs_pb2, runs_pb2_grpc
+    from ucoder.v1 import runs_pb2
 
 runs = typer.Typer(
     help="Creates, lists, shows, watches, cancels and resumes runs; fetches their checkpoints.", no_args_is_help=True
@@ -36,11 +37,10 @@ async def create_run(
     Example: `ucoder runs create --config my-run.yaml --address localhost:7070`
     """
     from ucoder.runs import run_config
-    from ucoder.v1 import runs_pb2
 
-    request = runs_pb2.CreateRunRequest(id=run, config=run_config.load(config, preset))
-    async with RunServiceAddress(address, token_file).connect() as (service, metadata):
-        _print_status((await service.CreateRun(request, metadata=metadata)).status)
+    chosen = run_config.load(config, preset)
+    async with _run_service(address, token_file) as call:
+        _print_status((await call("CreateRun", id=run, config=chosen)).status)
 
 
 @command(runs, "list")
@@ -49,13 +49,8 @@ async def list_runs(address: AddressFlag = None, token_file: AddressTokenFlag = 
 
     Example: `ucoder runs list`
     """
-    from rich.console import Console
-    from rich.table import Table
-
-    from ucoder.v1 import runs_pb2
-
-    async with RunServiceAddress(address, token_file).connect() as (service, metadata):
-        answer = await service.ListRuns(runs_pb2.ListRunsRequest(), metadata=metadata)
+    async with _run_service(address, token_file) as call:
+        answer = await call("ListRuns")
     table = Table("run", "state", "iteration", "briefs ended", "pass@1", "reason")
     for run in answer.runs:
         ended = f"{run.made['consensus']}/{run.briefs}"
@@ -69,10 +64,8 @@ async def show_run(run: RunArgument, address: AddressFlag = None, token_file: Ad
 
     Example: `ucoder runs show my-run`
     """
-    from ucoder.v1 import runs_pb2
-
-    async with RunServiceAddress(address, token_file).connect() as (service, metadata):
-        _print_status((await service.GetRun(runs_pb2.GetRunRequest(id=run), metadata=metadata)).status)
+    async with _run_service(address, token_file) as call:
+        _print_status((await call("GetRun", id=run)).status)
 
 
 @command(runs, "watch")
@@ -81,10 +74,8 @@ async def watch_run(run: RunArgument, address: AddressFlag = None, token_file: A
 
     Example: `ucoder runs watch my-run --address localhost:7070`
     """
-    from ucoder.v1 import runs_pb2
-
-    async with RunServiceAddress(address, token_file).connect() as (service, metadata):
-        async for answer in service.WatchRun(runs_pb2.WatchRunRequest(id=run), metadata=metadata):
+    async with _run_service(address, token_file) as call:
+        async for answer in call("WatchRun", id=run):
             _print_status(answer.status)
 
 
@@ -99,11 +90,8 @@ async def cancel_run(
 
     Example: `ucoder runs cancel my-run --reason "wrong model"`
     """
-    from ucoder.v1 import runs_pb2
-
-    request = runs_pb2.CancelRunRequest(id=run, reason=reason)
-    async with RunServiceAddress(address, token_file).connect() as (service, metadata):
-        _print_status((await service.CancelRun(request, metadata=metadata)).status)
+    async with _run_service(address, token_file) as call:
+        _print_status((await call("CancelRun", id=run, reason=reason)).status)
 
 
 @command(runs, "resume")
@@ -112,12 +100,8 @@ async def resume_run(run: RunArgument, address: AddressFlag = None, token_file: 
 
     Example: `ucoder runs resume my-run`
     """
-    from rich.console import Console
-
-    from ucoder.v1 import runs_pb2
-
-    async with RunServiceAddress(address, token_file).connect() as (service, metadata):
-        answer = await service.ResumeRun(runs_pb2.ResumeRunRequest(id=run), metadata=metadata)
+    async with _run_service(address, token_file) as call:
+        answer = await call("ResumeRun", id=run)
     Console().print(f"{answer.requeued} artefacts put back on the bus", highlight=False)
     _print_status(answer.status)
 
@@ -134,8 +118,6 @@ async def fetch_checkpoint(
 
     Example: `ucoder runs fetch my-run models/my-run-best`
     """
-    from rich.console import Console
-
     from ucoder.runtime.settings import load
     from ucoder.runtime.storage.artifacts import Artifacts
     from ucoder.runtime.storage.store import Store
@@ -174,56 +156,54 @@ async def _checkpoint(artifacts: "Artifacts", run: str, name: str) -> "pb.Checkp
     return await artifacts.get(pb.Checkpoint, run, name)
 
 
-@dataclass(frozen=True)
-class RunServiceAddress:
-    """The address of a RunService, host:port (default: UCODER_LISTEN), and the file of the caller's token.
+@contextlib.asynccontextmanager
+async def _run_service(address: str | None, token_file: Path | None) -> AsyncIterator[Callable[..., Any]]:
+    """Yields a function that calls a method of the RunService at `address` (default: UCODER_LISTEN) by its name.
 
-    UCODER_TLS_CA, UCODER_TLS_CERTIFICATE and UCODER_TLS_KEY say whether and how TLS is used.
+    UCODER_TLS_CA, UCODER_TLS_CERTIFICATE and UCODER_TLS_KEY say whether and how TLS is used. An error that the service
+    answers is raised as one of ours.
     """
+    import grpc
 
-    address: str | None
-    token_file: Path | None
+    from ucoder.client.connection import Connection
+    from ucoder.runtime.settings import load
+    from ucoder.v1 import runs_pb2, runs_pb2_grpc
 
-    @contextlib.asynccontextmanager
-    async def connect(
-        self,
-    ) -> "AsyncIterator[tuple[runs_pb2_grpc.RunServiceAsyncStub, tuple[tuple[str, str], ...]]]":
-        """Yields the service and the metadata of every call. An error of the service becomes one of ours."""
-        import grpc
+    settings = load()
+    connection = Connection(
+        address=address or settings.listen, token=read_token(token_file),
+        ca=settings.tls_ca, certificate=settings.tls_certificate, key=settings.tls_key,
+    )  # fmt: skip
+    try:
+        credentials = connection.credentials
+    except OSError as error:
+        raise Misconfigured(f"TLS: {error.filename}: {error.strerror}.") from None
+    channel = (
+        grpc.aio.secure_channel(connection.address, credentials)
+        if credentials
+        else grpc.aio.insecure_channel(connection.address)
+    )
+    async with channel:
+        service = runs_pb2_grpc.RunServiceStub(channel)
 
-        from ucoder.client.connection import Connection
-        from ucoder.runtime.settings import load
-        from ucoder.v1 import runs_pb2_grpc
+        def call(method: str, **fields: Any) -> Any:
+            request = getattr(runs_pb2, f"{method}Request")(**fields)
+            return getattr(service, method)(request, metadata=connection.metadata)
 
-        settings = load()
-        connection = Connection(
-            address=self.address or settings.listen, token=read_token(self.token_file),
-            ca=settings.tls_ca, certificate=settings.tls_certificate, key=settings.tls_key,
-        )  # fmt: skip
         try:
-            credentials = connection.credentials
-        except OSError as error:
-            raise Misconfigured(f"TLS: {error.filename}: {error.strerror}.") from None
-        address = connection.address
-        channel = grpc.aio.secure_channel(address, credentials) if credentials else grpc.aio.insecure_channel(address)
-        async with channel:
-            try:
-                yield runs_pb2_grpc.RunServiceStub(channel), connection.metadata
-            except grpc.aio.AioRpcError as error:
-                raise of_call(error) from None
+            yield call
+        except grpc.aio.AioRpcError as error:
+            raise of_call(error) from None
 
 
 def _state(run: "runs_pb2.RunStatus") -> str:
-    """Returns running, succeeded, failed or cancelled."""
-    from ucoder.v1 import runs_pb2
+    from ucoder.runs.run_status import state_name
 
-    return runs_pb2.RunState.Name(run.state).removeprefix("RUN_STATE_").lower()
+    return state_name(run.state)
 
 
 def _print_status(run: "runs_pb2.RunStatus") -> None:
     """Prints a run in one line."""
-    from rich.console import Console
-
     ends = f"selected {run.selected} abstained {run.abstained} dropped {sum(run.dropped.values())}"
     progress = f"iteration {run.iteration}: {ends} of {run.briefs}; pass@1 {_pass_at_1(run)}"
     Console().print(f"{run.id} {_state(run)} {progress} {run.reason}".rstrip(), highlight=False, soft_wrap=True)
@@ -231,13 +211,7 @@ def _print_status(run: "runs_pb2.RunStatus") -> None:
 
 def _pass_at_1(run: "runs_pb2.RunStatus") -> str:
     """Returns the pass@1 of every checkpoint of the loop so far, the base model first."""
-    from ucoder.v1 import artifacts_pb2 as pb
+    from ucoder.runs.checkpoint_scores import loop_evaluations, pass_at_1
 
-    values = [
-        f"{100 * score.value:.1f}%"
-        for evaluation in run.evaluations
-        if evaluation.served.checkpoint.variant == pb.VARIANT_LOOP
-        for score in evaluation.scores
-        if (score.tasks, score.metric) == ("benchmark", "pass_at_1")
-    ]
-    return " -> ".join(values) or "-"
+    scores = [pass_at_1(evaluation, "benchmark") for evaluation in loop_evaluations(run.evaluations).values()]
+    return " -> ".join(f"{100 * score.value:.1f}%" for score in scores if score) or "-"

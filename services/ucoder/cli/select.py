@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from ucoder.cli.shared.options import CellsFlag, IsolationFlag, MinConfidenceFlag, QuestionsArgument
+from ucoder.cli.shared import options
 from ucoder.errors import Misconfigured, NoInputs
 
 if TYPE_CHECKING:
@@ -17,15 +17,15 @@ if TYPE_CHECKING:
 
 
 async def select(
-    source: QuestionsArgument,
+    source: options.QuestionsArgument,
     out: Annotated[Path, typer.Option("-o", "--out", help="File for the selections.")],
     strategy: Annotated[str | None, typer.Option(help="Selection rule. A wrong name lists the known ones.")] = None,
-    min_confidence: MinConfidenceFlag = 0.0,
+    min_confidence: options.MinConfidenceFlag = 0.0,
     tests: Annotated[
         str, typer.Option(help="`file`: the tests of the file. `none`: ignore them and synthesise inputs.")
     ] = "file",
-    isolation: IsolationFlag = None,
-    cells: CellsFlag = None,
+    isolation: options.IsolationFlag = None,
+    cells: options.CellsFlag = None,
 ) -> None:
     """Selects the program of each question that is right, and says how sure that is.
 

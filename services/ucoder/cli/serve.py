@@ -5,6 +5,7 @@ import signal
 from typing import Annotated
 
 import typer
+from rich.console import Console
 
 from ucoder.cli.shared.options import ConsensusFlag, ConsensusTokenFlag, read_token
 from ucoder.errors import Misconfigured
@@ -48,7 +49,6 @@ async def _serve_proxy(
 ) -> None:
     """Serves the proxy. Its ConsensusService is the one at `consensus`, or runs in this process."""
     import uvicorn
-    from rich.console import Console
 
     from ucoder.cli.shared.embedded_services import consensus_service
     from ucoder.client import AsyncClient

@@ -1,5 +1,8 @@
 """`ucoder settings`: lists every setting with its value and its meaning."""
 
+from rich.console import Console
+from rich.table import Table
+
 SECRET = {"model_api_key"}
 
 
@@ -8,9 +11,6 @@ async def settings() -> None:
 
     Example: `UCODER_CELLS=2 ucoder settings`
     """
-    from rich.console import Console
-    from rich.table import Table
-
     from ucoder.runtime.settings import PREFIX, Settings, load
 
     values = load()

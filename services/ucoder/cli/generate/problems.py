@@ -6,15 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from ucoder.cli.shared.options import (
-    IsolationFlag,
-    LinesOutFlag,
-    ModelFlag,
-    ModelNameFlag,
-    ProfileFlag,
-    SamplingConfigFlag,
-    SeedFlag,
-)
+from ucoder.cli.shared import options
 from ucoder.errors import Retry
 
 if TYPE_CHECKING:
@@ -26,7 +18,7 @@ WAVES = 4
 
 
 async def generate_problems(
-    out: LinesOutFlag,
+    out: options.LinesOutFlag,
     count: Annotated[int, typer.Option("-n", "--count", min=1, help="Number of problems.")] = 20,
     domain: Annotated[
         list[str] | None, typer.Option(help="Domain; several take turns. Default: those of the paper.")
@@ -35,12 +27,12 @@ async def generate_problems(
     hardest: Annotated[int, typer.Option(min=1, max=5, help="Highest difficulty.")] = 5,
     scripts: Annotated[bool, typer.Option("--scripts", help="Programs that read stdin, not functions.")] = False,
     avoid: Annotated[list[Path] | None, typer.Option(help="Benchmark files whose tasks must not appear.")] = None,
-    model: ModelFlag = "seed",
-    name: ModelNameFlag = None,
-    profile: ProfileFlag = None,
-    config: SamplingConfigFlag = None,
-    seed: SeedFlag = 1,
-    isolation: IsolationFlag = None,
+    model: options.ModelFlag = "seed",
+    name: options.ModelNameFlag = None,
+    profile: options.ProfileFlag = None,
+    config: options.SamplingConfigFlag = None,
+    seed: options.SeedFlag = 1,
+    isolation: options.IsolationFlag = None,
 ) -> None:
     """Invents problems: title, signature with types, docstring, example, hint, plan.
 

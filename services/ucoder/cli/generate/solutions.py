@@ -4,31 +4,23 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from ucoder.cli.shared.options import (
-    LinesOutFlag,
-    ModelFlag,
-    ModelNameFlag,
-    ProblemsArgument,
-    ProfileFlag,
-    SamplingConfigFlag,
-    SeedFlag,
-)
+from ucoder.cli.shared import options
 
 if TYPE_CHECKING:
     from ucoder.cli.generate.problem_lines import Line
 
 
 async def generate_solutions(
-    problems: ProblemsArgument,
-    out: LinesOutFlag,
+    problems: options.ProblemsArgument,
+    out: options.LinesOutFlag,
     n: Annotated[
         int | None, typer.Option("-n", min=1, help="Programs for each problem. Default: the configuration's.")
     ] = None,
-    model: ModelFlag = "seed",
-    name: ModelNameFlag = None,
-    profile: ProfileFlag = None,
-    config: SamplingConfigFlag = None,
-    seed: SeedFlag = 1,
+    model: options.ModelFlag = "seed",
+    name: options.ModelNameFlag = None,
+    profile: options.ProfileFlag = None,
+    config: options.SamplingConfigFlag = None,
+    seed: options.SeedFlag = 1,
 ) -> None:
     """Asks a model for programs that solve problems; `ucoder select` then says which is right and how sure that is.
 

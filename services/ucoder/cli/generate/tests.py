@@ -5,15 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from ucoder.cli.shared.options import (
-    LinesOutFlag,
-    ModelFlag,
-    ModelNameFlag,
-    ProblemsArgument,
-    ProfileFlag,
-    SamplingConfigFlag,
-    SeedFlag,
-)
+from ucoder.cli.shared import options
 
 if TYPE_CHECKING:
     from ucoder.cli.generate.problem_lines import Line
@@ -21,17 +13,17 @@ if TYPE_CHECKING:
 
 
 async def generate_tests(
-    problems: ProblemsArgument,
-    out: LinesOutFlag,
+    problems: options.ProblemsArgument,
+    out: options.LinesOutFlag,
     keep: Annotated[
         int | None, typer.Option(min=1, help="Most tests of a problem. Default: the configuration's.")
     ] = None,
     samples: Annotated[int | None, typer.Option(min=1, help="Completions to sample, each with several tests.")] = None,
-    model: ModelFlag = "seed",
-    name: ModelNameFlag = None,
-    profile: ProfileFlag = None,
-    config: SamplingConfigFlag = None,
-    seed: SeedFlag = 1,
+    model: options.ModelFlag = "seed",
+    name: options.ModelNameFlag = None,
+    profile: options.ProfileFlag = None,
+    config: options.SamplingConfigFlag = None,
+    seed: options.SeedFlag = 1,
 ) -> None:
     """Writes tests for problems: asserts of several kinds, and inputs drawn from the types. They may be wrong.
 
