@@ -97,7 +97,7 @@ class KubernetesJobs:
             for job in await api.list(kind):
                 run = job["metadata"].get("labels", {}).get(RUN_LABEL)
                 if run and await has_ended(run):
-                    log.info("training.job_swept", job=job["metadata"]["name"], run=run)
+                    log.info("training.job_removed", job=job["metadata"]["name"], run=run)
                     await api.delete(kind, job["metadata"]["name"])
 
     async def _result(self, dataset: pb.Dataset) -> TrainingResult | None:

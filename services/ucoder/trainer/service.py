@@ -131,7 +131,7 @@ class Service(trainer_pb2_grpc.TrainerServiceServicer):
             try:
                 await self._jobs.remove_unwanted(self._why_unwanted)
             except UcoderError as error:  # a training will meet the same error, and the next start tries again
-                log.warning("training.not_swept", error=str(error))
+                log.warning("training.jobs_not_removed", error=str(error))
 
     async def Train(  # noqa: N802
         self, request: trainer_pb2.TrainRequest, context: object
