@@ -68,7 +68,7 @@ def _summary(bounds: Sequence[TheoremBound]) -> dict[str, Any]:
         "tests": _median([bound.tests for bound in bounds]),
         "effective_tests": _median([bound.effective_tests for bound in known]),
         "required_tests": _median([bound.required_tests for bound in known]),
-        "p_outputs": _median([bound.collision_rate_by_outputs for bound in known]),
+        "p_outputs": _median([bound.collision_rate for bound in known]),
         "p_pass_bits": _median([bound.collision_rate_by_passes for bound in known]),
         "printed_bound": _median([bound.printed for bound in known]),
         "corrected_bound": _median([bound.corrected for bound in known]),
