@@ -1,1 +1,1 @@
-"""Pure: no I/O, no clock, no protobuf, no logging. Only the standard library and numpy."""
+"""The pure rules of ucoder: no I/O, clock, protobuf or logging; only the standard library and numpy."""

@@ -83,6 +83,8 @@ def test_unanimity_leaves_no_pair_to_measure() -> None:
 def test_a_winner_is_needed() -> None:
     with pytest.raises(ValueError, match="winning cluster"):
         check_theorem(matrix_of_letters(["P"]), np.array([], dtype=np.int64))
+    with pytest.raises(ValueError, match="winning cluster"):
+        check_theorem(Matrix.build([], None, []), candidates=3)
 
 
 def test_n_is_the_number_of_samples_unless_the_caller_counts_them() -> None:
@@ -94,15 +96,11 @@ def test_n_is_the_number_of_samples_unless_the_caller_counts_them() -> None:
 def test_the_largest_cluster_stands_for_the_winners() -> None:
     m = random_matrix(10, 30, 4)
     assert check_theorem(m) == check_theorem(m, WINNERS)
-    failing = np.arange(2, 12)  # the wrong programs pass nothing, so by passes they are the largest cluster
-    assert check_theorem(m, by_outputs=False) == check_theorem(m, failing, by_outputs=False)
 
 
 def test_passes_agree_at_least_as_often_as_outputs() -> None:
     bound = check_theorem(random_matrix(40, 60, 4), WINNERS)
-    assert bound.collision_rate == bound.collision_rate_by_outputs
-    assert bound.collision_rate_by_passes == 1.0  # wrong programs fail every test
-    assert check_theorem(random_matrix(40, 60, 4), WINNERS, by_outputs=False).collision_rate == 1.0
+    assert bound.collision_rate < bound.collision_rate_by_passes == 1.0  # wrong programs fail every test
 
 
 @pytest.mark.parametrize(

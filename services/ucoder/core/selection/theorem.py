@@ -12,15 +12,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ucoder.core.clustering import (
-    SILENT,
-    Labels,
-    cluster,
-    output_signature,
-    outputs_by_input,
-    pass_signature,
-    weights_by_label,
-)
+from ucoder.core.clustering import SILENT, Labels, cluster, output_signature, outputs_by_input, pass_signature
 from ucoder.core.matrix import Floats, Ints, Matrix
 
 MOST_PAIRS = 4000
@@ -47,11 +39,9 @@ class TheoremBound:
     required_tests: float
     """The theorem's minimum number of tests, log(n/k) / (-log p). Infinite for p = 1, 0 where p is NaN or 0."""
     collision_rate: float
-    """p, 0 to 1: how often two distinct wrong programs agree on a test. NaN when there are no two of them."""
-    collision_rate_by_outputs: float
-    """p where two programs agree when their outputs are equal."""
+    """p, 0 to 1: how often two distinct wrong programs have equal outputs on a test. NaN without two such programs."""
     collision_rate_by_passes: float
-    """p where two programs agree when both pass or both fail: the paper's own signature."""
+    """The same where two programs agree when both pass or both fail: the paper's own signature."""
     effective_tests: float
     """The number of independent tests that would scatter the pairs' agreement as much: |T| over the design effect."""
     delta: float
@@ -72,7 +62,7 @@ class TheoremBound:
         measured = f"Theorem 2.4: {self.programs} programs, {self.tests} tests"
         if math.isnan(self.collision_rate):
             return f"{measured}: no two distinct wrong programs, so p cannot be measured and the bound says nothing."
-        rate = f"p = {self.collision_rate_by_outputs:.3f} by outputs, {self.collision_rate_by_passes:.3f} by passes"
+        rate = f"p = {self.collision_rate:.3f} by outputs, {self.collision_rate_by_passes:.3f} by passes"
         required = f"{self.required_tests:.1f} tests required"
         says = f"at least {self.printed:.3f}" if self.says_anything else "0, so it says nothing"
         return (
@@ -82,25 +72,23 @@ class TheoremBound:
 
 
 def check_theorem(
-    m: Matrix,
-    winners: Labels | None = None,
-    delta: float = 0.05,
-    by_outputs: bool = True,
-    candidates: int | None = None,
+    m: Matrix, winners: Labels | None = None, delta: float = 0.05, candidates: int | None = None
 ) -> TheoremBound:
     """Applies the theorem to the cluster of `winners` (indices of rows), taken as the k right programs.
 
-    The programs outside that cluster are taken as wrong. winners: None for the largest cluster of equal signature.
-    by_outputs: p and the clusters are measured by outputs, else by passes. candidates: n; None for the samples that
-    the rows stand for. Raises ValueError without a winner or with delta outside [0, 1].
+    The programs outside that cluster are taken as wrong. winners: None for the largest cluster of equal outputs.
+    candidates: n; None for the samples that the rows stand for. Raises ValueError without a winner or with delta
+    outside [0, 1].
     """
     n, tests = int(m.multiplicity.sum()) if candidates is None else candidates, m.shape[1]
     if winners is None:
-        winners = _largest_cluster(m, by_outputs)
+        labels = cluster(m, *outputs_by_input(m))
+        winners = (
+            np.flatnonzero(labels == np.bincount(labels, weights=m.multiplicity).argmax()) if m.shape[0] else labels
+        )
     if len(winners) == 0 or not 0 <= delta <= 1:
         raise ValueError("the theorem needs a winning cluster and a delta between 0 and 1")
-    output_agreement, pass_agreement = (_agreements(m, winners, s(m)) for s in (output_signature, pass_signature))
-    agreed = output_agreement if by_outputs else pass_agreement
+    agreed = _agreements(m, winners, output_signature(m))
     p, effective = _rate(agreed), _effective_tests(agreed)
     k = float(m.multiplicity[winners].sum())
     required = math.log(n / k) / -math.log(p) if 0 < p < 1 else (math.inf if p == 1 else 0.0)
@@ -124,20 +112,13 @@ def check_theorem(
         tests=tests,
         required_tests=required,
         collision_rate=p,
-        collision_rate_by_outputs=_rate(output_agreement),
-        collision_rate_by_passes=_rate(pass_agreement),
+        collision_rate_by_passes=_rate(_agreements(m, winners, pass_signature(m))),
         effective_tests=effective,
         delta=delta,
         printed=_bound(n, p, tests, delta),
         corrected=_bound(n, p, effective, delta),
         premises=premises,
     )
-
-
-def _largest_cluster(m: Matrix, by_outputs: bool) -> Labels:
-    """Returns the rows of the largest cluster of equal signature; none where there is no program."""
-    labels = cluster(m, *outputs_by_input(m)) if by_outputs else cluster(m, pass_signature(m))
-    return np.flatnonzero(labels == weights_by_label(labels, m.multiplicity).argmax()) if len(labels) else labels
 
 
 def _bound(n: int, p: float, tests: float, delta: float) -> float:
