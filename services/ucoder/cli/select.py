@@ -2,6 +2,7 @@
 
 import asyncio
 import dataclasses
+import math
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -12,6 +13,7 @@ from ucoder.errors import Misconfigured, NoInputs
 
 if TYPE_CHECKING:
     from ucoder.cli.shared.question_files import Question
+    from ucoder.core.matrix import Matrix
     from ucoder.core.selection import Selection
     from ucoder.sandbox_runner.sandbox_job import ProgramResult
 
@@ -24,19 +26,23 @@ async def select(
     tests: Annotated[
         str, typer.Option(help="`file`: the tests of the file. `none`: ignore them and synthesise inputs.")
     ] = "file",
+    theorem_bound: Annotated[
+        bool, typer.Option("--theorem-bound", help="Add the bound of Theorem 2.4, with its measured premises.")
+    ] = False,
     isolation: options.IsolationFlag = None,
     cells: options.CellsFlag = None,
 ) -> None:
     """Selects the program of each question that is right, and says how sure that is.
 
     Writes one line for each question: `id`, `selected` (the index of a program, or null), `confidence`, `margin`,
-    `abstained`, `clusters`.
+    `abstained`, `clusters`, and `theorem_bound` where it is requested.
 
     Example: `ucoder select questions.jsonl -o selections.jsonl --min-confidence 0.8`
     """
     from ucoder.cli.shared.local_sandbox import execute_questions, isolation_warning, open_sandbox
     from ucoder.cli.shared.question_files import read_questions, write_lines
     from ucoder.core.selection import DEFAULT, STRATEGIES
+    from ucoder.core.selection import select as select_by
 
     strategy = strategy or DEFAULT
     if strategy not in STRATEGIES:
@@ -49,10 +55,12 @@ async def select(
     async with open_sandbox(isolation, cells) as sandbox:
         with write_lines(out) as write:
             async for question, results, seconds in execute_questions(sandbox, questions):
-                selection = await asyncio.to_thread(select_program, question, results, strategy, min_confidence)
+                matrix = await asyncio.to_thread(question_matrix, question, results)
+                selection = await asyncio.to_thread(select_by, matrix, strategy, min_confidence=min_confidence)
+                bound = {"theorem_bound": bound_values(matrix, selection)} if theorem_bound else {}
                 kind = "own" if own[question.id] else "synthesised" if question.tests else "none"
                 rest = {"tests": kind, "seconds": round(seconds, 3)}
-                write(selection_line(question, selection) | rest | isolation_warning(sandbox.isolation))
+                write(selection_line(question, selection) | bound | rest | isolation_warning(sandbox.isolation))
 
 
 def with_synthesised_inputs(question: "Question") -> "Question":
@@ -69,14 +77,11 @@ def with_synthesised_inputs(question: "Question") -> "Question":
     return dataclasses.replace(question, entry_point=entry_point, tests=tuple(made))
 
 
-def select_program(
-    question: "Question", results: "list[ProgramResult]", strategy: str, min_confidence: float
-) -> "Selection":
-    """Returns the selection for one executed question."""
+def question_matrix(question: "Question", results: "list[ProgramResult]") -> "Matrix":
+    """Returns the matrix of one executed question."""
     from ucoder.core.matrix import Matrix
-    from ucoder.core.selection import select
 
-    matrix = Matrix.build(
+    return Matrix.build(
         outcomes=[result.outcomes for result in results],
         outputs=[result.outputs for result in results],
         tests=question.tests,
@@ -84,7 +89,24 @@ def select_program(
         programs=question.programs,
         task=question.prompt,
     )
-    return select(matrix, strategy, min_confidence=min_confidence)
+
+
+def bound_values(matrix: "Matrix", selection: "Selection") -> dict[str, Any] | None:
+    """Returns Theorem 2.4 for the selected cluster as JSON values, or None where no program was selected."""
+    import numpy as np
+
+    from ucoder.core.selection.theorem import check_theorem
+
+    if selection.winner is None:
+        return None
+    bound = check_theorem(matrix, np.array(selection.clusters[0].members))
+    numbers = {
+        name: round(value, 4) if math.isfinite(value) else None  # JSON has neither infinity nor NaN
+        for name, value in dataclasses.asdict(bound).items()
+        if isinstance(value, int | float)
+    }
+    premises = [dataclasses.asdict(premise) for premise in bound.premises]
+    return numbers | {"premises": premises, "sentence": bound.describe()}
 
 
 def selection_line(question: "Question", selection: "Selection") -> dict[str, Any]:

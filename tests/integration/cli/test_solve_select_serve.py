@@ -111,6 +111,22 @@ def test_select_without_tests(tmp_path: Path) -> None:
         assert lines["mute"]["selected"] in (1, 2)
         assert (lines["mute"]["confidence"], lines["mute"]["calibrated"]) == (0.6667, False)
         assert (lines["empty"]["selected"], lines["empty"]["reason"]) == (None, "no_programs")
+        assert "theorem_bound" not in lines["own"]
+
+
+def test_select_adds_the_bound_of_theorem_2_4_on_request(tmp_path: Path) -> None:
+    programs = [{"code": TASK + body} for body in (RIGHT, ALSO_RIGHT, WRONG, "    return a\n")]
+    question = {"id": "q", "entry_point": "add", "candidates": programs, "tests": [{"code": "add(1, 2)"}]}
+    empty = {"id": "empty", "candidates": []}
+    (tmp_path / "in.jsonl").write_text("\n".join(map(json.dumps, (question, empty))))
+    done = ucoder("select", "in.jsonl", "-o", "out.jsonl", "--cells", "1", "--theorem-bound", folder=tmp_path)
+    assert done.returncode == 0, done.stderr
+    lines = {line["id"]: line for line in map(json.loads, (tmp_path / "out.jsonl").read_text().splitlines())}
+    bound = lines["q"]["theorem_bound"]
+    assert (bound["programs"], bound["tests"], bound["collision_rate"], bound["printed"]) == (4, 1, 0.0, 0.95)
+    assert len(bound["premises"]) == 4
+    assert bound["sentence"].startswith("Theorem 2.4: 4 programs, 1 tests")
+    assert lines["empty"]["theorem_bound"] is None
 
 
 def test_serve_proxy_listens_answers_and_ends_when_told(model: str, served: str, tmp_path: Path) -> None:
