@@ -15,23 +15,6 @@ from ucoder.cli.shared import options
 from ucoder.cli.shared.registration import command
 
 
-def measure_sandbox(
-    data: options.QuestionsArgument,
-    tasks: options.TaskCountFlag = None,
-    isolation: options.IsolationFlag = None,
-    as_json: options.JsonFlag = False,
-) -> None:
-    """Measures programs per second in the sandbox, compared with a bare fork, `python -I` and one `runsc do` each.
-
-    It also measures what one cell costs: start, memory, the time of a trivial program, and slow-down.
-
-    Example: `ucoder bench sandbox questions.jsonl --tasks 20`
-    """
-    from ucoder.bench.sandbox_speed import measure_and_print
-
-    measure_and_print(data, tasks=tasks, isolation=isolation or "auto", as_json=as_json)
-
-
 async def measure_generation(
     model: options.BenchModelFlag = "seed",
     profile: options.BenchProfileFlag = "seed",
@@ -64,9 +47,7 @@ async def measure_latency(
     print(json.dumps(asdict(latency)) if as_json else latency.summary())
 
 
-COMMANDS: dict[str, Callable[..., Any]] = {
-    "sandbox": measure_sandbox, "generate": measure_generation, "latency": measure_latency,
-}  # fmt: skip
+COMMANDS: dict[str, Callable[..., Any]] = {"generate": measure_generation, "latency": measure_latency}
 _IS_CHECKOUT = find_spec("ucoder_development") is not None
 if _IS_CHECKOUT:
     from ucoder_development.bench_commands import COMMANDS as DEVELOPMENT_COMMANDS

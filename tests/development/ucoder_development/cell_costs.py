@@ -7,10 +7,10 @@ import subprocess
 import sys
 import time
 
-from ucoder.bench.runners import WORKERS
 from ucoder.core.test_plans import Test
 from ucoder.sandbox_runner.sandbox import Sandbox
 from ucoder.sandbox_runner.sandbox_job import Limits, SandboxJob
+from ucoder_development.speed_runners import WORKERS
 
 PROGRAMS, REPEATS = 200, 5
 PAUSE_SECONDS = 0.1

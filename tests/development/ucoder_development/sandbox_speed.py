@@ -10,19 +10,19 @@ import contextlib
 import json
 import os
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 from rich.console import Console
 from rich.progress import Progress
 
-from ucoder.bench import cell_costs, runners
-from ucoder.bench.runners import LIMITS, WORKERS, Runner, SpeedTask
 from ucoder.core.outcomes import Outcome
 from ucoder.sandbox_runner.host.machine_load import processor_seconds
 from ucoder.sandbox_runner.sandbox import Sandbox
 from ucoder.sandbox_runner.sandbox_job import SandboxJob
+from ucoder_development import cell_costs, speed_runners
+from ucoder_development.speed_runners import LIMITS, WORKERS, SpeedTask
 
 ROUNDS = 4
 SLOW_PROGRAMS, SLOWEST_PROGRAMS = 10, 2
@@ -69,29 +69,23 @@ class RunnerTotals:
         self.by_round.append(round(count / seconds, 1))
 
 
-def measure_and_print(
-    data: Path,
-    *,
-    tasks: int | None,
-    isolation: str,
-    as_json: bool,
-    more_runners: Mapping[str, Runner] | None = None,
-) -> None:
-    """Measures with the first `tasks` questions of a file and prints a table. `more_runners`: others to compare."""
+def measure_and_print(data: Path, *, tasks: int | None, isolation: str, peers: bool, as_json: bool) -> None:
+    """Measures with the first `tasks` questions of a file and prints a table; with `peers`, theirs too."""
+    others = speed_runners.peer_runners() if peers else {}
     kinds = ("runsc", "bubblewrap") if isolation == "auto" else (isolation,)
-    work = runners.read_tasks(data, tasks)
+    work = speed_runners.read_tasks(data, tasks)
     console = Console(stderr=True)
     with asyncio.Runner() as loop, Progress(console=console, disable=not console.is_terminal) as progress:
         stack = contextlib.AsyncExitStack()
-        quick: dict[str, Measured] = {"bare fork": runners.bare_fork(), **(more_runners or {})}
+        quick: dict[str, Measured] = {"bare fork": speed_runners.bare_fork(), **others}
         for kind in kinds:
             sandbox = loop.run(stack.enter_async_context(Sandbox.open(isolation=kind, cells=WORKERS, cache=0)))
             quick[f"ucoder, {kind}"] = _in_sandbox(loop, sandbox)
         slow: dict[str, tuple[Measured, int]] = {
-            "python -I a program": (runners.process_per_program(), SLOW_PROGRAMS),
-            "python -I a test": (runners.process_per_test(), SLOWEST_PROGRAMS),
+            "python -I a program": (speed_runners.process_per_program(), SLOW_PROGRAMS),
+            "python -I a test": (speed_runners.process_per_test(), SLOWEST_PROGRAMS),
         }
-        if "runsc" in kinds and (gvisor := runners.gvisor_per_program()):
+        if "runsc" in kinds and (gvisor := speed_runners.gvisor_per_program()):
             slow["runsc do a program"] = gvisor, SLOW_PROGRAMS
         totals = {name: RunnerTotals(name) for name in (*quick, *slow)}
         try:
