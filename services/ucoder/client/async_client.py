@@ -47,9 +47,7 @@ class AsyncClient:
         """Does what `Client.select` does."""
         request = select_request(programs, tests, options)
         with typed_errors():
-            answer = await self._stub.Select(
-                request, timeout=self._connection.seconds, metadata=self._connection.metadata
-            )
+            answer = await self._stub.Select(request, **self._connection.call)
         return answer_of(answer, programs)
 
     async def select_stream(
@@ -57,7 +55,7 @@ class AsyncClient:
     ) -> AsyncIterator[Answer]:
         """Yields what `Client.select_stream` yields."""
         request = consensus_pb2.SelectStreamRequest(select=select_request(programs, tests, options))
-        call = self._stub.SelectStream(request, timeout=self._connection.seconds, metadata=self._connection.metadata)
+        call = self._stub.SelectStream(request, **self._connection.call)
         try:
             with typed_errors():
                 async for message in call:
@@ -71,7 +69,5 @@ class AsyncClient:
         """Does what `Client.cluster` does."""
         request = cluster_request(rows, tests, programs, options)
         with typed_errors():
-            answer = await self._stub.Cluster(
-                request, timeout=self._connection.seconds, metadata=self._connection.metadata
-            )
+            answer = await self._stub.Cluster(request, **self._connection.call)
         return verdict_of(answer.verdict)

@@ -57,7 +57,7 @@ class Client:
         """
         request = select_request(programs, tests, options)
         with typed_errors():
-            answer = self._stub.Select(request, timeout=self._connection.seconds, metadata=self._connection.metadata)
+            answer = self._stub.Select(request, **self._connection.call)
         return answer_of(answer, programs)
 
     def select_stream(
@@ -68,7 +68,7 @@ class Client:
         A caller that leaves the loop early cancels the execution.
         """
         request = consensus_pb2.SelectStreamRequest(select=select_request(programs, tests, options))
-        call = self._stub.SelectStream(request, timeout=self._connection.seconds, metadata=self._connection.metadata)
+        call = self._stub.SelectStream(request, **self._connection.call)
         try:
             with typed_errors():
                 for message in call:
@@ -82,5 +82,5 @@ class Client:
         """Selects from a finished matrix: one row for each program. Nothing is executed."""
         request = cluster_request(rows, tests, programs, options)
         with typed_errors():
-            answer = self._stub.Cluster(request, timeout=self._connection.seconds, metadata=self._connection.metadata)
+            answer = self._stub.Cluster(request, **self._connection.call)
         return verdict_of(answer.verdict)

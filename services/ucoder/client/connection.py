@@ -58,6 +58,11 @@ class Connection:
         return (("authorization", f"Bearer {self.token}"),) if self.token else ()
 
     @property
+    def call(self) -> dict[str, Any]:
+        """The keyword arguments of every call: its deadline and its metadata."""
+        return {"timeout": self.seconds, "metadata": self.metadata}
+
+    @property
     def credentials(self) -> grpc.ChannelCredentials | None:
         """The TLS credentials, or None for a connection without TLS. Raises OSError when a file cannot be read."""
         if not (self.tls or self.ca or self.certificate):

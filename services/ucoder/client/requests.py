@@ -1,7 +1,7 @@
 """The requests of the clients: protobuf messages made from plain Python values."""
 
 from collections.abc import Mapping, Sequence
-from typing import TypedDict
+from typing import Any, TypedDict
 
 from ucoder.client.results import Row, row_messages
 from ucoder.v1 import artifacts_pb2 as pb
@@ -12,9 +12,10 @@ Test = str | tuple[str, str]
 
 
 class Options(TypedDict, total=False):
-    """The keywords of `select` and `select_stream`, all of them optional. `DEFAULTS` holds their defaults.
+    """The keywords of `select` and `select_stream`, all of them optional.
 
-    `cluster` executes nothing and uses only the first five.
+    The default of each is 0, empty or False unless `DEFAULTS` gives another. `cluster` executes nothing and uses only
+    the first five.
     """
 
     strategy: str
@@ -53,47 +54,27 @@ class Options(TypedDict, total=False):
 
 DEFAULTS: Options = {
     "strategy": "default",
-    "strategy_options": {},
-    "min_confidence": 0.0,
-    "mean_log_probs": (),
-    "theorem_bound": False,
-    "entry_point": "",
-    "prompt": "",
-    "inputs": 0,
-    "seed": 0,
-    "partial_seconds": 0.0,
-    "stop_early": False,
-    "max_change": 0.0,
     "cpu_seconds": 1.0,
     "wall_seconds": 5.0,
     "memory_mb": 512,
     "language": "python",
 }
+SELECTION_OPTIONS = ("strategy", "strategy_options", "min_confidence")
+LIMIT_OPTIONS = ("cpu_seconds", "wall_seconds", "memory_mb")
+CLUSTER_OPTIONS = ("mean_log_probs", "theorem_bound")
+"""The options that are fields of a `ClusterRequest` itself."""
 
 
 def select_request(programs: Sequence[str], tests: Sequence[Test], options: Options) -> consensus_pb2.SelectRequest:
     """Returns the request of one selection. Raises TypeError for an option that does not exist."""
     chosen = _with_defaults(options)
+    limits = {name: chosen.pop(name) for name in LIMIT_OPTIONS}
     return consensus_pb2.SelectRequest(
         programs=programs,
-        mean_log_probs=chosen["mean_log_probs"],
         tests=map(_test_message, tests),
-        entry_point=chosen["entry_point"],
-        prompt=chosen["prompt"],
-        selection=_selection(chosen),
-        limits=config_pb2.ExecutionConfig(
-            cpu_seconds=chosen["cpu_seconds"],
-            wall_seconds=chosen["wall_seconds"],
-            memory_mb=chosen["memory_mb"],
-            give_up_after_timeouts=2,
-        ),
-        language=chosen["language"],
-        inputs=chosen["inputs"],
-        seed=chosen["seed"],
-        partial_seconds=chosen["partial_seconds"],
-        stop_early=chosen["stop_early"],
-        max_change=chosen["max_change"],
-        theorem_bound=chosen["theorem_bound"],
+        selection=_pop_selection(chosen),
+        limits=config_pb2.ExecutionConfig(**limits, give_up_after_timeouts=2),
+        **chosen,
     )
 
 
@@ -106,16 +87,16 @@ def cluster_request(
         rows=row_messages(rows),
         tests=map(_test_message, tests),
         programs=programs,
-        mean_log_probs=chosen["mean_log_probs"],
-        selection=_selection(chosen),
-        theorem_bound=chosen["theorem_bound"],
+        selection=_pop_selection(chosen),
+        **{name: chosen[name] for name in CLUSTER_OPTIONS if name in chosen},
     )
 
 
-def _with_defaults(options: Options) -> Options:
-    unknown = sorted(set(options) - set(DEFAULTS))
+def _with_defaults(options: Options) -> dict[str, Any]:
+    known = Options.__annotations__
+    unknown = sorted(set(options) - set(known))
     if unknown:
-        raise TypeError(f"no option is called {unknown[0]!r}; there are {', '.join(DEFAULTS)}")
+        raise TypeError(f"no option is called {unknown[0]!r}; there are {', '.join(known)}")
     return {**DEFAULTS, **options}
 
 
@@ -126,7 +107,7 @@ def _test_message(test: Test) -> pb.TestCase:
     return pb.TestCase(stdin=stdin, expected_stdout=expected)
 
 
-def _selection(options: Options) -> config_pb2.SelectionConfig:
-    return config_pb2.SelectionConfig(
-        strategy=options["strategy"], min_confidence=options["min_confidence"], options=options["strategy_options"]
-    )
+def _pop_selection(options: dict[str, Any]) -> config_pb2.SelectionConfig:
+    """Removes the options of the strategy and returns them as a message."""
+    given = {name: options.pop(name) for name in SELECTION_OPTIONS if name in options}
+    return config_pb2.SelectionConfig(options=given.pop("strategy_options", {}), **given)

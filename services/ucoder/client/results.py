@@ -1,10 +1,13 @@
 """The results of the clients: frozen dataclasses of plain Python values, without gRPC or protobuf types."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
+from typing import Any, TypeVar
 
 from ucoder.v1 import artifacts_pb2 as pb
 from ucoder.v1 import consensus_pb2
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,57 +155,29 @@ class Row:
 
 def verdict_of(message: consensus_pb2.Verdict) -> Verdict:
     """Returns the verdict in a message."""
-    return Verdict(
+    return _with_fields(
+        Verdict,
+        message,
         selected=message.selected if message.HasField("selected") else None,
-        confidence=message.confidence,
-        margin=message.margin,
-        abstained=message.abstained,
-        reason=message.reason,
-        clusters=tuple(Cluster(tuple(one.members), one.score, one.share, one.passed) for one in message.clusters),
+        clusters=tuple(_with_fields(Cluster, one, members=tuple(one.members)) for one in message.clusters),
         disagreements=tuple(
             Disagreement(one.input, tuple(one.outputs), tuple(one.tests)) for one in message.disagreements
         ),
-        calibrated=message.calibrated,
         test_plausibility=tuple(message.test_plausibility),
         theorem_bound=_bound_of(message.theorem_bound) if message.HasField("theorem_bound") else None,
     )
 
 
-def _bound_of(message: consensus_pb2.TheoremBound) -> ProbabilityBound:
-    return ProbabilityBound(
-        programs=message.programs,
-        tests=message.tests,
-        collision_rate=message.collision_rate if message.HasField("collision_rate") else None,
-        effective_tests=message.effective_tests,
-        required_tests=message.required_tests,
-        delta=message.delta,
-        printed=message.printed,
-        corrected=message.corrected,
-        premises=tuple(BoundPremise(one.name, one.holds, one.measured) for one in message.premises),
-        sentence=message.sentence,
-    )
-
-
 def answer_of(message: consensus_pb2.SelectResponse, programs: Sequence[str], final: bool = True) -> Answer:
     """Returns the answer in a message. `programs` are those of the request."""
-    verdict, cost = verdict_of(message.verdict), message.cost
-    return Answer(
+    verdict = verdict_of(message.verdict)
+    return _with_fields(
+        Answer,
+        message,
         verdict=verdict,
         program=None if verdict.selected is None else programs[verdict.selected],
         tests=tuple(test.code or test.stdin for test in message.tests),
-        entry_point=message.entry_point,
-        cost=Cost(
-            cost.programs,
-            cost.duplicates,
-            cost.runs,
-            cost.synthesis_seconds,
-            cost.execution_seconds,
-            cost.selection_seconds,
-            cost.program_seconds,
-        ),
-        finished=message.finished,
-        stopped=message.stopped,
-        change=message.change,
+        cost=_with_fields(Cost, message.cost),
         final=final,
     )
 
@@ -212,3 +187,18 @@ def row_messages(rows: Sequence[Row]) -> Iterator[pb.Row]:
     for number, row in enumerate(rows):
         codes = [pb.Outcome.Value(f"OUTCOME_{outcome.upper()}") for outcome in row.outcomes]
         yield pb.Row(program=number, outcomes=codes, outputs=row.outputs)
+
+
+def _bound_of(message: consensus_pb2.TheoremBound) -> ProbabilityBound:
+    return _with_fields(
+        ProbabilityBound,
+        message,
+        collision_rate=message.collision_rate if message.HasField("collision_rate") else None,
+        premises=tuple(_with_fields(BoundPremise, one) for one in message.premises),
+    )
+
+
+def _with_fields(kind: type[T], message: Any, **converted: Any) -> T:
+    """Returns a dataclass of this kind: the converted values, and the message's own for all other fields."""
+    own = {field.name: getattr(message, field.name) for field in fields(kind) if field.name not in converted}  # type: ignore[arg-type]
+    return kind(**own, **converted)

@@ -89,18 +89,10 @@ def clusters_of(selection: Selection, numbers: Sequence[int] | None = None) -> l
 
 
 def _bound_message(bound: TheoremBound) -> consensus_pb2.TheoremBound:
+    same = ("programs", "tests", "effective_tests", "required_tests", "delta", "printed", "corrected")
     return consensus_pb2.TheoremBound(
-        programs=bound.programs,
-        tests=bound.tests,
+        **{name: getattr(bound, name) for name in same},
         collision_rate=None if math.isnan(bound.collision_rate) else bound.collision_rate,
-        effective_tests=bound.effective_tests,
-        required_tests=bound.required_tests,
-        delta=bound.delta,
-        printed=bound.printed,
-        corrected=bound.corrected,
-        premises=[
-            consensus_pb2.TheoremPremise(name=premise.name, holds=premise.holds, measured=premise.measured)
-            for premise in bound.premises
-        ],
+        premises=[consensus_pb2.TheoremPremise(**dataclasses.asdict(premise)) for premise in bound.premises],
         sentence=bound.describe(),
     )

@@ -19,9 +19,10 @@ import ucoder.client.async_client
 import ucoder.client.blocking_client
 from ucoder.client import AsyncClient, Client, Connection, Options, Row
 from ucoder.client.connection import ConnectionOptions
-from ucoder.client.requests import DEFAULTS
+from ucoder.client.requests import cluster_request, select_request
 from ucoder.errors import Misconfigured, NoInputs, Overloaded, Reject, Retry
-from ucoder.v1 import consensus_pb2, consensus_pb2_grpc
+from ucoder.v1 import artifacts_pb2 as pb
+from ucoder.v1 import config_pb2, consensus_pb2, consensus_pb2_grpc
 
 
 @pytest.mark.parametrize("module", [ucoder.client.blocking_client, ucoder.client.async_client])
@@ -77,15 +78,35 @@ def test_an_unknown_option_is_refused_before_the_call() -> None:
         client.select(["x"], inptus=3)  # type: ignore[call-arg]
 
 
-@pytest.mark.parametrize(
-    ("typed", "names"),
-    [
-        (Options, set(DEFAULTS)),
-        (ConnectionOptions, {field.name for field in fields(Connection)} - {"address"}),
-    ],
-)
-def test_the_typed_keywords_are_those_that_exist(typed: Any, names: set[str]) -> None:
-    assert set(typed.__annotations__) == names
+def test_the_typed_keywords_of_a_client_are_the_fields_of_a_connection() -> None:
+    assert set(ConnectionOptions.__annotations__) == {field.name for field in fields(Connection)} - {"address"}
+
+
+def test_every_option_is_part_of_the_request() -> None:
+    values: Options = {
+        "strategy": "codet", "strategy_options": {"min_share": 0.5}, "min_confidence": 0.25, "mean_log_probs": [-1.0],
+        "theorem_bound": True, "entry_point": "f", "prompt": "p", "inputs": 3, "seed": 4, "partial_seconds": 5.0,
+        "stop_early": True, "max_change": 0.5, "cpu_seconds": 6.0, "wall_seconds": 7.0, "memory_mb": 64,
+        "language": "javascript",
+    }  # fmt: skip
+    assert set(values) == set(Options.__annotations__)
+    selection = config_pb2.SelectionConfig(strategy="codet", options={"min_share": 0.5}, min_confidence=0.25)
+    assert select_request(["x"], ["f(1)", ("in", "out")], values) == consensus_pb2.SelectRequest(
+        programs=["x"], tests=[pb.TestCase(code="f(1)"), pb.TestCase(stdin="in", expected_stdout="out")],
+        selection=selection, mean_log_probs=[-1.0], theorem_bound=True, entry_point="f", prompt="p", inputs=3, seed=4,
+        partial_seconds=5.0, stop_early=True, max_change=0.5, language="javascript",
+        limits=config_pb2.ExecutionConfig(cpu_seconds=6, wall_seconds=7, memory_mb=64, give_up_after_timeouts=2),
+    )  # fmt: skip
+    assert cluster_request([], [], ["x"], values) == consensus_pb2.ClusterRequest(
+        programs=["x"], selection=selection, mean_log_probs=[-1.0], theorem_bound=True
+    )
+
+
+def test_the_defaults_of_a_request() -> None:
+    assert select_request(["x"], [], {}) == consensus_pb2.SelectRequest(
+        programs=["x"], selection=config_pb2.SelectionConfig(strategy="default"), language="python",
+        limits=config_pb2.ExecutionConfig(cpu_seconds=1, wall_seconds=5, memory_mb=512, give_up_after_timeouts=2),
+    )  # fmt: skip
 
 
 def test_scripts_are_tested_by_their_output(served: str) -> None:
