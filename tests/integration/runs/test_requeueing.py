@@ -1,4 +1,4 @@
-"""The store alone is enough to go on: what nothing was made of goes back on the bus, the rest does not."""
+"""Tests that a run goes on from the store alone: only artefacts without a product go back on the bus."""
 
 from collections.abc import Callable
 
@@ -16,7 +16,9 @@ def brief(number: int) -> pb.Brief:
     return pb.Brief(run="r", iteration=1, number=number)
 
 
-async def test_only_what_has_no_product_is_put_back(nats_url: str, make_settings: Callable[..., Settings]) -> None:
+async def test_only_artefacts_without_a_product_are_put_back(
+    nats_url: str, make_settings: Callable[..., Settings]
+) -> None:
     settings = make_settings(nats_url=nats_url)
     artifacts, bus = Artifacts(Store(settings)), await Bus.connect(settings)
     try:
@@ -25,7 +27,7 @@ async def test_only_what_has_no_product_is_put_back(nats_url: str, make_settings
         await artifacts.save("r", pb.Problem(brief=brief(1), prompt="p"))
         await artifacts.save("r", pb.Consensus(brief=brief(2), ending=pb.ENDING_DROPPED))
         await artifacts.save("r", pb.Consensus(brief=brief(3), ending=pb.ENDING_DROPPED))
-        for _ in range(2):  # twice is as good as once
+        for _ in range(2):  # a second time changes nothing
             assert await requeue("r", artifacts, bus) == 3
         queued = {}
         for arrow in FLOW:
