@@ -132,5 +132,5 @@ class Service(runs_pb2_grpc.RunServiceServicer):
         stored = self._known.get(run) or await self.artifacts.get(pb.Run, run, "000")
         self._known[run] = stored
         if stored.owner not in ("", CALLER.get()):
-            raise NotFound(f"no run {run}; `ucoder runs list` shows the runs that there are.")
+            raise NotFound(f"no run {run}; `ucoder runs list` names them.")
         return stored
