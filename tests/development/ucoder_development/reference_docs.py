@@ -91,8 +91,8 @@ def configuration_page() -> str:
     """Returns the default configuration of a run, whose comments give the reason of each value."""
     text = (ROOT / "services" / "ucoder" / "runs" / "presets" / "default.yaml").read_text()
     return (
-        "# Configuration of a run\n\nThe defaults of every key, from `services/ucoder/runs/presets/default.yaml`. A file"
-        " for `ucoder run --config` names only the keys that differ. The type and the limits of each key are in"
+        "# Configuration of a run\n\nThe defaults of every key, from `services/ucoder/runs/presets/default.yaml`. A"
+        " file for `ucoder run --config` names only the keys that differ. The type and the limits of each key are in"
         f" [the API reference](api.md#runconfig).\n\n```yaml\n{text}```\n"
     )
 
