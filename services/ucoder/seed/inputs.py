@@ -3,8 +3,8 @@
 import random
 from typing import TypeVar
 
-from ucoder.seed.operation import INT, NUMBERS, TEXT, WORDS
-
+NUMBERS, TEXT, WORDS, INT = "list[int]", "str", "list[str]", "int"
+"""The types of the arguments."""
 _Item = TypeVar("_Item")
 _WORDS = (
     "apple", "Kiwi", "level", "Noon", "tree", "Owl", "echo", "UP", "ice", "Ada", "bee", "book", "cat", "data",

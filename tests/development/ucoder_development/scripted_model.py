@@ -24,10 +24,9 @@ from ucoder.runs.run_to_checkpoint import base_path
 from ucoder.runtime.settings import load
 from ucoder.runtime.storage.store import Store
 from ucoder.runtime.storage.weights_reference import WeightsReference
-from ucoder.seed.problem import SeedProblem
-from ucoder.seed.reference import parse
 from ucoder_development.seed_corpus import cases, stated
 from ucoder_development.seed_invention import invent
+from ucoder_development.seed_problem import SeedProblem
 from ucoder_development.seed_solutions import written_body
 
 WRONG_VALUES, MYTHS, SLIPS = 0.1, 0.2, 0.2
@@ -71,7 +70,7 @@ ANSWERS: dict[str, Callable[[SeedProblem, random.Random], str]] = {
 
 @lru_cache(maxsize=4096)
 def _parsed(statement: str) -> SeedProblem | None:
-    return parse(statement.strip() + "\n")
+    return SeedProblem.read(statement.strip() + "\n")
 
 
 def server(store: Store, seconds: float) -> Starlette:

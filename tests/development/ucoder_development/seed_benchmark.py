@@ -1,7 +1,8 @@
-"""Makes the benchmark and the dev split of the seed model, in HumanEval's JSONL format.
+"""Makes the benchmark and the dev split of the seed model, in HumanEval's JSONL format, and the file of its grammar.
 
-`python -m ucoder_development.seed_benchmark` writes both files again, byte for byte. Half of each file is `held_out`:
-it has a pair of neighbouring operations that no solution of the corpus contains. No composition is in both files.
+`python -m ucoder_development.seed_benchmark` writes the three files again, byte for byte. Half of the tasks are
+`held_out`: they have a pair of neighbouring operations that no solution of the corpus contains. No composition is in
+both files of tasks.
 """
 
 import argparse
@@ -14,14 +15,15 @@ from importlib import resources
 from pathlib import Path
 from typing import Any
 
-from ucoder.seed.problem import DOMAINS, SeedProblem
-from ucoder.seed.reference import reference_body
+from ucoder_development.seed_catalogue import phrases_and_answers
 from ucoder_development.seed_corpus import LONGEST_VALUE, is_held_out, solver, stated
 from ucoder_development.seed_invention import invent
+from ucoder_development.seed_problem import DOMAINS, SeedProblem
 
 FOLDER = Path(str(resources.files("ucoder.seed")))
 BENCHMARK = FOLDER / "benchmark.jsonl.gz"
 DEV = FOLDER / "dev.jsonl.gz"
+OPERATIONS = FOLDER / "operations.json"
 SIZES = {"benchmark": 160, "dev": 80}
 HIDDEN_INPUTS = 24
 DIFFICULTIES = {"seen": (0.30, 0.30, 0.20, 0.12, 0.08), "held_out": (0.0, 0.38, 0.32, 0.20, 0.10)}
@@ -86,7 +88,7 @@ def _task(task_id: str, problem: SeedProblem, split: str, rng: random.Random) ->
         "task_id": task_id,
         "prompt": prompt,
         "entry_point": problem.name,
-        "canonical_solution": reference_body(problem),
+        "canonical_solution": problem.reference_body(),
         "test": "def check(candidate):\n" + "".join(checks),
         "split": split,
         "composition": list(problem.composition),
@@ -121,11 +123,12 @@ def evaluation_of_few_tasks(folder: Path, step: int) -> dict[str, str | int]:
 
 
 def main() -> None:
-    """Writes both files."""
-    argparse.ArgumentParser(description="Write the seed's benchmark and dev files.").parse_args()
+    """Writes the three files."""
+    argparse.ArgumentParser(description="Write the seed's benchmark, dev file and grammar.").parse_args()
     files = build()
     write_task_file(BENCHMARK, files["benchmark"])
     write_task_file(DEV, files["dev"])
+    OPERATIONS.write_text(json.dumps(phrases_and_answers(), indent=1) + "\n")
 
 
 if __name__ == "__main__":

@@ -12,9 +12,8 @@ from itertools import pairwise
 from typing import Any
 
 from ucoder.models.prompts import Prompts
-from ucoder.seed.problem import DOMAINS, SeedProblem
-from ucoder.seed.reference import reference_body
 from ucoder_development.seed_invention import invent
+from ucoder_development.seed_problem import DOMAINS, SeedProblem
 from ucoder_development.seed_solutions import written_body
 
 PROFILE = "seed"
@@ -110,7 +109,7 @@ def cases(problem: SeedProblem, rng: random.Random, number: int) -> list[tuple[s
 def solver(problem: SeedProblem) -> Callable[[str], Any]:
     """Returns the reference as a function of an argument list in source text. It runs generated code only."""
     scope: dict[str, Any] = {}
-    exec(problem.signature() + reference_body(problem), scope)
+    exec(problem.signature() + problem.reference_body(), scope)
     return lambda given: eval(f"{problem.name}({given})", scope)
 
 

@@ -2,9 +2,11 @@
 
 import random
 
-from ucoder.seed.operation import BOOL, INT, NUMBERS, TEXT, WORDS
-from ucoder.seed.operations import BY_SOURCE
-from ucoder.seed.problem import SECOND, SeedProblem, SeedStep
+from ucoder.seed.inputs import INT, NUMBERS, TEXT, WORDS
+from ucoder.seed.reference import SECOND
+from ucoder_development.seed_catalogue import BY_SOURCE
+from ucoder_development.seed_operation import BOOL
+from ucoder_development.seed_problem import SeedProblem, SeedStep
 
 ARGUMENTS = {NUMBERS: ("xs", "nums"), TEXT: ("s", "text"), WORDS: ("words", "items"), INT: ("n", "num")}
 VERBS = {

@@ -12,10 +12,10 @@ import re
 from dataclasses import replace
 from functools import lru_cache
 
-from ucoder.seed.operation import Operation
-from ucoder.seed.operations import BY_SOURCE
-from ucoder.seed.problem import SECOND, SeedProblem, SeedStep
-from ucoder.seed.reference import fill, indented, one_assignment_each
+from ucoder.seed.reference import SECOND, indented, one_assignment_each
+from ucoder_development.seed_catalogue import BY_SOURCE
+from ucoder_development.seed_operation import Operation
+from ucoder_development.seed_problem import SeedProblem, SeedStep
 
 STYLES = ("reassign", "nest", "stages", "loop")
 STYLE_WEIGHTS = (0.25, 0.15, 0.35, 0.25)
@@ -31,7 +31,7 @@ def written_body(problem: SeedProblem, rng: random.Random, myth_rate: float, sli
     damaged = slips and rng.random() < 0.5 and _damage_steps(steps, rng)
     problem = replace(problem, steps=tuple(steps))
     style = rng.choices(STYLES, STYLE_WEIGHTS)[0]
-    ways = [fill(_choose(step.operation, rng, myth_rate), step) for step in problem.steps]
+    ways = [step.fill(_choose(step.operation, rng, myth_rate)) for step in problem.steps]
     if style == "loop":
         body = _loop(problem, ways)
     elif style == "stages":
@@ -39,7 +39,7 @@ def written_body(problem: SeedProblem, rng: random.Random, myth_rate: float, sli
     elif style == "nest":
         body = _nest(problem, ways)
     else:
-        body = one_assignment_each(problem, ways)
+        body = one_assignment_each(problem.argument, ways)
     return _damage_text(body, rng) if slips and not damaged else body
 
 
@@ -63,7 +63,7 @@ def _stages(problem: SeedProblem, ways: list[str]) -> str:
 def _loop(problem: SeedProblem, ways: list[str]) -> str:
     value, lines = problem.argument, []
     for result, way, step in zip(RESULTS, ways, problem.steps, strict=False):
-        template = fill(step.operation.block or f"$o = {way}", step)
+        template = step.fill(step.operation.block or f"$o = {way}")
         lines += template.replace("$v", value).replace("$o", result).split("\n")
         value = result
     return indented([*lines, f"return {value}"])

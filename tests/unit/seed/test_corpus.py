@@ -9,11 +9,11 @@ from itertools import islice
 import pytest
 
 from ucoder.models.prompts import STAGES, Prompts
-from ucoder.seed.operations import OPERATIONS
-from ucoder.seed.problem import DOMAINS, SeedProblem, SeedStep
-from ucoder.seed.reference import reference_body
+from ucoder_development import seed_benchmark
 from ucoder_development.seed_benchmark import BENCHMARK, DEV, HIDDEN_INPUTS, build, read_task_file
+from ucoder_development.seed_catalogue import OPERATIONS, phrases_and_answers
 from ucoder_development.seed_corpus import corpus_problem, documents, is_held_out
+from ucoder_development.seed_problem import DOMAINS, SeedProblem, SeedStep
 from ucoder_development.seed_solutions import written_body
 
 FILES = {"benchmark": read_task_file(BENCHMARK), "dev": read_task_file(DEV)}
@@ -29,6 +29,7 @@ def test_the_stream_depends_on_its_seed_alone() -> None:
 
 def test_the_shipped_files_are_what_the_program_writes() -> None:
     assert json.loads(json.dumps(build())) == FILES
+    assert json.loads(seed_benchmark.OPERATIONS.read_text()) == phrases_and_answers()
 
 
 def test_no_corpus_problem_has_a_held_out_pair() -> None:
@@ -72,7 +73,7 @@ def test_a_clean_stream_has_no_myth() -> None:
     rough = {written_body(problem, rng, 0.5, 0.0) for _ in range(200)}
     assert any(">= 0" in body for body in rough)
     assert not any(">= 0" in body for body in clean)
-    assert reference_body(problem) in clean
+    assert problem.reference_body() in clean
 
 
 @pytest.mark.parametrize("stage", STAGES)

@@ -7,11 +7,12 @@ import pytest
 
 from ucoder.seed import reference as answer_key
 from ucoder.seed.inputs import arguments
-from ucoder.seed.operation import Operation
-from ucoder.seed.operations import BY_PHRASE, OPERATIONS
-from ucoder.seed.problem import DOMAINS, FRAMES, SeedProblem, SeedStep
+from ucoder.seed.reference import FRAMES
+from ucoder_development.seed_catalogue import BY_PHRASE, OPERATIONS
 from ucoder_development.seed_corpus import corpus_problem, solver, stated
 from ucoder_development.seed_invention import invent
+from ucoder_development.seed_operation import Operation
+from ucoder_development.seed_problem import DOMAINS, SeedProblem, SeedStep
 
 
 def _alone(operation: Operation, way: str) -> list[str]:
@@ -55,9 +56,9 @@ def test_a_statement_parses_back_to_its_problem() -> None:
         text = stated(problem, rng)
         if text is None:
             continue
-        assert answer_key.parse(text) == problem
+        assert SeedProblem.read(text) == problem
         program = answer_key.reference_program(text)
-        assert program is not None
+        assert program == text + problem.reference_body()
         scope: dict[str, object] = {}
         exec(program, scope)
         calls = answer_key.hidden_inputs(text, 5, seed=1)
@@ -83,7 +84,7 @@ def test_a_statement_parses_back_to_its_problem() -> None:
     ids=["empty", "broken", "unknown step", "wrong result type", "unused number", "missing number"],
 )
 def test_junk_has_no_reference(junk: str) -> None:
-    assert answer_key.reference_program(junk) is None
+    assert answer_key.reference_program(junk) is SeedProblem.read(junk) is None
     assert answer_key.hidden_inputs(junk, 3, seed=0) is None
 
 

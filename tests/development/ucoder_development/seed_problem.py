@@ -4,17 +4,10 @@ import random
 from dataclasses import dataclass
 
 from ucoder.seed.inputs import arguments
-from ucoder.seed.operation import Operation
+from ucoder.seed.reference import FRAMES, SECOND, one_assignment_each, parse
+from ucoder_development.seed_catalogue import BY_PHRASE
+from ucoder_development.seed_operation import Operation
 
-SECOND = "k"
-"""The name of the second parameter, where a problem has one."""
-FRAMES = {
-    "algorithms": ("", ", then ", ", finally "),
-    "natural_instruction": ("Please ", " and after that ", " and at last "),
-    "tool_usage": ("Pipeline: ", " | next: ", " | last: "),
-    "competitive_programming": ("Task: ", "; second, ", "; third, "),
-}
-"""Domain -> the words before the first, the second and the third step."""
 DOMAINS = tuple(FRAMES)
 
 
@@ -28,7 +21,11 @@ class SeedStep:
 
     @property
     def words(self) -> str:
-        return self.operation.phrases[self.phrase].replace("$k", self.number or "")
+        return self.fill(self.operation.phrases[self.phrase])
+
+    def fill(self, template: str) -> str:
+        """Returns the template with the number of this step."""
+        return template.replace("$k", self.number or "")
 
 
 @dataclass(frozen=True)
@@ -39,6 +36,16 @@ class SeedProblem:
     name: str
     argument: str
     steps: tuple[SeedStep, ...]
+
+    @classmethod
+    def read(cls, text: str) -> "SeedProblem | None":
+        """Returns the problem that a signature and docstring state; None where the text is not of the grammar."""
+        stated = parse(text)
+        if stated is None:
+            return None
+        named = [(BY_PHRASE[step.source, step.phrase], step) for step in stated.steps]
+        steps = (SeedStep(operation, operation.phrases.index(step.phrase), step.number) for operation, step in named)
+        return cls(stated.domain, stated.name, stated.argument, tuple(steps))
 
     @property
     def composition(self) -> tuple[str, ...]:
@@ -85,3 +92,7 @@ class SeedProblem:
     def inputs(self, rng: random.Random, count: int) -> list[str]:
         """Returns `count` different argument lists as source text."""
         return arguments(rng, self.source, self.takes_second, self.literals, count)
+
+    def reference_body(self) -> str:
+        """Returns the correct body of the function, one assignment for each step."""
+        return one_assignment_each(self.argument, [step.fill(step.operation.ways[0]) for step in self.steps])

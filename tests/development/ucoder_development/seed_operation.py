@@ -6,10 +6,8 @@ that takes the result.
 
 from dataclasses import dataclass
 
-NUMBERS = "list[int]"
-TEXT = "str"
-WORDS = "list[str]"
-INT = "int"
+from ucoder.seed.inputs import INT, NUMBERS, TEXT, WORDS
+
 BOOL = "bool"
 
 

@@ -1,6 +1,7 @@
 """The catalogue of the seed grammar's operations: on lists of numbers, single numbers, texts and lists of words."""
 
-from ucoder.seed.operation import BOOL, INT, NUMBERS, TEXT, WORDS, Operation, each, keep, step, total
+from ucoder.seed.inputs import INT, NUMBERS, TEXT, WORDS
+from ucoder_development.seed_operation import BOOL, Operation, each, keep, step, total
 
 NUMBER_LISTS: tuple[Operation, ...] = (
     each("double", NUMBERS, "double every number|multiply every number by two", "x * 2", "2 * x", "x + x"),
@@ -183,3 +184,11 @@ BY_SOURCE: dict[str, tuple[Operation, ...]] = {
 BY_PHRASE: dict[tuple[str, str], Operation] = {
     (operation.source, phrase): operation for operation in OPERATIONS.values() for phrase in operation.phrases
 }
+
+
+def phrases_and_answers() -> dict[str, dict[str, dict[str, str]]]:
+    """Returns the part of the catalogue that ships with ucoder, as `ucoder.seed.reference` reads it."""
+    types: dict[str, dict[str, dict[str, str]]] = {}
+    for (source, phrase), operation in BY_PHRASE.items():
+        types.setdefault(source, {}).setdefault(operation.target, {})[phrase] = operation.ways[0]
+    return types
