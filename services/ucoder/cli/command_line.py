@@ -1,26 +1,11 @@
-"""The program `ucoder`: mounts every command under the heading of what people want to do with it."""
+"""The program `ucoder`: lists every command under the heading of what people want to do with it."""
 
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
 from ucoder import __version__
-from ucoder.cli.bench import bench
-from ucoder.cli.compare import compare
-from ucoder.cli.dead import dead
-from ucoder.cli.doctor import doctor
-from ucoder.cli.evaluate import evaluate
-from ucoder.cli.execute import execute
-from ucoder.cli.generate import generate
-from ucoder.cli.plan import plan
-from ucoder.cli.run import run
-from ucoder.cli.runs import runs
-from ucoder.cli.select import select
-from ucoder.cli.serve import serve
-from ucoder.cli.settings_list import settings
-from ucoder.cli.shared.registration import command
-from ucoder.cli.solve import solve
-from ucoder.cli.trace import trace
+from ucoder.cli.shared.registration import lazy_command
 
 app = typer.Typer(
     name="ucoder",
@@ -31,13 +16,42 @@ app = typer.Typer(
     rich_markup_mode="markdown",
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-COMMANDS: dict[str, dict[str, Any]] = {
-    "Run the loop": {"run": run, "runs": runs, "trace": trace, "generate": generate},
-    "Ask which program is right": {"solve": solve, "select": select, "execute": execute},
-    "Measure": {"evaluate": evaluate, "compare": compare, "bench": bench},
-    "Serve and operate": {"serve": serve, "dead": dead, "plan": plan},
-    "Look at this machine": {"doctor": doctor, "settings": settings},
+COMMANDS: dict[str, dict[str, str]] = {
+    "Run the loop": {
+        "run": "Runs the whole loop here: bus, sandbox, model, training and report in one folder.",
+        "trace": "Prints the whole history of a brief with its timings: what was asked, the tests, the clusters, why it"
+        " ended so.",
+        "runs": "Creates, lists, shows, watches, cancels and resumes runs; fetches their checkpoints.",
+        "generate": "Makes problems, tests, solutions or a benchmark with a model: each stage of the loop alone. A"
+        " command that was stopped continues when it is given again.",
+    },
+    "Ask which program is right": {
+        "solve": "Asks a model for many programs for a task, runs them on your tests, and returns the best one with its"
+        " evidence.",
+        "select": "Selects the program of each question that is right, and says how sure that is.",
+        "execute": "Runs untrusted programs on tests, in the sandbox.",
+    },
+    "Measure": {
+        "evaluate": "Computes pass@k of a samples file, or of a model, with a benchmark's own tests in the sandbox.",
+        "compare": "Compares models, checkpoints or samples files with the first one: gain, interval, significance.",
+        "bench": "Measures speed on this machine, as ratios: with a baseline, with peers or with a limit.",
+    },
+    "Serve and operate": {
+        "serve": "Serves one service, or all of them, until SIGTERM. Settings are UCODER_* variables"
+        " (`ucoder settings`).",
+        "plan": "Calculates what one iteration needs of a cluster: sandboxes, GPU hours, cost, from rates you"
+        " measured.",
+        "dead": "Lists, shows, retries and deletes messages that a service gave up.",
+    },
+    "Look at this machine": {
+        "doctor": "Checks this machine: Python, sandbox, bus, store, model, GPU, cluster. Each line says ok or what to"
+        " do.",
+        "settings": "Lists every UCODER_* variable with its value here and its meaning.",
+    },
 }
+"""The summary of each command, by heading and name. The command is in the module `ucoder.cli.NAME` under its name."""
+MODULES = {"settings": "settings_list"}
+"""Commands whose module has another name."""
 
 
 def _print_version(wanted: bool) -> None:
@@ -55,9 +69,6 @@ def root(
     """Takes the options of `ucoder` itself."""
 
 
-for _panel, _commands in COMMANDS.items():
-    for _name, _command in _commands.items():
-        if isinstance(_command, typer.Typer):
-            app.add_typer(_command, name=_name, rich_help_panel=_panel)
-        else:
-            command(app, _name, _panel)(_command)
+for _panel, _summaries in COMMANDS.items():
+    for _name, _summary in _summaries.items():
+        lazy_command(app, _name, f"ucoder.cli.{MODULES.get(_name, _name)}:{_name}", _summary, _panel)

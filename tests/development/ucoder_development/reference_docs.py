@@ -46,6 +46,7 @@ def cli_page() -> str:
 
 def _commands(command: Any, path: str) -> Iterator[tuple[str, Any]]:
     """Yields the commands below a group with their full names, in the order of the help."""
+    command = getattr(command, "loaded", command)
     if not hasattr(command, "commands"):
         yield path, command
         return
@@ -61,7 +62,7 @@ def _command(command: Any, path: str) -> str:
     for one in parameters:
         names = f"`{one.metavar or one.name.upper()}`" if one.param_type_name == "argument" else _option(one)
         default = "" if one.default is None or callable(one.default) else f"`{one.default}`"
-        meaning = " ".join(str(getattr(one, "help", "") or "").split()).replace("|", "\\|")
+        meaning = _cell(str(getattr(one, "help", "") or ""))
         lines.append(f"| {names} | {'required' if one.required else default} | {meaning} |")
     return "\n".join(lines) + "\n"
 
@@ -69,6 +70,13 @@ def _command(command: Any, path: str) -> str:
 def _option(option: Any) -> str:
     names = [*option.opts, *option.secondary_opts]
     return ", ".join(f"`{name}`" for name in sorted(names, key=len))
+
+
+def _cell(text: str) -> str:
+    """Returns a text as a cell of a Markdown table: one line; `|` is escaped, and `<` outside of code."""
+    parts = " ".join(text.split()).replace("|", "\\|").split("`")
+    parts[::2] = [part.replace("<", "\\<") for part in parts[::2]]
+    return "`".join(parts)
 
 
 def settings_page() -> str:
@@ -81,8 +89,10 @@ def settings_page() -> str:
         "|---|---|---|",
     ]
     for name, field in Settings.model_fields.items():
-        meaning = " ".join((field.description or "").split()).replace("|", "\\|")
-        default = f"`{field.default}`" if field.default not in ("", None) else ""
+        meaning = _cell(field.description or "")
+        default = "" if field.default in ("", None) else f"`{field.default}`"
+        if field.default_factory:
+            default = "depends on the machine"
         lines.append(f"| `{PREFIX}{name.upper()}` | {default} | {meaning} |")
     return "\n".join(lines) + "\n"
 
@@ -145,7 +155,9 @@ def _service(file: descriptor_pb2.FileDescriptorProto, number: int) -> str:
     for at, method in enumerate(service.method):
         request, response = _type(method.input_type), _type(method.output_type)
         streamed = "stream of " * method.server_streaming
-        lines.append(f"| {method.name} | {request} | {streamed}{response} | {_comment(file, (6, number, 2, at))} |")
+        lines.append(
+            f"| {method.name} | {request} | {streamed}{response} | {_cell(_comment(file, (6, number, 2, at)))} |"
+        )
     return "\n".join(lines) + "\n"
 
 
@@ -161,7 +173,7 @@ def _message(
             kind = f"map of {_kind(entry.field[0])} to {_kind(entry.field[1])}"
         else:
             kind = LABELS[field.label] + _kind(field)
-        lines.append(f"| `{field.name}` | {kind} | {_comment(file, (*path, 2, at)).replace('|', chr(92) + '|')} |")
+        lines.append(f"| `{field.name}` | {kind} | {_cell(_comment(file, (*path, 2, at)))} |")
     parts = ["\n".join(lines) + "\n"]
     for at, nested in enumerate(one.nested_type):
         if not nested.options.map_entry:
@@ -174,7 +186,7 @@ def _enum(
     file: descriptor_pb2.FileDescriptorProto, path: tuple[int, ...], one: descriptor_pb2.EnumDescriptorProto, outer: str
 ) -> str:
     lines = [f"### {outer}{one.name}\n", _comment(file, path), "", "| value | meaning |", "|---|---|"]
-    lines += [f"| `{value.name}` | {_comment(file, (*path, 2, at))} |" for at, value in enumerate(one.value)]
+    lines += [f"| `{value.name}` | {_cell(_comment(file, (*path, 2, at)))} |" for at, value in enumerate(one.value)]
     return "\n".join(lines) + "\n"
 
 

@@ -20,6 +20,7 @@ ROOT = typer.main.get_command(app)
 
 def leaves(command=ROOT, words: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], object]]:
     """Yields each command that does work, with its words."""
+    command = getattr(command, "loaded", command)
     for name, one in getattr(command, "commands", {}).items():
         yield from leaves(one, (*words, name))
     if not hasattr(command, "commands"):
@@ -44,6 +45,13 @@ def test_a_command_says_what_it_does_and_gives_one_example_that_parses(words: tu
         given.pop(0)
     assert given[: 1 + len(words)] == ["ucoder", *words]
     LEAVES[words].make_context("ucoder", given[1 + len(words) :])
+
+
+def test_the_list_of_commands_shows_the_first_paragraph_of_each_help() -> None:
+    lazy = [one for group in (ROOT, ROOT.commands["generate"].loaded) for one in group.commands.values()]
+    assert len(lazy) == 19
+    for one in lazy:
+        assert one.help == one.loaded.help.partition("\n\n")[0].replace("\n", " ")
 
 
 def test_every_option_has_a_help() -> None:

@@ -2,18 +2,19 @@
 
 import typer
 
-from ucoder.cli.generate.benchmark import generate_benchmark
-from ucoder.cli.generate.problems import generate_problems
-from ucoder.cli.generate.solutions import generate_solutions
-from ucoder.cli.generate.tests import generate_tests
-from ucoder.cli.shared.registration import command
+from ucoder.cli.shared.registration import lazy_command
 
 generate = typer.Typer(
     help="Makes problems, tests, solutions or a benchmark with a model: each stage of the loop alone. A command that "
     "was stopped continues when it is given again.",
     no_args_is_help=True,
 )
-command(generate, "problems")(generate_problems)
-command(generate, "tests")(generate_tests)
-command(generate, "solutions")(generate_solutions)
-command(generate, "benchmark")(generate_benchmark)
+for _name, _summary in {
+    "problems": "Invents problems: title, signature with types, docstring, example, hint, plan.",
+    "tests": "Writes tests for problems: asserts of several kinds, and inputs drawn from the types. They may be wrong.",
+    "solutions": "Asks a model for programs that solve problems; `ucoder select` then says which is right and how sure"
+    " that is.",
+    "benchmark": "Makes a benchmark in HumanEval's format: programs that agree become references, and their outputs the"
+    " tests.",
+}.items():
+    lazy_command(generate, _name, f"ucoder.cli.generate.{_name}:generate_{_name}", _summary)

@@ -7,20 +7,21 @@ import signal
 import sys
 import threading
 from collections.abc import Callable, Coroutine
+from importlib import import_module
 from typing import Any, TypeVar
 
 import typer
+from typer.core import TyperCommand, TyperGroup
 
 from ucoder.errors import Reject, UcoderError
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 
 
-def command(group: typer.Typer, name: str | None = None, panel: str | None = None) -> Callable[[Function], Function]:
+def command(group: typer.Typer, name: str) -> Callable[[Function], Function]:
     """Returns a decorator that registers a function, mostly an `async` one, as a command and leaves it as it is.
 
-    The first paragraph of the function's docstring describes the command in the list of its group. `name`: the
-    function's own by default. `panel`: the heading in that list.
+    The first paragraph of the function's docstring describes the command in the list of its group.
     """
 
     def register(function: Function) -> Function:
@@ -28,10 +29,36 @@ def command(group: typer.Typer, name: str | None = None, panel: str | None = Non
         def run(**values: Any) -> None:
             run_command(lambda: function(**values))
 
-        group.command(name, rich_help_panel=panel)(run)
+        group.command(name)(run)
         return function
 
     return register
+
+
+def lazy_command(group: typer.Typer, name: str, place: str, summary: str, panel: str | None = None) -> None:
+    """Registers a command, or a group of commands, that is imported only when it is called.
+
+    Its module can import at the top whatever it needs, and the list of commands is still shown at once.
+
+    place: `module:function`, or `module:group`. summary: the first paragraph of its help. panel: its heading in the
+    list.
+    """
+
+    class LazyCommand(TyperCommand):
+        @functools.cached_property
+        def loaded(self) -> TyperCommand | TyperGroup:
+            module, _, attribute = place.partition(":")
+            found, parent = getattr(import_module(module), attribute), typer.Typer(rich_markup_mode="markdown")
+            if isinstance(found, typer.Typer):
+                parent.add_typer(found, name=name)
+            else:
+                command(parent, name)(found)
+            return typer.main.get_group(parent).commands[name]  # type: ignore[return-value]
+
+        def make_context(self, *arguments: Any, **named: Any) -> Any:
+            return self.loaded.make_context(*arguments, **named)
+
+    group.command(name, cls=LazyCommand, help=summary, rich_help_panel=panel)(lambda: None)
 
 
 def run_command(work: Callable[[], Any]) -> None:
