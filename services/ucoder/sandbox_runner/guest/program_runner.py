@@ -6,7 +6,6 @@ only a value. Programs that share a fork are fork-safe, and after each one `inte
 interpreter unchanged.
 """
 
-import io
 import json
 import os
 import random
@@ -33,7 +32,6 @@ from ucoder.sandbox_runner.guest.cell_protocol import (
     PROCESS_LIMIT,
     REFUSED,
     SCRIPT,
-    STDOUT,
     STEPS,
     TIMEOUT_CPU,
     CellTest,
@@ -41,6 +39,7 @@ from ucoder.sandbox_runner.guest.cell_protocol import (
 )
 from ucoder.sandbox_runner.guest.cpu_timer import REPORT_DESCRIPTOR, CpuTimer, TimeLimit
 from ucoder.sandbox_runner.guest.fixed_time import FixedTime
+from ucoder.sandbox_runner.guest.script_run import OutputSink, run_script
 
 LONGEST_SHARED_SECONDS = 0.7
 """After this time a shared fork starts no further program."""
@@ -62,25 +61,6 @@ def report(message: object) -> None:
     data = len(data).to_bytes(4, "big") + data
     while data:
         data = data[os.write(REPORT_DESCRIPTOR, data) :]
-
-
-class OutputSink(io.TextIOBase):
-    """A standard output that keeps the first `limit` characters and drops the rest."""
-
-    def __init__(self, limit: int) -> None:
-        self.limit, self.size = limit, 0
-        self.parts: list[str] = []
-
-    def writable(self) -> bool:
-        return True
-
-    def write(self, text: str) -> int:
-        if not isinstance(text, str):
-            raise TypeError(f"write() argument must be str, not {type(text).__name__}")
-        if self.size < self.limit:
-            self.parts.append(text[: self.limit - self.size])
-        self.size += len(text)
-        return len(text)
 
 
 def error_text(error: BaseException) -> str:
@@ -152,7 +132,7 @@ class ProgramRunner:
                 random.seed(self.seed)
             try:
                 if kind == SCRIPT:
-                    status, text = self.script(code, test)
+                    status, text = run_script(code, test, self.output_limit, timer)
                 elif kind == JUDGE:
                     sys.stdout = sys.stderr = OutputSink(0)
                     status, text = block_judge.run(code, TimeLimit)
@@ -216,38 +196,6 @@ class ProgramRunner:
             return block_judge.unit_tests(namespace)
         except AssertionError as error:
             return FAILED, error_text(error)
-
-    def script(self, code: CodeType, stdin: str) -> tuple[str, str]:
-        """Runs the program as a script that reads `stdin`. It prints to a file, which is read back up to the limit."""
-        descriptor = os.open("stdin", os.O_RDWR | os.O_CREAT | os.O_TRUNC, 0o600)
-        os.write(descriptor, stdin.encode("utf-8", "surrogateescape"))
-        os.lseek(descriptor, 0, os.SEEK_SET)
-        os.dup2(descriptor, 0)
-        os.close(descriptor)
-        descriptor = os.open("stdout", os.O_RDWR | os.O_CREAT | os.O_TRUNC, 0o600)
-        os.dup2(descriptor, 1)
-        stdin_before = sys.stdin
-        sys.stdin = io.TextIOWrapper(io.BufferedReader(io.FileIO(0, closefd=False)))
-        sys.stdout = io.TextIOWrapper(io.BufferedWriter(io.FileIO(1, "w", closefd=False)))
-        sys.stderr = OutputSink(0)
-        status = STDOUT
-        try:
-            exec(code, {"__name__": "__main__", "__builtins__": __builtins__})
-        except SystemExit as error:
-            if error.code not in (None, 0):
-                raise
-        finally:
-            self.timer.armed = False
-            try:
-                sys.stdout.flush()
-            except OSError:
-                status = OUTPUT_LIMIT
-            sys.stdin = stdin_before
-        data = os.pread(descriptor, self.output_limit + 1, 0)
-        os.close(descriptor)
-        if len(data) > self.output_limit:
-            status = OUTPUT_LIMIT
-        return status, data[: self.output_limit].decode("utf-8", "replace")
 
 
 def prepare(kind: str, text: str) -> Any:
