@@ -4,18 +4,21 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 from rich.console import Console
 from rich.table import Table
 
-from ucoder.cli.shared import options
+from ucoder.cli.shared import answer_source, options
+from ucoder.cli.shared.local_sandbox import isolation_warning, open_sandbox
+from ucoder.cli.shared.plot_file import check_plot_file, save_plot
+from ucoder.core.pass_at_k import RESAMPLES, paired_bootstrap, significance
 from ucoder.errors import Misconfigured
+from ucoder.evaluator.benchmark_scores import benchmark_scores
 from ucoder.runs.plot_colors import BLUE, GREEN, GREY, ORANGE, PURPLE, RED
-
-if TYPE_CHECKING:
-    from ucoder.v1 import artifacts_pb2 as pb
+from ucoder.runtime.settings import load
+from ucoder.v1 import artifacts_pb2 as pb
 
 COLORS = (GREY, BLUE, ORANGE, GREEN, RED, PURPLE)
 LEGEND_CHARACTERS = 60
@@ -50,12 +53,6 @@ async def compare(
 
     Example: `ucoder compare seed runs/demo-1/checkpoints/001 --plot gain.png`
     """
-    from ucoder.cli.shared import answer_source
-    from ucoder.cli.shared.local_sandbox import open_sandbox
-    from ucoder.cli.shared.plot_file import check_plot_file
-    from ucoder.evaluator.benchmark_scores import benchmark_scores
-    from ucoder.runtime.settings import load
-
     if len(set(names)) < 2 or len(set(names)) < len(names):
         raise Misconfigured("give at least two different models or samples files.")
     check_plot_file(plot)
@@ -113,48 +110,38 @@ class Comparison:
     names: Sequence[str]
     formats: Sequence[str]
     metric: str
-    scores: "dict[tuple[str, str], list[pb.Score]]"
+    scores: dict[tuple[str, str], list[pb.Score]]
     """All scores by name and benchmark. A samples file without a sample of a benchmark has none of it."""
 
-    def compared_score(self, name: str, format: str) -> "pb.Score | None":
+    def compared_score(self, name: str, format: str) -> pb.Score | None:
         """Returns the score to compare, of the whole benchmark; None where it was not measured."""
-        from ucoder.cli.shared.answer_source import metric_label
-
-        scores = self.scores.get((name, format), [])
-        return next((one for one in scores if one.tasks == format and metric_label(one) == self.metric), None)
+        whole = (score for score in self.scores.get((name, format), []) if score.tasks == format)
+        return next((score for score in whole if answer_source.metric_label(score) == self.metric), None)
 
     def differences(self) -> list[Difference]:
         """Returns the differences of the others from the first, by benchmark."""
-        from ucoder.core.pass_at_k import paired_bootstrap, significance
-
         found = []
         for format in self.formats:
             first = self.compared_score(self.names[0], format)
             for name in self.names[1:]:
-                other = self.compared_score(name, format)
-                if first is None or other is None:
-                    continue
-                pairs = list(other.per_task), list(first.per_task)
-                gain, _ = paired_bootstrap(*pairs)
-                found.append(Difference(name, format, gain.mean, gain.low, gain.high, significance(*pairs)))
+                if first and (other := self.compared_score(name, format)):
+                    pairs = list(other.per_task), list(first.per_task)
+                    gain, _ = paired_bootstrap(*pairs)
+                    found.append(Difference(name, format, gain.mean, gain.low, gain.high, significance(*pairs)))
         return found
 
     def as_json(self, isolation: str) -> dict[str, object]:
         """Returns everything as plain values: by benchmark and name all scores with their intervals; differences."""
-        from ucoder.cli.shared.answer_source import metric_label, score_values
-        from ucoder.cli.shared.local_sandbox import isolation_warning
-
         benchmarks: dict[str, dict[str, Mapping[str, object]]] = {format: {} for format in self.formats}
         for (name, format), scores in self.scores.items():
-            intervals = {metric_label(one): [one.low, one.high] for one in scores if one.tasks == format}
-            benchmarks[format][name] = score_values(scores, format) | {"intervals": intervals}
+            whole = [score for score in scores if score.tasks == format]
+            intervals = {answer_source.metric_label(score): [score.low, score.high] for score in whole}
+            benchmarks[format][name] = answer_source.score_values(scores, format) | {"intervals": intervals}
         differences = [asdict(one) for one in self.differences()]
         return {"benchmarks": benchmarks, "differences": differences, **isolation_warning(isolation)}
 
     def show(self, console: Console, isolation: str) -> None:
         """Prints a table of scores and one of differences."""
-        from ucoder.core.pass_at_k import RESAMPLES
-
         title = f"{self.metric}, % with 95% interval (isolation: {isolation})"
         table = Table("", *self.formats, title=title, title_justify="left")
         for name in self.names:
@@ -174,8 +161,6 @@ class Comparison:
         """Draws a group of bars with intervals for each benchmark into a file, whose suffix names the format."""
         from matplotlib.figure import Figure
         from matplotlib.patches import Patch
-
-        from ucoder.cli.shared.plot_file import save_plot
 
         bars = len(self.formats) * len(self.names)
         figure = Figure(figsize=(max(5.0, 1.5 + 0.7 * bars), 3.4 + 0.2 * len(self.names)), layout="constrained")

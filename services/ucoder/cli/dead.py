@@ -3,16 +3,16 @@
 import contextlib
 import datetime
 from collections.abc import AsyncIterator
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 from rich.console import Console
 from rich.table import Table
 
 from ucoder.cli.shared.registration import command
-
-if TYPE_CHECKING:
-    from ucoder.runtime.messaging.dead_letters import DeadLetters
+from ucoder.runtime.messaging.bus import Bus
+from ucoder.runtime.messaging.dead_letters import DeadLetters
+from ucoder.runtime.settings import load
 
 dead = typer.Typer(help="Lists, shows, retries and deletes messages that a service gave up.", no_args_is_help=True)
 NumberArgument = Annotated[int, typer.Argument(min=1, help="Number of a dead letter; `ucoder dead list` shows it.")]
@@ -64,12 +64,8 @@ async def drop_letter(number: NumberArgument) -> None:
 
 
 @contextlib.asynccontextmanager
-async def _dead_letters() -> "AsyncIterator[DeadLetters]":
+async def _dead_letters() -> AsyncIterator[DeadLetters]:
     """Yields the dead letters of the bus at UCODER_NATS_URL."""
-    from ucoder.runtime.messaging.bus import Bus
-    from ucoder.runtime.messaging.dead_letters import DeadLetters
-    from ucoder.runtime.settings import load
-
     bus = await Bus.connect(load())
     try:
         yield DeadLetters(bus)

@@ -12,6 +12,11 @@ from pathlib import Path
 from rich.console import Console
 
 from ucoder.errors import UcoderError
+from ucoder.models import open_model
+from ucoder.runtime.messaging.nats_server import server_program
+from ucoder.runtime.settings import load
+from ucoder.runtime.storage.store import Store
+from ucoder.sandbox_runner.isolation.choice import probe
 
 SERVER_SECONDS = 5.0
 """How long a model server may take to answer."""
@@ -41,8 +46,6 @@ def _python() -> Iterator[CheckResult]:
 
 
 def _sandbox() -> Iterator[CheckResult]:
-    from ucoder.sandbox_runner.isolation.choice import probe
-
     kinds = probe()
     usable = [name for name, ok, _ in kinds if ok]
     chosen = f"`auto` takes {usable[0]}" if usable else "no isolation works here; run deploy/install-sandbox.sh"
@@ -52,8 +55,6 @@ def _sandbox() -> Iterator[CheckResult]:
 
 
 def _bus() -> Iterator[CheckResult]:
-    from ucoder.runtime.messaging.nats_server import server_program
-
     try:
         yield "bus", True, f"nats-server at {server_program()}"
     except UcoderError as error:
@@ -61,9 +62,6 @@ def _bus() -> Iterator[CheckResult]:
 
 
 def _store() -> Iterator[CheckResult]:
-    from ucoder.runtime.settings import load
-    from ucoder.runtime.storage.store import Store
-
     try:
         settings = load()
         Store(settings)
@@ -85,9 +83,6 @@ def _model() -> Iterator[CheckResult]:
 
 async def _server() -> CheckResult:
     """Asks the model server at UCODER_MODEL_URL for its models."""
-    from ucoder.models import open_model
-    from ucoder.runtime.settings import load
-
     try:
         settings = load()
         model = open_model(settings)

@@ -3,18 +3,22 @@
 import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 from rich.console import Console
 from rich.table import Table
 
-from ucoder.cli.shared import options
+from ucoder.cli.shared import answer_source, options
+from ucoder.cli.shared.local_sandbox import isolation_warning, open_sandbox
+from ucoder.cli.shared.question_files import write_lines
+from ucoder.cli.shared.sample_files import lines_for_harness, lines_with_results
 from ucoder.errors import Misconfigured
-
-if TYPE_CHECKING:
-    from ucoder.evaluator.task_answers import TaskAnswers
-    from ucoder.v1 import artifacts_pb2 as pb
+from ucoder.evaluator.answer_judging import TIMED_OUT
+from ucoder.evaluator.benchmark_scores import benchmark_scores
+from ucoder.evaluator.task_answers import TaskAnswers
+from ucoder.runtime.settings import load
+from ucoder.v1 import artifacts_pb2 as pb
 
 FILES = "JSON lines, plain or gzip, or Parquet; from the Hugging Face hub as hf://datasets/OWNER/NAME/FILE"
 
@@ -51,17 +55,13 @@ async def evaluate(
 
     Example: `ucoder evaluate --benchmark humaneval --data HumanEval.jsonl.gz --samples samples.jsonl --json`
     """
-    from ucoder.cli.shared import answer_source, local_sandbox, question_files, sample_files
-    from ucoder.evaluator.benchmark_scores import benchmark_scores
-    from ucoder.runtime.settings import load
-
     if (samples is None) == (model is None):
         raise Misconfigured("give either --samples FILE or --model MODEL.")
     if out and samples:
         raise Misconfigured("--out keeps the samples of a model; with --samples use --results.")
     settings, chosen = load(), answer_source.Benchmark.load(benchmark, data)
     lines = answer_source.samples_by_benchmark(samples, [chosen])[0] if samples else []
-    async with local_sandbox.open_sandbox(isolation, cells, packages) as sandbox:
+    async with open_sandbox(isolation, cells, packages) as sandbox:
         judge, used_isolation = answer_source.judge_in(sandbox), sandbox.isolation
         if samples:
             answers = await answer_source.judge_samples(judge, chosen, samples, lines, sanitize=sanitize)
@@ -69,34 +69,32 @@ async def evaluate(
             questioning = answer_source.ModelQuestioning.by_flags(str(model), profile, n, temperature)
             answers = await answer_source.ask_model(settings, judge, chosen, str(model), questioning)
     answer_source.warn_of_broken_references(judge)
-    values = [line.value for line in lines] or list(sample_files.lines_for_harness(benchmark, answers))
-    for path, content in ((out, values), (results, sample_files.lines_with_results(values, answers))):
+    values = [line.value for line in lines] or list(lines_for_harness(benchmark, answers))
+    for path, content in ((out, values), (results, lines_with_results(values, answers))):
         if path:
-            with question_files.write_lines(path) as write:
+            with write_lines(path) as write:
                 for value in content:
                     write(value)
     made = benchmark_scores(benchmark, answers)
     if as_json:
-        print(json.dumps(answer_source.score_values(made, benchmark) | local_sandbox.isolation_warning(used_isolation)))
+        print(json.dumps(answer_source.score_values(made, benchmark) | isolation_warning(used_isolation)))
     else:
         for part in (*_tables(made, benchmark, used_isolation), _summary(answers)):
             Console().print(part)
 
 
-def _tables(scores: "Sequence[pb.Score]", benchmark: str, isolation: str) -> list[object]:
+def _tables(scores: Sequence[pb.Score], benchmark: str, isolation: str) -> list[object]:
     """Returns the table of the whole benchmark, and that of its parts where it has some."""
-    from ucoder.cli.shared.answer_source import metric_label
-
     whole = Table("score", "%", "95% interval", "tasks", "samples each", title=f"{benchmark} (isolation: {isolation})")
     parts: dict[str, Mapping[str, pb.Score]] = {}
     for score in scores:
         if score.tasks != benchmark:
             part = score.tasks.removeprefix(f"{benchmark}.")
-            parts[part] = {**parts.get(part, {}), metric_label(score): score}
+            parts[part] = {**parts.get(part, {}), answer_source.metric_label(score): score}
             continue
         interval = f"{100 * score.low:.1f} – {100 * score.high:.1f}"
         cells = (f"{100 * score.value:.2f}", interval, str(score.task_count), str(score.samples_per_task))
-        whole.add_row(metric_label(score), *cells)
+        whole.add_row(answer_source.metric_label(score), *cells)
     if not parts:
         return [whole]
     metrics = list(next(iter(parts.values())))
@@ -107,10 +105,8 @@ def _tables(scores: "Sequence[pb.Score]", benchmark: str, isolation: str) -> lis
     return [whole, by_part]
 
 
-def _summary(answers: "Sequence[TaskAnswers]") -> str:
+def _summary(answers: Sequence[TaskAnswers]) -> str:
     """Returns the numbers of programs by outcome, in one line."""
-    from ucoder.evaluator.answer_judging import TIMED_OUT
-
     wrong = [sample for answer in answers for sample in answer.sampled if not sample.right]
     timed_out = sum(sample.result == TIMED_OUT for sample in wrong)
     total = sum(len(answer.sampled) for answer in answers)

@@ -6,6 +6,8 @@ from typing import Annotated
 import typer
 
 from ucoder.cli.shared import options
+from ucoder.cli.shared.local_sandbox import execute_questions, isolation_warning, open_sandbox
+from ucoder.cli.shared.question_files import read_questions, write_lines
 
 
 async def execute(
@@ -24,19 +26,14 @@ async def execute(
 
     Example: `ucoder execute questions.jsonl -o matrices.jsonl`
     """
-    from ucoder.cli.shared.local_sandbox import execute_questions, isolation_warning, open_sandbox
-    from ucoder.cli.shared.question_files import read_questions, write_lines
-
     questions = read_questions(source)
     async with open_sandbox(isolation, cells, packages) as sandbox:
         with write_lines(out) as write:
             async for question, results, seconds in execute_questions(sandbox, questions, compat=compat):
-                write(
-                    {
-                        "id": question.id,
-                        "matrix": [[str(outcome) for outcome in result.outcomes] for result in results],
-                        "outputs": [list(result.outputs) for result in results],
-                        "seconds": round(seconds, 3),
-                        **isolation_warning(sandbox.isolation),
-                    }
-                )
+                line = {
+                    "id": question.id,
+                    "matrix": [[str(outcome) for outcome in result.outcomes] for result in results],
+                    "outputs": [list(result.outputs) for result in results],
+                    "seconds": round(seconds, 3),
+                }
+                write(line | isolation_warning(sandbox.isolation))

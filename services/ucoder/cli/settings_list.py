@@ -3,6 +3,8 @@
 from rich.console import Console
 from rich.table import Table
 
+from ucoder.runtime.settings import PREFIX, Settings, load
+
 SECRET = {"model_api_key"}
 
 
@@ -11,8 +13,6 @@ async def settings() -> None:
 
     Example: `UCODER_CELLS=2 ucoder settings`
     """
-    from ucoder.runtime.settings import PREFIX, Settings, load
-
     values = load()
     table = Table("variable", "value", "meaning")
     for name, field in Settings.model_fields.items():
