@@ -32,7 +32,8 @@ def atomic_file(path: Path, *, durable: bool = False) -> Iterator[Path]:
     try:
         yield temporary
         if durable:
-            _sync(temporary)
+            for written in (*temporary.rglob("*"), temporary):
+                _sync(written)
         temporary.replace(path)
         if durable:
             _sync(path.parent)
@@ -43,24 +44,13 @@ def atomic_file(path: Path, *, durable: bool = False) -> Iterator[Path]:
 
 @contextlib.contextmanager
 def atomic_folder(path: Path, *, durable: bool = False) -> Iterator[Path]:
-    """Yields an empty temporary folder; it becomes `path`, which must not exist, when the block succeeds.
+    """Yields an empty temporary folder; it becomes `path`, which must not exist, as a file does in `atomic_file`.
 
-    Parent folders are made. `durable` makes the folder survive a power failure once it has its final name.
+    Parent folders are made.
     """
-    temporary = partial_path(path)
-    _remove(temporary)
-    temporary.mkdir(parents=True)
-    try:
+    with atomic_file(path, durable=durable) as temporary:
+        temporary.mkdir(parents=True)
         yield temporary
-        if durable:
-            for file in (*temporary.rglob("*"), temporary):
-                _sync(file)
-        temporary.rename(path)
-        if durable:
-            _sync(path.parent)
-    except BaseException:
-        _remove(temporary)
-        raise
 
 
 def write_text(path: Path, text: str) -> None:

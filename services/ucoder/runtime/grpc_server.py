@@ -9,7 +9,7 @@ import contextlib
 import functools
 import time
 from collections import Counter
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from typing import Any
 
 import grpc
@@ -18,7 +18,7 @@ from google.protobuf.message import DecodeError, Message
 from grpc_health.v1 import health, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection
 
-from ucoder.errors import Misconfigured, UcoderError, of_call
+from ucoder.errors import Misconfigured, Overloaded, Reject, UcoderError, of_call
 from ucoder.runtime import tls
 from ucoder.runtime.authentication import CALLER, CallerTokens
 from ucoder.runtime.context import ServiceContext
@@ -65,8 +65,7 @@ class CallChecks(grpc.aio.ServerInterceptor):
 
     def __init__(self, context: ServiceContext) -> None:
         """Raises Misconfigured when the tokens file cannot be used."""
-        self.context = context
-        self.tokens = CallerTokens(context.settings.tokens_file)
+        self._context, self._tokens = context, CallerTokens(context.settings.tokens_file)
         self._calls: Counter[str] = Counter()
 
     async def intercept_service(
@@ -80,18 +79,15 @@ class CallChecks(grpc.aio.ServerInterceptor):
         if handler is None or details.method.startswith(UNCHECKED) or handler.request_streaming:
             return handler
         metadata = {key: str(value) for key, value in details.invocation_metadata}
-
-        def checked(data: bytes, rpc: Any) -> _CheckedCall:
-            parse = functools.partial(handler.request_deserializer, data)
-            return _CheckedCall(self, details.method, metadata, parse, rpc)
+        checked = functools.partial(self._checked, details.method, metadata, handler.request_deserializer)
 
         async def unary(data: bytes, rpc: Any) -> Message:
-            async with checked(data, rpc) as (request, seconds), asyncio.timeout(seconds):
+            async with checked(data, rpc) as request:
                 answer: Message = await handler.unary_unary(request, rpc)
             return answer
 
         async def stream(data: bytes, rpc: Any) -> AsyncIterator[Message]:
-            async with checked(data, rpc) as (request, seconds), asyncio.timeout(seconds):
+            async with checked(data, rpc) as request:
                 async for answer in handler.unary_stream(request, rpc):
                     yield answer
 
@@ -100,91 +96,66 @@ class CallChecks(grpc.aio.ServerInterceptor):
             return grpc.unary_stream_rpc_method_handler(stream, response_serializer=handler.response_serializer)
         return grpc.unary_unary_rpc_method_handler(unary, response_serializer=handler.response_serializer)
 
-    def admit(self, caller: str) -> str:
-        """Admits one more call of a caller; returns the reason instead where a load limit forbids it."""
-        settings = self.context.settings
-        if self._calls.total() >= settings.max_calls:
-            return f"{settings.max_calls} calls at once is the limit; retry."
-        if caller and self._calls[caller] >= settings.max_calls_each:
-            return f"{settings.max_calls_each} calls at once of one caller is the limit; retry."
-        self._calls[caller] += 1
-        return ""
+    @contextlib.asynccontextmanager
+    async def _checked(
+        self, method: str, metadata: dict[str, str], parse: Callable[[bytes], Message], data: bytes, rpc: Any
+    ) -> AsyncIterator[Message]:
+        """Yields the parsed and valid request; an error of the block ends the call with its status."""
+        status, started = grpc.StatusCode.OK, time.perf_counter()
+        settings, metrics = self._context.settings, self._context.metrics
 
-    def leave(self, caller: str) -> None:
-        """Ends the count of an admitted call."""
-        self._calls[caller] -= 1
-        if not self._calls[caller]:
-            del self._calls[caller]
+        async def abort(code: grpc.StatusCode, details: str, trailing: tuple[tuple[str, str], ...] = ()) -> None:
+            nonlocal status
+            status = code
+            await rpc.abort(code, details, trailing)
 
-
-class _CheckedCall:
-    """One call, from its arrival to its status."""
-
-    def __init__(
-        self, checks: CallChecks, method: str, metadata: dict[str, str], parse: Callable[[], Message], rpc: Any
-    ) -> None:
-        self._checks, self._method, self._metadata = checks, method, metadata
-        self._parse, self._rpc = parse, rpc
-        self._status = grpc.StatusCode.OK
-        self._admitted: str | None = None
-        self._trace = contextlib.ExitStack()
-
-    async def __aenter__(self) -> tuple[Message, float]:
-        """Returns the parsed and valid request, and the seconds that are left for it."""
-        checks, settings = self._checks, self._checks.context.settings
-        self._started = time.perf_counter()
-        self._span = self._trace.enter_context(checks.context.tracing.call_span(self._method, self._metadata))
-        try:
-            caller = checks.tokens.caller(self._metadata.get("authorization", "").removeprefix("Bearer "))
-            CALLER.set(caller or "")
-            if caller is None:
-                await self._abort(
-                    grpc.StatusCode.UNAUTHENTICATED, "send `authorization: Bearer TOKEN` with a known token."
-                )
-            if refusal := checks.admit(caller or ""):
-                await self._abort(grpc.StatusCode.RESOURCE_EXHAUSTED, refusal)
-            self._admitted = caller
+        with self._context.tracing.call_span(method, metadata) as span:
             try:
-                request = self._parse()
-                validate(request)
-            except DecodeError as error:
-                await self._abort(grpc.StatusCode.INVALID_ARGUMENT, f"the request cannot be read: {error}.")
-            except UcoderError as error:
-                await self._abort_with(error)
-        except BaseException:
-            self._end()
-            raise
-        left = self._rpc.time_remaining()
-        return request, settings.rpc_seconds if left is None else min(left, settings.rpc_seconds)
+                caller = self._tokens.caller(metadata.get("authorization", "").removeprefix("Bearer "))
+                CALLER.set(caller or "")
+                if caller is None:
+                    missing = "send `authorization: Bearer TOKEN` with a known token."
+                    await abort(grpc.StatusCode.UNAUTHENTICATED, missing)
+                with self._counted(caller or ""):
+                    try:
+                        request = parse(data)
+                    except DecodeError as error:
+                        raise Reject(f"the request cannot be read: {error}.") from None
+                    validate(request)
+                    left = rpc.time_remaining()
+                    seconds = settings.rpc_seconds if left is None else min(left, settings.rpc_seconds)
+                    async with asyncio.timeout(seconds):
+                        yield request
+            except grpc.aio.AbortError:
+                raise
+            except asyncio.CancelledError:
+                status = grpc.StatusCode.CANCELLED
+                raise
+            except TimeoutError:
+                await abort(grpc.StatusCode.DEADLINE_EXCEEDED, "the deadline passed before the answer was ready.")
+            except (UcoderError, grpc.aio.AioRpcError) as error:
+                ours = error if isinstance(error, UcoderError) else of_call(error)
+                await abort(grpc.StatusCode[ours.status], str(ours), ours.metadata)
+            except Exception as error:
+                log.exception("call.bug", method=method)
+                await abort(grpc.StatusCode.INTERNAL, f"a bug on our side: {type(error).__name__}; see the log.")
+            finally:
+                metrics.calls.labels(method, status.name).inc()
+                metrics.call_seconds.labels(method).observe(time.perf_counter() - started)
+                span.set_attribute("rpc.grpc.status", status.name)
 
-    async def __aexit__(self, kind: Any, error: BaseException | None, trace: Any) -> None:
-        error = of_call(error) if isinstance(error, grpc.aio.AioRpcError) else error
+    @contextlib.contextmanager
+    def _counted(self, caller: str) -> Iterator[None]:
+        """Counts one more call of a caller while the block runs; raises Overloaded where a load limit forbids it."""
+        settings = self._context.settings
+        if self._calls.total() >= settings.max_calls:
+            raise Overloaded(f"{settings.max_calls} calls at once is the limit; retry.")
+        if caller and self._calls[caller] >= settings.max_calls_each:
+            raise Overloaded(f"{settings.max_calls_each} calls at once of one caller is the limit; retry.")
+        self._calls[caller] += 1
         try:
-            if isinstance(error, UcoderError):
-                await self._abort_with(error)
-            elif isinstance(error, TimeoutError):
-                await self._abort(grpc.StatusCode.DEADLINE_EXCEEDED, "the deadline passed before the answer was ready.")
-            elif isinstance(error, Exception) and not isinstance(error, grpc.aio.AbortError):
-                log.exception("call.bug", method=self._method, exc_info=error)
-                await self._abort(grpc.StatusCode.INTERNAL, f"a bug on our side: {type(error).__name__}; see the log.")
-            elif isinstance(error, asyncio.CancelledError):
-                self._status = grpc.StatusCode.CANCELLED
+            yield
         finally:
-            self._end()
-
-    async def _abort_with(self, error: UcoderError) -> None:
-        await self._abort(grpc.StatusCode[error.status], str(error), error.metadata)
-
-    async def _abort(self, status: grpc.StatusCode, details: str, metadata: tuple[tuple[str, str], ...] = ()) -> None:
-        self._status = status
-        await self._rpc.abort(status, details, metadata)
-
-    def _end(self) -> None:
-        """Frees the call's place and records its metrics and span."""
-        if self._admitted is not None:
-            self._checks.leave(self._admitted)
-        metrics = self._checks.context.metrics
-        metrics.calls.labels(self._method, self._status.name).inc()
-        metrics.call_seconds.labels(self._method).observe(time.perf_counter() - self._started)
-        self._span.set_attribute("rpc.grpc.status", self._status.name)
-        self._trace.close()
+            self._calls[caller] -= 1
+            if not self._calls[caller]:
+                del self._calls[caller]
