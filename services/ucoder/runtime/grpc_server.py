@@ -146,7 +146,7 @@ class CallChecks(grpc.aio.ServerInterceptor):
 
     @contextlib.contextmanager
     def _counted(self, caller: str) -> Iterator[None]:
-        """Counts one more call of a caller while the block runs; raises Overloaded where a load limit forbids it."""
+        """Adds one to the calls of a caller while the block runs; raises Overloaded where a load limit forbids it."""
         settings = self._context.settings
         if self._calls.total() >= settings.max_calls:
             raise Overloaded(f"{settings.max_calls} calls at once is the limit; retry.")

@@ -124,20 +124,15 @@ def load(environment: Mapping[str, str] | None = None, **overrides: object) -> S
     Raises Misconfigured naming the variable that is wrong or unknown, with the nearest known name, because a mistyped
     variable that is silently ignored is hard to find.
     """
-    environment = os.environ if environment is None else environment
-    known = {PREFIX + name.upper() for name in Settings.model_fields}
-    for variable in sorted(environment):
-        if variable.upper().startswith(PREFIX) and variable.upper() not in known:
-            names = [name.upper() for name in Settings.model_fields]
-            near = difflib.get_close_matches(variable.upper().removeprefix(PREFIX), names, 1)
-            hint = f"did you mean {PREFIX}{near[0]}?" if near else "`ucoder settings` lists them all."
-            raise Misconfigured(f"{variable} is not a setting; {hint}")
-    values = {
-        name: environment[variable]
-        for name in Settings.model_fields
-        for variable in environment
-        if variable.upper() == PREFIX + name.upper()
-    }
+    values: dict[str, object] = {}
+    for variable, value in sorted((os.environ if environment is None else environment).items()):
+        if variable.upper().startswith(PREFIX):
+            name = variable[len(PREFIX) :].lower()
+            if name not in Settings.model_fields:
+                near = difflib.get_close_matches(name, Settings.model_fields, 1)
+                hint = f"did you mean {PREFIX}{near[0].upper()}?" if near else "`ucoder settings` lists them all."
+                raise Misconfigured(f"{variable} is not a setting; {hint}")
+            values[name] = value
     try:
         return Settings.model_validate({**values, **overrides})
     except ValidationError as error:

@@ -6,21 +6,13 @@ It does not use protovalidate, whose wheel has neither its .proto file nor class
 import math
 import re
 from functools import cache
+from typing import Any
 
 from google.protobuf.descriptor import Descriptor, FieldDescriptor
 from google.protobuf.message import Message
 
 from ucoder.errors import Reject
 from ucoder.v1 import rules_pb2
-
-NUMERIC = {
-    FieldDescriptor.CPPTYPE_DOUBLE,
-    FieldDescriptor.CPPTYPE_FLOAT,
-    FieldDescriptor.CPPTYPE_INT32,
-    FieldDescriptor.CPPTYPE_INT64,
-    FieldDescriptor.CPPTYPE_UINT32,
-    FieldDescriptor.CPPTYPE_UINT64,
-}
 
 
 def validate(message: Message, at: str = "") -> None:
@@ -47,29 +39,24 @@ def _plan(descriptor: Descriptor) -> tuple[tuple[FieldDescriptor, rules_pb2.Rule
     for field in descriptor.fields:
         options = field.GetOptions()
         rules = options.Extensions[rules_pb2.rules] if options.HasExtension(rules_pb2.rules) else None
-        is_map = field.message_type is not None and field.message_type.GetOptions().map_entry
-        nested = field.message_type is not None and not is_map and _is_ours(field.message_type)
-        number = field.cpp_type in (FieldDescriptor.CPPTYPE_DOUBLE, FieldDescriptor.CPPTYPE_FLOAT)
-        if rules or nested or number:
-            plan.append((field, rules or (rules_pb2.Rules() if number else None), nested))
+        if rules is None and field.cpp_type in (FieldDescriptor.CPPTYPE_DOUBLE, FieldDescriptor.CPPTYPE_FLOAT):
+            rules = rules_pb2.Rules()  # without any rule a float must still be a number
+        inner = field.message_type
+        nested = bool(inner and not inner.GetOptions().map_entry and not inner.full_name.startswith("google."))
+        if rules or nested:
+            plan.append((field, rules, nested))
     return tuple(plan)
 
 
-def _is_ours(descriptor: Descriptor) -> bool:
-    """Returns whether the fields of a nested message are checked: those of google's own types are not."""
-    return not descriptor.full_name.startswith("google.")
-
-
-def _check(path: str, field: FieldDescriptor, rules: rules_pb2.Rules, value: object) -> None:
-    if rules.HasField("max_len") and len(value) > rules.max_len:  # type: ignore[arg-type]
-        raise Reject(f"{path}: {len(value)} is longer than {rules.max_len}.")  # type: ignore[arg-type]
-    for item in value if field.is_repeated else (value,):  # type: ignore[attr-defined]
-        if field.cpp_type in NUMERIC:
-            if math.isnan(item):
-                raise Reject(f"{path}: not a number.")
-            if rules.HasField("min") and item < rules.min:
-                raise Reject(f"{path}: {item:g} is less than {rules.min:g}.")
-            if rules.HasField("max") and item > rules.max:
-                raise Reject(f"{path}: {item:g} is more than {rules.max:g}.")
-        elif rules.pattern and isinstance(item, str) and item and not re.fullmatch(rules.pattern, item):
+def _check(path: str, field: FieldDescriptor, rules: rules_pb2.Rules, value: Any) -> None:
+    if rules.HasField("max_len") and len(value) > rules.max_len:
+        raise Reject(f"{path}: {len(value)} is longer than {rules.max_len}.")
+    for item in value if field.is_repeated else (value,):
+        if isinstance(item, float) and math.isnan(item):
+            raise Reject(f"{path}: not a number.")
+        if rules.HasField("min") and item < rules.min:
+            raise Reject(f"{path}: {item:g} is less than {rules.min:g}.")
+        if rules.HasField("max") and item > rules.max:
+            raise Reject(f"{path}: {item:g} is more than {rules.max:g}.")
+        if rules.pattern and item and not re.fullmatch(rules.pattern, item):
             raise Reject(f"{path}: {item[:80]!r} does not match {rules.pattern}.")

@@ -1,9 +1,8 @@
 """The state of each run: one key in a JetStream bucket, changed by compare-and-set, so that a run ends only once."""
 
-import asyncio
 import contextlib
 import json
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 
 from nats.js.errors import BucketNotFoundError, KeyNotFoundError, KeyWrongLastSequenceError, NoKeysError
 from nats.js.kv import KeyValue
@@ -45,13 +44,7 @@ class RunStates:
 
     async def get(self, run: str) -> RunState:
         """Returns the state of a run; raises NotFound when there is no such run."""
-        if not NAME.fullmatch(run):  # the bucket would read wildcards in a key
-            raise NotFound(f"{run[:80]!r} is not the name of a run.")
-        with retry_when_unreachable(f"reading run {run}"):
-            try:
-                return _decode(await self._bucket.get(run))
-            except KeyNotFoundError:
-                raise NotFound(f"no run {run}; `ucoder runs list` names them.") from None
+        return _decode(await self._entry(run))
 
     async def reopen(self, run: str) -> None:
         """Marks a run as running again, however it ended; raises NotFound when there is no such run."""
@@ -62,18 +55,14 @@ class RunStates:
     async def end(self, run: str, state: str, reason: str) -> RunState:
         """Ends a run if it is running; returns the state that it has then."""
         while True:
-            current = await self.get(run)
-            if current.state != "running":
+            entry = await self._entry(run)
+            if (current := _decode(entry)).state != "running":
                 return current
-            with retry_when_unreachable(f"ending run {run}"):
-                try:
-                    entry = await self._bucket.get(run)
-                    if _decode(entry) == current:
-                        ended = replace(current, state=state, reason=reason)
-                        await self._bucket.update(run, _encode(ended), last=entry.revision)
-                        return ended
-                except KeyWrongLastSequenceError:
-                    await asyncio.sleep(0)  # another process ended it in between: read it again
+            ended = RunState(state, reason)
+            # where another process ends the run in between, its state is read again
+            with retry_when_unreachable(f"ending run {run}"), contextlib.suppress(KeyWrongLastSequenceError):
+                await self._bucket.update(run, _encode(ended), last=entry.revision)
+                return ended
 
     async def all(self) -> dict[str, RunState]:
         """Returns the state of every run by its id."""
@@ -82,6 +71,15 @@ class RunStates:
         except NoKeysError:
             return {}
         return {name: await self.get(name) for name in sorted(names)}
+
+    async def _entry(self, run: str) -> KeyValue.Entry:
+        if not NAME.fullmatch(run):  # the bucket would read wildcards in a key
+            raise NotFound(f"{run[:80]!r} is not the name of a run.")
+        with retry_when_unreachable(f"reading run {run}"):
+            try:
+                return await self._bucket.get(run)
+            except KeyNotFoundError:
+                raise NotFound(f"no run {run}; `ucoder runs list` names them.") from None
 
 
 def _decode(entry: KeyValue.Entry) -> RunState:

@@ -23,51 +23,41 @@ TYPES: dict[str, type[Message]] = {
     "candidates": pb.Candidates, "matrix": pb.Matrix, "consensus": pb.Consensus, "dataset": pb.Dataset,
 }  # fmt: skip
 KIND_OF = {cls: kind for kind, cls in TYPES.items()}
+SOURCE_FIELD: dict[type[Message], str] = {
+    pb.ServedModel: "checkpoint", pb.Evaluation: "served", pb.Problem: "brief", pb.Tests: "problem",
+    pb.Candidates: "tests", pb.Matrix: "candidates", pb.Consensus: "brief",
+}  # fmt: skip
+"""The fields that hold the artefact which another one was made of, and which shares its name."""
 
 
 def name_of(message: Any) -> str:
     """Returns the name of an artefact: `000` for those of the base, `001` for iteration 1, `001-control`, or
     `001-00042` for a brief.
     """
-    match message:
+    match _named_part(message):
         case pb.Run():
             return "000"
-        case pb.ServedModel():
-            return name_of(message.checkpoint)
-        case pb.Evaluation():
-            return name_of(message.served)
-        case pb.Checkpoint() | pb.Dataset():
-            control = "-control" if message.variant == pb.VARIANT_CONTROL else ""
-            return f"{message.iteration:03d}{control}"
-        case pb.Iteration():
-            return f"{message.index:03d}"
-        case pb.Brief():
-            return f"{message.iteration:03d}-{message.number:06d}"
-        case pb.Problem() | pb.Consensus():
-            return name_of(message.brief)
-        case pb.Tests():
-            return name_of(message.problem)
-        case pb.Candidates():
-            return name_of(message.tests)
-        case pb.Matrix():
-            return name_of(message.candidates)
+        case pb.Checkpoint() | pb.Dataset() as made:
+            return f"{made.iteration:03d}{'-control' if made.variant == pb.VARIANT_CONTROL else ''}"
+        case pb.Iteration() as iteration:
+            return f"{iteration.index:03d}"
+        case pb.Brief() as brief:
+            return f"{brief.iteration:03d}-{brief.number:06d}"
     raise TypeError(f"{type(message).__name__} is not an artefact")
 
 
 def brief_of(message: Any) -> pb.Brief:
     """Returns the brief that an artefact was made for."""
-    match message:
-        case pb.Brief():
-            return message
-        case pb.Problem() | pb.Consensus():
-            return message.brief
-        case pb.Tests():
-            return message.problem.brief
-        case pb.Candidates():
-            return message.tests.problem.brief
-        case pb.Matrix():
-            return message.candidates.tests.problem.brief
+    if isinstance(brief := _named_part(message), pb.Brief):
+        return brief
     raise TypeError(f"{type(message).__name__} belongs to no brief")
+
+
+def _named_part(message: Any) -> Any:
+    """Returns the part of an artefact that names it: the brief in a matrix, the checkpoint in an evaluation."""
+    while field := SOURCE_FIELD.get(type(message)):
+        message = getattr(message, field)
+    return message
 
 
 def brief_named(run: str, name: str) -> pb.Brief:
