@@ -8,21 +8,29 @@ import signal
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
+import grpc
 import typer
 from rich.console import Console
 
-from ucoder.cli.shared.options import ConfigFlag, PresetFlag
+from ucoder.cli.shared.options import RUN, ConfigFlag, PresetFlag
+from ucoder.cli.shared.run_progress import RunProgress
+from ucoder.core.selection import STRATEGIES
 from ucoder.errors import Misconfigured, Retry, of_call
+from ucoder.evaluator.benchmarks.dev_split import load_with_dev_split
 from ucoder.flow import SERVICES
+from ucoder.generator.known_tasks import known_tasks
+from ucoder.models.prompts import Prompts
+from ucoder.runs import run_config
+from ucoder.runs.run_to_checkpoint import base_path
+from ucoder.runtime import log
+from ucoder.runtime.app import serving
+from ucoder.runtime.atomic import write_text
+from ucoder.runtime.messaging.nats_server import nats_server
+from ucoder.runtime.settings import Settings, load
+from ucoder.v1 import config_pb2, runs_pb2, runs_pb2_grpc
 
-if TYPE_CHECKING:
-    from ucoder.runtime.settings import Settings
-    from ucoder.v1 import config_pb2, runs_pb2, runs_pb2_grpc
-
-RUN = "run"
-"""Id of the only run in a run folder."""
 NEEDED_MB = 300
 """Free space that a run needs to start: a small run writes this much."""
 RESERVE_MB = 30
@@ -43,15 +51,12 @@ async def run(
 
     Example: `ucoder run --preset demo --seed 2`
     """
-    from ucoder.runtime import log, settings
-    from ucoder.v1 import runs_pb2
-
     started = time.monotonic()
     chosen, folder = _configuration_and_folder(config, preset, out, resume, seed)
     _check(chosen)
     console = Console()
     with _locked(folder):
-        prepared = settings.load(
+        settings = load(
             store_url=f"file://{folder / 'store'}",
             cache_dir=folder / "work",
             listen="127.0.0.1:0",
@@ -59,8 +64,8 @@ async def run(
             web_listen="127.0.0.1:0",
         )
         with (folder / "log.jsonl").open("a") as stream:
-            log.configure(prepared.model_copy(update={"log_format": "json"}), stream)
-            status = await _serve_and_watch(prepared, folder, chosen, console)
+            log.configure(settings.model_copy(update={"log_format": "json"}), stream)
+            status = await _serve_and_watch(settings, folder, chosen, console)
     if status is None:
         console.print(f"stopped; continue with: ucoder run --resume --out {folder}")
         raise KeyboardInterrupt
@@ -70,15 +75,10 @@ async def run(
 
 
 async def _serve_and_watch(
-    settings: "Settings", folder: Path, config: "config_pb2.RunConfig", console: Console
-) -> "runs_pb2.RunStatus | None":
+    settings: Settings, folder: Path, config: config_pb2.RunConfig, console: Console
+) -> runs_pb2.RunStatus | None:
     """Serves everything until the run has ended, and returns its status; None when the user stopped it."""
-    import grpc
-
-    from ucoder.runs.report import write_report
-    from ucoder.runtime.app import serving
-    from ucoder.runtime.messaging.nats_server import nats_server
-    from ucoder.v1 import runs_pb2, runs_pb2_grpc
+    from ucoder.runs.report import write_report  # needs matplotlib, which is in the extra [local] alone
 
     stop = asyncio.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
@@ -116,21 +116,18 @@ async def _serve_and_watch(
 
 async def _wait_until_disk_is_full(folder: Path) -> None:
     """Returns when little space is left, before any write fails."""
-    while True:
-        if shutil.disk_usage(folder).free >> 20 <= RESERVE_MB:
-            return
+    while _free_mb(folder) > RESERVE_MB:  # noqa: ASYNC110  (a disk announces nothing)
         await asyncio.sleep(1)
 
 
+def _free_mb(folder: Path) -> int:
+    return shutil.disk_usage(folder).free >> 20
+
+
 async def _watch(
-    service: "runs_pb2_grpc.RunServiceAsyncStub", config: "config_pb2.RunConfig", console: Console
-) -> "runs_pb2.RunStatus":
+    service: "runs_pb2_grpc.RunServiceAsyncStub", config: config_pb2.RunConfig, console: Console
+) -> runs_pb2.RunStatus:
     """Shows the progress of the run until it has ended, and returns its last status."""
-    import grpc
-
-    from ucoder.cli.shared.run_progress import RunProgress
-    from ucoder.v1 import runs_pb2
-
     status = runs_pb2.RunStatus()
     with RunProgress(console, config) as progress:
         while True:
@@ -146,11 +143,8 @@ async def _watch(
 
 def _configuration_and_folder(
     config: Path | None, preset: str | None, out: Path | None, resume: bool, seed: int | None
-) -> "tuple[config_pb2.RunConfig, Path]":
+) -> tuple[config_pb2.RunConfig, Path]:
     """Returns the configuration and the run folder. The folder keeps the configuration for a resumed run."""
-    from ucoder.runs import run_config
-    from ucoder.runtime.atomic import write_text
-
     if resume:
         if out is None:
             raise Misconfigured("--resume needs --out, the folder of the run to continue.")
@@ -170,14 +164,8 @@ def _configuration_and_folder(
     return chosen, folder
 
 
-def _check(config: "config_pb2.RunConfig") -> None:
+def _check(config: config_pb2.RunConfig) -> None:
     """Checks before anything starts what would fail later. Raises Misconfigured that names the key."""
-    from ucoder.core.selection import STRATEGIES
-    from ucoder.evaluator.benchmarks.dev_split import load_with_dev_split
-    from ucoder.generator.known_tasks import known_tasks
-    from ucoder.models.prompts import Prompts
-    from ucoder.runs.run_to_checkpoint import base_path
-
     base_path(config.model.base)
     Prompts.load(config.model.profile)
     if config.problems.scripts:
@@ -185,16 +173,15 @@ def _check(config: "config_pb2.RunConfig") -> None:
     for _ in known_tasks(config.problems.decontaminate):
         pass  # reads each file to its end, so that an unreadable one fails now and not for every brief
     load_with_dev_split(config.evaluation)
-    if config.selection.strategy not in {"default", *STRATEGIES}:
-        known = ", ".join(["default", *STRATEGIES])
-        raise Misconfigured(f"selection.strategy: no {config.selection.strategy}; there are {known}.")
+    known = ("default", *STRATEGIES)
+    if config.selection.strategy not in known:
+        raise Misconfigured(f"selection.strategy: no {config.selection.strategy}; there are {', '.join(known)}.")
 
 
 @contextlib.contextmanager
 def _locked(folder: Path) -> Iterator[None]:
     """Locks the run folder against a second program. Misconfigured when it is in use or the disk is too full."""
-    free = shutil.disk_usage(folder).free >> 20
-    if free < NEEDED_MB:
+    if (free := _free_mb(folder)) < NEEDED_MB:
         raise Misconfigured(f"{folder}: {free} MB free, a run needs {NEEDED_MB}; make room or choose another --out.")
     with (folder / "lock").open("w") as file:
         try:

@@ -3,20 +3,26 @@
 import contextlib
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
+import grpc
 import typer
 from rich.console import Console
 from rich.table import Table
 
 from ucoder.cli.shared.options import AddressFlag, AddressTokenFlag, ConfigFlag, PresetFlag, read_token
 from ucoder.cli.shared.registration import command
-from ucoder.errors import Misconfigured, NotFound, of_call
-
-if TYPE_CHECKING:
-    from ucoder.runtime.storage.artifacts import Artifacts
-    from ucoder.v1 import artifacts_pb2 as pb
-    from ucoder.v1 import runs_pb2
+from ucoder.client.connection import Connection, open_channel, typed_errors
+from ucoder.errors import Misconfigured, NotFound
+from ucoder.runs import run_config
+from ucoder.runs.checkpoint_scores import loop_evaluations, pass_at_1
+from ucoder.runs.run_status import state_name
+from ucoder.runtime.settings import load
+from ucoder.runtime.storage.artifacts import Artifacts
+from ucoder.runtime.storage.store import Store
+from ucoder.runtime.storage.weights_reference import WeightsReference
+from ucoder.v1 import artifacts_pb2 as pb
+from ucoder.v1 import runs_pb2, runs_pb2_grpc
 
 runs = typer.Typer(
     help="Creates, lists, shows, watches, cancels and resumes runs; fetches their checkpoints.", no_args_is_help=True
@@ -36,8 +42,6 @@ async def create_run(
 
     Example: `ucoder runs create --config my-run.yaml --address localhost:7070`
     """
-    from ucoder.runs import run_config
-
     chosen = run_config.load(config, preset)
     async with _run_service(address, token_file) as call:
         _print_status((await call("CreateRun", id=run, config=chosen)).status)
@@ -54,7 +58,7 @@ async def list_runs(address: AddressFlag = None, token_file: AddressTokenFlag = 
     table = Table("run", "state", "iteration", "briefs ended", "pass@1", "reason")
     for run in answer.runs:
         ended = f"{run.made['consensus']}/{run.briefs}"
-        table.add_row(run.id, _state(run), str(run.iteration), ended, _pass_at_1(run), run.reason)
+        table.add_row(run.id, state_name(run.state), str(run.iteration), ended, _pass_at_1(run), run.reason)
     Console().print(table)
 
 
@@ -118,17 +122,11 @@ async def fetch_checkpoint(
 
     Example: `ucoder runs fetch my-run models/my-run-best`
     """
-    from ucoder.runtime.settings import load
-    from ucoder.runtime.storage.artifacts import Artifacts
-    from ucoder.runtime.storage.store import Store
-    from ucoder.runtime.storage.weights_reference import WeightsReference
-    from ucoder.v1 import artifacts_pb2 as pb
-
     if folder.exists():
         raise Misconfigured(f"{folder} exists already: name a folder that does not exist.")
     artifacts = Artifacts(Store(load()))
     await artifacts.get(pb.Run, run, "000")  # raises Conflict for a run of another version
-    found = await (_checkpoint(artifacts, run, checkpoint) if checkpoint else _best_checkpoint(artifacts, run))
+    found = await _checkpoint(artifacts, run, checkpoint)
     weights = WeightsReference.parse(found.path)
     if not weights.stored:
         raise NotFound(f"the checkpoint is run {run}'s base model, {weights}: the store holds no copy of it.")
@@ -139,18 +137,13 @@ async def fetch_checkpoint(
     Console().print(f"{folder}: {which} of run {run}, {trained}", highlight=False, soft_wrap=True)
 
 
-async def _best_checkpoint(artifacts: "Artifacts", run: str) -> "pb.Checkpoint":
-    from ucoder.v1 import artifacts_pb2 as pb
-
-    decided = await artifacts.names(run, "iteration")
-    if not decided:
-        raise NotFound(f"run {run} has evaluated no checkpoint yet.")
-    return (await artifacts.get(pb.Iteration, run, decided[-1])).served.checkpoint
-
-
-async def _checkpoint(artifacts: "Artifacts", run: str, name: str) -> "pb.Checkpoint":
-    from ucoder.v1 import artifacts_pb2 as pb
-
+async def _checkpoint(artifacts: Artifacts, run: str, name: str | None) -> pb.Checkpoint:
+    """Returns the checkpoint of that name, or the best one."""
+    if not name:
+        decided = await artifacts.names(run, "iteration")
+        if not decided:
+            raise NotFound(f"run {run} has evaluated no checkpoint yet.")
+        return (await artifacts.get(pb.Iteration, run, decided[-1])).served.checkpoint
     if name not in (known := await artifacts.names(run, "checkpoint")):
         raise NotFound(f"run {run} has no checkpoint {name}; it has {', '.join(known)}.")
     return await artifacts.get(pb.Checkpoint, run, name)
@@ -163,26 +156,15 @@ async def _run_service(address: str | None, token_file: Path | None) -> AsyncIte
     UCODER_TLS_CA, UCODER_TLS_CERTIFICATE and UCODER_TLS_KEY say whether and how TLS is used. An error that the service
     answers is raised as one of ours.
     """
-    import grpc
-
-    from ucoder.client.connection import Connection
-    from ucoder.runtime.settings import load
-    from ucoder.v1 import runs_pb2, runs_pb2_grpc
-
     settings = load()
     connection = Connection(
         address=address or settings.listen, token=read_token(token_file),
         ca=settings.tls_ca, certificate=settings.tls_certificate, key=settings.tls_key,
     )  # fmt: skip
     try:
-        credentials = connection.credentials
+        channel = open_channel(connection, grpc.aio)
     except OSError as error:
         raise Misconfigured(f"TLS: {error.filename}: {error.strerror}.") from None
-    channel = (
-        grpc.aio.secure_channel(connection.address, credentials)
-        if credentials
-        else grpc.aio.insecure_channel(connection.address)
-    )
     async with channel:
         service = runs_pb2_grpc.RunServiceStub(channel)
 
@@ -190,28 +172,19 @@ async def _run_service(address: str | None, token_file: Path | None) -> AsyncIte
             request = getattr(runs_pb2, f"{method}Request")(**fields)
             return getattr(service, method)(request, metadata=connection.metadata)
 
-        try:
+        with typed_errors():
             yield call
-        except grpc.aio.AioRpcError as error:
-            raise of_call(error) from None
 
 
-def _state(run: "runs_pb2.RunStatus") -> str:
-    from ucoder.runs.run_status import state_name
-
-    return state_name(run.state)
-
-
-def _print_status(run: "runs_pb2.RunStatus") -> None:
+def _print_status(run: runs_pb2.RunStatus) -> None:
     """Prints a run in one line."""
     ends = f"selected {run.selected} abstained {run.abstained} dropped {sum(run.dropped.values())}"
     progress = f"iteration {run.iteration}: {ends} of {run.briefs}; pass@1 {_pass_at_1(run)}"
-    Console().print(f"{run.id} {_state(run)} {progress} {run.reason}".rstrip(), highlight=False, soft_wrap=True)
+    line = f"{run.id} {state_name(run.state)} {progress} {run.reason}".rstrip()
+    Console().print(line, highlight=False, soft_wrap=True)
 
 
-def _pass_at_1(run: "runs_pb2.RunStatus") -> str:
+def _pass_at_1(run: runs_pb2.RunStatus) -> str:
     """Returns the pass@1 of every checkpoint of the loop so far, the base model first."""
-    from ucoder.runs.checkpoint_scores import loop_evaluations, pass_at_1
-
     scores = [pass_at_1(evaluation, "benchmark") for evaluation in loop_evaluations(run.evaluations).values()]
     return " -> ".join(f"{100 * score.value:.1f}%" for score in scores if score) or "-"

@@ -1,16 +1,21 @@
 """`ucoder trace`: the whole history of one brief, read from the store."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 from rich.console import Console
+from rich.syntax import Syntax
 from rich.table import Table
 
+from ucoder.cli.shared.options import RUN
 from ucoder.errors import Misconfigured
-
-if TYPE_CHECKING:
-    from ucoder.runs.brief_history import BriefHistory
+from ucoder.runs.brief_history import BriefHistory, brief_history, ending_name
+from ucoder.runtime.settings import load
+from ucoder.runtime.storage.artifacts import Artifacts
+from ucoder.runtime.storage.store import Store
+from ucoder.runtime.tracing import trace_id
+from ucoder.v1 import artifacts_pb2 as pb
 
 SHOWN_CLUSTERS = 5
 
@@ -24,14 +29,6 @@ async def trace(
 
     Example: `ucoder trace 001-000042 --out runs/demo-1`
     """
-    from ucoder.cli.run import RUN
-    from ucoder.runs.brief_history import brief_history
-    from ucoder.runtime.settings import load
-    from ucoder.runtime.storage.artifacts import Artifacts
-    from ucoder.runtime.storage.store import Store
-    from ucoder.runtime.tracing import trace_id
-    from ucoder.v1 import artifacts_pb2 as pb
-
     if out is not None and not (out / "store").is_dir():
         raise Misconfigured(f"--out {out}: this folder holds no run.")
     if out is None and run is None:
@@ -48,15 +45,13 @@ async def trace(
     console.print(table)
     _print_question(console, history)
     if history.consensus:
-        _print_ending(console, history)
+        _print_ending(console, history.consensus)
     else:
         console.print("not ended yet")
 
 
-def _print_question(console: Console, history: "BriefHistory") -> None:
+def _print_question(console: Console, history: BriefHistory) -> None:
     """Prints what was asked for and what it became, up to the execution."""
-    from rich.syntax import Syntax
-
     brief, problem, tests, matrix = history.brief, history.problem, history.tests, history.matrix
     console.print(f"asked for: {brief.domain}, difficulty {brief.difficulty}, of model {brief.model}", highlight=False)
     if problem:
@@ -71,15 +66,8 @@ def _print_question(console: Console, history: "BriefHistory") -> None:
         console.print(f"executed: {len(matrix.rows)} programs in {matrix.seconds:.2f} s under {matrix.isolation}")
 
 
-def _print_ending(console: Console, history: "BriefHistory") -> None:
+def _print_ending(console: Console, ended: pb.Consensus) -> None:
     """Prints how and why the brief ended, its clusters, and the selected program."""
-    from rich.syntax import Syntax
-
-    from ucoder.runs.brief_history import ending_name
-    from ucoder.v1 import artifacts_pb2 as pb
-
-    ended = history.consensus
-    assert ended is not None
     reason = " ".join(filter(None, (ended.reason, ended.detail)))
     console.print(f"{ending_name(ended)} at {ended.stage} {reason}".rstrip(), highlight=False, markup=False)
     for cluster in ended.clusters[:SHOWN_CLUSTERS]:

@@ -46,6 +46,8 @@ ConfigFlag = Annotated[
     Path | None, typer.Option(help="YAML file that names only what differs from the defaults or the preset.")
 ]
 PresetFlag = Annotated[str | None, typer.Option(help="Shipped configuration: `demo` fits a laptop.")]
+RUN = "run"
+"""Id of the only run in a run folder."""
 
 # Models and how they are asked.
 ProfileFlag = Annotated[
