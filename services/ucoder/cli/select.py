@@ -4,18 +4,21 @@ import asyncio
 import dataclasses
 import math
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
+import numpy as np
 import typer
 
 from ucoder.cli.shared import options
+from ucoder.cli.shared.local_sandbox import execute_questions, isolation_warning, open_sandbox
+from ucoder.cli.shared.question_files import Question, read_questions, write_lines
+from ucoder.consensus.request_tests import synthesise_tests
+from ucoder.core.matrix import Matrix
+from ucoder.core.selection import DEFAULT, STRATEGIES, Selection
+from ucoder.core.selection import select as select_by
+from ucoder.core.selection.theorem import check_theorem
 from ucoder.errors import Misconfigured, NoInputs
-
-if TYPE_CHECKING:
-    from ucoder.cli.shared.question_files import Question
-    from ucoder.core.matrix import Matrix
-    from ucoder.core.selection import Selection
-    from ucoder.sandbox_runner.sandbox_job import ProgramResult
+from ucoder.sandbox_runner.sandbox_job import ProgramResult
 
 
 async def select(
@@ -39,11 +42,6 @@ async def select(
 
     Example: `ucoder select questions.jsonl -o selections.jsonl --min-confidence 0.8`
     """
-    from ucoder.cli.shared.local_sandbox import execute_questions, isolation_warning, open_sandbox
-    from ucoder.cli.shared.question_files import read_questions, write_lines
-    from ucoder.core.selection import DEFAULT, STRATEGIES
-    from ucoder.core.selection import select as select_by
-
     strategy = strategy or DEFAULT
     if strategy not in STRATEGIES:
         raise Misconfigured(f"--strategy {strategy}: there are {', '.join(STRATEGIES)}.")
@@ -51,25 +49,23 @@ async def select(
         raise Misconfigured(f"--tests {tests}: expected `file` or `none`.")
     questions = read_questions(source)
     own = {question.id: bool(question.tests) and tests == "file" for question in questions}
-    questions = [question if own[question.id] else with_synthesised_inputs(question) for question in questions]
+    questions = [question if own[question.id] else _with_synthesised_inputs(question) for question in questions]
     async with open_sandbox(isolation, cells) as sandbox:
         with write_lines(out) as write:
             async for question, results, seconds in execute_questions(sandbox, questions):
-                matrix = await asyncio.to_thread(question_matrix, question, results)
+                matrix = await asyncio.to_thread(_matrix, question, results)
                 selection = await asyncio.to_thread(select_by, matrix, strategy, min_confidence=min_confidence)
-                bound = {"theorem_bound": bound_values(matrix, selection)} if theorem_bound else {}
+                bound = {"theorem_bound": _bound_values(matrix, selection)} if theorem_bound else {}
                 kind = "own" if own[question.id] else "synthesised" if question.tests else "none"
                 rest = {"tests": kind, "seconds": round(seconds, 3)}
-                write(selection_line(question, selection) | bound | rest | isolation_warning(sandbox.isolation))
+                write(_selection_line(question, selection) | bound | rest | isolation_warning(sandbox.isolation))
 
 
-def with_synthesised_inputs(question: "Question") -> "Question":
+def _with_synthesised_inputs(question: Question) -> Question:
     """Returns the question with synthesised inputs as its tests.
 
     It has none where its text and programs do not show what inputs could be. Then only equal programs agree.
     """
-    from ucoder.consensus.request_tests import synthesise_tests
-
     try:
         entry_point, made = synthesise_tests(question.prompt, question.programs, question.entry_point)
     except NoInputs:
@@ -77,10 +73,7 @@ def with_synthesised_inputs(question: "Question") -> "Question":
     return dataclasses.replace(question, entry_point=entry_point, tests=tuple(made))
 
 
-def question_matrix(question: "Question", results: "list[ProgramResult]") -> "Matrix":
-    """Returns the matrix of one executed question."""
-    from ucoder.core.matrix import Matrix
-
+def _matrix(question: Question, results: list[ProgramResult]) -> Matrix:
     return Matrix.build(
         outcomes=[result.outcomes for result in results],
         outputs=[result.outputs for result in results],
@@ -91,12 +84,8 @@ def question_matrix(question: "Question", results: "list[ProgramResult]") -> "Ma
     )
 
 
-def bound_values(matrix: "Matrix", selection: "Selection") -> dict[str, Any] | None:
+def _bound_values(matrix: Matrix, selection: Selection) -> dict[str, Any] | None:
     """Returns Theorem 2.4 for the selected cluster as JSON values, or None where no program was selected."""
-    import numpy as np
-
-    from ucoder.core.selection.theorem import check_theorem
-
     if selection.winner is None:
         return None
     bound = check_theorem(matrix, np.array(selection.clusters[0].members))
@@ -109,7 +98,7 @@ def bound_values(matrix: "Matrix", selection: "Selection") -> dict[str, Any] | N
     return numbers | {"premises": premises, "sentence": bound.describe()}
 
 
-def selection_line(question: "Question", selection: "Selection") -> dict[str, Any]:
+def _selection_line(question: Question, selection: Selection) -> dict[str, Any]:
     """Returns a selection as the output file has it."""
     return {
         "id": question.id,

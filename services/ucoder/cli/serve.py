@@ -10,6 +10,8 @@ from rich.console import Console
 from ucoder.cli.shared.options import ConsensusFlag, ConsensusTokenFlag, read_token
 from ucoder.errors import Misconfigured
 from ucoder.flow import SERVICES
+from ucoder.runtime.app import serve as serve_services
+from ucoder.runtime.settings import load
 
 PROXY_ADDRESS = "127.0.0.1:8080"
 
@@ -34,9 +36,6 @@ async def serve(
 
     Example: `ucoder serve proxy --upstream http://127.0.0.1:8000/v1 -n 32`
     """
-    from ucoder.runtime.app import serve as serve_services
-    from ucoder.runtime.settings import load
-
     if name == "proxy":
         await _serve_proxy(upstream, listen or PROXY_ADDRESS, consensus, read_token(token_file), n, temperature)
         return
@@ -47,7 +46,10 @@ async def serve(
 async def _serve_proxy(
     upstream: str | None, address: str, consensus: str | None, token: str, n: int, temperature: float
 ) -> None:
-    """Serves the proxy. Its ConsensusService is the one at `consensus`, or runs in this process."""
+    """Serves the proxy. Its ConsensusService is the one at `consensus`, or runs in this process.
+
+    Its imports are here, because the process of a service needs none of them.
+    """
     import uvicorn
 
     from ucoder.cli.shared.embedded_services import consensus_service
@@ -55,7 +57,6 @@ async def _serve_proxy(
     from ucoder.gateway.openai_proxy import ProxySampling, proxy
     from ucoder.gateway.upstream import Upstream
     from ucoder.runtime.http_server import listening_socket
-    from ucoder.runtime.settings import load
 
     settings = load()
     url = upstream or settings.model_url

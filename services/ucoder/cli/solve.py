@@ -2,23 +2,25 @@
 
 import asyncio
 import json
-from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
 from ucoder.cli.shared import options
+from ucoder.cli.shared.embedded_services import consensus_service
+from ucoder.cli.shared.test_files import read_tests
+from ucoder.client import Answer, AsyncClient
+from ucoder.core.extraction import extract_program
+from ucoder.core.input_synthesis import entry_point_of
 from ucoder.errors import Misconfigured, Retry
-
-if TYPE_CHECKING:
-    from rich.progress import Progress
-
-    from ucoder.client import Answer
-    from ucoder.models import Completion, Model, SamplingParameters
+from ucoder.models import Completion, Model, SamplingParameters, open_model
+from ucoder.runtime.atomic import write_text
+from ucoder.runtime.settings import load
 
 PROGRAMS_PER_REQUEST = 16
 """Few enough that the progress is seen and a server can batch requests, many enough that they cost little."""
@@ -50,15 +52,6 @@ async def solve(
 
     Example: `ucoder solve task.py --tests tests.py --model http://127.0.0.1:8000/v1 -o best.py`
     """
-    from ucoder.cli.shared.embedded_services import consensus_service
-    from ucoder.cli.shared.test_files import read_tests
-    from ucoder.client import AsyncClient
-    from ucoder.core.extraction import extract_program
-    from ucoder.core.input_synthesis import entry_point_of
-    from ucoder.models import SamplingParameters, open_model
-    from ucoder.runtime.atomic import write_text
-    from ucoder.runtime.settings import load
-
     try:
         text = task.read_text()
     except (OSError, UnicodeDecodeError) as error:
@@ -72,7 +65,8 @@ async def solve(
     sampling = SamplingParameters(temperature=temperature, top_p=1.0, max_tokens=max_tokens)
     try:
         async with consensus_service(consensus, isolation, cells) as address:
-            with _progress(console) as progress:
+            columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+            with Progress(*columns, console=console, transient=True) as progress:
                 completions = await _sample(server, name, prompt_of(text, skeleton), n, sampling, seed, progress)
                 programs = [extract_program(one.text, skeleton, entry_point_of(skeleton)) for one in completions]
                 async with AsyncClient(address, token=options.read_token(token_file)) as client:
@@ -103,25 +97,17 @@ def prompt_of(text: str, skeleton: str) -> str:
 
 
 async def _sample(
-    server: "Model",
-    name: str | None,
-    prompt: str,
-    n: int,
-    sampling: "SamplingParameters",
-    seed: int,
-    progress: "Progress",
-) -> "list[Completion]":
+    server: Model, name: str | None, prompt: str, n: int, sampling: SamplingParameters, seed: int, progress: Progress
+) -> list[Completion]:
     """Returns `n` completions. Several requests run at once."""
     served = [name] if name else await server.served()
     if not served:
         raise Misconfigured("--model: the server lists no model; give --name.")
     bar = progress.add_task(f"sampling {served[0]}", total=n)
 
-    async def request(first: int) -> "list[Completion]":
-        size = min(PROGRAMS_PER_REQUEST, n - first)
-        found = await server.complete(
-            served[0], prompt, n=size, sampling=sampling, stop=("\n```",), seed=seed + first
-        )  # fmt: skip
+    async def request(first: int) -> list[Completion]:
+        size, stop = min(PROGRAMS_PER_REQUEST, n - first), ("\n```",)
+        found = await server.complete(served[0], prompt, n=size, sampling=sampling, stop=stop, seed=seed + first)
         progress.advance(bar, size)
         return found
 
@@ -129,14 +115,7 @@ async def _sample(
     return [completion for part in parts for completion in part]
 
 
-def _progress(console: Console) -> "Progress":
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
-
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
-    return Progress(*columns, console=console, transient=True)
-
-
-def _print_evidence(console: Console, answer: "Answer", n: int) -> None:
+def _print_evidence(console: Console, answer: Answer, n: int) -> None:
     """Prints the clusters, the inputs on which they disagree, and the cost."""
     verdict, cost = answer.verdict, answer.cost
     chosen = "abstained" if verdict.abstained else f"program {verdict.selected}"
@@ -146,7 +125,8 @@ def _print_evidence(console: Console, answer: "Answer", n: int) -> None:
         table.add_row("ABC"[number], str(len(cluster.members)), f"{cluster.share:.0%}", str(cluster.passed))
     console.print(table)
     for disagreement in verdict.disagreements[:SHOWN]:
-        outputs = _outputs(disagreement.outputs[:SHOWN])
+        named = zip("ABC", disagreement.outputs, strict=False)
+        outputs = ", ".join(f"{name} says {_short(output)}" for name, output in named)
         console.print(f"on {_short(disagreement.input)}: {outputs}", highlight=False, markup=False)
     ended = {"settled": ", the rest could not change it", "partial": ", the time was up"}.get(answer.stopped, "")
     console.print(
@@ -154,10 +134,6 @@ def _print_evidence(console: Console, answer: "Answer", n: int) -> None:
         f"{cost.execution_seconds:.1f} s executing, {cost.selection_seconds:.2f} s selecting",
         highlight=False,
     )
-
-
-def _outputs(outputs: Sequence[str]) -> str:
-    return ", ".join(f"{name} says {_short(output)}" for name, output in zip("ABC", outputs, strict=False))
 
 
 def _short(text: str) -> str:
