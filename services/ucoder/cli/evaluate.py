@@ -72,9 +72,7 @@ async def evaluate(
     values = [line.value for line in lines] or list(lines_for_harness(benchmark, answers))
     for path, content in ((out, values), (results, lines_with_results(values, answers))):
         if path:
-            with write_lines(path) as write:
-                for value in content:
-                    write(value)
+            write_lines(path, content)
     made = benchmark_scores(benchmark, answers)
     if as_json:
         print(json.dumps(answer_source.score_values(made, benchmark) | isolation_warning(used_isolation)))

@@ -7,7 +7,7 @@ import typer
 
 from ucoder.cli.shared import options
 from ucoder.cli.shared.local_sandbox import execute_questions, isolation_warning, open_sandbox
-from ucoder.cli.shared.question_files import read_questions, write_lines
+from ucoder.cli.shared.question_files import line_writer, read_questions
 
 
 async def execute(
@@ -28,7 +28,7 @@ async def execute(
     """
     questions = read_questions(source)
     async with open_sandbox(isolation, cells, packages) as sandbox:
-        with write_lines(out) as write:
+        with line_writer(out) as write:
             async for question, results, seconds in execute_questions(sandbox, questions, compat=compat):
                 line = {
                     "id": question.id,

@@ -38,10 +38,6 @@ class IterationWork:
     evaluations: int = 164 * 64
     """Completions of one evaluation: tasks x samples."""
 
-    @property
-    def programs(self) -> int:
-        return self.problems * self.candidates
-
 
 @dataclass(frozen=True, slots=True)
 class ClusterRates:
@@ -97,32 +93,17 @@ async def plan(
     print_plan(work, rates, as_json)
 
 
-@dataclass(frozen=True, slots=True)
-class ClusterPlan:
-    """The needs of one iteration. Hours are summed over units; counts are of units that end within the given time."""
-
-    programs: int
-    executions: int
-    generated_tokens: int
-    core_hours: float
-    cells: int
-    sandbox_pods: int
-    generation_gpu_hours: float
-    generation_gpus: int
-    training_gpu_hours: float
-    evaluation_gpu_hours: float
-    bus_messages: int
-    cost: float | None
-
-
-def calculate_plan(work: IterationWork, rates: ClusterRates) -> ClusterPlan:
-    """Returns the needs of one iteration. Raises Misconfigured when a rate or a size is not above zero."""
+def calculate_plan(work: IterationWork, rates: ClusterRates) -> dict[str, float | None]:
+    """Returns the needs of one iteration by name. Hours are summed over units; counts are of units that end within the
+    given time. Raises Misconfigured when a rate or a size is not above zero.
+    """
     for name, value in {**asdict(work), **asdict(rates)}.items():
         if not math.isfinite(value) or value < 0 or (value == 0 and not name.endswith("price")):
             raise Misconfigured(f"--{name.replace('_', '-')} {value:g}: must be above zero.")
     per_problem = work.problem_tokens + work.test_tokens + work.candidates * work.candidate_tokens
     generated = work.problems * per_problem
-    busy_seconds = work.programs / rates.programs_per_second * work.tests / 100
+    programs = work.problems * work.candidates
+    busy_seconds = programs / rates.programs_per_second * work.tests / 100
     cells = math.ceil(busy_seconds / (rates.hours * 3600))
     generation = generated / rates.tokens_per_second / 3600
     example = work.candidate_tokens + work.problem_tokens / 4  # the skeleton is the prompt of the training example
@@ -130,20 +111,20 @@ def calculate_plan(work: IterationWork, rates: ClusterRates) -> ClusterPlan:
     evaluation = work.evaluations * work.candidate_tokens / rates.tokens_per_second / 3600
     gpu_hours, core_hours = generation + training + evaluation, busy_seconds / 3600
     priced = rates.gpu_price or rates.core_price
-    return ClusterPlan(
-        programs=work.programs,
-        executions=work.programs * work.tests,
-        generated_tokens=generated,
-        core_hours=core_hours,
-        cells=cells,
-        sandbox_pods=math.ceil(cells / rates.cells_per_pod),
-        generation_gpu_hours=generation,
-        generation_gpus=math.ceil(generation / rates.hours),
-        training_gpu_hours=training,
-        evaluation_gpu_hours=evaluation,
-        bus_messages=work.problems * 5 + 6,  # brief, problem, tests, candidates, matrix; 6 of the iteration itself
-        cost=gpu_hours * rates.gpu_price + core_hours * rates.core_price if priced else None,
-    )
+    return {
+        "programs": programs,
+        "executions": programs * work.tests,
+        "generated_tokens": generated,
+        "core_hours": core_hours,
+        "cells": cells,
+        "sandbox_pods": math.ceil(cells / rates.cells_per_pod),
+        "generation_gpu_hours": generation,
+        "generation_gpus": math.ceil(generation / rates.hours),
+        "training_gpu_hours": training,
+        "evaluation_gpu_hours": evaluation,
+        "bus_messages": work.problems * 5 + 6,  # brief, problem, tests, candidates, matrix; 6 of the iteration itself
+        "cost": gpu_hours * rates.gpu_price + core_hours * rates.core_price if priced else None,
+    }
 
 
 def print_plan(work: IterationWork, rates: ClusterRates, as_json: bool = False) -> None:
@@ -151,10 +132,10 @@ def print_plan(work: IterationWork, rates: ClusterRates, as_json: bool = False) 
     made = calculate_plan(work, rates)
     assumed = sorted(name for name in ASSUMED if getattr(rates, name) == getattr(RATES, name))
     if as_json:
-        print(json.dumps({**asdict(made), "work": asdict(work), "rates": asdict(rates), "assumed": assumed}, indent=2))
+        print(json.dumps({**made, "work": asdict(work), "rates": asdict(rates), "assumed": assumed}, indent=2))
         return
     table = Table("what", "how much", title=f"one iteration in {rates.hours:g} h", show_header=False)
-    for name, value in asdict(made).items():
+    for name, value in made.items():
         if value is not None:
             table.add_row(name.replace("_", " "), f"{value:,.1f}" if isinstance(value, float) else f"{value:,}")
     console = Console()

@@ -11,7 +11,7 @@ import typer
 
 from ucoder.cli.shared import options
 from ucoder.cli.shared.local_sandbox import execute_questions, isolation_warning, open_sandbox
-from ucoder.cli.shared.question_files import Question, read_questions, write_lines
+from ucoder.cli.shared.question_files import Question, line_writer, read_questions
 from ucoder.consensus.request_tests import synthesise_tests
 from ucoder.core.matrix import Matrix
 from ucoder.core.selection import DEFAULT, STRATEGIES, Selection
@@ -51,7 +51,7 @@ async def select(
     own = {question.id: bool(question.tests) and tests == "file" for question in questions}
     questions = [question if own[question.id] else _with_synthesised_inputs(question) for question in questions]
     async with open_sandbox(isolation, cells) as sandbox:
-        with write_lines(out) as write:
+        with line_writer(out) as write:
             async for question, results, seconds in execute_questions(sandbox, questions):
                 matrix = await asyncio.to_thread(_matrix, question, results)
                 selection = await asyncio.to_thread(select_by, matrix, strategy, min_confidence=min_confidence)

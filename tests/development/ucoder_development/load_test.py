@@ -16,7 +16,7 @@ from rich.console import Console
 from rich.table import Table
 
 from ucoder.cli.shared.plot_file import check_plot_file
-from ucoder.cli.shared.progress_bar import ProgressBar
+from ucoder.cli.shared.progress_bar import progress_bar
 from ucoder.flow import FLOW
 from ucoder.runs.run_config import load
 from ucoder.runtime.messaging.bus import Bus
@@ -108,7 +108,7 @@ async def _briefs(
         await runs.CreateRun(runs_pb2.CreateRunRequest(id=RUN, config=_config(folder, briefs)))
         taken: list[memory_growth.MemorySample] = []
         started, sampled = None, -SAMPLE_SECONDS
-        with ProgressBar("sending", briefs, "briefs") as bar:
+        with progress_bar("sending", briefs, "briefs") as advance:
             shown = 0
             while (ended := await bus.count("consensus", RUN)) < briefs:
                 status = (await runs.GetRun(runs_pb2.GetRunRequest(id=RUN))).status if not ended else None
@@ -119,7 +119,7 @@ async def _briefs(
                     sampled = time.monotonic()
                     taken += memory_growth.take_samples(fleet, ended)
                 if ended > shown:
-                    bar.advance(ended - shown)
+                    advance(ended - shown)
                     shown = ended
                 await asyncio.sleep(0.5)
         seconds = time.monotonic() - (started or time.monotonic())

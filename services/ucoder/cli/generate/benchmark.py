@@ -2,15 +2,16 @@
 
 from collections import Counter
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
+from ucoder.cli.generate.benchmark_task import make_task
+from ucoder.cli.generate.problem_lines import print_summary, read_problems, resumable_file
 from ucoder.cli.shared import options
+from ucoder.cli.shared.local_sandbox import open_sandbox
+from ucoder.cli.shared.question_files import write_lines
 from ucoder.errors import Misconfigured
-
-if TYPE_CHECKING:
-    from ucoder.cli.generate.problem_lines import Line
 
 
 async def generate_benchmark(
@@ -35,28 +36,18 @@ async def generate_benchmark(
 
     Example: `ucoder generate benchmark solutions.jsonl -o benchmark.jsonl --references references.jsonl`
     """
-    from ucoder.cli.generate.benchmark_task import make_task
-    from ucoder.cli.generate.problem_lines import print_summary, process_all, read_problems, resumable_file
-    from ucoder.cli.shared.local_sandbox import open_sandbox
-    from ucoder.cli.shared.question_files import write_lines
-
     lines = read_problems(candidates)
-    for line in lines:
-        if not line.get("candidates"):
-            raise Misconfigured(
-                f"{candidates}: {line['id']} has no candidates; `ucoder generate solutions` makes them."
-            )
+    bare = [line["id"] for line in lines if not line.get("candidates")]
+    if bare:
+        raise Misconfigured(f"{candidates}: {bare[0]} has no candidates; `ucoder generate solutions` makes them.")
     settings = {
         "candidates": str(candidates), "min_confidence": min_confidence, "tests": tests, "least": least, "seed": seed,
     }  # fmt: skip
     with resumable_file(out, command="benchmark", **settings) as file:
         async with open_sandbox(isolation) as sandbox:
-
-            async def make(line: "Line") -> None:
-                file.write({"id": line["id"], **await make_task(sandbox, line, min_confidence, tests, least, seed)})
-
-            await process_all("agreeing", [line for line in lines if line["id"] not in file.done], make)
-        made = [file.done[line["id"]] for line in lines]
+            made = await file.process(
+                "agreeing", lines, lambda line: make_task(sandbox, line, min_confidence, tests, least, seed)
+            )
         tasks = [line["task"] for line in made if "task" in line]
         counts = Counter(line["left_out"] for line in made if "left_out" in line)
         reasons = ", ".join(f"{reason} {count}" for reason, count in counts.most_common())
@@ -64,7 +55,6 @@ async def generate_benchmark(
             raise Misconfigured(f"no problem of {candidates} became a task: {reasons}.")
         file.finish(tasks)
         if references:
-            with write_lines(references) as write:
-                for task in tasks:
-                    write({"task_id": task["task_id"], "completion": task["canonical_solution"]})
+            solutions = [{"task_id": task["task_id"], "completion": task["canonical_solution"]} for task in tasks]
+            write_lines(references, solutions)
         print_summary(f"{len(tasks)} tasks of {len(lines)} problems in {out}; left out: {reasons or 'none'}")

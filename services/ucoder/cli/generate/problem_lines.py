@@ -5,11 +5,11 @@ import contextlib
 import json
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 from rich.console import Console
 
-from ucoder.cli.shared.progress_bar import ProgressBar
+from ucoder.cli.shared.progress_bar import progress_bar
 from ucoder.cli.shared.question_files import write_lines
 from ucoder.errors import Misconfigured
 from ucoder.runtime.atomic import partial_path
@@ -19,7 +19,6 @@ from ucoder.v1 import artifacts_pb2 as pb
 PROBLEMS_AT_ONCE = 16
 """Problems that are worked on at once, so that the batches of a model are full."""
 Line = dict[str, Any]
-T = TypeVar("T")
 
 
 class ResumableFile:
@@ -46,23 +45,43 @@ class ResumableFile:
             self._file = self._partial.open("w")
         except (OSError, ValueError, KeyError) as error:
             raise Misconfigured(f"-o {out}: {getattr(error, 'strerror', None) or error}.") from None
-        print(json.dumps(settings), file=self._file)
-        for line in self.done.values():
-            print(json.dumps(line), file=self._file)
-        self._file.flush()
+        for line in (settings, *self.done.values()):
+            print(json.dumps(line), file=self._file, flush=True)
 
     def write(self, line: Line) -> None:
         """Adds a line and flushes it."""
         self.done[str(line["id"])] = line
         print(json.dumps(line), file=self._file, flush=True)
 
+    async def process(
+        self, title: str, lines: Sequence[Line], work: Callable[[Line], Awaitable[Line | None]]
+    ) -> list[Line]:
+        """Works on all lines that are not done, behind a progress bar, and writes what `work` makes of each.
+
+        Returns all that are done, in the order of `lines`. The first error stops the rest of the work and is raised.
+        """
+        missing = [line for line in lines if line["id"] not in self.done]
+        slots = asyncio.Semaphore(PROBLEMS_AT_ONCE)
+        with progress_bar(title, len(missing), "problems") as advance:
+
+            async def process_line(line: Line) -> None:
+                async with slots:
+                    if made := await work(line):
+                        self.write({"id": line["id"], **made})
+                advance()
+
+            try:
+                async with asyncio.TaskGroup() as group:
+                    for line in missing:
+                        group.create_task(process_line(line))
+            except BaseExceptionGroup as errors:
+                raise errors.exceptions[0] from None
+        return [self.done[line["id"]] for line in lines if line["id"] in self.done]
+
     def finish(self, lines: Sequence[Line] | None = None) -> None:
         """Writes the file under its own name: the given lines, or all lines in the order of their ids."""
         self._file.close()
-        ordered = [self.done[name] for name in sorted(self.done)] if lines is None else lines
-        with write_lines(self.out) as write:
-            for line in ordered:
-                write(line)
+        write_lines(self.out, [self.done[name] for name in sorted(self.done)] if lines is None else lines)
         self._partial.unlink(missing_ok=True)
 
     def close(self) -> None:
@@ -73,11 +92,8 @@ class ResumableFile:
 @contextlib.contextmanager
 def resumable_file(out: Path, **settings: Any) -> Iterator[ResumableFile]:
     """Yields a `ResumableFile` that is closed at the end, whether finished or not."""
-    file = ResumableFile(out, settings)
-    try:
+    with contextlib.closing(ResumableFile(out, settings)) as file:
         yield file
-    finally:
-        file.close()
 
 
 def read_problems(path: Path) -> list[Line]:
@@ -103,24 +119,6 @@ def problem_of(line: Line, model: str) -> pb.Problem:
     """Returns the problem that a line states."""
     brief = pb.Brief(domain=line.get("domain", ""), difficulty=line.get("difficulty", 0), model=model)
     return pb.Problem(brief=brief, prompt=line["prompt"], entry_point=line["entry_point"])
-
-
-async def process_all(title: str, items: Sequence[T], work: Callable[[T], Awaitable[None]]) -> None:
-    """Works on several items at once, behind a progress bar. The first error stops the others and is raised."""
-    slots = asyncio.Semaphore(PROBLEMS_AT_ONCE)
-    with ProgressBar(title, len(items), "problems") as bar:
-
-        async def process(item: T) -> None:
-            async with slots:
-                await work(item)
-            bar.advance()
-
-        try:
-            async with asyncio.TaskGroup() as group:
-                for item in items:
-                    group.create_task(process(item))
-        except BaseExceptionGroup as errors:
-            raise errors.exceptions[0] from None
 
 
 def print_summary(text: str) -> None:

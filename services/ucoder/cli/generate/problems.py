@@ -2,15 +2,26 @@
 
 from collections import Counter
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
+from ucoder.cli.generate.model_source import ModelSource
+from ucoder.cli.generate.problem_lines import Line, print_summary, resumable_file
 from ucoder.cli.shared import options
+from ucoder.cli.shared.local_sandbox import open_sandbox
+from ucoder.core.decontamination import Decontamination
+from ucoder.core.outcomes import Outcome
+from ucoder.core.problem_parsing import read_statement
+from ucoder.core.script_problems import read_script
+from ucoder.core.test_plans import Test
 from ucoder.errors import Retry
-
-if TYPE_CHECKING:
-    from ucoder.v1 import artifacts_pb2 as pb
+from ucoder.generator.known_tasks import known_tasks
+from ucoder.generator.novelty import ClaimsInMemory, Novelty
+from ucoder.generator.problem_invention import ProblemChecks, invent_problem
+from ucoder.runtime.messaging.arrow_worker import Dropped
+from ucoder.sandbox_runner.sandbox_job import SandboxJob
+from ucoder.v1 import artifacts_pb2 as pb
 
 DOMAINS = ["algorithms", "natural_instruction", "tool_usage", "competitive_programming"]
 WAVES = 4
@@ -41,31 +52,13 @@ async def generate_problems(
 
     Example: `ucoder generate problems -n 50 --domain algorithms -o problems.jsonl`
     """
-    from ucoder.cli.generate.model_source import ModelSource
-    from ucoder.cli.generate.problem_lines import print_summary, process_all, resumable_file
-    from ucoder.cli.shared.local_sandbox import open_sandbox
-    from ucoder.core.decontamination import Decontamination
-    from ucoder.core.outcomes import Outcome
-    from ucoder.core.problem_parsing import read_statement
-    from ucoder.core.script_problems import read_script
-    from ucoder.core.test_plans import Test
-    from ucoder.generator.known_tasks import known_tasks
-    from ucoder.generator.novelty import ClaimsInMemory, Novelty
-    from ucoder.generator.problem_invention import ProblemChecks, invent_problem
-    from ucoder.runtime.messaging.arrow_worker import Dropped
-    from ucoder.sandbox_runner.sandbox_job import SandboxJob
-    from ucoder.v1 import artifacts_pb2 as pb
-
     levels = range(min(easiest, hardest), max(easiest, hardest) + 1)
     cells = [(one, level) for level in levels for one in domain or DOMAINS]
     known = Decontamination(known_tasks(["seed", *map(str, avoid or [])]))
     refused: Counter[str] = Counter()
     settings = {"model": model, "seed": seed, "cells": cells, "count": count, "scripts": scripts}
     with resumable_file(out, command="problems", **settings) as file:
-        async with (
-            ModelSource.open(model, name, profile, config) as source,
-            open_sandbox(isolation) as sandbox,
-        ):
+        async with ModelSource.open(model, name, profile, config) as source, open_sandbox(isolation) as sandbox:
             problem_config = source.config.problems
             novelty = Novelty(ClaimsInMemory(), "file", problem_config.near_duplicate)
             for owner, line in file.done.items():
@@ -75,25 +68,25 @@ async def generate_problems(
                 job = SandboxJob((program,), (Test(code=call),), entry_point)
                 return [result.outcomes async for result in sandbox.execute(job)] == [(Outcome.RETURNED,)]
 
-            async def invent(number: int) -> None:
-                owner, (of_domain, difficulty) = _name(number), cells[number % len(cells)]
-
+            async def invent(line: Line) -> Line | None:
+                number: int = line["number"]
+                of_domain, difficulty = cells[number % len(cells)]
                 brief = pb.Brief(
                     number=number, seed=(seed << 24) + number, model=source.name, domain=of_domain,
                     difficulty=difficulty, script=scripts,
                 )  # fmt: skip
-                checks = ProblemChecks(novelty, owner, known, returns)
+                checks = ProblemChecks(novelty, line["id"], known, returns)
                 made = await invent_problem(source.model, brief, problem_config, source.profile, checks)
                 refused.update(refusal.reason for refusal in checks.refused)
-                if not isinstance(made, Dropped):
-                    file.write({"id": owner, **_line(made)})
+                return None if isinstance(made, Dropped) else _values(made)
 
             first = 0
             for _ in range(WAVES):
                 missing = max(0, count - len(file.done))
                 numbers = range(first, first + missing)
                 first += missing
-                await process_all("inventing", [n for n in numbers if _name(n) not in file.done], invent)
+                lines = [{"id": f"problem/{number:06d}", "number": number} for number in numbers]
+                await file.process("inventing", lines, invent)
         file.finish()
         reasons = ", ".join(f"{reason} {n}" for reason, n in refused.most_common())
         made_of = f"attempts refused: {reasons or 'none'}; {source.model.tokens} tokens"
@@ -104,11 +97,7 @@ async def generate_problems(
             )
 
 
-def _name(number: int) -> str:
-    return f"problem/{number:06d}"
-
-
-def _line(problem: "pb.Problem") -> dict[str, object]:
+def _values(problem: pb.Problem) -> Line:
     """Returns a problem as the file has it, without its id."""
     return {
         "title": problem.title,

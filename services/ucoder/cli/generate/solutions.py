@@ -1,13 +1,13 @@
 """`ucoder generate solutions`: samples programs for problems, as stage 5a of the loop does."""
 
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
+from ucoder.cli.generate.model_source import ModelSource
+from ucoder.cli.generate.problem_lines import Line, print_summary, problem_of, read_problems, resumable_file
 from ucoder.cli.shared import options
-
-if TYPE_CHECKING:
-    from ucoder.cli.generate.problem_lines import Line
+from ucoder.generator.solution_sampling import sample_solutions
 
 
 async def generate_solutions(
@@ -28,10 +28,6 @@ async def generate_solutions(
 
     Example: `ucoder generate solutions tests.jsonl -n 128 -o solutions.jsonl`
     """
-    from ucoder.cli.generate.model_source import ModelSource
-    from ucoder.cli.generate.problem_lines import print_summary, problem_of, process_all, read_problems, resumable_file
-    from ucoder.generator.solution_sampling import sample_solutions
-
     lines = read_problems(problems)
     settings = {"problems": str(problems), "model": model, "seed": seed, "n": n}
     with resumable_file(out, command="solutions", **settings) as file:
@@ -39,22 +35,22 @@ async def generate_solutions(
             candidate_config = source.config.candidates
             programs = n or candidate_config.n
 
-            async def sample(line: "Line") -> None:
+            async def sample(line: Line) -> Line:
                 candidates = await sample_solutions(
                     source.model, source.name, problem_of(line, source.name), candidate_config, source.profile,
                     n=programs, seed=(seed << 24) + lines.index(line) * programs,
                 )  # fmt: skip
                 values = [
                     {
-                        "code": candidate.program,
-                        "completion": candidate.completion,
-                        "mean_log_prob": candidate.mean_log_prob,
-                        "finish": candidate.finish,
+                        "code": c.program,
+                        "completion": c.completion,
+                        "mean_log_prob": c.mean_log_prob,
+                        "finish": c.finish,
                     }
-                    for candidate in candidates
+                    for c in candidates
                 ]
-                file.write({**line, "candidates": values})
+                return line | {"candidates": values}
 
-            await process_all("sampling", [line for line in lines if line["id"] not in file.done], sample)
-        file.finish([file.done[line["id"]] for line in lines])
+            sampled = await file.process("sampling", lines, sample)
+        file.finish(sampled)
         print_summary(f"{programs} programs for each of {len(lines)} problems in {out}; {source.model.tokens} tokens")

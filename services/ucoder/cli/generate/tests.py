@@ -1,15 +1,16 @@
 """`ucoder generate tests`: writes tests for problems, as stage 4 of the loop does."""
 
 from collections import Counter
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
+from ucoder.cli.generate.model_source import ModelSource
+from ucoder.cli.generate.problem_lines import Line, print_summary, problem_of, read_problems, resumable_file
 from ucoder.cli.shared import options
-
-if TYPE_CHECKING:
-    from ucoder.cli.generate.problem_lines import Line
-    from ucoder.v1 import artifacts_pb2 as pb
+from ucoder.runtime.messaging.arrow_worker import Dropped
+from ucoder.test_synth.test_writing import synthesize_tests
+from ucoder.v1 import artifacts_pb2 as pb
 
 
 async def generate_tests(
@@ -31,11 +32,6 @@ async def generate_tests(
 
     Example: `ucoder generate tests problems.jsonl -o tests.jsonl`
     """
-    from ucoder.cli.generate.model_source import ModelSource
-    from ucoder.cli.generate.problem_lines import print_summary, problem_of, process_all, read_problems, resumable_file
-    from ucoder.runtime.messaging.arrow_worker import Dropped
-    from ucoder.test_synth.test_writing import synthesize_tests
-
     lines = read_problems(problems)
     dropped: Counter[str] = Counter()
     settings = {"problems": str(problems), "model": model, "seed": seed, "keep": keep, "samples": samples}
@@ -44,26 +40,25 @@ async def generate_tests(
             test_config = source.config.tests
             test_config.keep, test_config.samples = keep or test_config.keep, samples or test_config.samples
 
-            async def write_tests(line: "Line") -> None:
+            async def write_tests(line: Line) -> Line:
                 made = await synthesize_tests(
                     source.model, source.name, problem_of(line, source.name), test_config, source.profile,
                     seed=(seed << 24) + lines.index(line) * test_config.samples,
                 )  # fmt: skip
                 if isinstance(made, Dropped):
                     dropped[made.reason] += 1
-                    file.write({**line, "tests": [], "dropped": f"{made.reason}: {made.detail}"})
-                else:
-                    dropped.update(dict(made.dropped))
-                    file.write({**line, "tests": list(map(_test, made.tests))})
+                    return line | {"tests": [], "dropped": f"{made.reason}: {made.detail}"}
+                dropped.update(dict(made.dropped))
+                return line | {"tests": [_test_values(test) for test in made.tests]}
 
-            await process_all("writing tests", [line for line in lines if line["id"] not in file.done], write_tests)
-        file.finish([file.done[line["id"]] for line in lines])
-        total = sum(len(line["tests"]) for line in file.done.values())
+            written = await file.process("writing tests", lines, write_tests)
+        file.finish(written)
+        total = sum(len(line["tests"]) for line in written)
         reasons = ", ".join(f"{reason} {n}" for reason, n in dropped.most_common())
         print_summary(f"{total} tests for {len(lines)} problems in {out}; left out: {reasons or 'none'}")
 
 
-def _test(test: "pb.TestCase") -> "Line":
+def _test_values(test: pb.TestCase) -> Line:
     """Returns a test as the file has it."""
     if test.HasField("stdin"):
         return {"stdin": test.stdin, "expected_stdout": test.expected_stdout, "count": test.count}

@@ -5,7 +5,7 @@ from collections.abc import AsyncGenerator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from ucoder.cli.shared.progress_bar import ProgressBar
+from ucoder.cli.shared.progress_bar import progress_bar
 from ucoder.cli.shared.sample_files import SampleLine, read_samples
 from ucoder.errors import Misconfigured
 from ucoder.evaluator.answer_judging import AnswerJudge
@@ -158,5 +158,5 @@ async def _only_served_model(model: Model, url: str) -> str:
 
 async def _with_progress(answers: AsyncGenerator[TaskAnswers], benchmark: Benchmark, name: str) -> list[TaskAnswers]:
     """Collects answers behind a progress bar and returns them in the order of the tasks."""
-    with ProgressBar(f"{benchmark.format} {name}:", len(benchmark.tasks), "tasks") as bar:
-        return await in_order(answers, benchmark.tasks, lambda _: bar.advance())
+    with progress_bar(f"{benchmark.format} {name}:", len(benchmark.tasks), "tasks") as advance:
+        return await in_order(answers, benchmark.tasks, lambda _: advance())

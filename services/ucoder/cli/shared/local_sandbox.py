@@ -6,7 +6,7 @@ import time
 from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
 
-from ucoder.cli.shared.progress_bar import ProgressBar
+from ucoder.cli.shared.progress_bar import progress_bar
 from ucoder.cli.shared.question_files import Question
 from ucoder.runtime.settings import Settings, load
 from ucoder.sandbox_runner.sandbox import Sandbox
@@ -58,11 +58,11 @@ async def execute_questions(
             results = []
             async for result in sandbox.execute(job):
                 results.append(result)
-                bar.advance()
+                advance()
             return question, sorted(results, key=lambda result: result.program), time.perf_counter() - started
 
     slots = asyncio.Semaphore(QUESTIONS_AT_ONCE)
-    with ProgressBar("executing", sum(len(question.programs) for question in questions), "programs") as bar:
+    with progress_bar("executing", sum(len(question.programs) for question in questions), "programs") as advance:
         tasks = [asyncio.create_task(execute_question(question)) for question in questions]
         try:
             for task in tasks:

@@ -3,7 +3,7 @@
 import contextlib
 import gzip
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -65,8 +65,15 @@ def _test(value: dict[str, Any]) -> Test:
     )
 
 
+def write_lines(path: Path, lines: Iterable[dict[str, Any]]) -> None:
+    """Writes objects as lines of a file, which gets its name when it is complete."""
+    with line_writer(path) as write:
+        for line in lines:
+            write(line)
+
+
 @contextlib.contextmanager
-def write_lines(path: Path) -> Iterator[Callable[[dict[str, Any]], None]]:
+def line_writer(path: Path) -> Iterator[Callable[[dict[str, Any]], None]]:
     """Yields a function that writes one object as a line. The file gets its name when the block ends without error."""
     try:
         with (
