@@ -9,7 +9,7 @@ from dataclasses import asdict
 from importlib.util import find_spec
 from typing import Annotated, Any
 
-import typer
+from typer import Option, Typer
 
 from ucoder.cli.shared import options
 from ucoder.cli.shared.registration import command
@@ -32,7 +32,7 @@ async def measure_generation(
 
 
 async def measure_latency(
-    rounds: Annotated[int, typer.Option(min=1, help="Calls of each kind.")] = 20,
+    rounds: Annotated[int, Option(min=1, help="Calls of each kind.")] = 20,
     isolation: options.IsolationFlag = None,
     cells: options.CellsFlag = None,
     as_json: options.JsonFlag = False,
@@ -54,7 +54,7 @@ if _IS_CHECKOUT:
 
     COMMANDS |= DEVELOPMENT_COMMANDS
 
-bench = typer.Typer(
+bench = Typer(
     help="Measures speed on this machine, as ratios: with a baseline, with peers or with a limit.",
     epilog=None if _IS_CHECKOUT else "Comparisons with peers and load tests are part of a checkout of the repository.",
     no_args_is_help=True,

@@ -6,9 +6,9 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Annotated
 
-import typer
 from rich.console import Console
 from rich.table import Table
+from typer import Argument, Option
 
 from ucoder.cli.shared import answer_source, options
 from ucoder.cli.shared.local_sandbox import isolation_warning, open_sandbox
@@ -25,18 +25,12 @@ LEGEND_CHARACTERS = 60
 
 
 async def compare(
-    names: Annotated[
-        list[str], typer.Argument(metavar="A B ...", help=f"Each a samples file or a model: {options.MODELS}.")
-    ],
+    names: Annotated[list[str], Argument(metavar="A B ...", help=f"Each a samples file or a model: {options.MODELS}.")],
     benchmark: Annotated[
         list[str] | None,
-        typer.Option(
-            metavar="NAME[=FILE]", help=f"May be given several times. Default: seed. Names: {options.BENCHMARKS}."
-        ),
+        Option(metavar="NAME[=FILE]", help=f"May be given several times. Default: seed. Names: {options.BENCHMARKS}."),
     ] = None,
-    score: Annotated[
-        str, typer.Option(help="Score to compare: pass@1, pass@10, pass@100, greedy or majority.")
-    ] = "pass@1",
+    score: Annotated[str, Option(help="Score to compare: pass@1, pass@10, pass@100, greedy or majority.")] = "pass@1",
     profile: options.ProfileFlag = None,
     n: options.SamplesFlag = 10,
     temperature: options.TemperatureFlag = None,

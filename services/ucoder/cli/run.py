@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import Annotated
 
 import grpc
-import typer
 from rich.console import Console
+from typer import Option
 
 from ucoder.cli.shared.options import RUN, ConfigFlag, PresetFlag
 from ucoder.cli.shared.run_progress import RunProgress
@@ -40,9 +40,9 @@ RESERVE_MB = 30
 async def run(
     config: ConfigFlag = None,
     preset: PresetFlag = None,
-    out: Annotated[Path | None, typer.Option(help="Run folder. Default: runs/<preset>-<seed>.")] = None,
-    resume: Annotated[bool, typer.Option("--resume", help="Continue the run in --out where it stopped.")] = False,
-    seed: Annotated[int | None, typer.Option(min=0, help="Seed of every random choice.")] = None,
+    out: Annotated[Path | None, Option(help="Run folder. Default: runs/<preset>-<seed>.")] = None,
+    resume: Annotated[bool, Option("--resume", help="Continue the run in --out where it stopped.")] = False,
+    seed: Annotated[int | None, Option(min=0, help="Seed of every random choice.")] = None,
 ) -> None:
     """Runs the whole loop here: bus, sandbox, model, training and report in one folder.
 

@@ -6,9 +6,9 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import grpc
-import typer
 from rich.console import Console
 from rich.table import Table
+from typer import Argument, Option, Typer
 
 from ucoder.cli.shared.options import AddressFlag, AddressTokenFlag, ConfigFlag, PresetFlag, read_token
 from ucoder.cli.shared.registration import command
@@ -24,17 +24,17 @@ from ucoder.runtime.storage.weights_reference import WeightsReference
 from ucoder.v1 import artifacts_pb2 as pb
 from ucoder.v1 import runs_pb2, runs_pb2_grpc
 
-runs = typer.Typer(
+runs = Typer(
     help="Creates, lists, shows, watches, cancels and resumes runs; fetches their checkpoints.", no_args_is_help=True
 )
-RunArgument = Annotated[str, typer.Argument(help="Id of a run; `ucoder runs list` lists them.")]
+RunArgument = Annotated[str, Argument(help="Id of a run; `ucoder runs list` lists them.")]
 
 
 @command(runs, "create")
 async def create_run(
     config: ConfigFlag = None,
     preset: PresetFlag = None,
-    run: Annotated[str, typer.Option("--id", help="Id of the new run. Default: the service chooses one.")] = "",
+    run: Annotated[str, Option("--id", help="Id of the new run. Default: the service chooses one.")] = "",
     address: AddressFlag = None,
     token_file: AddressTokenFlag = None,
 ) -> None:
@@ -86,7 +86,7 @@ async def watch_run(run: RunArgument, address: AddressFlag = None, token_file: A
 @command(runs, "cancel")
 async def cancel_run(
     run: RunArgument,
-    reason: Annotated[str, typer.Option(help="Reason that the run's status shows.")] = "",
+    reason: Annotated[str, Option(help="Reason that the run's status shows.")] = "",
     address: AddressFlag = None,
     token_file: AddressTokenFlag = None,
 ) -> None:
@@ -113,8 +113,8 @@ async def resume_run(run: RunArgument, address: AddressFlag = None, token_file: 
 @command(runs, "fetch")
 async def fetch_checkpoint(
     run: RunArgument,
-    folder: Annotated[Path, typer.Argument(help="Folder to make for the checkpoint.")],
-    checkpoint: Annotated[str | None, typer.Option(help="Such as 001 or 001-control. Default: the best one.")] = None,
+    folder: Annotated[Path, Argument(help="Folder to make for the checkpoint.")],
+    checkpoint: Annotated[str | None, Option(help="Such as 001 or 001-control. Default: the best one.")] = None,
 ) -> None:
     """Copies a run's best checkpoint out of the store at UCODER_STORE_URL: an ordinary Hugging Face folder.
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import numpy as np
-import typer
+from typer import Option
 
 from ucoder.cli.shared import options
 from ucoder.cli.shared.local_sandbox import execute_questions, isolation_warning, open_sandbox
@@ -23,14 +23,14 @@ from ucoder.sandbox_runner.sandbox_job import ProgramResult
 
 async def select(
     source: options.QuestionsArgument,
-    out: Annotated[Path, typer.Option("-o", "--out", help="File for the selections.")],
-    strategy: Annotated[str | None, typer.Option(help="Selection rule. A wrong name lists the known ones.")] = None,
+    out: Annotated[Path, Option("-o", "--out", help="File for the selections.")],
+    strategy: Annotated[str | None, Option(help="Selection rule. A wrong name lists the known ones.")] = None,
     min_confidence: options.MinConfidenceFlag = 0.0,
     tests: Annotated[
-        str, typer.Option(help="`file`: the tests of the file. `none`: ignore them and synthesise inputs.")
+        str, Option(help="`file`: the tests of the file. `none`: ignore them and synthesise inputs.")
     ] = "file",
     theorem_bound: Annotated[
-        bool, typer.Option("--theorem-bound", help="Add the bound of Theorem 2.4, with its measured premises.")
+        bool, Option("--theorem-bound", help="Add the bound of Theorem 2.4, with its measured premises.")
     ] = False,
     isolation: options.IsolationFlag = None,
     cells: options.CellsFlag = None,

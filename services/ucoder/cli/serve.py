@@ -4,8 +4,8 @@ import asyncio
 import signal
 from typing import Annotated
 
-import typer
 from rich.console import Console
+from typer import Argument, Option
 
 from ucoder.cli.shared.options import ConsensusFlag, ConsensusTokenFlag, read_token
 from ucoder.errors import Misconfigured
@@ -17,17 +17,13 @@ PROXY_ADDRESS = "127.0.0.1:8080"
 
 
 async def serve(
-    name: Annotated[str, typer.Argument(help=f"One of {', '.join(SERVICES)}; `all`; or `proxy`.")],
-    listen: Annotated[
-        str | None, typer.Option(help=f"host:port; overrides UCODER_LISTEN (proxy: {PROXY_ADDRESS}).")
-    ] = None,
-    upstream: Annotated[str | None, typer.Option(help="proxy: the model server. Default: UCODER_MODEL_URL.")] = None,
+    name: Annotated[str, Argument(help=f"One of {', '.join(SERVICES)}; `all`; or `proxy`.")],
+    listen: Annotated[str | None, Option(help=f"host:port; overrides UCODER_LISTEN (proxy: {PROXY_ADDRESS}).")] = None,
+    upstream: Annotated[str | None, Option(help="proxy: the model server. Default: UCODER_MODEL_URL.")] = None,
     consensus: ConsensusFlag = None,
     token_file: ConsensusTokenFlag = None,
-    n: Annotated[int, typer.Option("-n", help="proxy: programs that compete for an answer.")] = 16,
-    temperature: Annotated[
-        float, typer.Option(min=0, max=2, help="proxy: temperature where the client names none.")
-    ] = 0.8,
+    n: Annotated[int, Option("-n", help="proxy: programs that compete for an answer.")] = 16,
+    temperature: Annotated[float, Option(min=0, max=2, help="proxy: temperature where the client names none.")] = 0.8,
 ) -> None:
     """Serves one service, or all of them, until SIGTERM. Settings are UCODER_* variables (`ucoder settings`).
 

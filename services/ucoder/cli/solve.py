@@ -6,10 +6,10 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated
 
-import typer
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
+from typer import Argument, Option
 
 from ucoder.cli.shared import options
 from ucoder.cli.shared.embedded_services import consensus_service
@@ -29,16 +29,16 @@ SHOWN = 3
 
 
 async def solve(
-    task: Annotated[Path, typer.Argument(metavar="FILE", help="The task: prose, or a Python skeleton to complete.")],
-    model: Annotated[str, typer.Option(help="OpenAI-compatible server, such as http://127.0.0.1:8000/v1.")],
-    tests: Annotated[Path | None, typer.Option(help="Your own tests: asserts, pytest functions or unittest.")] = None,
-    out: Annotated[Path | None, typer.Option("-o", "--out", help="File for the program. Default: stdout.")] = None,
+    task: Annotated[Path, Argument(metavar="FILE", help="The task: prose, or a Python skeleton to complete.")],
+    model: Annotated[str, Option(help="OpenAI-compatible server, such as http://127.0.0.1:8000/v1.")],
+    tests: Annotated[Path | None, Option(help="Your own tests: asserts, pytest functions or unittest.")] = None,
+    out: Annotated[Path | None, Option("-o", "--out", help="File for the program. Default: stdout.")] = None,
     name: options.ModelNameFlag = None,
-    n: Annotated[int, typer.Option("-n", min=1, max=10_000, help="Programs to sample.")] = 128,
-    temperature: Annotated[float, typer.Option(min=0, max=2, help="Sampling temperature.")] = 0.8,
-    max_tokens: Annotated[int, typer.Option(min=1, help="Most tokens of one program.")] = 1024,
+    n: Annotated[int, Option("-n", min=1, max=10_000, help="Programs to sample.")] = 128,
+    temperature: Annotated[float, Option(min=0, max=2, help="Sampling temperature.")] = 0.8,
+    max_tokens: Annotated[int, Option(min=1, help="Most tokens of one program.")] = 1024,
     min_confidence: options.MinConfidenceFlag = 0.0,
-    seed: Annotated[int, typer.Option(min=0, help="Seed of sampling and of synthesised inputs.")] = 0,
+    seed: Annotated[int, Option(min=0, help="Seed of sampling and of synthesised inputs.")] = 0,
     consensus: options.ConsensusFlag = None,
     token_file: options.ConsensusTokenFlag = None,
     isolation: options.IsolationFlag = None,

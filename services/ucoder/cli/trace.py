@@ -3,10 +3,10 @@
 from pathlib import Path
 from typing import Annotated
 
-import typer
 from rich.console import Console
 from rich.syntax import Syntax
 from rich.table import Table
+from typer import Argument, Option
 
 from ucoder.cli.shared.options import RUN
 from ucoder.errors import Misconfigured
@@ -21,9 +21,9 @@ SHOWN_CLUSTERS = 5
 
 
 async def trace(
-    brief: Annotated[str, typer.Argument(help="Name of a brief, e.g. 001-000042; each training row names its brief.")],
-    out: Annotated[Path | None, typer.Option(help="Folder of a run made here.")] = None,
-    run: Annotated[str | None, typer.Option(help="Id of a run in the store at UCODER_STORE_URL.")] = None,
+    brief: Annotated[str, Argument(help="Name of a brief, e.g. 001-000042; each training row names its brief.")],
+    out: Annotated[Path | None, Option(help="Folder of a run made here.")] = None,
+    run: Annotated[str | None, Option(help="Id of a run in the store at UCODER_STORE_URL.")] = None,
 ) -> None:
     """Prints the whole history of a brief with its timings: what was asked, the tests, the clusters, why it ended so.
 

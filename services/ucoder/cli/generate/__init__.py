@@ -1,10 +1,10 @@
 """`ucoder generate`: each stage of the loop alone, JSON lines in and out; one module for each command."""
 
-import typer
+from typer import Typer
 
 from ucoder.cli.shared.registration import lazy_command
 
-generate = typer.Typer(
+generate = Typer(
     help="Makes problems, tests, solutions or a benchmark with a model: each stage of the loop alone. A command that "
     "was stopped continues when it is given again.",
     no_args_is_help=True,

@@ -4,7 +4,7 @@ from collections import Counter
 from pathlib import Path
 from typing import Annotated
 
-import typer
+from typer import Argument, Option
 
 from ucoder.cli.generate.benchmark_task import make_task
 from ucoder.cli.generate.problem_lines import print_summary, read_problems, resumable_file
@@ -15,17 +15,15 @@ from ucoder.errors import Misconfigured
 
 
 async def generate_benchmark(
-    candidates: Annotated[
-        Path, typer.Argument(metavar="IN.jsonl[.gz]", help="File that `ucoder generate solutions` wrote.")
-    ],
+    candidates: Annotated[Path, Argument(metavar="IN.jsonl[.gz]", help="File that `ucoder generate solutions` wrote.")],
     out: options.LinesOutFlag,
     min_confidence: Annotated[
-        float, typer.Option(min=0, max=1, help="Leave out problems whose candidates agree with less confidence.")
+        float, Option(min=0, max=1, help="Leave out problems whose candidates agree with less confidence.")
     ] = 0.5,
-    tests: Annotated[int, typer.Option(min=1, help="Most tests of a task.")] = 20,
-    least: Annotated[int, typer.Option(min=1, help="Leave out problems with fewer tests.")] = 5,
+    tests: Annotated[int, Option(min=1, help="Most tests of a task.")] = 20,
+    least: Annotated[int, Option(min=1, help="Leave out problems with fewer tests.")] = 5,
     references: Annotated[
-        Path | None, typer.Option(help="Also write the reference solutions, as a samples file to check with.")
+        Path | None, Option(help="Also write the reference solutions, as a samples file to check with.")
     ] = None,
     seed: options.SeedFlag = 1,
     isolation: options.IsolationFlag = None,

@@ -4,7 +4,7 @@ from collections import Counter
 from pathlib import Path
 from typing import Annotated
 
-import typer
+from typer import Option
 
 from ucoder.cli.generate.model_source import ModelSource
 from ucoder.cli.generate.problem_lines import Line, print_summary, resumable_file
@@ -30,14 +30,12 @@ WAVES = 4
 
 async def generate_problems(
     out: options.LinesOutFlag,
-    count: Annotated[int, typer.Option("-n", "--count", min=1, help="Number of problems.")] = 20,
-    domain: Annotated[
-        list[str] | None, typer.Option(help="Domain; several take turns. Default: those of the paper.")
-    ] = None,
-    easiest: Annotated[int, typer.Option(min=1, max=5, help="Lowest difficulty.")] = 1,
-    hardest: Annotated[int, typer.Option(min=1, max=5, help="Highest difficulty.")] = 5,
-    scripts: Annotated[bool, typer.Option("--scripts", help="Programs that read stdin, not functions.")] = False,
-    avoid: Annotated[list[Path] | None, typer.Option(help="Benchmark files whose tasks must not appear.")] = None,
+    count: Annotated[int, Option("-n", "--count", min=1, help="Number of problems.")] = 20,
+    domain: Annotated[list[str] | None, Option(help="Domain; several take turns. Default: those of the paper.")] = None,
+    easiest: Annotated[int, Option(min=1, max=5, help="Lowest difficulty.")] = 1,
+    hardest: Annotated[int, Option(min=1, max=5, help="Highest difficulty.")] = 5,
+    scripts: Annotated[bool, Option("--scripts", help="Programs that read stdin, not functions.")] = False,
+    avoid: Annotated[list[Path] | None, Option(help="Benchmark files whose tasks must not appear.")] = None,
     model: options.ModelFlag = "seed",
     name: options.ModelNameFlag = None,
     profile: options.ProfileFlag = None,

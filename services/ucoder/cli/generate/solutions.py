@@ -2,7 +2,7 @@
 
 from typing import Annotated
 
-import typer
+from typer import Option
 
 from ucoder.cli.generate.model_source import ModelSource
 from ucoder.cli.generate.problem_lines import Line, print_summary, problem_of, read_problems, resumable_file
@@ -14,7 +14,7 @@ async def generate_solutions(
     problems: options.ProblemsArgument,
     out: options.LinesOutFlag,
     n: Annotated[
-        int | None, typer.Option("-n", min=1, help="Programs for each problem. Default: the configuration's.")
+        int | None, Option("-n", min=1, help="Programs for each problem. Default: the configuration's.")
     ] = None,
     model: options.ModelFlag = "seed",
     name: options.ModelNameFlag = None,

@@ -3,7 +3,7 @@
 from collections import Counter
 from typing import Annotated
 
-import typer
+from typer import Option
 
 from ucoder.cli.generate.model_source import ModelSource
 from ucoder.cli.generate.problem_lines import Line, print_summary, problem_of, read_problems, resumable_file
@@ -16,10 +16,8 @@ from ucoder.v1 import artifacts_pb2 as pb
 async def generate_tests(
     problems: options.ProblemsArgument,
     out: options.LinesOutFlag,
-    keep: Annotated[
-        int | None, typer.Option(min=1, help="Most tests of a problem. Default: the configuration's.")
-    ] = None,
-    samples: Annotated[int | None, typer.Option(min=1, help="Completions to sample, each with several tests.")] = None,
+    keep: Annotated[int | None, Option(min=1, help="Most tests of a problem. Default: the configuration's.")] = None,
+    samples: Annotated[int | None, Option(min=1, help="Completions to sample, each with several tests.")] = None,
     model: options.ModelFlag = "seed",
     name: options.ModelNameFlag = None,
     profile: options.ProfileFlag = None,

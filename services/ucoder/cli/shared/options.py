@@ -3,84 +3,76 @@
 from pathlib import Path
 from typing import Annotated
 
-import typer
+from typer import Argument, Option
 
 from ucoder.errors import Misconfigured
 
-JsonFlag = Annotated[bool, typer.Option("--json", help="Print JSON instead of tables.")]
-SeedFlag = Annotated[int, typer.Option(min=0, help="Seed of every random choice: the same seed gives the same result.")]
-PlotFlag = Annotated[Path | None, typer.Option(metavar="FILE", help="Draw a plot into this .png, .svg or .pdf file.")]
+JsonFlag = Annotated[bool, Option("--json", help="Print JSON instead of tables.")]
+SeedFlag = Annotated[int, Option(min=0, help="Seed of every random choice: the same seed gives the same result.")]
+PlotFlag = Annotated[Path | None, Option(metavar="FILE", help="Draw a plot into this .png, .svg or .pdf file.")]
 
 # Questions, and the sandbox that runs their programs.
 QuestionsArgument = Annotated[
     Path,
-    typer.Argument(metavar="IN.jsonl[.gz]", help="One question a line: id, candidates: [{code}], tests: [{code}]."),
+    Argument(metavar="IN.jsonl[.gz]", help="One question a line: id, candidates: [{code}], tests: [{code}]."),
 ]
-MinConfidenceFlag = Annotated[
-    float, typer.Option(min=0, max=1, help="Select no program when the confidence is below this.")
-]
+MinConfidenceFlag = Annotated[float, Option(min=0, max=1, help="Select no program when the confidence is below this.")]
 IsolationFlag = Annotated[
-    str | None, typer.Option(help="runsc, bubblewrap, pod or none. Default: the strongest that works here.")
+    str | None, Option(help="runsc, bubblewrap, pod or none. Default: the strongest that works here.")
 ]
-CellsFlag = Annotated[int | None, typer.Option(min=1, help="Sandbox cells that work at once. Default: one per core.")]
+CellsFlag = Annotated[int | None, Option(min=1, help="Sandbox cells that work at once. Default: one per core.")]
 PackagesFlag = Annotated[
-    Path | None, typer.Option(help="Packages that programs may import, made by: pip install --target FOLDER numpy ...")
+    Path | None, Option(help="Packages that programs may import, made by: pip install --target FOLDER numpy ...")
 ]
 
 # Services that run elsewhere.
-ConsensusFlag = Annotated[
-    str | None, typer.Option(help="host:port of a ConsensusService. Default: one inside this command.")
-]
+ConsensusFlag = Annotated[str | None, Option(help="host:port of a ConsensusService. Default: one inside this command.")]
 ConsensusTokenFlag = Annotated[
-    Path | None, typer.Option("--token-file", help="File that holds the caller's token for --consensus.")
+    Path | None, Option("--token-file", help="File that holds the caller's token for --consensus.")
 ]
-AddressFlag = Annotated[
-    str | None, typer.Option("--address", help="host:port of the RunService. Default: UCODER_LISTEN.")
-]
+AddressFlag = Annotated[str | None, Option("--address", help="host:port of the RunService. Default: UCODER_LISTEN.")]
 AddressTokenFlag = Annotated[
-    Path | None, typer.Option("--token-file", help="File that holds the caller's token for --address.")
+    Path | None, Option("--token-file", help="File that holds the caller's token for --address.")
 ]
 
 # Configuration of a run.
 ConfigFlag = Annotated[
-    Path | None, typer.Option(help="YAML file that names only what differs from the defaults or the preset.")
+    Path | None, Option(help="YAML file that names only what differs from the defaults or the preset.")
 ]
-PresetFlag = Annotated[str | None, typer.Option(help="Shipped configuration: `demo` fits a laptop.")]
+PresetFlag = Annotated[str | None, Option(help="Shipped configuration: `demo` fits a laptop.")]
 RUN = "run"
 """Id of the only run in a run folder."""
 
 # Models and how they are asked.
 ProfileFlag = Annotated[
-    str | None, typer.Option(help="Prompts: seed, base or chat. Default: seed for a seed model, otherwise base.")
+    str | None, Option(help="Prompts: seed, base or chat. Default: seed for a seed model, otherwise base.")
 ]
 ModelNameFlag = Annotated[
-    str | None, typer.Option(help="Name of the model on that server. Default: the first that the server lists.")
+    str | None, Option(help="Name of the model on that server. Default: the first that the server lists.")
 ]
-SamplesFlag = Annotated[int, typer.Option("-n", min=1, max=10_000, help="Samples that a model gives for each task.")]
+SamplesFlag = Annotated[int, Option("-n", min=1, max=10_000, help="Samples that a model gives for each task.")]
 TemperatureFlag = Annotated[
-    float | None, typer.Option(min=0, max=2, help="Temperature of these samples. Default: 0.8. 0: one greedy answer.")
+    float | None, Option(min=0, max=2, help="Temperature of these samples. Default: 0.8. 0: one greedy answer.")
 ]
 
 # The stages of the loop, each alone: `ucoder generate ...`.
 ModelFlag = Annotated[
-    str, typer.Option(help="`seed`, a model folder, or an OpenAI-compatible server such as http://127.0.0.1:8000/v1.")
+    str, Option(help="`seed`, a model folder, or an OpenAI-compatible server such as http://127.0.0.1:8000/v1.")
 ]
-SamplingConfigFlag = Annotated[
-    Path | None, typer.Option("--config", help="YAML file of a run, for its sampling and limits.")
-]
+SamplingConfigFlag = Annotated[Path | None, Option("--config", help="YAML file of a run, for its sampling and limits.")]
 ProblemsArgument = Annotated[
-    Path, typer.Argument(metavar="IN.jsonl[.gz]", help="One problem a line: id, prompt, entry_point.")
+    Path, Argument(metavar="IN.jsonl[.gz]", help="One problem a line: id, prompt, entry_point.")
 ]
-LinesOutFlag = Annotated[Path, typer.Option("-o", "--out", help="File for the lines; .gz is compressed.")]
+LinesOutFlag = Annotated[Path, Option("-o", "--out", help="File for the lines; .gz is compressed.")]
 
 # Measurements: `ucoder bench ...`.
 TaskCountFlag = Annotated[
-    int | None, typer.Option("--tasks", min=1, help="Use only this many questions of the file. Default: all.")
+    int | None, Option("--tasks", min=1, help="Use only this many questions of the file. Default: all.")
 ]
-PromptCountFlag = Annotated[int, typer.Option("--prompts", min=1, help="Prompts, from the shipped dev split.")]
-CompletionCountFlag = Annotated[int, typer.Option("--samples", min=1, help="Completions of each prompt.")]
-BenchModelFlag = Annotated[str, typer.Option("--model", help="`seed`, a model folder, or the name of a served model.")]
-BenchProfileFlag = Annotated[str, typer.Option("--profile", help="Prompt profile: seed, base or chat.")]
+PromptCountFlag = Annotated[int, Option("--prompts", min=1, help="Prompts, from the shipped dev split.")]
+CompletionCountFlag = Annotated[int, Option("--samples", min=1, help="Completions of each prompt.")]
+BenchModelFlag = Annotated[str, Option("--model", help="`seed`, a model folder, or the name of a served model.")]
+BenchProfileFlag = Annotated[str, Option("--profile", help="Prompt profile: seed, base or chat.")]
 
 # Texts that the help of several commands repeats.
 MODELS = "`seed`, a model folder, the name of a model at UCODER_MODEL_URL, or URL[#NAME] of an OpenAI-compatible server"
