@@ -33,13 +33,7 @@ class Service(consensus_pb2_grpc.ConsensusServiceServicer):
         self.bus = context.bus
         self.ledger = context.ledger
         self._context = context
-        self._quotas = quotas or Quotas()
-
-    @classmethod
-    @contextlib.asynccontextmanager
-    async def open(cls, context: ServiceContext) -> AsyncIterator["Service"]:
-        """Yields the service with the quota that the settings give."""
-        yield cls(context, Quotas(context.settings.quota_programs_per_minute))
+        self._quotas = quotas or Quotas(context.settings.quota_programs_per_minute)
 
     async def Select(self, request: consensus_pb2.SelectRequest, context: Any) -> consensus_pb2.SelectResponse:  # noqa: N802
         """Executes the programs and returns the selection."""

@@ -25,12 +25,6 @@ class Service(evaluator_pb2_grpc.EvaluatorServiceServicer):
         self.artifacts = context.artifacts
         self._peers = context.peers
 
-    @classmethod
-    @contextlib.asynccontextmanager
-    async def open(cls, context: ServiceContext) -> AsyncIterator["Service"]:
-        """Yields the service."""
-        yield cls(context)
-
     def judge(self, limits: config_pb2.ExecutionConfig | None = None) -> AnswerJudge:
         """Returns a judge that runs programs in the sandbox service."""
         return AnswerJudge(self._peers.sandbox.Execute, limits)

@@ -1,6 +1,5 @@
 """GeneratorService, and what its three arrows share."""
 
-import contextlib
 from collections.abc import AsyncIterator
 
 from ucoder.core.decontamination import Decontamination
@@ -29,12 +28,6 @@ class Service(generator_pb2_grpc.GeneratorServiceServicer):
         self.ledger = context.ledger
         self.peers = context.peers
         self._decontamination: dict[tuple[str, ...], Decontamination] = {}
-
-    @classmethod
-    @contextlib.asynccontextmanager
-    async def open(cls, context: ServiceContext) -> AsyncIterator["Service"]:
-        """Yields the service."""
-        yield cls(context)
 
     async def call_returns(self, program: str, call: str, entry_point: str) -> bool:
         """Returns whether a call returns in the sandbox; raises Retry when the sandbox could not run it."""

@@ -1,7 +1,8 @@
 """Builds and runs the services of a process: settings, context, workers, gRPC server with health, graceful end.
 
 A service is a package with a `service.py`, whose `Service` is a gRPC servicer, and with one module per arrow, whose
-`run` takes that servicer, the source artefact and the run. Everything else is done here, so no service can forget it.
+`run` takes that servicer, the source artefact and the run. `Service(context)` makes the servicer or, where something
+is to be closed at the end, `Service.open(context)`. Everything else is done here, so no service can forget it.
 """
 
 import asyncio
@@ -10,13 +11,12 @@ import functools
 import importlib
 import signal
 from collections.abc import AsyncIterator
-from typing import Any
 
 import structlog
 from grpc_health.v1 import health, health_pb2
 
 from ucoder.errors import Misconfigured
-from ucoder.flow import SERVICES, Arrow, arrows_of
+from ucoder.flow import SERVICES, arrows_of
 from ucoder.runtime import log as logs
 from ucoder.runtime.context import ServiceContext
 from ucoder.runtime.grpc_server import new_server, open_port
@@ -43,9 +43,14 @@ async def serving(settings: Settings, services: tuple[str, ...]) -> AsyncIterato
         context.peers.own_address = f"{'127.0.0.1' if host in ('0.0.0.0', '[::]') else host}:{port}"
         workers = []
         for name, module in modules.items():
-            service = await stack.enter_async_context(module.Service.open(context))
+            if hasattr(module.Service, "open"):
+                service = await stack.enter_async_context(module.Service.open(context))
+            else:
+                service = module.Service(context)
             module.REGISTER(service, server)
-            workers += [_worker(context, service, arrow) for arrow in arrows_of(name)]
+            for arrow in arrows_of(name):
+                run = functools.partial(importlib.import_module(arrow.module).run, service)
+                workers.append(ArrowWorker(arrow, run, context))
         await server.start()
         if settings.metrics_port:
             context.metrics.serve(settings.metrics_port)
@@ -78,15 +83,11 @@ async def serve(settings: Settings, services: tuple[str, ...]) -> None:
         await stop.wait()
 
 
-def _worker(context: ServiceContext, service: Any, arrow: Arrow) -> ArrowWorker:
-    return ArrowWorker(arrow, functools.partial(importlib.import_module(arrow.module).run, service), context)
-
-
 async def _report_health(servicer: health.aio.HealthServicer, names: list[str], workers: list[ArrowWorker]) -> None:
     """Reports ready while every worker is connected to the bus: an open port alone is not enough."""
-    status = health_pb2.HealthCheckResponse
     while True:
         ready = all(worker.ready.is_set() for worker in workers)
+        status = health_pb2.HealthCheckResponse.SERVING if ready else health_pb2.HealthCheckResponse.NOT_SERVING
         for name in names:
-            await servicer.set(name, status.SERVING if ready else status.NOT_SERVING)
+            await servicer.set(name, status)
         await asyncio.sleep(HEALTH_SECONDS)

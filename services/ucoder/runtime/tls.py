@@ -1,6 +1,7 @@
 """TLS of the gRPC servers, of the calls between services and of the bus; certificates may be renewed while we run."""
 
 import ssl
+from pathlib import Path
 
 import grpc
 
@@ -61,14 +62,13 @@ def _server_certificate(settings: Settings) -> grpc.ServerCertificateConfigurati
 
 
 def _key_and_chain(settings: Settings) -> tuple[bytes, bytes]:
-    if settings.tls_key is None:
+    if settings.tls_key is None or settings.tls_certificate is None:
         raise Misconfigured("UCODER_TLS_CERTIFICATE needs UCODER_TLS_KEY beside it.")
     return _read(settings.tls_key), _read(settings.tls_certificate)
 
 
-def _read(path: object) -> bytes:
+def _read(path: Path) -> bytes:
     try:
-        with open(str(path), "rb") as file:
-            return file.read()
+        return path.read_bytes()
     except OSError as error:
         raise Misconfigured(f"TLS: {path}: {error.strerror}.") from None

@@ -1,8 +1,5 @@
 """TestSynthService, and what its arrow shares with it."""
 
-import contextlib
-from collections.abc import AsyncIterator
-
 from ucoder.errors import TooFewTests
 from ucoder.models import model_of
 from ucoder.runtime.context import ServiceContext
@@ -20,12 +17,6 @@ class Service(test_synth_pb2_grpc.TestSynthServiceServicer):
     def __init__(self, context: ServiceContext) -> None:
         self.model = model_of(context)
         self.ledger = context.ledger
-
-    @classmethod
-    @contextlib.asynccontextmanager
-    async def open(cls, context: ServiceContext) -> AsyncIterator["Service"]:
-        """Yields the service."""
-        yield cls(context)
 
     async def SynthesizeTests(  # noqa: N802
         self, request: test_synth_pb2.SynthesizeTestsRequest, context: object

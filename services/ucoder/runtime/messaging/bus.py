@@ -43,9 +43,7 @@ class Bus:
     def __init__(self, client: Client, settings: Settings) -> None:
         self.client = client
         self.jetstream: JetStreamContext = client.jetstream(timeout=10)
-        self._counted: dict[
-            tuple[str, str, int], tuple[int, int]
-        ] = {}  # the stream's last sequence number, and the count then
+        self._counted: dict[tuple[str, str, int], tuple[int, int]] = {}  # the stream's last number, and the count then
         self._ack_wait, self.replicas = settings.ack_wait_seconds, settings.nats_replicas
 
     @classmethod
@@ -59,13 +57,12 @@ class Bus:
             log.debug("bus.error", error=repr(error))
 
         context, client = tls.bus_context(settings), Client()
-        credentials, seed = _credentials(settings.nats_credentials)
+        credentials = _credentials(settings.nats_credentials)
         try:
             async with asyncio.timeout(settings.nats_wait_seconds):
                 await client.connect(
                     settings.nats_url.split(","),
-                    user_credentials=None if seed else credentials,
-                    nkeys_seed=credentials if seed else None,
+                    **credentials,
                     inbox_prefix=settings.nats_inbox_prefix,
                     tls=context,
                     max_reconnect_attempts=-1,
@@ -154,9 +151,8 @@ class Bus:
         """Announces an artefact again; the new message replaces the old one."""
         with retry_when_unreachable(f"requeueing {ref.kind} {ref.name}"):
             await self.jetstream.purge_stream(STREAM, subject=subject_of(ref))
-            await self.jetstream.publish(
-                subject_of(ref), _body(ref)
-            )  # no message id: the server would refuse it as a duplicate
+            # no message id: the server would refuse the message as a duplicate
+            await self.jetstream.publish(subject_of(ref), _body(ref))
 
     async def count(self, kind: str, run: str, iteration: int | None = None) -> int:
         """Returns the number of announced artefacts of a kind, in a run or in one of its iterations.
@@ -204,12 +200,12 @@ def retry_when_unreachable(action: str) -> Iterator[None]:
         raise Retry(f"bus: {type(error).__name__} while {action}.") from error
 
 
-def _credentials(path: Path | None) -> tuple[str | None, bool]:
-    """Returns the credentials file, and whether it holds nothing but the seed of an nkey."""
+def _credentials(path: Path | None) -> dict[str, Any]:
+    """Returns the argument of nats' `connect` for a file with nothing but an nkey's seed, or with a user's JWT."""
     if path is None:
-        return None, False
+        return {}
     try:
-        return str(path), path.read_text().startswith("SU")
+        return {"nkeys_seed" if path.read_text().startswith("SU") else "user_credentials": str(path)}
     except OSError as error:
         raise Misconfigured(f"UCODER_NATS_CREDENTIALS={path}: {error.strerror}.") from None
 

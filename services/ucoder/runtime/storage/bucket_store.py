@@ -1,4 +1,4 @@
-"""Objects in S3, Google Cloud Storage or Azure, by obstore, whose errors become Python's own."""
+"""Objects in S3, Google Cloud Storage or Azure, by obstore."""
 
 import contextlib
 import uuid
@@ -17,7 +17,10 @@ each writer of a folder writes below a name of its own."""
 
 
 class BucketStore:
-    """The `StoreBackend` of a bucket."""
+    """The backend of `Store` in a bucket.
+
+    Raises FileExistsError, FileNotFoundError, or another OSError when the bucket cannot be used.
+    """
 
     def __init__(self, url: str, endpoint: str, cache: Path) -> None:
         """`endpoint` is that of an S3 server other than Amazon's, or empty; `cache` is where folders are copied to.
@@ -74,11 +77,10 @@ class BucketStore:
 
     async def put_folder(self, folder: Path, prefix: str) -> None:
         """Uploads file by file below a name of this writer: a bucket has no rename, and other writers may exist."""
-        try:
+        with contextlib.suppress(FileNotFoundError):
             await self._complete_prefix(prefix)
             return
-        except FileNotFoundError:
-            own = uuid.uuid4().hex
+        own = uuid.uuid4().hex
         files = sorted(path for path in folder.rglob("*") if path.is_file())
         if not files:
             raise OSError(f"{folder} holds no file")

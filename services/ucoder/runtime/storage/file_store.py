@@ -25,7 +25,10 @@ T = TypeVar("T")
 
 
 class FileStore:
-    """The `StoreBackend` of a local or mounted folder."""
+    """The backend of `Store` in a local or mounted folder.
+
+    Raises FileExistsError, FileNotFoundError, or another OSError when the folder cannot be used.
+    """
 
     def __init__(self, root: Path) -> None:
         """Raises OSError when the folder cannot be made and written."""
@@ -35,66 +38,52 @@ class FileStore:
 
     async def create(self, key: str, data: bytes) -> None:
         """Writes by a hard link, which fails where the file exists; a rename would replace it."""
-        path = self._path(key)
 
-        def write(temporary: str) -> None:
+        def write(path: str, temporary: str) -> None:
+            if os.path.lexists(path):  # spares the writing; of two racing writers the link stops one
+                raise FileExistsError
             with open(temporary, "wb") as file:
                 file.write(data)
             os.link(temporary, path)
 
-        def create() -> None:
-            if os.path.lexists(path):  # spares the writing; of two racing writers the link stops one
-                raise FileExistsError
-            self._place(path, write)
-
-        await _in_thread(create)
+        await self._write(key, write)
 
     async def get(self, key: str) -> bytes:
         """Returns a file's bytes."""
-        path = self._path(key)
-
-        def read() -> bytes:
-            with open(path, "rb") as file:
-                return file.read()
-
-        return await self._read(read)
+        return await self._read(key, _bytes_of)
 
     async def written_times(self, prefix: str) -> dict[str, float]:
         """Walks the folder; temporary files are left out."""
         try:
-            return await self._read(lambda: dict(_files_below(self._path(prefix), prefix)))
+            return await self._read(prefix, lambda folder: dict(_files_below(folder, prefix)))
         except FileNotFoundError:
             return {}
 
     async def written_at(self, key: str) -> float:
         """Returns the file's modification time."""
-        path = self._path(key)
-        return (await self._read(lambda: os.stat(path))).st_mtime
+        return await self._read(key, os.path.getmtime)
 
     async def put_file(self, path: Path, key: str) -> None:
         """Copies a file into the store."""
-        target = self._path(key)
 
-        def write(temporary: str) -> None:
+        def write(target: str, temporary: str) -> None:
             shutil.copyfile(path, temporary)
             os.replace(temporary, target)
 
-        await _in_thread(lambda: self._place(target, write))
+        await self._write(key, write)
 
     async def get_file(self, key: str, path: Path) -> None:
         """Copies a file out of the store."""
-        await self._read(lambda: shutil.copyfile(self._path(key), path))
+        await self._read(key, lambda source: shutil.copyfile(source, path))
 
     async def remove(self, key: str) -> None:
         """Removes a file; the folder that held it stays."""
-        path = self._path(key)
-        await self._read(lambda: os.unlink(path))
+        await self._read(key, os.unlink)
 
     async def put_folder(self, folder: Path, prefix: str) -> None:
         """Renames the folder; one on another disk is copied first."""
-        target = self._path(prefix)
 
-        def put(temporary: str) -> None:
+        def write(target: str, temporary: str) -> None:
             try:
                 _rename(str(folder), target)
             except OSError as error:
@@ -103,18 +92,16 @@ class FileStore:
                 shutil.copytree(folder, temporary)
                 _rename(temporary, target)
 
-        await _in_thread(lambda: self._place(target, put))
+        await self._write(prefix, write)
 
     async def get_folder(self, prefix: str, folder: Path) -> None:
         """Copies a folder out of the store."""
-        path = self._path(prefix)
-        await self._read(lambda: shutil.copytree(path, folder, dirs_exist_ok=True))
+        await self._read(prefix, lambda source: shutil.copytree(source, folder, dirs_exist_ok=True))
 
     async def local_folder(self, prefix: str) -> Path:
         """Returns the store's own folder, without a copy."""
-        path = self._path(prefix)
-        await self._read(lambda: os.scandir(path).close())
-        return Path(path)
+        await self._read(prefix, lambda folder: os.scandir(folder).close())
+        return Path(self._path(prefix))
 
     async def get_from_folder(self, prefix: str, name: str) -> bytes:
         """Returns one file of a folder."""
@@ -125,27 +112,32 @@ class FileStore:
             raise FileNotFoundError(f"{key!r} is no key.")
         return os.path.join(self._root, key)
 
-    def _place(self, path: str, write: Callable[[str], None]) -> None:
-        """Makes the folder of `path` where it is missing and calls `write` with a temporary path on the same disk."""
-        self._check()
-        try:
-            os.makedirs(os.path.dirname(path), exist_ok=True)
-        except FileExistsError as error:  # passed on, this would say that the object itself exists
-            raise NotADirectoryError(f"a file is in the way: {error.filename}") from None
-        with self._temporary.new_path() as temporary:
-            write(temporary)
-
-    async def _read(self, read: Callable[[], T]) -> T:
-        """Returns what `read` returns; raises FileNotFoundError when the key is missing, not when the store is."""
+    async def _read(self, key: str, read: Callable[[str], T]) -> T:
+        """Returns what `read` makes of the key's path; raises FileNotFoundError where the key alone is missing."""
 
         def read_or_check() -> T:
             try:
-                return read()
+                return read(self._path(key))
             except (FileNotFoundError, NotADirectoryError, IsADirectoryError):
                 self._check()
                 raise FileNotFoundError from None
 
-        return await _in_thread(read_or_check)
+        return await asyncio.get_running_loop().run_in_executor(_THREADS, read_or_check)
+
+    async def _write(self, key: str, write: Callable[[str, str], None]) -> None:
+        """Makes the key's folder where it is missing and calls `write` with the key's path and a temporary one."""
+        path = self._path(key)
+
+        def make_folder_and_write() -> None:
+            self._check()
+            try:
+                os.makedirs(os.path.dirname(path), exist_ok=True)
+            except FileExistsError as error:  # passed on, this would say that the object itself exists
+                raise NotADirectoryError(f"a file is in the way: {error.filename}") from None
+            with self._temporary.new_path() as temporary:
+                write(path, temporary)
+
+        await asyncio.get_running_loop().run_in_executor(_THREADS, make_folder_and_write)
 
     def _check(self) -> None:
         """Raises OSError when the store itself is gone, such as a disk that is no longer mounted."""
@@ -165,6 +157,11 @@ def _files_below(folder: str, prefix: str) -> Iterator[tuple[str, float]]:
                     yield key, entry.stat().st_mtime
 
 
+def _bytes_of(path: str) -> bytes:
+    with open(path, "rb") as file:
+        return file.read()
+
+
 def _rename(folder: str, target: str) -> None:
     """Renames a folder; where another writer was faster its folder stays."""
     try:
@@ -172,7 +169,3 @@ def _rename(folder: str, target: str) -> None:
     except OSError:
         if not os.path.isdir(target):
             raise
-
-
-async def _in_thread(work: Callable[[], T]) -> T:
-    return await asyncio.get_running_loop().run_in_executor(_THREADS, work)

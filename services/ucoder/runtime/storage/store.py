@@ -7,7 +7,6 @@ no harm. Nobody ever reads a half-written object.
 import contextlib
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Protocol
 from urllib.parse import unquote, urlsplit
 
 from ucoder.errors import Misconfigured, NotFound, Retry
@@ -17,32 +16,13 @@ from ucoder.runtime.storage.bucket_store import BucketStore
 from ucoder.runtime.storage.file_store import FileStore
 
 
-class StoreBackend(Protocol):
-    """The interface of what holds the bytes; `Store` has the same methods and says what each does.
-
-    Raises FileExistsError, FileNotFoundError, or another OSError when it cannot be reached.
-    """
-
-    async def create(self, key: str, data: bytes) -> None: ...
-    async def get(self, key: str) -> bytes: ...
-    async def written_times(self, prefix: str) -> dict[str, float]: ...
-    async def written_at(self, key: str) -> float: ...
-    async def put_file(self, path: Path, key: str) -> None: ...
-    async def get_file(self, key: str, path: Path) -> None: ...
-    async def remove(self, key: str) -> None: ...
-    async def put_folder(self, folder: Path, prefix: str) -> None: ...
-    async def get_folder(self, prefix: str, folder: Path) -> None: ...
-    async def local_folder(self, prefix: str) -> Path: ...
-    async def get_from_folder(self, prefix: str, name: str) -> bytes: ...
-
-
 class Store:
     """Bytes by key, and folders of files by key prefix. Raises Retry when the store cannot be reached or written."""
 
     def __init__(self, settings: Settings) -> None:
         """Raises Misconfigured when the URL is malformed or the folder cannot be made and written."""
         self.url = settings.store_url
-        self._backend: StoreBackend
+        self._backend: FileStore | BucketStore
         parts = urlsplit(self.url)
         try:
             if parts.scheme == "file":
