@@ -17,7 +17,6 @@ from ucoder.core.pass_at_k import RESAMPLES, paired_bootstrap, significance
 from ucoder.errors import Misconfigured
 from ucoder.evaluator.benchmark_scores import benchmark_scores
 from ucoder.runs.plot_colors import BLUE, GREEN, GREY, ORANGE, PURPLE, RED
-from ucoder.runtime.settings import load
 from ucoder.v1 import artifacts_pb2 as pb
 
 COLORS = (GREY, BLUE, ORANGE, GREEN, RED, PURPLE)
@@ -50,7 +49,7 @@ async def compare(
     if len(set(names)) < 2 or len(set(names)) < len(names):
         raise Misconfigured("give at least two different models or samples files.")
     check_plot_file(plot)
-    settings, given = load(), [text.partition("=") for text in benchmark or ["seed"]]
+    given = (text.partition("=") for text in benchmark or ["seed"])
     benchmarks = [answer_source.Benchmark.load(format, file or None) for format, _, file in given]
     formats = [one.format for one in benchmarks]
     if len(set(formats)) < len(formats):
@@ -66,8 +65,7 @@ async def compare(
         for name in names:
             for place, chosen in enumerate(benchmarks):
                 if name not in files:
-                    questioning = answer_source.ModelQuestioning.by_flags(name, profiles[name], n, temperature)
-                    answers = await answer_source.ask_model(settings, judge, chosen, name, questioning)
+                    answers = await answer_source.ask_model(judge, chosen, name, profiles[name], n, temperature)
                 elif lines := files[name][place]:
                     answers = await answer_source.judge_samples(judge, chosen, Path(name), lines)
                 else:

@@ -17,7 +17,6 @@ from ucoder.errors import Misconfigured
 from ucoder.evaluator.answer_judging import TIMED_OUT
 from ucoder.evaluator.benchmark_scores import benchmark_scores
 from ucoder.evaluator.task_answers import TaskAnswers
-from ucoder.runtime.settings import load
 from ucoder.v1 import artifacts_pb2 as pb
 
 FILES = "JSON lines, plain or gzip, or Parquet; from the Hugging Face hub as hf://datasets/OWNER/NAME/FILE"
@@ -57,15 +56,14 @@ async def evaluate(
         raise Misconfigured("give either --samples FILE or --model MODEL.")
     if out and samples:
         raise Misconfigured("--out keeps the samples of a model; with --samples use --results.")
-    settings, chosen = load(), answer_source.Benchmark.load(benchmark, data)
+    chosen = answer_source.Benchmark.load(benchmark, data)
     lines = answer_source.samples_by_benchmark(samples, [chosen])[0] if samples else []
     async with open_sandbox(isolation, cells, packages) as sandbox:
         judge, used_isolation = answer_source.judge_in(sandbox), sandbox.isolation
         if samples:
             answers = await answer_source.judge_samples(judge, chosen, samples, lines, sanitize=sanitize)
         else:
-            questioning = answer_source.ModelQuestioning.by_flags(str(model), profile, n, temperature)
-            answers = await answer_source.ask_model(settings, judge, chosen, str(model), questioning)
+            answers = await answer_source.ask_model(judge, chosen, str(model), profile, n, temperature)
     answer_source.warn_of_broken_references(judge)
     values = [line.value for line in lines] or list(lines_for_harness(benchmark, answers))
     for path, content in ((out, values), (results, lines_with_results(values, answers))):

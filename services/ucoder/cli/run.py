@@ -128,8 +128,8 @@ async def _watch(
     service: "runs_pb2_grpc.RunServiceAsyncStub", config: config_pb2.RunConfig, console: Console
 ) -> runs_pb2.RunStatus:
     """Shows the progress of the run until it has ended, and returns its last status."""
-    status = runs_pb2.RunStatus()
-    with RunProgress(console, config) as progress:
+    status, progress = runs_pb2.RunStatus(), RunProgress(console, config)
+    with progress.live or contextlib.nullcontext():
         while True:
             try:
                 async for answer in service.WatchRun(runs_pb2.WatchRunRequest(id=RUN)):

@@ -11,10 +11,10 @@ from ucoder.errors import Misconfigured
 from ucoder.evaluator.answer_judging import AnswerJudge
 from ucoder.evaluator.benchmarks import BenchmarkTask, load_benchmark
 from ucoder.evaluator.task_answers import ModelSampling, TaskAnswers, in_order, judge_programs, programs_of_samples
-from ucoder.models import Model, SamplingParameters, open_model
+from ucoder.models import SamplingParameters, open_model
 from ucoder.runs import run_config
 from ucoder.runs.run_to_checkpoint import base_path
-from ucoder.runtime.settings import Settings
+from ucoder.runtime.settings import load
 from ucoder.sandbox_runner.sandbox import Sandbox
 from ucoder.sandbox_runner.service import Service
 from ucoder.v1 import artifacts_pb2 as pb
@@ -34,26 +34,7 @@ class Benchmark:
         """Loads `seed`, which ships with ucoder, or a benchmark's file. Misconfigured names the file and the line."""
         if data is None and format != "seed":
             raise Misconfigured(f"--benchmark {format} needs its file (--data FILE); only `seed` ships with ucoder.")
-        return cls(
-            format, load_benchmark("seed") if data is None else load_benchmark(data, format if format != "seed" else "")
-        )
-
-
-@dataclass(frozen=True, slots=True)
-class ModelQuestioning:
-    """The way a model is asked: prompts, samples of each task, and their temperature; 0 asks for one greedy answer."""
-
-    profile: str
-    samples: int
-    sampling: SamplingParameters
-
-    @classmethod
-    def by_flags(cls, model: str, profile: str | None, samples: int, temperature: float | None) -> "ModelQuestioning":
-        """Takes what the flags leave open from the defaults of a run's configuration."""
-        profile = profile or default_profile(model)
-        config = run_config.load(preset="demo" if profile == "seed" else None).evaluation.sampling
-        chosen = config.temperature if temperature is None else temperature
-        return cls(profile, samples, SamplingParameters(chosen, config.top_p, config.max_tokens))
+        return cls(format, load_benchmark("seed" if data is None else data, "" if format == "seed" else format))
 
 
 def default_profile(model: str) -> str:
@@ -93,22 +74,30 @@ async def judge_samples(
 
 
 async def ask_model(
-    settings: Settings, judge: AnswerJudge, benchmark: Benchmark, name: str, questioning: ModelQuestioning
+    judge: AnswerJudge, benchmark: Benchmark, name: str, profile: str | None, n: int, temperature: float | None
 ) -> list[TaskAnswers]:
     """Asks a model every task and judges its answers. Returns one `TaskAnswers` a task, in the order of the tasks.
 
-    `name`: `seed`, a model folder, the name of a model that UCODER_MODEL_URL serves, or URL[#NAME].
+    name: `seed`, a model folder, the name of a model that UCODER_MODEL_URL serves, or URL[#NAME]. profile: prompts,
+    None for those of the model. n: samples of each task. temperature: 0 asks for one greedy answer instead, None takes
+    the default of a run.
     """
+    profile = profile or default_profile(name)
+    config = run_config.load(preset="demo" if profile == "seed" else None).evaluation
+    sampling = SamplingParameters.of(config.sampling, temperature=temperature)
+    samples = n if sampling.temperature else 0
+    settings = load()
     url, _, served = name.partition("#") if name.startswith(URLS) else (settings.model_url, "", base_path(name))
     model = open_model(settings.model_copy(update={"model_url": url}))
     try:
-        served = served or await _only_served_model(model, url)
+        if not served:
+            names = await model.served()
+            if len(names) != 1:
+                raise Misconfigured(f"{url} serves {', '.join(names) or 'no model'}: name one as {url}#NAME.")
+            served = names[0]
         await model.serve(served)
-        samples = questioning.samples if questioning.sampling.temperature else 0
-        sampling = ModelSampling(
-            model=model, name=served, profile=questioning.profile, sampling=questioning.sampling, samples=samples
-        )
-        answers = await _with_progress(sampling.answers(judge, benchmark.tasks), benchmark, name)
+        questions = ModelSampling(model=model, name=served, profile=profile, sampling=sampling, samples=samples)
+        answers = await _with_progress(questions.answers(judge, benchmark.tasks), benchmark, name)
     finally:
         await model.close()
     return answers if samples else [replace(one, sampled=one.greedy, greedy=[]) for one in answers]
@@ -146,14 +135,6 @@ def score_values(scores: Sequence[pb.Score], benchmark: str) -> dict[str, object
         part = score.tasks.removeprefix(benchmark).removeprefix(".")
         (parts.setdefault(part, {}) if part else whole)[metric_label(score)] = score.value
     return whole | ({"parts": parts} if parts else {})
-
-
-async def _only_served_model(model: Model, url: str) -> str:
-    """Returns the name of the only model that a server offers. Misconfigured when it offers several or none."""
-    names = await model.served()
-    if len(names) != 1:
-        raise Misconfigured(f"{url} serves {', '.join(names) or 'no model'}: name one as {url}#NAME.")
-    return names[0]
 
 
 async def _with_progress(answers: AsyncGenerator[TaskAnswers], benchmark: Benchmark, name: str) -> list[TaskAnswers]:

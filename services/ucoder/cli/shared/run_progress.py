@@ -1,7 +1,6 @@
 """Shows the progress of a run: a table that is drawn again and again on a terminal, lines in a log."""
 
 import time
-from types import TracebackType
 
 from rich.console import Console
 from rich.live import Live
@@ -34,31 +33,21 @@ class RunProgress:
 
     def __init__(self, console: Console, config: config_pb2.RunConfig) -> None:
         self._console, self._config = console, config
-        self._live = Live(console=console, transient=False) if console.is_terminal else None
+        self.live = Live(console=console, transient=False) if console.is_terminal else None
+        """Draws the table again and again while its block runs; None in a log."""
         self._started = time.monotonic()
         self._iteration_started = self._started
         self._iteration = 0
         self._last_line = 0.0
         self._shown_evaluations: set[str] = set()
 
-    def __enter__(self) -> "RunProgress":
-        if self._live:
-            self._live.start()
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        if self._live:
-            self._live.stop()
-
     def show(self, status: runs_pb2.RunStatus) -> None:
         """Shows a status. In a log it skips those that come too soon after the last line."""
         if status.iteration != self._iteration:
             self._iteration, self._iteration_started = status.iteration, time.monotonic()
         self._show_evaluations(status)
-        if self._live:
-            self._live.update(self._table(status))
+        if self.live:
+            self.live.update(self._table(status))
         elif time.monotonic() - self._last_line >= LOG_SECONDS or status.state != runs_pb2.RUN_STATE_RUNNING:
             self._last_line = time.monotonic()
             self._console.print(f"{self._clock()} {self.line(status)}", highlight=False, soft_wrap=True)
@@ -72,9 +61,8 @@ class RunProgress:
         ends = f"selected {status.selected} abstained {status.abstained} dropped {dropped}"
         limits = {limit for key in status.dropped if (limit := limit_of_reason(key.partition(".")[2]))}
         over = f" | ended by its limit of {limits.pop()}" if limits else ""
-        return (
-            f"iteration {status.iteration}/{self._config.loop.iterations}: {counts} | {ends}{over}{self._eta(status)}"
-        )
+        iteration = f"iteration {status.iteration}/{self._config.loop.iterations}"
+        return f"{iteration}: {counts} | {ends}{over}{self._eta(status)}"
 
     def _show_evaluations(self, status: runs_pb2.RunStatus) -> None:
         """Prints each evaluation once, as a line that stays."""
@@ -85,11 +73,8 @@ class RunProgress:
             self._shown_evaluations.add(name)
             scores = {(score.tasks, score.metric): score for score in evaluation.scores}
             main = scores["benchmark", "pass_at_1"]
-            others = ", ".join(
-                f"{metric} {scores['benchmark', metric].value:.1%}"
-                for metric in ("greedy", "cool", "majority")
-                if ("benchmark", metric) in scores
-            )
+            beside = [metric for metric in ("greedy", "cool", "majority") if ("benchmark", metric) in scores]
+            others = ", ".join(f"{metric} {scores['benchmark', metric].value:.1%}" for metric in beside)
             line = f"{name}: pass@1 {main.value:.1%} [{main.low:.1%}, {main.high:.1%}] ({others})"
             self._console.print(f"{self._clock()} {line}", highlight=False, soft_wrap=True)
 
