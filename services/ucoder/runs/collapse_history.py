@@ -13,24 +13,22 @@ from ucoder.v1 import artifacts_pb2 as pb
 async def collapse_history(
     artifacts: Artifacts, run: str, evaluations: Mapping[int, pb.Evaluation]
 ) -> list[dict[str, float]]:
-    """Returns the metrics by name of each iteration, from the base on up to the first evaluation that is missing.
+    """Returns the known metrics of each iteration by name: of its training data, and of the model trained on them.
 
+    The first is the base; the history ends before the first evaluation that is missing.
     evaluations: those of the loop's own checkpoints by iteration.
     """
     history: list[dict[str, float]] = []
     while len(history) in evaluations:
         index = len(history)
         dataset = await artifacts.get(pb.Dataset, run, f"{index:03d}") if index else pb.Dataset()
-        history.append(_metrics_of(evaluations[index], dataset))
+        of_data = {field.name: value for field, value in dataset.signs.ListFields()}
+        probe = evaluations[index].probe
+        of_model = model_metrics(
+            claims=probe.claims, true_claims=probe.true_claims, selected=probe.selected, right=probe.right
+        )
+        history.append(of_data | of_model)
     return history
-
-
-def _metrics_of(evaluation: pb.Evaluation, dataset: pb.Dataset) -> dict[str, float]:
-    """Returns the known metrics of one iteration: of its training data, and of the model trained on them."""
-    probe = evaluation.probe
-    return {field.name: value for field, value in dataset.signs.ListFields()} | model_metrics(
-        claims=probe.claims, true_claims=probe.true_claims, selected=probe.selected, right=probe.right
-    )
 
 
 def collapses_of(run: pb.Run, history: list[dict[str, float]]) -> dict[int, str]:

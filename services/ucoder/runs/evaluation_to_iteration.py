@@ -9,12 +9,6 @@ from ucoder.runs.collapse_history import collapse_history, collapses_of
 from ucoder.runs.service import Service
 from ucoder.v1 import artifacts_pb2 as pb
 
-DECISIONS = {
-    GateAction.CONTINUE: pb.DECISION_CONTINUE,
-    GateAction.STOP: pb.DECISION_STOP,
-    GateAction.ROLL_BACK: pb.DECISION_ROLL_BACK,
-}
-
 
 async def run(service: Service, evaluation: pb.Evaluation, run: pb.Run) -> pb.Iteration | None:
     """Returns the next iteration, or the end of the run; None while an evaluation that the gate needs is missing."""
@@ -34,7 +28,7 @@ async def run(service: Service, evaluation: pb.Evaluation, run: pb.Run) -> pb.It
     return pb.Iteration(
         run=run.id,
         index=len(own),
-        decision=DECISIONS[decision.action],
+        decision=pb.Decision.Value(f"DECISION_{decision.action.name}"),
         reason=decision.reason,
         served=own[decision.best].served,
     )

@@ -1,6 +1,7 @@
 """Draws the plots of the report, as SVG text that goes into the page."""
 
 import io
+from collections.abc import Callable
 from typing import Any
 
 import matplotlib as mpl
@@ -12,30 +13,28 @@ from ucoder.runs.plot_colors import BLUE, GREEN, GREY, ORANGE, RED
 
 STYLE: Any = {
     "svg.fonttype": "none", "font.family": "sans-serif", "font.size": 10, "axes.spines.top": False,
-    "axes.spines.right": False, "axes.grid": True, "grid.alpha": 0.25, "svg.hashsalt": "ucoder",
+    "axes.spines.right": False, "axes.grid": True, "grid.alpha": 0.25, "legend.fontsize": 8, "svg.hashsalt": "ucoder",
 }  # fmt: skip
 
 
 def plots(report: dict[str, Any]) -> dict[str, str]:
     """Returns the plots by name; those for which the run has no data are left out."""
-    drawn = {"pass_at_1": _draw(_pass_at_1, report)}
-    if report["iterations"]:
-        drawn |= {
-            "precision": _draw(_precision, report),
-            "funnel": _draw(_funnel, report),
-            "clusters": _draw(_clusters, report),
-            "diversity": _draw(_diversity, report),
-            "signs": _draw(_collapse_metrics, report),
-            "coverage": _draw(_coverage, report),
-            "losses": _draw(_losses, report),
-        }
-    return drawn | {"timeline": _draw(_timeline, report)}
+    of_iterations = {
+        "precision": _precision, "funnel": _funnel, "clusters": _clusters, "diversity": _diversity,
+        "signs": _collapse_metrics, "coverage": _coverage, "losses": _losses,
+    }  # fmt: skip
+    drawn = {"pass_at_1": _pass_at_1, **(of_iterations if report["iterations"] else {}), "timeline": _timeline}
+    return {name: _draw(plot, report) for name, plot in drawn.items()}
 
 
-def _draw(plot: Any, report: dict[str, Any]) -> str:
+def _draw(plot: Callable[[Axes, dict[str, Any]], None], report: dict[str, Any]) -> str:
+    """Returns a plot as SVG, with a legend where something has a label."""
     with mpl.rc_context(STYLE):
         figure = Figure(figsize=(6.2, 3.4), layout="constrained")
-        plot(figure.subplots(), report)
+        axes = figure.subplots()
+        plot(axes, report)
+        if axes.get_legend_handles_labels()[1]:
+            axes.legend(loc="lower right" if plot is _pass_at_1 else "best")
         file = io.StringIO()
         figure.savefig(file, format="svg", metadata={"Date": None})
     text = file.getvalue()
@@ -46,21 +45,20 @@ def _pass_at_1(axes: Axes, report: dict[str, Any]) -> None:
     """Draws pass@1 by iteration with intervals, greedy, cool and majority scores beside it, and the control."""
     line = [report["base"], *report["iterations"]]
     x = range(len(line))
-    y = [100 * one["pass_at_1"] for one in line]
-    errors = [
-        [100 * (one["pass_at_1"] - one["ci_low"]) for one in line],
-        [100 * (one["ci_high"] - one["pass_at_1"]) for one in line],
-    ]
-    axes.errorbar(x, y, yerr=errors, color=BLUE, marker="o", capsize=3, label="pass@1 as sampled")
-    for metric, style, label in (("greedy", "--", "greedy"), ("cool", ":", "cool"), ("majority", "-.", "majority")):
+
+    def draw_scores(x: range, scored: list[dict[str, Any]], **style: Any) -> None:
+        low = [100 * (one["pass_at_1"] - one["ci_low"]) for one in scored]
+        high = [100 * (one["ci_high"] - one["pass_at_1"]) for one in scored]
+        axes.errorbar(x, [100 * one["pass_at_1"] for one in scored], yerr=[low, high], capsize=3, **style)
+
+    draw_scores(x, line, color=BLUE, marker="o", label="pass@1 as sampled")
+    for metric, style in (("greedy", "--"), ("cool", ":"), ("majority", "-.")):
         if all(metric in one for one in line):
-            axes.plot(x, [100 * one[metric] for one in line], color=GREY, linestyle=style, label=label)
-    if control := report["control"]:
-        low, high = control["pass_at_1"] - control["ci_low"], control["ci_high"] - control["pass_at_1"]
-        axes.errorbar([1], [100 * control["pass_at_1"]], yerr=[[100 * low], [100 * high]], color=ORANGE, marker="s",
-                      capsize=3, linestyle="none", label="control: random candidates")  # fmt: skip
+            axes.plot(x, [100 * one[metric] for one in line], color=GREY, linestyle=style, label=metric)
+    if report["control"]:
+        label = "control: random candidates"
+        draw_scores(range(1, 2), [report["control"]], color=ORANGE, marker="s", linestyle="none", label=label)
     axes.set(xlabel="iteration (0 is the base)", ylabel="%", xticks=list(x), ylim=(0, 100))
-    axes.legend(fontsize=8, loc="lower right")
 
 
 def _precision(axes: Axes, report: dict[str, Any]) -> None:
@@ -73,7 +71,6 @@ def _precision(axes: Axes, report: dict[str, Any]) -> None:
         y = [100 * one["selection_precision"] for one in known]
         axes.plot([one["index"] for one in known], y, color=GREEN, marker="o", label="right among selected")
     axes.set(xlabel="iteration", ylabel="%", xticks=x, ylim=(0, 102))
-    axes.legend(fontsize=8)
 
 
 def _funnel(axes: Axes, report: dict[str, Any]) -> None:
@@ -97,7 +94,6 @@ def _clusters(axes: Axes, report: dict[str, Any]) -> None:
     labels = [f"iteration {one['index']}" for one in report["iterations"]]
     axes.hist(shares, bins=[i / 10 for i in range(11)], label=labels)
     axes.set(xlabel="share of candidates in the largest cluster", ylabel="problems")
-    axes.legend(fontsize=8)
 
 
 def _diversity(axes: Axes, report: dict[str, Any]) -> None:
@@ -111,7 +107,6 @@ def _diversity(axes: Axes, report: dict[str, Any]) -> None:
     problems = [one["problem_entropy_bits"] for one in rounds]
     axes.plot(index, problems, color=GREEN, marker="o", label="problem entropy, bits")
     axes.set(xlabel="iteration (0 is the base)", xticks=list(x), ylim=(0, None))
-    axes.legend(fontsize=8)
 
 
 def _collapse_metrics(axes: Axes, report: dict[str, Any]) -> None:
@@ -124,8 +119,6 @@ def _collapse_metrics(axes: Axes, report: dict[str, Any]) -> None:
             colour = BLUE if name in ("test_accuracy", "selection_precision") else GREY
             axes.plot(x, [value / y[0] for value in y], style, color=colour, marker="o", label=name.replace("_", " "))
     axes.set(xlabel="iteration (0 is the base)", xticks=range(len(history)), ylim=(0, None))
-    if axes.lines:
-        axes.legend(fontsize=8)
 
 
 def _coverage(axes: Axes, report: dict[str, Any]) -> None:
@@ -160,7 +153,6 @@ def _losses(axes: Axes, report: dict[str, Any]) -> None:
     if report["control"]:
         axes.plot(report["control"]["training"]["losses"], color=ORANGE, linewidth=1, label="control")
     axes.set(xlabel="step", ylabel="loss per target token")
-    axes.legend(fontsize=8)
 
 
 def _timeline(axes: Axes, report: dict[str, Any]) -> None:
