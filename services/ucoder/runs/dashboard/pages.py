@@ -38,13 +38,15 @@ def dashboard(views: DashboardViews, tokens: CallerTokens) -> Starlette:
     def render(template: str, **values: Any) -> str:
         return templates.get_template(template).render(values)
 
+    def run_page(request: Request, template: str, values: dict[str, Any]) -> Response:
+        return HTMLResponse(render(template, run=request.path_params["run"], **values))
+
     async def runs(request: Request) -> Response:
         newest_first = sorted(await views.statuses(), key=lambda run: run.created.ToNanoseconds(), reverse=True)
         return HTMLResponse(render("runs.jinja", runs=newest_first, state_name=state_name))
 
     async def run(request: Request) -> Response:
-        name = request.path_params["run"]
-        return HTMLResponse(render("run.jinja", run=name, **await views.run(name)))
+        return run_page(request, "run.jinja", await views.run(**request.path_params))
 
     async def live(request: Request) -> Response:
         """Sends the changing part of a run's page, as a server-sent event at each change, until the run has ended."""
@@ -66,19 +68,13 @@ def dashboard(views: DashboardViews, tokens: CallerTokens) -> Starlette:
         return StreamingResponse(events(), media_type="text/event-stream")
 
     async def briefs(request: Request) -> Response:
-        name = request.path_params["run"]
-        data = await views.briefs(name, request.path_params["iteration"], _page_number(request))
-        return HTMLResponse(render("briefs.jinja", run=name, **data))
+        return run_page(request, "briefs.jinja", await views.briefs(**request.path_params, page=_page_number(request)))
 
     async def brief(request: Request) -> Response:
-        name = request.path_params["run"]
-        data = await views.brief(name, request.path_params["name"])
-        return HTMLResponse(render("brief.jinja", run=name, **data))
+        return run_page(request, "brief.jinja", await views.brief(**request.path_params))
 
     async def rows(request: Request) -> Response:
-        name = request.path_params["run"]
-        data = await views.rows(name, request.path_params["dataset"], _page_number(request))
-        return HTMLResponse(render("rows.jinja", run=name, **data))
+        return run_page(request, "rows.jinja", await views.rows(**request.path_params, page=_page_number(request)))
 
     async def static(request: Request) -> Response:
         name = request.path_params["file"]
@@ -108,6 +104,6 @@ def dashboard(views: DashboardViews, tokens: CallerTokens) -> Starlette:
 
 
 def _page_number(request: Request) -> int:
-    """Returns the page that the URL asks for, counted from 0."""
+    """Returns the number of the page that the URL asks for, counted from 0."""
     text = request.query_params.get("page", "1")
     return max(0, int(text) - 1) if text.isascii() and text.isdigit() and len(text) < 8 else 0

@@ -5,6 +5,7 @@ from collections import Counter
 from typing import Any
 
 import yaml
+from google.protobuf.message import Message
 
 from ucoder.core.drop_reasons import DropReason
 from ucoder.core.pass_at_k import paired_bootstrap
@@ -36,68 +37,62 @@ async def collect(artifacts: Artifacts, run: str) -> dict[str, Any]:
     iterations = [await _iteration(artifacts, source, name, base) for name in loop_names]
     for iteration in iterations:
         iteration["theorem"] = await theorem_bounds(artifacts, run, iteration["index"])
-    report: dict[str, Any] = {
+    control = await _iteration(artifacts, source, "001-control", base) if "001-control" in names else None
+    evaluations = [await artifacts.get(pb.Evaluation, run, name) for name in ("000", *loop_names)]
+    timeline = await _timeline(artifacts, run)
+    return {
         "run": run,
         "config": yaml.safe_load(run_config.dump(source.config)),
         "base": _scores(base),
         "iterations": iterations,
-        "control": None,
+        "control": control,
         "decision": pb.Decision.Name(last.decision).removeprefix("DECISION_").lower(),
         "reason": last.reason,
         "best_iteration": last.served.checkpoint.iteration,
         "best_checkpoint": last.served.checkpoint.path,
+        "signs": await collapse_history(artifacts, run, dict(enumerate(evaluations))),
+        "refused": await _refused_problems(artifacts, run),
+        "timeline": timeline,
+        "seconds": max(span["end"] for span in timeline),
     }
-    if "001-control" in names:
-        report["control"] = await _iteration(artifacts, source, "001-control", base)
-    evaluations = [await artifacts.get(pb.Evaluation, run, name) for name in ("000", *loop_names)]
-    report["signs"] = await collapse_history(artifacts, run, dict(enumerate(evaluations)))
-    report["refused"] = await _refused_problems(artifacts, run)
-    report["timeline"] = await _timeline(artifacts, run)
-    report["seconds"] = max(span["end"] for span in report["timeline"])
-    return report
 
 
 async def _iteration(artifacts: Artifacts, run: pb.Run, name: str, base: pb.Evaluation) -> dict[str, Any]:
     """Returns what one iteration made, or the control: its scores, briefs, dataset and training."""
     evaluation = await artifacts.get(pb.Evaluation, run.id, name)
     dataset = await artifacts.get(pb.Dataset, run.id, name)
-    checkpoint = evaluation.served.checkpoint
+    training = evaluation.served.checkpoint.training
     gain, _ = paired_bootstrap(_per_task(evaluation), _per_task(base))
     return {
         "index": dataset.iteration,
         **_scores(evaluation),
         "gain": {"value": gain.mean, "ci_low": gain.low, "ci_high": gain.high},
-        "briefs": dataset.briefs,
-        "selected": dataset.selected,
-        "abstained": dataset.abstained,
+        **_fields(dataset, "briefs", "selected", "abstained"),
         "dropped": dict(sorted(dataset.dropped.items())),
         "rows": dataset.rows,
         "validation_rows": dataset.validation,
         "left_out": dict(sorted(dataset.left_out.items())),
-        "maintainability": dataset.maintainability,
-        "documentation": dataset.documentation,
+        **_fields(dataset, "maintainability", "documentation"),
         "selection_precision": evaluation.selection_precision if evaluation.HasField("selection_precision") else None,
         "labelled": evaluation.labelled,
         "cluster_shares": [round(share, 4) for share in dataset.cluster_shares],
-        "cluster_entropy_bits": dataset.cluster_entropy_bits,
-        "problem_entropy_bits": dataset.problem_entropy_bits,
-        "node_types": dataset.node_types,
+        **_fields(dataset, "cluster_entropy_bits", "problem_entropy_bits", "node_types"),
         **_sampling_and_tests(dataset, run.config.candidates.n),
         "training": {
-            "examples": checkpoint.training.examples,
-            "steps": checkpoint.training.steps,
-            "first_loss": checkpoint.training.first_loss,
-            "last_loss": checkpoint.training.last_loss,
-            "losses": [round(loss, 5) for loss in checkpoint.training.losses],
-            "validation": [{"step": one.step, "loss": round(one.loss, 5)} for one in checkpoint.training.validation],
-            "kept_step": checkpoint.training.kept_step,
-            "ended": checkpoint.training.ended,
-            "device": checkpoint.training.device,
+            **_fields(training, "examples", "steps", "first_loss", "last_loss"),
+            "losses": [round(loss, 5) for loss in training.losses],
+            "validation": [{"step": one.step, "loss": round(one.loss, 5)} for one in training.validation],
+            **_fields(training, "kept_step", "ended", "device"),
         },
         "dataset": dataset.key,
-        "checkpoint": checkpoint.path,
-        "seconds": {"training": checkpoint.training.seconds, "evaluation": evaluation.seconds},
+        "checkpoint": evaluation.served.checkpoint.path,
+        "seconds": {"training": training.seconds, "evaluation": evaluation.seconds},
     }
+
+
+def _fields(message: Message, *names: str) -> dict[str, Any]:
+    """Returns fields of a message by name."""
+    return {name: getattr(message, name) for name in names}
 
 
 def _scores(evaluation: pb.Evaluation) -> dict[str, Any]:
@@ -145,10 +140,7 @@ def _sampling_and_tests(dataset: pb.Dataset, n: int) -> dict[str, Any]:
         },
         "tests": dict(sorted(dataset.tests.items())),
         "test_bits": dataset.test_bits,
-        "coverage": [
-            {"domain": c.domain, "difficulty": c.difficulty, "briefs": c.briefs, "selected": c.selected}
-            for c in dataset.cells
-        ],
+        "coverage": [_fields(cell, "domain", "difficulty", "briefs", "selected") for cell in dataset.cells],
         "rating_correlation": dataset.rating_correlation,
         "complexity": {"mean": dataset.complexity, "sd": dataset.complexity_sd},
         "lines": {"mean": dataset.lines, "sd": dataset.lines_sd},
