@@ -35,7 +35,7 @@ class Service(consensus_pb2_grpc.ConsensusServiceServicer):
         self._context = context
         self._quotas = quotas or Quotas(context.settings.quota_programs_per_minute)
 
-    async def Select(self, request: consensus_pb2.SelectRequest, context: Any) -> consensus_pb2.SelectResponse:  # noqa: N802
+    async def Select(self, request: consensus_pb2.SelectRequest, context: Any) -> consensus_pb2.SelectResponse:
         """Executes the programs and returns the selection."""
         async with contextlib.aclosing(self._answers(request, context, interim=request.stop_early)) as answers:
             async for answer, final in answers:
@@ -43,7 +43,7 @@ class Service(consensus_pb2_grpc.ConsensusServiceServicer):
                     return answer
         raise Retry("the sandbox ended without an answer.")
 
-    async def SelectStream(  # noqa: N802
+    async def SelectStream(
         self, request: consensus_pb2.SelectStreamRequest, context: Any
     ) -> AsyncIterator[consensus_pb2.SelectStreamResponse]:
         """Executes the programs and yields a selection whenever more of them have finished."""
@@ -51,7 +51,7 @@ class Service(consensus_pb2_grpc.ConsensusServiceServicer):
             async for answer, final in answers:
                 yield consensus_pb2.SelectStreamResponse(answer=answer, final=final)
 
-    async def Cluster(self, request: consensus_pb2.ClusterRequest, context: Any) -> consensus_pb2.ClusterResponse:  # noqa: N802
+    async def Cluster(self, request: consensus_pb2.ClusterRequest, context: Any) -> consensus_pb2.ClusterResponse:
         """Returns the selection from a finished matrix."""
         rows = ordered_rows(request.rows)
         require_one_per_program("mean_log_probs", request.mean_log_probs, len(rows))

@@ -33,7 +33,7 @@ class Service(evaluator_pb2_grpc.EvaluatorServiceServicer):
         """Returns the probe of a run's tests and selection."""
         return SelectionProbe(self._peers.test_synth, self._peers.consensus, judge, config)
 
-    async def Evaluate(  # noqa: N802
+    async def Evaluate(
         self, request: evaluator_pb2.EvaluateRequest, context: object
     ) -> AsyncIterator[evaluator_pb2.EvaluateResponse]:
         """Yields each task as soon as it is judged, then the scores of the benchmark."""

@@ -55,7 +55,7 @@ class Service(generator_pb2_grpc.GeneratorServiceServicer):
             raise NotFound(f"the server holds {', '.join(served)} now, not {model}; only runs switch it.")
         return model
 
-    async def GenerateProblems(  # noqa: N802
+    async def GenerateProblems(
         self, request: generator_pb2.GenerateProblemsRequest, context: object
     ) -> AsyncIterator[generator_pb2.GenerateProblemsResponse]:
         """Yields a problem or a drop reason for each brief; problems that the call has already posed are dropped."""
@@ -78,7 +78,7 @@ class Service(generator_pb2_grpc.GeneratorServiceServicer):
             else:
                 yield generator_pb2.GenerateProblemsResponse(problem=problem)
 
-    async def SampleSolutions(  # noqa: N802
+    async def SampleSolutions(
         self, request: generator_pb2.SampleSolutionsRequest, context: object
     ) -> AsyncIterator[generator_pb2.SampleSolutionsResponse]:
         """Yields programs for one problem."""
@@ -89,9 +89,7 @@ class Service(generator_pb2_grpc.GeneratorServiceServicer):
         for candidate in candidates:
             yield generator_pb2.SampleSolutionsResponse(candidate=candidate)
 
-    async def Score(  # noqa: N802
-        self, request: generator_pb2.ScoreRequest, context: object
-    ) -> generator_pb2.ScoreResponse:
+    async def Score(self, request: generator_pb2.ScoreRequest, context: object) -> generator_pb2.ScoreResponse:
         """Returns the mean log-probability of a text."""
         score = await self.model.score(await self.require_served(request.model), request.text)
         return generator_pb2.ScoreResponse(mean_log_prob=score.mean_log_prob, tokens=score.tokens)

@@ -45,9 +45,7 @@ class Service(runs_pb2_grpc.RunServiceServicer):
         ) as context.web:
             yield service
 
-    async def CreateRun(  # noqa: N802
-        self, request: runs_pb2.CreateRunRequest, context: object
-    ) -> runs_pb2.CreateRunResponse:
+    async def CreateRun(self, request: runs_pb2.CreateRunRequest, context: object) -> runs_pb2.CreateRunResponse:
         """Starts a run, or returns the one of the same id and configuration.
 
         FAILED_PRECONDITION when the run of that id has another configuration or belongs to another caller.
@@ -66,19 +64,15 @@ class Service(runs_pb2_grpc.RunServiceServicer):
         await self._bus.publish(ref)
         return runs_pb2.CreateRunResponse(status=await self.status(run.id))
 
-    async def GetRun(  # noqa: N802
-        self, request: runs_pb2.GetRunRequest, context: object
-    ) -> runs_pb2.GetRunResponse:
+    async def GetRun(self, request: runs_pb2.GetRunRequest, context: object) -> runs_pb2.GetRunResponse:
         """Returns how far a run is."""
         return runs_pb2.GetRunResponse(status=await self.status(request.id))
 
-    async def ListRuns(  # noqa: N802
-        self, request: runs_pb2.ListRunsRequest, context: object
-    ) -> runs_pb2.ListRunsResponse:
+    async def ListRuns(self, request: runs_pb2.ListRunsRequest, context: object) -> runs_pb2.ListRunsResponse:
         """Returns every run that the caller may see."""
         return runs_pb2.ListRunsResponse(runs=await self.statuses())
 
-    async def WatchRun(  # noqa: N802
+    async def WatchRun(
         self, request: runs_pb2.WatchRunRequest, context: object
     ) -> AsyncIterator[runs_pb2.WatchRunResponse]:
         """Yields the status whenever it has changed, until the run has ended."""
@@ -92,9 +86,7 @@ class Service(runs_pb2_grpc.RunServiceServicer):
                 return
             await asyncio.sleep(WATCH_SECONDS)
 
-    async def ResumeRun(  # noqa: N802
-        self, request: runs_pb2.ResumeRunRequest, context: object
-    ) -> runs_pb2.ResumeRunResponse:
+    async def ResumeRun(self, request: runs_pb2.ResumeRunRequest, context: object) -> runs_pb2.ResumeRunResponse:
         """Goes on with a run from what the store holds, and reopens it if it had failed or was cancelled."""
         await self._stored(request.id)
         await self.states.begin(request.id)
@@ -102,9 +94,7 @@ class Service(runs_pb2_grpc.RunServiceServicer):
         count = await requeue(request.id, self.artifacts, self._bus)
         return runs_pb2.ResumeRunResponse(status=await self.status(request.id), requeued=count)
 
-    async def CancelRun(  # noqa: N802
-        self, request: runs_pb2.CancelRunRequest, context: object
-    ) -> runs_pb2.CancelRunResponse:
+    async def CancelRun(self, request: runs_pb2.CancelRunRequest, context: object) -> runs_pb2.CancelRunResponse:
         """Cancels a run that is under way."""
         await self.status(request.id)
         await self.states.end(request.id, "cancelled", request.reason or "cancelled by a caller")

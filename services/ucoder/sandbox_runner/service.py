@@ -32,7 +32,7 @@ class Service(sandbox_pb2_grpc.SandboxServiceServicer):
         ) as sandbox:
             yield cls(sandbox)
 
-    async def Execute(  # noqa: N802
+    async def Execute(
         self, request: sandbox_pb2.ExecuteRequest, context: object
     ) -> AsyncIterator[sandbox_pb2.ExecuteResponse]:
         """Yields rows as programs finish."""

@@ -18,7 +18,7 @@ class Service(test_synth_pb2_grpc.TestSynthServiceServicer):
         self.model = model_of(context)
         self.ledger = context.ledger
 
-    async def SynthesizeTests(  # noqa: N802
+    async def SynthesizeTests(
         self, request: test_synth_pb2.SynthesizeTestsRequest, context: object
     ) -> test_synth_pb2.SynthesizeTestsResponse:
         """Returns tests for one problem; raises TooFewTests when the model writes too few that can be read."""
