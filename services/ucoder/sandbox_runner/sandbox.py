@@ -13,7 +13,6 @@ from dataclasses import replace
 from pathlib import Path
 
 from ucoder.core import fork_safety
-from ucoder.core.outcomes import Outcome
 from ucoder.core.test_plans import CallPlan, Plan
 from ucoder.errors import Overloaded
 from ucoder.sandbox_runner.guest.cell_protocol import CellTest
@@ -97,23 +96,21 @@ class Sandbox:
         left = len(indices)
         try:
             async with contextlib.aclosing(self._programs(job, queue, plans, list(indices), adapter)) as finished:
-                async for program, outcomes, outputs, seconds in finished:
+                async for source, result in finished:
                     left -= 1
                     self._waiting -= 1
-                    same = indices[program.source]
-                    result = ProgramResult(
-                        same[0], outcomes, outputs, seconds, program.peak_mb, len(same), note=program.note
-                    )
-                    self._cache.keep(keys[program.source], result)
+                    same = indices[source]
+                    counted = replace(result, program=same[0], duplicates=len(same))
+                    self._cache.keep(keys[source], counted)
                     for index in same:
-                        yield replace(result, program=index)
+                        yield replace(counted, program=index)
         finally:
             self._waiting -= left
 
     async def _programs(
         self, job: SandboxJob, queue: str, plans: list[Plan], sources: list[str], adapter: Language
-    ) -> AsyncGenerator[tuple[Program, tuple[Outcome, ...], tuple[str | None, ...], tuple[float, ...]]]:
-        """Yields distinct programs as they finish, with the outcomes, outputs and seconds of their tests."""
+    ) -> AsyncGenerator[tuple[str, ProgramResult]]:
+        """Yields the sources of distinct programs as they finish, each with its result."""
         block_tests = BlockTests(
             plans, job.entry_point, lambda programs, tests: self._run_urgently(programs, tests, job.limits)
         )
@@ -164,7 +161,7 @@ class Sandbox:
                 for task in done & judging:
                     judging.discard(task)
                     for program in task.result():
-                        yield program, *compared.row(program)
+                        yield program.source, compared.result(program)
         finally:
             run.cancelled.set()
             for task in judging | {arriving} if arriving else judging:

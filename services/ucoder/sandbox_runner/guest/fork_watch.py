@@ -4,19 +4,8 @@ import os
 import signal
 import time
 
-from ucoder.sandbox_runner.guest.cell_protocol import (
-    ALIVE,
-    EXITED,
-    PIPE_BYTES,
-    REPORT,
-    REPORTED_TOO_MUCH,
-    TIMEOUT_CPU,
-    TIMEOUT_WALL,
-    JobHead,
-    read_available,
-    send,
-    take_frames,
-)
+from ucoder.sandbox_runner.guest import cell_protocol as protocol
+from ucoder.sandbox_runner.guest.cell_protocol import JobHead, read_available, send, take_frames
 from ucoder.sandbox_runner.guest.fork import Fork, processor_seconds
 
 GRACE_SECONDS = 0.1
@@ -46,28 +35,28 @@ def watch(fork: Fork, head: JobHead) -> str:
         buffered += fresh
         payloads, heartbeats = take_frames(buffered)
         fit = [payload for payload in payloads if len(payload) <= LARGEST_REPORT][: head["most_reports"] - reports]
-        send(*((REPORT, payload) for payload in fit))
+        send(*((protocol.REPORT, payload) for payload in fit))
         reports += len(fit)
         if len(fit) < len(payloads):
-            return REPORTED_TOO_MUCH
+            return protocol.REPORTED_TOO_MUCH
         if ended:
-            return EXITED
+            return protocol.EXITED
         now = time.monotonic()
         starting = 0.0 if payloads else starting
         if payloads or (heartbeats and head["shared"]):
             heard, spent = now, processor_seconds(child, spent)
         elif len(buffered) > LARGEST_REPORT:
-            return REPORTED_TOO_MUCH
+            return protocol.REPORTED_TOO_MUCH
         elif processor_seconds(child, spent) - spent > allowed + starting:
-            return TIMEOUT_CPU
+            return protocol.TIMEOUT_CPU
         if now - heard > limits["wall_seconds"]:
             busy = processor_seconds(child, spent) - spent > BUSY_SHARE * allowed
             if not busy or now - heard > BUSY_FACTOR * limits["wall_seconds"]:
-                return TIMEOUT_WALL
+                return protocol.TIMEOUT_WALL
         if now - alive_at > 1.0:
             alive_at = now
-            send((ALIVE, b""))
-        pause = SHORTEST_PAUSE if len(fresh) > PIPE_BYTES // 2 else min(2 * pause, LONGEST_PAUSE)
+            send((protocol.ALIVE, b""))
+        pause = SHORTEST_PAUSE if len(fresh) > protocol.PIPE_BYTES // 2 else min(2 * pause, LONGEST_PAUSE)
 
 
 def has_ended(child: int) -> bool:

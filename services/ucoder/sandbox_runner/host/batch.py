@@ -4,15 +4,8 @@ from dataclasses import dataclass, field
 
 from ucoder.core.fork_safety import ForkSafety
 from ucoder.core.outcomes import Outcome
-from ucoder.sandbox_runner.guest.cell_protocol import (
-    EXCEPTION,
-    EXITED,
-    TIMEOUT_CPU,
-    TIMEOUT_WALL,
-    CellProgram,
-    CellTest,
-    Job,
-)
+from ucoder.sandbox_runner.guest import cell_protocol as protocol
+from ucoder.sandbox_runner.guest.cell_protocol import TIMEOUT_CPU, CellProgram, CellTest, Job
 from ucoder.sandbox_runner.host.cell import CellResult, ForkEnd, ProgramReport
 from ucoder.sandbox_runner.sandbox_job import Limits
 
@@ -27,7 +20,8 @@ _CERTAIN_SHARE = 0.5
 alone.
 """
 _MOST_RETRIES = 3
-_TIMEOUTS = (TIMEOUT_CPU, TIMEOUT_WALL)
+_TIMEOUTS = (TIMEOUT_CPU, protocol.TIMEOUT_WALL)
+_NOT_COMPARED = (*_TIMEOUTS, Outcome.INFRA_ERROR)
 _MOST_DEATHS = 3
 """After this many deaths a program's other tests get the result of the last one."""
 _SIGXFSZ = 25
@@ -71,15 +65,12 @@ class Program:
         Time-outs are not compared, because no two runs take exactly the same time.
         """
         for number, (first, second) in enumerate(zip(self.results, other.results, strict=True)):
-            if (
-                first
-                and second
-                and first.status != TIMEOUT_CPU
-                and second.status not in (*_TIMEOUTS, Outcome.INFRA_ERROR)
-            ):
-                same_error = first.status == EXCEPTION and first.text.split(":")[0] == second.text.split(":")[0]
-                if (first.status, first.text) != (second.status, second.text) and not same_error:
-                    self.results[number] = CellResult(Outcome.NONDETERMINISTIC, first.text, first.seconds)
+            if not first or not second or first.status == TIMEOUT_CPU or second.status in _NOT_COMPARED:
+                continue
+            error, other_error = first.text.split(":")[0], second.text.split(":")[0]
+            same_error = first.status == protocol.EXCEPTION and error == other_error
+            if (first.status, first.text) != (second.status, second.text) and not same_error:
+                self.results[number] = CellResult(Outcome.NONDETERMINISTIC, first.text, first.seconds)
 
     def restart(self) -> None:
         """Forgets all results, so that the program can run again alone."""
@@ -154,7 +145,7 @@ class Batch:
                     else Batch([program], False, self.time_factor, self.retries)
                 )
         left = [one for one in self.programs if not one.done and all(one not in batch.programs for batch in again)]
-        if left and not (end.why == EXITED and end.status == 0):
+        if left and not (end.why == protocol.EXITED and end.status == 0):
             again.append(Batch([left.pop(0)], shared=False))
         return [*again, Batch(left, shared=True)] if left else again
 

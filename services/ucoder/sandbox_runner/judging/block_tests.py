@@ -15,20 +15,9 @@ from typing import Any
 from ucoder.core import fork_safety
 from ucoder.core.outcomes import Outcome
 from ucoder.core.test_plans import BlockPlan, Plan
+from ucoder.sandbox_runner.guest import cell_protocol as protocol
 from ucoder.sandbox_runner.guest.block_replay import RAISED, VALUE, Answer, Step, resolved
-from ucoder.sandbox_runner.guest.cell_protocol import (
-    EXCEPTION,
-    FAILED,
-    JUDGE,
-    NEEDS_STEPS,
-    OK,
-    OUT_OF_MEMORY,
-    OUTPUT_LIMIT,
-    PASSED,
-    STEPS,
-    TIMEOUT_CPU,
-    CellTest,
-)
+from ucoder.sandbox_runner.guest.cell_protocol import CellTest
 from ucoder.sandbox_runner.host.batch import Program
 from ucoder.sandbox_runner.host.cell import CellResult
 from ucoder.sandbox_runner.outcome_table import OUTCOME_OF
@@ -72,14 +61,14 @@ class _Case:
         """Returns whether the judge needs the very step at which the program ended."""
         answers = [answer for _, answer in json.loads(self.transcript)]
         at = len(answers)
-        if self.result.status == OK or at >= len(self.steps) or at >= len(needed):
+        if self.result.status == protocol.OK or at >= len(self.steps) or at >= len(needed):
             return False
         return resolved(self.steps[at], answers) == needed[at]
 
     @property
     def outcome_without_verdict(self) -> Outcome:
         """The outcome where the program gave no answers that a judge could read."""
-        return Outcome.CRASHED if self.result.status == OK else OUTCOME_OF[self.result.status]
+        return Outcome.CRASHED if self.result.status == protocol.OK else OUTCOME_OF[self.result.status]
 
 
 class BlockTests:
@@ -98,13 +87,13 @@ class BlockTests:
         await self._ask_judge([(test, _NO_ANSWERS) for test in self._tests.values()])
         for test in self._tests.values():
             reply = test.replies[_NO_ANSWERS]
-            if reply.status == NEEDS_STEPS:
+            if reply.status == protocol.NEEDS_STEPS:
                 test.steps = read_steps(reply.text)
 
     def cell_test(self, number: int) -> CellTest | None:
         """Returns the steps of a test as a cell reads them; None where there are none."""
         test = self._tests.get(number)
-        return CellTest(STEPS, json.dumps(test.steps)) if test and test.steps else None
+        return CellTest(protocol.STEPS, json.dumps(test.steps)) if test and test.steps else None
 
     async def judge(self, programs: list[Program], positions: dict[int, int]) -> list[Program]:
         """Gives every program its verdicts on all block tests; returns the programs.
@@ -130,7 +119,7 @@ class BlockTests:
             unfinished: dict[str, list[_Case]] = {}
             for case in cases:
                 reply = test.replies[case.transcript] if case.transcript else None
-                needed = read_steps(reply.text) if reply and reply.status == NEEDS_STEPS else []
+                needed = read_steps(reply.text) if reply and reply.status == protocol.NEEDS_STEPS else []
                 if needed and not case.died_at_next_step(needed):
                     unfinished.setdefault(json.dumps(needed), []).append(case)
                 elif reply and not needed:
@@ -149,7 +138,7 @@ class BlockTests:
         programs = [
             Program(key, case.program.source, case.program.fork_safety, [None]) for key, case in enumerate(cases)
         ]
-        await self._run_programs(programs, [CellTest(STEPS, steps)])
+        await self._run_programs(programs, [CellTest(protocol.STEPS, steps)])
         for case, program in zip(cases, programs, strict=True):
             case.steps = read_steps(steps)
             if program.results[0]:
@@ -164,14 +153,14 @@ class BlockTests:
             Program(key, test.payload(text), fork_safety.check_program(test.source), [None])
             for key, (test, text) in enumerate(new)
         ]
-        await self._run_programs(judges, [CellTest(JUDGE, "")])
+        await self._run_programs(judges, [CellTest(protocol.JUDGE, "")])
         for (test, text), judge in zip(new, judges, strict=True):
             test.replies[text] = judge.results[0] or CellResult(Outcome.INFRA_ERROR, "", 0.0)
 
 
 def transcript(steps: Steps, result: CellResult) -> str:
     """Returns the steps with the program's answers, as the judge reads them; empty when there are no answers."""
-    if result.status not in (OK, TIMEOUT_CPU, OUT_OF_MEMORY, OUTPUT_LIMIT):
+    if result.status not in (protocol.OK, protocol.TIMEOUT_CPU, protocol.OUT_OF_MEMORY, protocol.OUTPUT_LIMIT):
         return ""
     try:
         answers = json.loads(result.text)
@@ -210,6 +199,6 @@ def _verdict(reply: CellResult) -> Outcome:
     """Returns the outcome that a judge's reply means. A judge that crashed, ran out of time or gave up is the fault of
     the test, not of the program.
     """
-    if reply.status in (PASSED, FAILED, EXCEPTION, Outcome.INFRA_ERROR):
+    if reply.status in (protocol.PASSED, protocol.FAILED, protocol.EXCEPTION, Outcome.INFRA_ERROR):
         return OUTCOME_OF[reply.status]
     return Outcome.UNSUPPORTED

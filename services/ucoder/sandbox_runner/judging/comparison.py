@@ -7,6 +7,7 @@ from ucoder.sandbox_runner.guest.cell_protocol import CALL, COMPAT, EXCEPTION, O
 from ucoder.sandbox_runner.host.batch import Program
 from ucoder.sandbox_runner.host.cell import CellResult
 from ucoder.sandbox_runner.outcome_table import OUTCOME_OF
+from ucoder.sandbox_runner.sandbox_job import ProgramResult
 
 
 def cell_test(plan: Plan) -> CellTest | None:
@@ -28,8 +29,8 @@ class ResultComparison:
         self._plans, self._positions = plans, positions
         self._known: dict[tuple[int, str], Outcome] = {}
 
-    def row(self, program: Program) -> tuple[tuple[Outcome, ...], tuple[str | None, ...], tuple[float, ...]]:
-        """Returns for each test the outcome, the output or None, and the seconds."""
+    def result(self, program: Program) -> ProgramResult:
+        """Returns the result of a program that has run on every test."""
         outcomes: list[Outcome] = []
         outputs: list[str | None] = []
         seconds: list[float] = []
@@ -46,7 +47,9 @@ class ResultComparison:
             outcomes.append(outcome)
             outputs.append(output)
             seconds.append(result.seconds if result else 0.0)
-        return tuple(outcomes), tuple(outputs), tuple(seconds)
+        return ProgramResult(
+            program.key, tuple(outcomes), tuple(outputs), tuple(seconds), program.peak_mb, note=program.note
+        )
 
     def _outcome(self, number: int, plan: CallPlan | ScriptPlan | CompatPlan, result: CellResult) -> Outcome:
         if result.status not in (OK, STDOUT):
