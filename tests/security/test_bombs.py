@@ -130,8 +130,7 @@ async def test_bomb_harms_nobody(cell: AttackedCell, name: str) -> None:
 
 async def test_a_megabyte_of_output_does_not_time_out(cell: AttackedCell) -> None:
     row = await cell.run(
-        "import os\ndef f(x):\n    print('x' * (1 << 20)); os.write(1, bytes(1 << 20))\n    return 5",
-        (Test("f(1)"),),
+        "import os\ndef f(x):\n    print('x' * (1 << 20)); os.write(1, bytes(1 << 20))\n    return 5", (Test("f(1)"),)
     )
     assert row.outcomes == (Outcome.RETURNED,)
 

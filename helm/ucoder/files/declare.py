@@ -20,7 +20,10 @@ async def main(job: str) -> None:
         return
     await RunStates.open(bus)
     if job == "resize":
-        await bus.set_replicas([STREAM, DEAD_STREAM, f"KV_{BUCKET}"])
+        for name in (STREAM, DEAD_STREAM, f"KV_{BUCKET}"):
+            config = (await bus.jetstream.stream_info(name)).config
+            if config.num_replicas != bus.replicas:
+                await bus.jetstream.update_stream(config, num_replicas=bus.replicas)
     await bus.close()
     print(f"{job}: done")
 

@@ -7,8 +7,11 @@ It judges nothing: a text without a program is returned as it is, and fails wher
 import ast
 import re
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
+from typing import TypeGuard
 
+DOCUMENTED = ast.Module | ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef
+"""The nodes of a syntax tree that can have a docstring."""
 _FENCE = re.compile(r"^[ \t]*(```+|~~~+)[ \t]*([\w+-]*)[^\n]*\n(.*?)(?:^[ \t]*\1[ \t]*$|\Z)", re.DOTALL | re.MULTILINE)
 _THOUGHT = re.compile(r"<think>.*?(</think>|\Z)", re.DOTALL)
 _OPENING = re.compile(r"^(?:def|class|import|from|async def|@)\b|^@", re.MULTILINE)
@@ -28,9 +31,8 @@ def extract_program(completion: str, prompt: str = "", entry_point: str = "") ->
         return continue_prompt(prompt, text)
     blocks = [match.group(3) for match in _FENCE.finditer(text) if match.group(2).lower() in _PYTHON]
     if blocks:
-        best = _best_block(blocks, entry_point)
-        return _complete(best, prompt, entry_point)
-    if _defines(text, entry_point) or not prompt:
+        return _complete(_best_block(blocks, entry_point), prompt, entry_point)
+    if _definition(text, entry_point) or not prompt:
         return _complete(_code_in_prose(text), prompt, entry_point)
     return continue_prompt(prompt, text)
 
@@ -42,13 +44,12 @@ def continue_prompt(prompt: str, completion: str) -> str:
     triple-quoted string or an open bracket does not end it, as a plain stop string would. Source: the stop sequences
     of the Codex paper (arXiv 2107.03374, 3.2), made exact by parsing.
     """
-    for match in _TOP_LEVEL.finditer(completion):
-        if match.start() and parses(prompt + completion[: match.start()]):
-            return prompt + completion[: match.start()].rstrip() + "\n"
-    if parses(prompt + completion):
-        return prompt + completion
     stops = [match.start() for match in _TOP_LEVEL.finditer(completion) if match.start()]
-    return prompt + (completion[: stops[0]] if stops else completion)
+    for stop in stops:
+        if parses(prompt + completion[:stop]):
+            return prompt + completion[:stop].rstrip() + "\n"
+    complete = not stops or parses(prompt + completion)
+    return prompt + (completion if complete else completion[: stops[0]])
 
 
 def parses(program: str) -> bool:
@@ -69,9 +70,7 @@ def normal_form(program: str) -> str:
 def normal_tree(tree: ast.Module, program: str) -> tuple[str, list[ast.AST]]:
     """Removes the docstrings from `tree`, the tree of `program`; returns its normal form and its nodes, root first."""
     for node in ast.walk(tree):
-        if isinstance(node, ast.Module | ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef) and _has_docstring(
-            node
-        ):
+        if isinstance(node, DOCUMENTED) and ast.get_docstring(node, clean=False) is not None:
             node.body = node.body[1:] or [ast.Pass()]
     nodes = list(ast.walk(tree))
     try:
@@ -90,19 +89,26 @@ def parse(program: str) -> ast.Module | None:
             return None
 
 
-def _has_docstring(node: ast.Module | ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef) -> bool:
-    first = node.body[0] if node.body else None
-    return isinstance(first, ast.Expr) and isinstance(first.value, ast.Constant) and isinstance(first.value.value, str)
+def parse_statement(text: str) -> ast.stmt | None:
+    """Returns the only statement of a text, or None where it does not parse or has none or several."""
+    tree = parse(text)
+    return tree.body[0] if tree and len(tree.body) == 1 else None
 
 
-def _defines(text: str, entry_point: str) -> bool:
+def calls_name(node: ast.AST, name: str) -> TypeGuard[ast.Call]:
+    """Returns whether a node calls a function by this bare name."""
+    return isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == name
+
+
+def _definition(text: str, entry_point: str) -> re.Match[str] | None:
+    """Returns the first definition of the entry point in a text, or of anything where the entry point is unknown."""
     name = re.escape(entry_point) if entry_point else r"\w+"
-    return re.search(rf"^(?:async )?def {name}\b|^class {name}\b", text, re.MULTILINE) is not None
+    return re.search(rf"^(?:async )?def {name}\b|^class {name}\b", text, re.MULTILINE)
 
 
 def _best_block(blocks: Sequence[str], entry_point: str) -> str:
     """Returns the last block that defines the entry point and parses, because later blocks correct earlier ones."""
-    defining = [block for block in blocks if _defines(block, entry_point)]
+    defining = [block for block in blocks if _definition(block, entry_point)]
     complete = [block for block in defining if parses(block)]
     return (complete or defining or [max(blocks, key=len)])[-1]
 
@@ -111,15 +117,11 @@ def _complete(program: str, prompt: str, entry_point: str) -> str:
     """Puts the prompt's imports and helpers before a restated function, or the prompt before a bare body."""
     if not prompt:
         return program
-    if not _defines(program, entry_point):
+    if not _definition(program, entry_point):
         return continue_prompt(prompt, program)
-    preamble = prompt
-    for match in re.finditer(r"^(?:async )?def |^class |^@", prompt, re.MULTILINE):
-        if not entry_point or re.match(
-            rf"(?:async )?(?:def|class) {re.escape(entry_point)}\b", prompt[match.start() :]
-        ):
-            preamble = prompt[: match.start()]
-            break
+    anything = re.search(r"^(?:async )?def |^class |^@", prompt, re.MULTILINE)
+    restated = _definition(prompt, entry_point) if entry_point else anything
+    preamble = prompt[: restated.start()] if restated else prompt
     missing = preamble.strip() and preamble.strip() not in program
     return preamble.rstrip() + "\n\n\n" + program if missing else program
 
@@ -128,15 +130,10 @@ def _code_in_prose(text: str) -> str:
     """Returns the longest run of lines that begins like code and parses, or the text itself where there is none."""
     if parses(text):
         return text
+    lines = [match.start() for match in re.finditer(r"^(?=\S)", text, re.MULTILINE)]
     for begin in (match.start() for match in _OPENING.finditer(text)):
-        for end in _paragraph_ends(text, begin):
+        ends = [line for line in lines if line > begin][-200:]  # lines at column 0
+        for end in (len(text), *reversed(ends)):
             if parses(text[begin:end]):
                 return text[begin:end].rstrip() + "\n"
     return text
-
-
-def _paragraph_ends(text: str, begin: int) -> Iterator[int]:
-    """Yields the places where code that starts at `begin` may end, last first: the text's end and column-0 lines."""
-    yield len(text)
-    starts = [match.start() for match in re.finditer(r"^(?=\S)", text, re.MULTILINE) if match.start() > begin]
-    yield from reversed(starts[-200:])

@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator
 from enum import StrEnum
 
-from ucoder.core.extraction import parse
+from ucoder.core.extraction import calls_name, parse
 
 LONGEST = 2000
 """The limit of one test, in characters."""
@@ -37,9 +37,6 @@ def read_tests(completions: Iterable[str], entry_point: str, keep: int) -> tuple
     dropped: Counter[str] = Counter()
     for completion in completions:
         for text in _possible_tests(completion, entry_point):
-            if len(text) > LONGEST:
-                dropped[TestDropReason.TOO_LONG] += 1
-                continue
             normal, reason = _normal(text, entry_point)
             if reason:
                 dropped[reason] += 1
@@ -53,15 +50,14 @@ def read_tests(completions: Iterable[str], entry_point: str, keep: int) -> tuple
 
 def calls_of(tests: Iterable[str], entry_point: str) -> list[str]:
     """Returns the distinct calls of the function that these tests make, in Python's own layout."""
-    trees = [tree for tree in map(parse, tests) if tree]
-    calls = (ast.unparse(node) for tree in trees for node in ast.walk(tree) if _is_call(node, entry_point))
-    return list(dict.fromkeys(calls))
+    nodes = (node for tree in map(parse, tests) if tree for node in ast.walk(tree))
+    return list(dict.fromkeys(ast.unparse(node) for node in nodes if calls_name(node, entry_point)))
 
 
 def _possible_tests(completion: str, entry_point: str) -> Iterator[str]:
     """Yields the statements of a text that parses, also those of test functions, or else its lines, with the name."""
     text = textwrap.dedent(completion)
-    tree = parse(_without_fences(text))
+    tree = parse("\n".join(line for line in text.splitlines() if not line.lstrip().startswith("```")))
     if tree is None:
         yield from (line.strip() for line in text.splitlines() if entry_point in line)
         return
@@ -70,32 +66,28 @@ def _possible_tests(completion: str, entry_point: str) -> Iterator[str]:
         statement = waiting.pop()
         if isinstance(statement, _BLOCKS) and getattr(statement, "name", "") != entry_point:
             waiting += reversed(statement.body)
-        elif any(_is_call(node, entry_point) for node in ast.walk(statement)):
+        elif any(calls_name(node, entry_point) for node in ast.walk(statement)):
             yield ast.unparse(statement)
-
-
-def _without_fences(text: str) -> str:
-    """Returns the text without lines that only open or close a code block."""
-    return "\n".join(line for line in text.splitlines() if not line.lstrip().startswith("```"))
 
 
 def _normal(text: str, entry_point: str) -> tuple[str, TestDropReason | None]:
     """Returns a test in its normal layout, so that equal tests count together, and the reason to drop it, if any."""
+    if len(text) > LONGEST:
+        return "", TestDropReason.TOO_LONG
     tree = parse(text)
     if tree is None:
         looks_like_test = text.startswith(("assert", entry_point))
         return "", TestDropReason.SYNTAX if looks_like_test else TestDropReason.NOT_A_TEST
-    if len(tree.body) != 1:
-        return "", TestDropReason.NOT_A_TEST
-    statement = tree.body[0]
+    statement = tree.body[0] if len(tree.body) == 1 else None
     if isinstance(statement, ast.Assert):
         statement.msg = None
-        if not any(_is_call(node, entry_point) for node in ast.walk(statement.test)):
-            return "", TestDropReason.NOT_A_TEST
-        if _holds_always(statement.test):
-            return "", TestDropReason.TRIVIAL
-    elif not isinstance(statement, ast.Expr) or not _is_call(statement.value, entry_point):
+        is_test = any(calls_name(node, entry_point) for node in ast.walk(statement.test))
+    else:
+        is_test = isinstance(statement, ast.Expr) and calls_name(statement.value, entry_point)
+    if statement is None or not is_test:
         return "", TestDropReason.NOT_A_TEST
+    if isinstance(statement, ast.Assert) and _holds_always(statement.test):
+        return "", TestDropReason.TRIVIAL
     if _reads_unknown_name(statement, entry_point):
         return "", TestDropReason.UNKNOWN_NAME
     return ast.unparse(statement), None
@@ -104,16 +96,14 @@ def _normal(text: str, entry_point: str) -> tuple[str, TestDropReason | None]:
 def _holds_always(condition: ast.expr) -> bool:
     """Recognises `x == x`, `... or True`, `isinstance(..., object)` and `len(...) >= 0`."""
     match condition:
-        case ast.Compare(left, [ast.Eq() | ast.Is() | ast.LtE() | ast.GtE()], [right]) if ast.dump(left) == ast.dump(
-            right
-        ):
-            return True
-        case ast.BoolOp(ast.Or(), values):
-            return any(isinstance(value, ast.Constant) and bool(value.value) for value in values)
-        case ast.Call(ast.Name("isinstance"), [_, ast.Name("object")]):
-            return True
         case ast.Compare(ast.Call(ast.Name("len")), [ast.GtE()], [ast.Constant(0)]):
             return True
+        case ast.Call(ast.Name("isinstance"), [_, ast.Name("object")]):
+            return True
+        case ast.Compare(left, [ast.Eq() | ast.Is() | ast.LtE() | ast.GtE()], [right]):
+            return ast.dump(left) == ast.dump(right)
+        case ast.BoolOp(ast.Or(), values):
+            return any(isinstance(value, ast.Constant) and bool(value.value) for value in values)
     return False
 
 
@@ -123,7 +113,3 @@ def _reads_unknown_name(statement: ast.stmt, entry_point: str) -> bool:
     bound = {name.id for name in names if isinstance(name.ctx, ast.Store)}
     bound |= {node.arg for node in ast.walk(statement) if isinstance(node, ast.arg)}
     return any(name.id not in bound | {entry_point} and not hasattr(builtins, name.id) for name in names)
-
-
-def _is_call(node: ast.AST, entry_point: str) -> bool:
-    return isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == entry_point

@@ -84,10 +84,9 @@ class SelectionProbe:
         try:
             return list((await self.tests.SynthesizeTests(request)).tests.tests)
         except grpc.aio.AioRpcError as error:
-            failure = of_call(error)
-            if isinstance(failure, TooFewTests):
+            if isinstance(of_call(error), TooFewTests):
                 return []
-            raise failure from None
+            raise
 
     async def _select(
         self, rows: Sequence[pb.Row], tests: Sequence[pb.TestCase], programs: Sequence[str]
@@ -96,10 +95,7 @@ class SelectionProbe:
         request = consensus_pb2.ClusterRequest(
             rows=rows, tests=tests, programs=programs, selection=self.config.selection
         )
-        try:
-            verdict = (await self.consensus.Cluster(request)).verdict
-        except grpc.aio.AioRpcError as error:
-            raise of_call(error) from None
+        verdict = (await self.consensus.Cluster(request)).verdict
         return verdict.selected if verdict.HasField("selected") else None
 
 

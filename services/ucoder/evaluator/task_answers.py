@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 from collections import defaultdict
-from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import TypeVar
 
@@ -58,7 +58,7 @@ class ModelSampling:
             cool=SamplingParameters.of(config.sampling, temperature=config.cool_temperature),
         )  # fmt: skip
 
-    async def answers(self, judge: AnswerJudge, tasks: Sequence[BenchmarkTask]) -> AsyncGenerator[TaskAnswers]:
+    def answers(self, judge: AnswerJudge, tasks: Sequence[BenchmarkTask]) -> AsyncGenerator[TaskAnswers]:
         """Yields the answers to each task once they are judged, in any order; one of them is greedy.
 
         The random numbers depend on the task's place alone, so differences between two checkpoints are paired. Leaving
@@ -87,9 +87,7 @@ class ModelSampling:
                 judged = iter(await judge.judge(task, [*sampled, *cool, *greedy]))
             return TaskAnswers(task, *([next(judged) for _ in programs] for programs in (sampled, cool, greedy)))
 
-        async with contextlib.aclosing(_as_completed([answer(*numbered) for numbered in enumerate(tasks)])) as answers:
-            async for answered in answers:
-                yield answered
+        return _as_completed(answer(*numbered) for numbered in enumerate(tasks))
 
 
 def programs_of_samples(
@@ -118,7 +116,7 @@ def programs_of_samples(
     return programs
 
 
-async def judge_programs(
+def judge_programs(
     judge: AnswerJudge, tasks: Sequence[BenchmarkTask], programs: dict[str, list[str]]
 ) -> AsyncGenerator[TaskAnswers]:
     """Yields the answers to each task once they are judged, in any order. Leaving the iteration stops the work."""
@@ -128,9 +126,7 @@ async def judge_programs(
         async with limit:
             return TaskAnswers(task, await judge.judge(task, programs[task.task_id]))
 
-    async with contextlib.aclosing(_as_completed([answer(task) for task in tasks])) as answers:
-        async for answered in answers:
-            yield answered
+    return _as_completed(answer(task) for task in tasks)
 
 
 async def in_order(
@@ -147,7 +143,7 @@ async def in_order(
     return [by_task[task.task_id] for task in tasks]
 
 
-async def _as_completed(work: Sequence[Awaitable[T]]) -> AsyncGenerator[T]:
+async def _as_completed(work: Iterable[Awaitable[T]]) -> AsyncGenerator[T]:
     """Yields results as they come; cancels the rest when the iteration is left or fails."""
     running = [asyncio.ensure_future(awaitable) for awaitable in work]
     try:

@@ -16,8 +16,8 @@ POLL_SECONDS = 1.0
 async def run(service: Service, checkpoint: pb.Checkpoint, run: pb.Run) -> pb.ServedModel:
     """Serves the checkpoint. Raises Retry when the server has other weights than the trainer made."""
     model = await _model_name(service, checkpoint.path)
-    if service.model.exclusive:
-        await _wait_for_turn(service, checkpoint, run)
+    while service.model.exclusive and not await _may_replace_served(service, checkpoint, run):  # noqa: ASYNC110
+        await asyncio.sleep(POLL_SECONDS)
     await service.model.serve(model)
     if checkpoint.HasField("probe_log_prob"):
         check_log_prob(model, (await service.model.score(model, PROBE_TEXT)).mean_log_prob, checkpoint.probe_log_prob)
@@ -39,13 +39,6 @@ async def _model_name(service: Service, path: str) -> str:
         except NotFound:
             return path
     return str(await weights.local_folder(store))
-
-
-async def _wait_for_turn(service: Service, checkpoint: pb.Checkpoint, run: pb.Run) -> None:
-    while True:
-        if await _may_replace_served(service, checkpoint, run):
-            return
-        await asyncio.sleep(POLL_SECONDS)
 
 
 async def _may_replace_served(service: Service, checkpoint: pb.Checkpoint, run: pb.Run) -> bool:

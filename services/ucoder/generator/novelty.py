@@ -2,23 +2,15 @@
 
 import json
 from dataclasses import dataclass
-from typing import Protocol
 
 from ucoder.core.drop_reasons import DropReason
 from ucoder.core.near_duplicates import jaccard, minhash_bands, shingles
 from ucoder.core.problem_parsing import Statement
-from ucoder.errors import NotFound
-
-
-class NoveltyClaims(Protocol):
-    """Create-only keys: the store of a run, or `ClaimsInMemory` for one call."""
-
-    async def create(self, key: str, data: bytes) -> bool: ...
-    async def get(self, key: str) -> bytes: ...
+from ucoder.runtime.storage.store import Store
 
 
 class ClaimsInMemory:
-    """Create-only keys of this process alone."""
+    """Create-only keys for one call, in place of the store of a run."""
 
     def __init__(self) -> None:
         self._keys: dict[str, bytes] = {}
@@ -30,9 +22,7 @@ class ClaimsInMemory:
         return new
 
     async def get(self, key: str) -> bytes:
-        """Returns the data of a key; raises NotFound when it does not exist."""
-        if key not in self._keys:
-            raise NotFound(f"no {key}.")
+        """Returns the data of a key that exists."""
         return self._keys[key]
 
 
@@ -49,7 +39,7 @@ class EarlierProblem:
 class Novelty:
     """The claimed problems of one run."""
 
-    def __init__(self, claims: NoveltyClaims, run: str, threshold: float) -> None:
+    def __init__(self, claims: Store | ClaimsInMemory, run: str, threshold: float) -> None:
         """`threshold`: Jaccard index from which two problems are the same; at 1 only equal texts are."""
         self._claims, self._run, self._threshold = claims, run, threshold
 

@@ -52,4 +52,5 @@ def open_model(settings: Settings, store: Store | None = None) -> Model:
 
 def model_of(context: ServiceContext) -> Model:
     """Returns the model client that all services of a process share; the first call opens it."""
-    return context.shared("model", lambda: open_model(context.settings, context.artifacts.store))
+    model: Model = context.shared("model", lambda: open_model(context.settings, context.artifacts.store))
+    return model

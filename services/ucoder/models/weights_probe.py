@@ -1,7 +1,6 @@
 """Proves which weights a model server serves: a fixed probe text must score there as it did for the trainer."""
 
 import json
-from pathlib import Path
 from typing import Any
 
 from ucoder.errors import NotFound, Retry
@@ -20,15 +19,8 @@ async def trained_log_prob(model: str, store: Store | None = None) -> float | No
 
     Without a `store`, nothing is known about stored checkpoints. Raises Retry when the training result is damaged.
     """
-    weights = WeightsReference.parse(model)
     try:
-        if store is not None:
-            data = await weights.read(store, TRAINING_RESULT_FILE)
-        elif weights.stored:
-            return None
-        else:
-            data = (Path(model) / TRAINING_RESULT_FILE).read_bytes()
-        result: dict[str, Any] = json.loads(data)
+        result: dict[str, Any] = json.loads(await WeightsReference.parse(model).read(store, TRAINING_RESULT_FILE))
     except (OSError, NotFound):
         return None
     except ValueError:

@@ -3,8 +3,7 @@
 import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Callable
-from dataclasses import dataclass, field
-from typing import Any, Protocol, TypeVar
+from typing import Any
 
 from ucoder.runtime.messaging.bus import Bus
 from ucoder.runtime.messaging.dead_letters import DeadLetters
@@ -18,33 +17,21 @@ from ucoder.runtime.storage.store import Store
 from ucoder.runtime.tracing import Tracing
 
 
-class Closable(Protocol):
-    """The interface of a resource that `shared` closes."""
-
-    async def close(self) -> None: ...
-
-
-C = TypeVar("C", bound=Closable)
-
-
-@dataclass
 class ServiceContext:
     """One per process, shared by all services of the process."""
 
-    settings: Settings
-    services: tuple[str, ...]
-    bus: Bus
-    states: RunStates
-    dead_letters: DeadLetters
-    artifacts: Artifacts
-    ledger: Ledger
-    peers: Peers
-    metrics: Metrics
-    tracing: Tracing
-    web: str = ""
-    """URL of the dashboard of this process, once it is open; empty where it serves none."""
-    _stack: contextlib.AsyncExitStack = field(default_factory=contextlib.AsyncExitStack)
-    _shared: dict[str, Any] = field(default_factory=dict)
+    def __init__(
+        self, settings: Settings, services: tuple[str, ...], store: Store, tracing: Tracing, bus: Bus, states: RunStates
+    ) -> None:
+        self.settings, self.services = settings, services
+        self.tracing, self.metrics = tracing, Metrics()
+        self.bus, self.states, self.dead_letters = bus, states, DeadLetters(bus)
+        self.artifacts, self.ledger = Artifacts(store), Ledger(store)
+        self.peers = Peers(settings, services)
+        self.web = ""
+        """URL of the dashboard of this process, once it is open; empty where it serves none."""
+        self._stack = contextlib.AsyncExitStack()
+        self._shared: dict[str, Any] = {}
 
     @classmethod
     @contextlib.asynccontextmanager
@@ -52,18 +39,7 @@ class ServiceContext:
         """Connects to the bus and the store; closes everything that was opened through the context."""
         store, tracing = Store(settings), Tracing(settings, services)
         bus = await Bus.connect(settings)
-        context = cls(
-            settings=settings,
-            services=services,
-            bus=bus,
-            states=await RunStates.open(bus),
-            dead_letters=DeadLetters(bus),
-            artifacts=Artifacts(store),
-            ledger=Ledger(store),
-            peers=Peers(settings, services),
-            metrics=Metrics(),
-            tracing=tracing,
-        )
+        context = cls(settings, services, store, tracing, bus, await RunStates.open(bus))
         try:
             async with context._stack:
                 context._stack.push_async_callback(context.peers.close)
@@ -77,9 +53,9 @@ class ServiceContext:
         """Address of this process' own gRPC server, once it is open."""
         return self.peers.own_address
 
-    def shared(self, name: str, open_resource: Callable[[], C]) -> C:
+    def shared(self, name: str, open_resource: Callable[[], Any]) -> Any:
         """Returns the resource of this name; opens it at the first call and closes it together with the context."""
         if name not in self._shared:
-            self._shared[name] = resource = open_resource()
-            self._stack.push_async_callback(resource.close)
-        return self._shared[name]  # type: ignore[no-any-return]
+            self._shared[name] = open_resource()
+            self._stack.push_async_callback(self._shared[name].close)
+        return self._shared[name]

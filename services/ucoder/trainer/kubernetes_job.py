@@ -11,7 +11,7 @@ import hashlib
 import json
 import time
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import structlog
 import yaml
@@ -24,8 +24,9 @@ from ucoder.runtime.storage.artifacts import name_of
 from ucoder.runtime.storage.store import Store
 from ucoder.trainer.pod_conditions import NEVER, condition, failures, obstacle, waiting_reason
 from ucoder.trainer.training_examples import trained_weights
-from ucoder.trainer.training_job import TrainingProgress, TrainingResult, decode_line
+from ucoder.trainer.training_job import TrainingResult, decode_line
 from ucoder.v1 import artifacts_pb2 as pb
+from ucoder.v1.trainer_pb2 import TrainingProgress
 
 log = structlog.get_logger()
 RUN_LABEL, DATASET_ANNOTATION = "ucoder.dev/run", "ucoder.dev/dataset"
@@ -229,7 +230,7 @@ class _FollowedJob:
         if waits_for and waits_for != self._obstacle:
             log.warning("training.waits", job=self._name, reason=waits_for)
         self._obstacle = waits_for
-        self._on_progress(replace(self._progress, waiting="queued: the Job is suspended" if queued else waits_for))
+        self._report("queued: the Job is suspended" if queued else waits_for)
         if time.monotonic() - self._last_change <= self._patience:
             return
         with contextlib.suppress(Retry):  # the next attempt must not follow a pod that hangs
@@ -238,9 +239,15 @@ class _FollowedJob:
             raise Misconfigured(f"training Job {self._name} could not start for {self._patience:g} s: {waits_for}.")
         raise Retry(f"training Job {self._name} said nothing for {self._patience:g} s and was removed.")
 
+    def _report(self, waiting: str) -> None:
+        """Passes on the newest progress, and why the training cannot start or continue; empty while it runs."""
+        progress = TrainingProgress(waiting=waiting)
+        progress.MergeFrom(self._progress)
+        self._on_progress(progress)
+
     def _wait_for_the_server(self, error: Retry) -> None:
         log.warning("training.cluster_away", error=str(error))
-        self._on_progress(replace(self._progress, waiting=str(error)))
+        self._report(str(error))
         if time.monotonic() - self._last_change > self._patience:
             raise Retry(f"given up waiting for the cluster after {self._patience:g} s: {error}") from None
 

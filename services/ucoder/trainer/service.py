@@ -4,7 +4,6 @@ import asyncio
 import contextlib
 import shutil
 from collections.abc import AsyncIterator, Callable, Coroutine
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -16,10 +15,11 @@ from ucoder.runtime.messaging.progress_events import publish_training_progress
 from ucoder.runtime.storage.artifacts import name_of
 from ucoder.trainer.kubernetes_job import KubernetesJobs
 from ucoder.trainer.training_examples import prepare_job, trained_weights
-from ucoder.trainer.training_job import TrainingProgress, TrainingResult
+from ucoder.trainer.training_job import TrainingResult
 from ucoder.trainer.training_process import train
 from ucoder.v1 import artifacts_pb2 as pb
 from ucoder.v1 import trainer_pb2, trainer_pb2_grpc
+from ucoder.v1.trainer_pb2 import TrainingProgress
 
 log = structlog.get_logger()
 NAME = trainer_pb2.DESCRIPTOR.services_by_name["TrainerService"].full_name
@@ -39,7 +39,7 @@ class Service(trainer_pb2_grpc.TrainerServiceServicer):
         self._jobs = (
             KubernetesJobs(context.settings, context.artifacts.store) if context.settings.training_template else None
         )
-        self._progress: dict[tuple[str, str], trainer_pb2.TrainingProgress] = {}
+        self._progress: dict[tuple[str, str], TrainingProgress] = {}
         self._finished: set[tuple[str, str]] = set()
 
     @classmethod
@@ -55,15 +55,16 @@ class Service(trainer_pb2_grpc.TrainerServiceServicer):
             await asyncio.gather(cleanup, return_exceptions=True)
 
     async def fine_tune(
-        self, dataset: pb.Dataset, run: pb.Run, report: Callable[[trainer_pb2.TrainingProgress], None] | None = None
+        self, dataset: pb.Dataset, run: pb.Run, report: Callable[[TrainingProgress], None] | None = None
     ) -> pb.Checkpoint:
         """Trains on a sealed dataset and stores the checkpoint, complete or not at all; `report` gets the progress."""
         key = run.id, name_of(dataset)
 
         def on_progress(progress: TrainingProgress) -> None:
-            self._progress[key] = message = trainer_pb2.TrainingProgress(dataset=key[1], **asdict(progress))
+            progress.dataset = key[1]
+            self._progress[key] = progress
             if report:
-                report(message)
+                report(progress)
 
         work = self._jobs.train(dataset, on_progress) if self._jobs else self._train_here(dataset, run, on_progress)
         try:
@@ -133,13 +134,13 @@ class Service(trainer_pb2_grpc.TrainerServiceServicer):
             except UcoderError as error:  # a training will meet the same error, and the next start tries again
                 log.warning("training.jobs_not_removed", error=str(error))
 
-    async def Train(  # noqa: N802
+    async def Train(
         self, request: trainer_pb2.TrainRequest, context: object
     ) -> AsyncIterator[trainer_pb2.TrainResponse]:
         """Trains on a dataset that a run has sealed: yields the progress, then the checkpoint."""
         run = await self.artifacts.get(pb.Run, request.run, "000")
         dataset = await self.artifacts.get(pb.Dataset, request.run, request.dataset)
-        reports: asyncio.Queue[trainer_pb2.TrainingProgress] = asyncio.Queue()
+        reports: asyncio.Queue[TrainingProgress] = asyncio.Queue()
         task = asyncio.create_task(self.fine_tune(dataset, run, reports.put_nowait))
         try:
             while not task.done() or not reports.empty():
@@ -149,7 +150,7 @@ class Service(trainer_pb2_grpc.TrainerServiceServicer):
         finally:
             task.cancel()
 
-    async def GetTraining(  # noqa: N802
+    async def GetTraining(
         self, request: trainer_pb2.GetTrainingRequest, context: object
     ) -> trainer_pb2.GetTrainingResponse:
         """Returns the progress of a training that this process runs or ran."""

@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import torch
 
@@ -27,14 +27,8 @@ from ucoder.trainer.sft import (
     steps_per_epoch,
     tokenize,
 )
-from ucoder.trainer.training_job import TrainingJob, TrainingProgress, TrainingRecipe
-
-
-class ValidationLoss(NamedTuple):
-    """The validation loss per target token after a step."""
-
-    step: int
-    loss: float
+from ucoder.trainer.training_job import TrainingJob, TrainingRecipe
+from ucoder.v1.trainer_pb2 import TrainingProgress
 
 
 def validation_due(step: int, per_epoch: int, every: int) -> bool:
@@ -42,17 +36,17 @@ def validation_due(step: int, per_epoch: int, every: int) -> bool:
     return step % per_epoch == 0 or (every > 0 and step % every == 0)
 
 
-def best_validation(measured: Sequence[tuple[int, float]]) -> ValidationLoss:
-    """Returns the lowest loss, the first of equal ones."""
-    return ValidationLoss(*min(measured, key=lambda measurement: measurement[1]))
+def best_step(measured: Sequence[tuple[int, float]]) -> int:
+    """Returns the step of the lowest loss, the first of equal ones."""
+    return min(measured, key=lambda measurement: measurement[1])[0]
 
 
 def patience_exhausted(measured: Sequence[tuple[int, float]], patience: int) -> bool:
     """Returns whether the last `patience` measurements brought no new lowest loss; never with a patience of 0."""
     if not patience or not measured:
         return False
-    lowest = best_validation(measured)
-    return sum(step > lowest.step for step, _ in measured) >= patience
+    best = best_step(measured)
+    return sum(step > best for step, _ in measured) >= patience
 
 
 def ending_reason(measured: Sequence[tuple[int, float]], recipe: TrainingRecipe, kept_step: int) -> str:
@@ -106,7 +100,7 @@ class Training:
         self._validation, _ = tokenize(base.tokenizer, job.validation, end, limit, required=False)
         model = self._prepare_model(base)
         state = self._train(model, examples)
-        kept_step = best_validation(state.validation).step if self._ends_early(state) else state.step
+        kept_step = best_step(state.validation) if self._ends_early(state) else state.step
         if self._group.size > 1:
             sharded, model = model, self._prepare_model(load_model(job.base))
             self._group.copy_weights(sharded, model)
@@ -177,7 +171,7 @@ class Training:
     def _validate(self, tuning: FineTuning, state: TrainingState, is_last: bool) -> None:
         """Measures the validation loss; saves the weights if they are the best so far and may be needed later."""
         state.validation.append((state.step, tuning.validation_loss(self._validation)))
-        if not is_last and self._job.recipe.patience and best_validation(state.validation).step == state.step:
+        if not is_last and self._job.recipe.patience and best_step(state.validation) == state.step:
             self._save(self._best_file, {"step": state.step, "model": self._group.full_weights(tuning.model)})
 
     def _load_best_weights(self, model: Any) -> int:

@@ -8,14 +8,17 @@ import enum
 import hashlib
 import json
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any, NamedTuple
+
+from google.protobuf.json_format import MessageToDict, ParseDict
 
 from ucoder.errors import Conflict, Misconfigured, NotFound, Overloaded, Reject, Retry, UcoderError, Unwanted
 from ucoder.models.weights_probe import TRAINING_RESULT_FILE
 from ucoder.v1 import artifacts_pb2 as pb
 from ucoder.v1 import config_pb2
+from ucoder.v1.trainer_pb2 import TrainingProgress
 
 SAVE_SECONDS = 30.0
 ERRORS = {error.__name__: error for error in (Retry, Overloaded, Reject, NotFound, Conflict, Unwanted, Misconfigured)}
@@ -40,24 +43,6 @@ class TrainingText(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
-class TrainingProgress:
-    """The state of a training at one moment. All numbers are 0 before the first step."""
-
-    step: int = 0
-    steps: int = 0
-    loss: float = 0.0
-    """Mean loss per target token of this step."""
-    tokens_per_second: float = 0.0
-    seconds_left: float = 0.0
-    memory_mb: float = 0.0
-    """The peak so far: of the GPU if there is one, else of the process."""
-    validation_loss: float | None = None
-    """The most recent one, per target token."""
-    waiting: str = ""
-    """Why the training cannot start or continue; empty while it runs."""
-
-
-@dataclass(frozen=True, slots=True)
 class TrainingRecipe:
     """The hyperparameters; config.proto, TrainingConfig, explains them."""
 
@@ -75,12 +60,7 @@ class TrainingRecipe:
     @classmethod
     def of(cls, config: config_pb2.TrainingConfig, seed: int) -> "TrainingRecipe":
         """Reads the recipe from a run's configuration."""
-        return cls(
-            learning_rate=config.learning_rate, epochs=config.epochs, batch=config.batch,
-            micro_batch=config.micro_batch, warmup=config.warmup, weight_decay=config.weight_decay,
-            max_grad_norm=config.max_grad_norm, seed=seed, validation_steps=config.validation_steps,
-            patience=config.patience,
-        )  # fmt: skip
+        return cls(seed=seed, **{each.name: getattr(config, each.name) for each in fields(cls) if each.name != "seed"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -199,7 +179,7 @@ class TrainingResult(NamedTuple):
 def encode_line(message: TrainingProgress | UcoderError | dict[str, Any]) -> str:
     """Returns the line that tells the parent of progress, of an error, or of the values of the finished training."""
     if isinstance(message, TrainingProgress):
-        return json.dumps({"progress": asdict(message)})
+        return json.dumps({"progress": MessageToDict(message, preserving_proto_field_name=True)})
     if isinstance(message, UcoderError):
         return json.dumps({"error": type(message).__name__, "text": str(message)})
     return json.dumps({"done": message})
@@ -213,7 +193,7 @@ def decode_line(line: str) -> TrainingProgress | TrainingResult | UcoderError | 
         return None
     match message:
         case {"progress": dict(values)}:
-            return TrainingProgress(**values)
+            return ParseDict(values, TrainingProgress(), ignore_unknown_fields=True)
         case {"done": dict(values)}:
             return TrainingResult.of(values)
         case {"error": str(name), "text": str(text)}:

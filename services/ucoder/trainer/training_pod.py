@@ -19,7 +19,7 @@ from ucoder.runtime.storage.store import Store
 from ucoder.trainer.distributed import ProcessGroup
 from ucoder.trainer.training_examples import prepare_job, trained_weights
 from ucoder.trainer.training_job import TrainingJob
-from ucoder.trainer.training_worker import JobHost, leave, run_worker
+from ucoder.trainer.training_worker import leave, run_worker
 from ucoder.v1 import artifacts_pb2 as pb
 
 log = structlog.get_logger()
@@ -27,8 +27,8 @@ STATE_FILES = ("best.pt", "state.pt")
 """The files that a resumed training needs. A state may refer to the best weights, so these are written first."""
 
 
-class TrainingPod(JobHost):
-    """A pod as the surroundings of a worker: it fetches the job's files from the store and stores what it writes."""
+class TrainingPod:
+    """The store of a worker in a pod: the pod fetches the job's files from it and stores what the worker writes."""
 
     def __init__(self, name: str) -> None:
         self._run, _, self._name = name.partition("/")
@@ -78,4 +78,5 @@ class TrainingPod(JobHost):
 
 
 if __name__ == "__main__":
-    leave(run_worker(TrainingPod(sys.argv[1])))
+    pod = TrainingPod(sys.argv[1])
+    leave(run_worker(pod.prepare, pod.keep_state, pod.keep_checkpoint))

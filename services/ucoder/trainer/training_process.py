@@ -10,7 +10,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 from ucoder.errors import Retry, UcoderError
-from ucoder.trainer.training_job import TrainingJob, TrainingProgress, TrainingResult, decode_line
+from ucoder.trainer.training_job import TrainingJob, TrainingResult, decode_line
+from ucoder.v1.trainer_pb2 import TrainingProgress
 
 MAX_LINE_BYTES = 1 << 26
 """Limit of one line of the worker; the last one holds the loss of every step."""

@@ -9,6 +9,7 @@ import fcntl
 import os
 import shutil
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -20,39 +21,23 @@ from ucoder.errors import Reject, Retry, UcoderError
 from ucoder.runtime.child_process import end_with_parent
 from ucoder.trainer.distributed import ProcessGroup, joined_process_group
 from ucoder.trainer.training import Training
-from ucoder.trainer.training_job import ExitCode, TrainingJob, TrainingProgress, encode_line
+from ucoder.trainer.training_job import ExitCode, TrainingJob, encode_line
+from ucoder.v1.trainer_pb2 import TrainingProgress
 
 NO_MEMORY = "out of memory while training: lower training.micro_batch or training.max_tokens, or free some."
 UNWRITABLE = (errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.EROFS)
 
 
-class JobHost:
-    """The surroundings of a worker, which give it the job and may copy what it writes: a parent process, or a pod."""
+def run_worker(
+    prepare: Callable[[ProcessGroup], TrainingJob],
+    keep_state: Callable[[Path], None] = lambda file: None,
+    keep_checkpoint: Callable[[Path], None] = lambda folder: None,
+) -> ExitCode:
+    """Runs the job that `prepare` returns, in every process, once its files are on this machine.
 
-    def prepare(self, group: ProcessGroup) -> TrainingJob:
-        """Returns the job once its files are on this machine; every process calls this."""
-        raise NotImplementedError
-
-    def keep_state(self, file: Path) -> None:
-        """Receives, in the first process, each file that a resumed training needs."""
-
-    def keep_checkpoint(self, folder: Path) -> None:
-        """Receives, in the first process, the finished folder."""
-
-
-class JobFile(JobHost):
-    """A job that the parent wrote to a file; what the worker writes stays where it is."""
-
-    def __init__(self, path: Path) -> None:
-        self._path = path
-
-    def prepare(self, group: ProcessGroup) -> TrainingJob:
-        """Reads the job."""
-        return TrainingJob.read(self._path)
-
-
-def run_worker(host: JobHost) -> ExitCode:
-    """Runs the host's job. Prints one line for an expected failure; any other exception leaves as a traceback."""
+    In the first process `keep_state` gets each file that a resumed training needs, and `keep_checkpoint` the finished
+    folder. Prints one line for an expected failure; any other exception leaves as a traceback.
+    """
     out = os.fdopen(os.dup(1), "w")
     os.dup2(2, 1)  # what a library prints must not come between the lines
 
@@ -67,7 +52,7 @@ def run_worker(host: JobHost) -> ExitCode:
     work = Path.cwd()
     try:
         with joined_process_group() as group:
-            job = host.prepare(group)
+            job = prepare(group)
             work = Path(job.work)
             with open(work / "lock", "w") as lock:
                 if group.is_first:
@@ -75,9 +60,9 @@ def run_worker(host: JobHost) -> ExitCode:
                         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
                     except BlockingIOError:
                         raise Retry(f"another process is training {job.out}.") from None
-                values = job.finished_values() or Training(job, group, send, host.keep_state).run()
+                values = job.finished_values() or Training(job, group, send, keep_state).run()
                 if group.is_first:
-                    host.keep_checkpoint(Path(job.out))
+                    keep_checkpoint(Path(job.out))
                     send(values)
         return ExitCode.FINISHED
     except (UcoderError, MemoryError, OSError, RuntimeError, SafetensorError) as error:
@@ -119,4 +104,4 @@ def leave(code: ExitCode) -> NoReturn:
 
 if __name__ == "__main__":
     end_with_parent(int(sys.argv[2]) if len(sys.argv) > 2 else os.getppid())
-    leave(run_worker(JobFile(Path(sys.argv[1]))))
+    leave(run_worker(lambda _: TrainingJob.read(Path(sys.argv[1]))))

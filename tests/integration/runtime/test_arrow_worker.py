@@ -2,7 +2,7 @@
 
 import asyncio
 import contextlib
-import dataclasses
+import copy
 import json
 from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any
@@ -36,7 +36,8 @@ class Bench:
 
     @contextlib.asynccontextmanager
     async def working(self, run: Callable[[Any, pb.Run], Awaitable[Any]], **changes: Any) -> AsyncIterator[ArrowWorker]:
-        context = dataclasses.replace(self.context, settings=self.settings.model_copy(update=changes))
+        context = copy.copy(self.context)
+        context.settings = self.settings.model_copy(update=changes)
         worker = ArrowWorker(ARROW, run, context)
         task = asyncio.create_task(worker.work())
         try:

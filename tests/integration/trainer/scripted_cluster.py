@@ -11,8 +11,9 @@ from ucoder.runtime.kubernetes_api import Object, ResourceKind
 from ucoder.runtime.settings import Settings
 from ucoder.runtime.storage.store import Store
 from ucoder.trainer.kubernetes_job import KubernetesJobs
-from ucoder.trainer.training_job import TrainingProgress, TrainingResult
+from ucoder.trainer.training_job import TrainingResult
 from ucoder.v1 import artifacts_pb2 as pb
+from ucoder.v1.trainer_pb2 import TrainingProgress
 
 JOBS = ResourceKind("batch/v1", "jobs")
 POLL_SECONDS = 0.05

@@ -9,7 +9,7 @@ import pytest
 from tests.integration.trainer.trainings import OPPOSITE, lora, trained
 
 from ucoder.errors import Retry
-from ucoder.trainer.training_job import TrainingProgress
+from ucoder.v1.trainer_pb2 import TrainingProgress
 
 FULL = {"learning_rate": 3e-3}
 ADAPTER = {"learning_rate": 1e-2, "lora": lora(dropout=0.0, adapter=True)}

@@ -12,7 +12,7 @@ from tests.integration.trainer.trainings import OPPOSITE, SEED, lora, score, tra
 from ucoder.errors import Reject, Retry
 from ucoder.models.checkpoint_folder import base_of
 from ucoder.models.weights_probe import TRAINING_RESULT_FILE
-from ucoder.trainer.training_job import TrainingProgress
+from ucoder.v1.trainer_pb2 import TrainingProgress
 
 SMALL = {"learning_rate": 1e-2, "epochs": 4}
 

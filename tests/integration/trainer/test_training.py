@@ -15,7 +15,8 @@ from ucoder.models.local.loaded_model import load_model
 from ucoder.models.weights_probe import TRAINING_RESULT_FILE
 from ucoder.trainer.distributed import ProcessGroup
 from ucoder.trainer.sft import FineTuning, tokenize
-from ucoder.trainer.training_job import TrainingProgress, TrainingRecipe
+from ucoder.trainer.training_job import TrainingRecipe
+from ucoder.v1.trainer_pb2 import TrainingProgress
 
 
 async def test_it_learns_and_writes_a_complete_checkpoint(tmp_path: Path) -> None:

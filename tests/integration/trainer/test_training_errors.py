@@ -60,14 +60,13 @@ async def test_too_little_memory_is_named(tmp_path: Path) -> None:
 
 
 async def test_too_little_gpu_memory_is_named_and_never_retried() -> None:
-    """The host raises what torch raises on a GPU, since this machine has none."""
+    """The program raises what torch raises on a GPU, since this machine has none."""
     program = """if True:
         import sys, torch
-        from ucoder.trainer.training_worker import JobHost, run_worker
-        class SmallGpu(JobHost):
-            def prepare(self, group):
-                raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 9 GiB.\\nMore words")
-        sys.exit(run_worker(SmallGpu()))
+        from ucoder.trainer.training_worker import run_worker
+        def prepare(group):
+            raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 9 GiB.\\nMore words")
+        sys.exit(run_worker(prepare))
     """
     process = await asyncio.create_subprocess_exec(sys.executable, "-c", program, stdout=asyncio.subprocess.PIPE)
     output, _ = await process.communicate()

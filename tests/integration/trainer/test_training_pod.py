@@ -27,7 +27,8 @@ class SavingPod(TrainingPod):
         return replace(super().prepare(group), save_seconds=0)
 
 end_with_parent(os.getppid())
-leave(run_worker(SavingPod("r/001")))
+pod = SavingPod("r/001")
+leave(run_worker(pod.prepare, pod.keep_state, pod.keep_checkpoint))
 """  # a pod that saves after each step and whose processes end together, although torchrun gives each a session
 
 

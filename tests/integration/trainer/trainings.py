@@ -9,9 +9,10 @@ from typing import Any
 
 from ucoder.models.local.decoding import Decoder
 from ucoder.models.local.loaded_model import load_model
-from ucoder.trainer.training_job import TrainingJob, TrainingProgress, TrainingResult, TrainingText
+from ucoder.trainer.training_job import TrainingJob, TrainingResult, TrainingText
 from ucoder.trainer.training_process import train
 from ucoder.v1 import config_pb2
+from ucoder.v1.trainer_pb2 import TrainingProgress
 
 SEED = Path(str(resources.files("ucoder.seed") / "model"))
 PROBE = "def add(a: int, b: int) -> int:\n    return a + b\n"

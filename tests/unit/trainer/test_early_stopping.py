@@ -5,13 +5,7 @@ from dataclasses import replace
 import pytest
 from tests.unit.trainer.test_sft import RECIPE
 
-from ucoder.trainer.training import (
-    ValidationLoss,
-    best_validation,
-    ending_reason,
-    patience_exhausted,
-    validation_due,
-)
+from ucoder.trainer.training import best_step, ending_reason, patience_exhausted, validation_due
 
 
 @pytest.mark.parametrize(("every", "steps"), [(0, [4, 8, 12]), (3, [3, 4, 6, 8, 9, 12]), (4, [4, 8, 12])])
@@ -42,4 +36,4 @@ def test_a_training_ends_early_after_so_many_measurements_without_a_new_lowest_l
 
 
 def test_the_first_of_equal_losses_is_the_best() -> None:
-    assert best_validation([(4, 2.0), (8, 1.0), (12, 1.0)]) == ValidationLoss(8, 1.0)
+    assert best_step([(4, 2.0), (8, 1.0), (12, 1.0)]) == 8

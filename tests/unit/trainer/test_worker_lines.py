@@ -3,7 +3,8 @@
 import pytest
 
 from ucoder.errors import Misconfigured, Reject, Retry, UcoderError
-from ucoder.trainer.training_job import TrainingProgress, TrainingResult, decode_line, encode_line
+from ucoder.trainer.training_job import TrainingResult, decode_line, encode_line
+from ucoder.v1.trainer_pb2 import TrainingProgress
 
 
 def test_progress_and_results_are_read_as_written() -> None:

@@ -9,19 +9,10 @@ change that namespace.
 import ast
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TypeGuard
 
+from ucoder.core.fork_safety import whitelist
 from ucoder.core.fork_safety.attribute_writes import bound_names, check_attribute_writes
-from ucoder.core.fork_safety.whitelist import (
-    ALL,
-    ALLOWED_NODES,
-    DUNDER_METHODS,
-    FORBIDDEN_ATTRIBUTES,
-    FORBIDDEN_NAMES,
-    FRAME_PREFIXES,
-    MODULES,
-    NotForkSafe,
-)
+from ucoder.core.fork_safety.whitelist import MODULES, NotForkSafe
 
 __all__ = ["OWN_FORK", "ForkSafety", "call_is_fork_safe", "check_program"]
 
@@ -76,19 +67,17 @@ class _WhitelistVisitor(ast.NodeVisitor):
     def __init__(self, nodes: list[ast.AST], absent: Callable[[str], bool]) -> None:
         self.modules: dict[str, str] = {}
         self.absent = absent
-        self.classes = self.yields = self.cleans_up = False
         for node in nodes:
-            if not isinstance(node, ALLOWED_NODES) or isinstance(node, ast.Await):
+            if not isinstance(node, whitelist.ALLOWED_NODES) or isinstance(node, ast.Await):
                 raise NotForkSafe(f"{type(node).__name__} is not fork-safe")
             if isinstance(node, ast.Import):
                 self.imported(node)
             for name in bound_names(node):
                 if name.startswith("__") and not (isinstance(node, ast.FunctionDef) or name == "__name__"):
                     raise NotForkSafe(f"binds {name}")
-            self.classes |= isinstance(node, ast.ClassDef)
-            self.yields |= isinstance(node, ast.Yield | ast.YieldFrom)
-            self.cleans_up |= isinstance(node, ast.Try) and bool(node.finalbody)
-        if self.yields and self.cleans_up:
+        self.classes = any(isinstance(node, ast.ClassDef) for node in nodes)
+        yields = any(isinstance(node, ast.Yield | ast.YieldFrom) for node in nodes)
+        if yields and any(isinstance(node, ast.Try) and node.finalbody for node in nodes):
             raise NotForkSafe("a generator that could run its finally block during the next program")
 
     def imported(self, node: ast.Import) -> None:
@@ -101,21 +90,19 @@ class _WhitelistVisitor(ast.NodeVisitor):
             self.modules[alias.asname or alias.name] = alias.name
 
     def visit_ImportFrom(self, node: ast.ImportFrom) -> None:
-        if node.module and not node.level and self.absent(node.module.split(".")[0]):
+        module = node.module if node.module and not node.level else ""
+        if module and self.absent(module.split(".")[0]):
             return
-        allowed = MODULES.get(node.module or "")
-        if allowed is None or node.level:
+        if module not in MODULES:
             raise NotForkSafe(f"from {node.module} import")
         for alias in node.names:
-            if allowed is ALL and not alias.name.startswith("_"):
-                continue
-            if alias.name not in allowed:
-                if alias.name == "*" and node.module == "typing":
-                    continue
-                raise NotForkSafe(f"from {node.module} import {alias.name}")
+            if not whitelist.allows(module, alias.name) and (module, alias.name) != ("typing", "*"):
+                raise NotForkSafe(f"from {module} import {alias.name}")
 
     def visit_Name(self, node: ast.Name) -> None:
-        if node.id in FORBIDDEN_NAMES or (node.id.startswith("__") and node.id.strip("_") and node.id != "__name__"):
+        if node.id in whitelist.FORBIDDEN_NAMES or (
+            node.id.startswith("__") and node.id.strip("_") and node.id != "__name__"
+        ):
             raise NotForkSafe(f"the name {node.id}")
         if node.id in self.modules:
             raise NotForkSafe(f"the module {node.id} as a value")
@@ -125,17 +112,12 @@ class _WhitelistVisitor(ast.NodeVisitor):
     def visit_Attribute(self, node: ast.Attribute) -> None:
         name = node.attr
         if isinstance(node.value, ast.Name) and node.value.id in self.modules:
-            allowed = MODULES[self.modules[node.value.id]]
-            if (
-                not isinstance(node.ctx, ast.Load)
-                or name.startswith("_")
-                or (allowed is not ALL and name not in allowed)
-            ):
+            if not isinstance(node.ctx, ast.Load) or not whitelist.allows(self.modules[node.value.id], name):
                 raise NotForkSafe(f"{node.value.id}.{name}")
             return
         own = isinstance(node.value, ast.Name) and node.value.id == "self"
-        if name in FORBIDDEN_ATTRIBUTES or (
-            name.startswith(FRAME_PREFIXES) and not (own and not name.startswith("__"))
+        if name in whitelist.FORBIDDEN_ATTRIBUTES or (
+            name.startswith(whitelist.FRAME_PREFIXES) and not (own and not name.startswith("__"))
         ):
             raise NotForkSafe(f"the attribute {name}")
         if not isinstance(node.ctx, ast.Load) and not own:
@@ -149,10 +131,16 @@ class _WhitelistVisitor(ast.NodeVisitor):
         """
         identity = all(isinstance(op, ast.Is | ast.IsNot) for op in node.ops)
         for operand in (node.left, *node.comparators):
-            self.visit(operand.args[0] if _is_type(operand) and (identity or not self.classes) else operand)
+            match operand:
+                case ast.Call(ast.Name("type"), [ast.Starred()], []):
+                    self.visit(operand)
+                case ast.Call(ast.Name("type"), [argument], []) if identity or not self.classes:
+                    self.visit(argument)
+                case _:
+                    self.visit(operand)
 
     def visit_FunctionDef(self, node: ast.FunctionDef) -> None:
-        if node.name.startswith("__") and node.name.strip("_") not in DUNDER_METHODS:
+        if node.name.startswith("__") and node.name.strip("_") not in whitelist.DUNDER_METHODS:
             raise NotForkSafe(f"defines {node.name}")
         self.generic_visit(node)
 
@@ -176,18 +164,6 @@ class _WhitelistVisitor(ast.NodeVisitor):
         raise NotForkSafe("a with statement")
 
 
-def _is_type(node: ast.expr) -> TypeGuard[ast.Call]:
-    """Returns whether a node is `type(x)` with one argument, which asks for a type and makes none."""
-    return (
-        isinstance(node, ast.Call)
-        and isinstance(node.func, ast.Name)
-        and node.func.id == "type"
-        and len(node.args) == 1
-        and not node.keywords
-        and not isinstance(node.args[0], ast.Starred)
-    )
-
-
 def _stateless(tree: ast.Module, nodes: list[ast.AST]) -> bool:
     """Returns whether no call can change what the next call sees.
 
@@ -196,11 +172,11 @@ def _stateless(tree: ast.Module, nodes: list[ast.AST]) -> bool:
     for node in nodes:
         if isinstance(node, ast.Global | ast.ClassDef | ast.Nonlocal):
             return False
-        if isinstance(node, ast.FunctionDef | ast.Lambda):
-            defaults = [*node.args.defaults, *(value for value in node.args.kw_defaults if value)]
-            if not all(map(_immutable, defaults)):
-                return False
         if isinstance(node, ast.FunctionDef) and node.decorator_list:
+            return False
+        if isinstance(node, ast.arguments) and not all(
+            map(_immutable, filter(None, (*node.defaults, *node.kw_defaults)))
+        ):
             return False
     return all(_changes_nothing(statement) for statement in tree.body)
 

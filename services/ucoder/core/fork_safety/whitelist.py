@@ -11,76 +11,52 @@ def _words(text: str) -> frozenset[str]:
     return frozenset(text.split())
 
 
-ALL = frozenset({"*"})
-MODULES: dict[str, frozenset[str]] = {
-    "math": ALL,
-    "cmath": ALL,
-    "itertools": ALL,
-    "bisect": ALL,
-    "collections.abc": ALL,
-    "__future__": _words(
-        """
-        annotations division print_function absolute_import unicode_literals generators with_statement nested_scopes
-        generator_stop
-        """
-    ),
-    "heapq": _words("heappush heappop heapify heapreplace heappushpop merge nlargest nsmallest"),
-    "copy": _words("copy deepcopy"),
-    "re": _words(
-        """
-        compile match fullmatch search sub subn split findall finditer escape error Pattern Match A I L M S
-        X U ASCII IGNORECASE MULTILINE DOTALL VERBOSE UNICODE
-        """
-    ),
-    "string": _words(
-        """
-        ascii_letters ascii_lowercase ascii_uppercase capwords digits hexdigits octdigits printable
-        punctuation whitespace
-        """
-    ),
-    "collections": _words("Counter OrderedDict defaultdict deque namedtuple ChainMap"),
-    "functools": _words("reduce lru_cache cache cmp_to_key partial"),
-    "operator": _words(
-        """
-        add sub mul truediv floordiv mod pow neg pos abs and_ or_ xor not_ lt le eq ne ge gt itemgetter
-        getitem contains concat countOf indexOf
-        """
-    ),
-    "typing": _words(
-        """
-        Any List Dict Set FrozenSet Tuple Optional Union Callable Iterable Iterator Sequence Mapping
-        MutableMapping Deque DefaultDict Counter OrderedDict Generator Type TypeVar Text NamedTuple Literal
-        Hashable Collection Sized Container Generic AnyStr NoReturn SupportsInt SupportsFloat cast
-        """
-    ),
-    "fractions": _words("Fraction"),
-    "decimal": _words(
-        """
-        Decimal ROUND_HALF_UP ROUND_HALF_DOWN ROUND_HALF_EVEN ROUND_UP ROUND_DOWN ROUND_CEILING ROUND_FLOOR
-        InvalidOperation
-        """
-    ),
-    "statistics": _words("mean median mode stdev pstdev variance pvariance fmean multimode"),
-    "random": _words("random randint randrange choice choices shuffle sample uniform seed gauss"),
-    "datetime": _words("datetime date time timedelta MINYEAR MAXYEAR"),
-    "hashlib": _words("md5 sha1 sha224 sha256 sha384 sha512"),
-    "textwrap": _words("wrap fill dedent indent shorten"),
-    **dict.fromkeys(
-        _words("argparse json logging os sys time unittest"), frozenset()
-    ),  # they may be imported but not used
-}
+_MODULES = """
+math: *
+cmath: *
+itertools: *
+bisect: *
+collections.abc: *
+__future__: annotations division print_function absolute_import unicode_literals generators with_statement \
+    nested_scopes generator_stop
+heapq: heappush heappop heapify heapreplace heappushpop merge nlargest nsmallest
+copy: copy deepcopy
+re: compile match fullmatch search sub subn split findall finditer escape error Pattern Match A I L M S X U ASCII \
+    IGNORECASE MULTILINE DOTALL VERBOSE UNICODE
+string: ascii_letters ascii_lowercase ascii_uppercase capwords digits hexdigits octdigits printable punctuation \
+    whitespace
+collections: Counter OrderedDict defaultdict deque namedtuple ChainMap
+functools: reduce lru_cache cache cmp_to_key partial
+operator: add sub mul truediv floordiv mod pow neg pos abs and_ or_ xor not_ lt le eq ne ge gt itemgetter getitem \
+    contains concat countOf indexOf
+typing: Any List Dict Set FrozenSet Tuple Optional Union Callable Iterable Iterator Sequence Mapping MutableMapping \
+    Deque DefaultDict Counter OrderedDict Generator Type TypeVar Text NamedTuple Literal Hashable Collection Sized \
+    Container Generic AnyStr NoReturn SupportsInt SupportsFloat cast
+fractions: Fraction
+decimal: Decimal ROUND_HALF_UP ROUND_HALF_DOWN ROUND_HALF_EVEN ROUND_UP ROUND_DOWN ROUND_CEILING ROUND_FLOOR \
+    InvalidOperation
+statistics: mean median mode stdev pstdev variance pvariance fmean multimode
+random: random randint randrange choice choices shuffle sample uniform seed gauss
+datetime: datetime date time timedelta MINYEAR MAXYEAR
+hashlib: md5 sha1 sha224 sha256 sha384 sha512
+textwrap: wrap fill dedent indent shorten
+argparse:
+json:
+logging:
+os:
+sys:
+time:
+unittest:
+"""
+"""The members of each module that a program may use: `*` for all public ones, none where it may only import it."""
+MODULES = {name: _words(members) for name, members in (line.split(":") for line in _MODULES.strip().splitlines())}
 FORBIDDEN_NAMES = _words(
-    """
-    open exec eval compile getattr setattr delattr globals locals vars input breakpoint exit quit help
-    dir copyright credits license memoryview BaseException BaseExceptionGroup SystemExit
-    KeyboardInterrupt GeneratorExit super
-    """
+    "open exec eval compile getattr setattr delattr globals locals vars input breakpoint exit quit help dir copyright "
+    "credits license memoryview BaseException BaseExceptionGroup SystemExit KeyboardInterrupt GeneratorExit super"
 )
 DUNDER_METHODS = _words(
-    """
-    init str repr eq ne lt le gt ge hash len getitem setitem contains iter next call add sub mul truediv
-    floordiv mod neg abs bool int float
-    """
+    "init str repr eq ne lt le gt ge hash len getitem setitem contains iter next call add sub mul truediv floordiv mod "
+    "neg abs bool int float"
 )
 FRAME_PREFIXES = ("_", "gi_", "cr_", "ag_", "tb_", "f_", "co_", "func_")
 FORBIDDEN_ATTRIBUTES = frozenset({"register", "mro", "format_map"})
@@ -90,3 +66,8 @@ ALLOWED_NODES = (
     ast.Expr, ast.Pass, ast.Break, ast.Continue, ast.expr, ast.expr_context, ast.boolop, ast.operator, ast.unaryop,
     ast.cmpop, ast.comprehension, ast.ExceptHandler, ast.arguments, ast.arg, ast.keyword, ast.alias, ast.withitem,
 )  # fmt: skip
+
+
+def allows(module: str, name: str) -> bool:
+    """Returns whether a program may use this member of a module on the whitelist."""
+    return name in MODULES[module] or ("*" in MODULES[module] and not name.startswith("_"))

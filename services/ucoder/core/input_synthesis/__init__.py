@@ -8,9 +8,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from ucoder.core.input_synthesis.annotations import shape_of_annotation
-from ucoder.core.input_synthesis.entry_points import Function, definitions, entry_point_of
+from ucoder.core.input_synthesis.entry_points import Function, definitions, entry_point_of, positional
 from ucoder.core.input_synthesis.shapes import Shape, narrowed, shape_of_values
-from ucoder.core.input_synthesis.text_examples import TextExample, calls_in, read_examples
+from ucoder.core.input_synthesis.text_examples import TextExample, calls_in, literal_values, read_examples
 from ucoder.core.input_synthesis.usage import shape_of_usage
 
 __all__ = [
@@ -67,20 +67,17 @@ def read_signature(prompt: str, programs: Sequence[str], entry_point: str = "") 
     functions = list(definitions(prompt, programs, name))
     if not functions:
         raise UnclearSignature(f"entry_point: neither the prompt nor any program defines {name}.")
-    shown = read_examples(prompt, name)
-    if not shown:
-        shown = [example for text in _first_docstring(functions) for example in read_examples(text, name)]
-    examples = list({example.call: example for example in shown}.values())
+    documentation = next(filter(None, map(ast.get_docstring, functions)), "")
+    examples = read_examples(prompt, name) or read_examples(documentation, name)
     calls = examples or list(calls_in(programs, name))
     parameters = []
-    for place, argument in enumerate(_positional(functions[0])):
-        parameters.append(Parameter(argument.arg, _shape(functions, place, argument.arg, calls, name)))
+    for place, argument in enumerate(positional(functions[0])):
+        shape = _shape(functions, place, argument.arg, calls)
+        parameters.append(Parameter(argument.arg, _required(shape, argument.arg, name)))
     for argument, default in zip(functions[0].args.kwonlyargs, functions[0].args.kw_defaults, strict=True):
         if default is None:
             shape = shape_of_annotation(argument.annotation)
-            if shape is None:
-                raise UnclearSignature(_missing(argument.arg, name))
-            parameters.append(Parameter(argument.arg, shape, keyword=True))
+            parameters.append(Parameter(argument.arg, _required(shape, argument.arg, name), keyword=True))
     return Signature(name, tuple(parameters), tuple(examples))
 
 
@@ -90,47 +87,25 @@ def programs_to_read(programs: Sequence[str]) -> list[str]:
     return list(distinct)[:MOST_PROGRAMS]
 
 
-def _shape(
-    functions: Sequence[Function], place: int, name: str, calls: Sequence[TextExample], entry_point: str
-) -> Shape:
-    """Returns the shape of the positional parameter at a place. Raises UnclearSignature where none is found."""
+def _shape(functions: Sequence[Function], place: int, name: str, calls: Sequence[TextExample]) -> Shape | None:
+    """Returns the shape of the positional parameter at a place, or None where none is found."""
     seen = [call.arguments[place] for call in calls if place < len(call.arguments)]
     seen += [value for call in calls for keyword, value in call.keywords if keyword == name]
     for function in functions:
-        arguments = _positional(function)
+        arguments = positional(function)
         declared = shape_of_annotation(arguments[place].annotation) if place < len(arguments) else None
         if declared is not None:
             return narrowed(declared, seen)
-    shape = (
-        shape_of_values(seen)
-        or shape_of_usage(functions, place)
-        or shape_of_values(_default_value(functions[0], place))
-    )
+    without_default = len(positional(functions[0])) - len(functions[0].args.defaults)
+    default = functions[0].args.defaults[place - without_default :][:1] if place >= without_default else []
+    return shape_of_values(seen) or shape_of_usage(functions, place) or shape_of_values(literal_values(default) or ())
+
+
+def _required(shape: Shape | None, name: str, entry_point: str) -> Shape:
+    """Returns the shape of a parameter. Raises UnclearSignature where it is not known."""
     if shape is None:
-        raise UnclearSignature(_missing(name, entry_point))
+        raise UnclearSignature(
+            f"parameter {name}: neither annotation nor example nor use tells its type; annotate it, or add "
+            f"`>>> {entry_point}(...)` with a value to the docstring."
+        )
     return shape
-
-
-def _missing(name: str, entry_point: str) -> str:
-    return (
-        f"parameter {name}: neither annotation nor example nor use tells its type; annotate it, or add "
-        f"`>>> {entry_point}(...)` with a value to the docstring."
-    )
-
-
-def _first_docstring(functions: Sequence[Function]) -> list[str]:
-    texts = [ast.get_docstring(function) or "" for function in functions]
-    return list(dict.fromkeys(text for text in texts if text))[:1]
-
-
-def _positional(function: Function) -> list[ast.arg]:
-    return [*function.args.posonlyargs, *function.args.args]
-
-
-def _default_value(function: Function, place: int) -> list[object]:
-    defaults = function.args.defaults
-    index = place - (len(_positional(function)) - len(defaults))
-    try:
-        return [ast.literal_eval(defaults[index])] if 0 <= index < len(defaults) else []
-    except (ValueError, TypeError, SyntaxError):
-        return []

@@ -46,12 +46,13 @@ def definitions(prompt: str, programs: Sequence[str], entry_point: str) -> Itera
     yield from (function for function in functions_of(_completed(prompt)) if function.name == entry_point)
     own = [[f for f in functions_of(program) if f.name == entry_point][-1:] for program in programs]
     last = [functions[0] for functions in own if functions]
-    frequency = Counter(map(_arity, last))
-    yield from sorted(last, key=lambda function: -frequency[_arity(function)])
+    arity = Counter(len(positional(function)) for function in last)
+    yield from sorted(last, key=lambda function: -arity[len(positional(function))])
 
 
-def _arity(function: Function) -> int:
-    return len(function.args.posonlyargs) + len(function.args.args)
+def positional(function: Function) -> list[ast.arg]:
+    """Returns the parameters of a function that take positional arguments."""
+    return [*function.args.posonlyargs, *function.args.args]
 
 
 def _completed(prompt: str) -> str:

@@ -7,19 +7,7 @@ from typing import Any
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
-from ucoder.core.input_synthesis import Signature
-from ucoder.core.input_synthesis.shapes import (
-    Bool,
-    Choice,
-    Collection,
-    Dictionary,
-    FixedTuple,
-    Float,
-    Int,
-    OneOf,
-    Shape,
-    Text,
-)
+from ucoder.core.input_synthesis import Signature, shapes
 from ucoder.core.test_plans import Test
 from ucoder.core.values import canonical
 
@@ -65,27 +53,39 @@ def draw_calls(signature: Signature, known: Iterable[str], limit: int, seed: int
     return list(calls)[:limit]
 
 
-def _strategy_of(shape: Shape) -> st.SearchStrategy[Any]:
+def _strategy_of(shape: shapes.Shape) -> st.SearchStrategy[Any]:
     """Returns a strategy for values of a shape. Small and extreme ones are frequent, because programs differ there."""
-    return _STRATEGIES[type(shape)](shape)
+    match shape:
+        case shapes.Int(low, high):
+            edges = [value for value in (0, 1, 2, -1, low, high) if low <= value <= high]
+            small = st.integers(max(low, min(-9, high)), min(high, max(12, low)))
+            return st.one_of(st.sampled_from(edges), small, small, st.integers(low, high))
+        case shapes.Float(low, high):
+            tenths = st.integers(int(low * 10), max(int(low * 10), int(high * 10))).map(lambda n: n / 10)
+            halves = st.integers(int(low * 2), max(int(low * 2), int(min(high, 20) * 2))).map(lambda n: n / 2)
+            return st.one_of(halves, tenths)
+        case shapes.Bool():
+            return st.booleans()
+        case shapes.Text():
+            return _text(shape)
+        case shapes.Choice(values):
+            return st.sampled_from(values)
+        case shapes.Collection(kind, of, longest, shortest):
+            items = st.lists(_strategy_of(of), min_size=shortest, max_size=longest)
+            return items.map(kind) if kind is not list else items
+        case shapes.FixedTuple(of):
+            return st.tuples(*map(_strategy_of, of))
+        case shapes.Dictionary(key, value, longest):
+            return st.dictionaries(_strategy_of(key), _strategy_of(value), max_size=longest)
+        case shapes.OneOf(of):
+            return st.one_of(*map(_strategy_of, of))
 
 
-def _int(shape: Int) -> st.SearchStrategy[int]:
-    edges = [value for value in (0, 1, 2, -1, shape.low, shape.high) if shape.low <= value <= shape.high]
-    small = st.integers(max(shape.low, min(-9, shape.high)), min(shape.high, max(12, shape.low)))
-    return st.one_of(st.sampled_from(edges), small, small, st.integers(shape.low, shape.high))
-
-
-def _float(shape: Float) -> st.SearchStrategy[float]:
-    tenths = st.integers(int(shape.low * 10), max(int(shape.low * 10), int(shape.high * 10))).map(lambda n: n / 10)
-    halves = st.integers(int(shape.low * 2), max(int(shape.low * 2), int(min(shape.high, 20) * 2))).map(lambda n: n / 2)
-    return st.one_of(halves, tenths)
-
-
-def _text(shape: Text) -> st.SearchStrategy[Any]:
-    letters = st.sampled_from(shape.alphabet or "a")
+def _text(shape: shapes.Text) -> st.SearchStrategy[Any]:
+    alphabet = shape.alphabet or "a"
+    letters = st.sampled_from(alphabet)
     plain = st.lists(letters, max_size=shape.longest).map("".join)
-    few = st.lists(st.sampled_from((shape.alphabet or "a")[:3]), max_size=shape.longest).map("".join)
+    few = st.lists(st.sampled_from(alphabet[:3]), max_size=shape.longest).map("".join)
     drawn = st.one_of(plain, few)
     if shape.seeds:
         drawn = st.one_of(_near(shape, letters), _near(shape, letters), plain)
@@ -93,7 +93,7 @@ def _text(shape: Text) -> st.SearchStrategy[Any]:
 
 
 @st.composite
-def _near(draw: Callable[[st.SearchStrategy[Any]], Any], shape: Text, letters: st.SearchStrategy[str]) -> str:
+def _near(draw: Callable[[st.SearchStrategy[Any]], Any], shape: shapes.Text, letters: st.SearchStrategy[str]) -> str:
     """Draws a string that was seen, with up to two characters changed, left out, doubled or swapped."""
     text: str = draw(st.sampled_from(shape.seeds))
     for _ in range(draw(st.integers(0, 2))):
@@ -102,27 +102,6 @@ def _near(draw: Callable[[st.SearchStrategy[Any]], Any], shape: Text, letters: s
         place = draw(st.integers(0, len(text) - 1))
         before, here, after = text[:place], text[place], text[place + 1 :]
         edit = draw(st.integers(0, 3))
-        text = (before + draw(letters) + after, before + after, before + here + here + after, after + here + before)[
-            edit
-        ]
+        edited = (before + draw(letters) + after, before + after, before + here + here + after, after + here + before)
+        text = edited[edit]
     return text
-
-
-def _many(shape: Collection) -> st.SearchStrategy[Any]:
-    items = st.lists(_strategy_of(shape.of), min_size=shape.shortest, max_size=shape.longest)
-    return items.map(shape.kind) if shape.kind is not list else items
-
-
-_STRATEGIES: dict[type, Callable[[Any], st.SearchStrategy[Any]]] = {
-    Int: _int,
-    Float: _float,
-    Bool: lambda shape: st.booleans(),
-    Text: _text,
-    Choice: lambda shape: st.sampled_from(shape.values),
-    Collection: _many,
-    FixedTuple: lambda shape: st.tuples(*map(_strategy_of, shape.of)),
-    Dictionary: lambda shape: st.dictionaries(
-        _strategy_of(shape.key), _strategy_of(shape.value), max_size=shape.longest
-    ),
-    OneOf: lambda shape: st.one_of(*map(_strategy_of, shape.of)),
-}

@@ -81,6 +81,7 @@ class OneOf:
 
 Shape = Int | Float | Bool | Text | Choice | Collection | FixedTuple | Dictionary | OneOf
 NOTHING = Choice((None,))
+SIMPLE: dict[type, Shape] = {int: Int(), float: Float(), bool: Bool(), str: Text(), bytes: Text(binary=True)}
 
 
 def one_of(shapes: Sequence[Shape]) -> Shape:
@@ -96,17 +97,15 @@ def shape_of_values(values: Sequence[object]) -> Shape | None:
         kinds.setdefault(type(value), []).append(value)
     if kinds.keys() == {int, float}:
         kinds = {float: [float(value) for value in values]}  # type: ignore[arg-type]
-    shapes = [_of_kind(kind, some) for kind, some in kinds.items()]
-    known = [shape for shape in shapes if shape is not None]
-    return one_of(known) if known and len(known) == len(shapes) else None
+    known = [shape for kind, some in kinds.items() if (shape := _of_kind(kind, some))]
+    return one_of(known) if known and len(known) == len(kinds) else None
 
 
 def _of_kind(kind: type, values: Sequence[object]) -> Shape | None:
-    simple: dict[type, Shape] = {bool: Bool(), int: Int(), float: Float(), str: Text(), bytes: Text(binary=True)}
     if kind is type(None):
         return NOTHING
-    if kind in simple:
-        return narrowed(simple[kind], values)
+    if kind in SIMPLE:
+        return narrowed(SIMPLE[kind], values)
     if kind is tuple and len({len(value) for value in values}) == 1 and values[0]:  # type: ignore[arg-type]
         places = [shape_of_values(place) for place in zip(*values, strict=True)]
         return FixedTuple(tuple(place for place in places if place)) if all(places) else None

@@ -3,11 +3,10 @@
 import ast
 import itertools
 import re
-import warnings
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from ucoder.core.extraction import parse
+from ucoder.core.extraction import calls_name, parse, parse_statement
 
 _EQUALS = re.compile(r"\s*(?:==|=>|->|➞|→|=|#\s*=?>?|(?:should|must|will)\s+(?:return|be|equal)|returns?:?|is)\s*")
 LONGEST = 2000
@@ -43,10 +42,7 @@ def read_examples(text: str, entry_point: str) -> list[TextExample]:
     for match in itertools.islice(calls, MOST_CALLS):
         if re.search(r"\b(?:def|class)\s+$", text[max(0, match.start() - 10) : match.start()]):
             continue
-        end = _closing(text, match.end() - 1)
-        if end is None:
-            continue
-        node = _expression(text[match.start() : end])
+        node, end = _call_at(text, match.start(), match.end() - 1)
         example = _example(node, _stated_value(text[end : end + LONGEST])) if isinstance(node, ast.Call) else None
         if example and (example.call not in examples or examples[example.call].expected is None):
             examples[example.call] = example
@@ -58,19 +54,26 @@ def calls_in(programs: Sequence[str], entry_point: str) -> Iterator[TextExample]
     for program in programs:
         tree = parse(program) if f"{entry_point}(" in program else None
         for node in ast.walk(tree) if tree else ():
-            if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == entry_point:
-                example = _example(node, None)
-                if example:
-                    yield example
+            example = _example(node, None) if calls_name(node, entry_point) else None
+            if example:
+                yield example
+
+
+def literal_values(nodes: Sequence[ast.expr]) -> tuple[object, ...] | None:
+    """Returns the values of literals, or None where one of the nodes is no literal."""
+    try:
+        return tuple(map(ast.literal_eval, nodes))
+    except (ValueError, TypeError, SyntaxError, MemoryError, RecursionError):
+        return None
 
 
 def _example(node: ast.Call, expected: str | None) -> TextExample | None:
-    try:
-        arguments = tuple(map(ast.literal_eval, node.args))
-        keywords = tuple((keyword.arg or "", ast.literal_eval(keyword.value)) for keyword in node.keywords)
-    except (ValueError, TypeError, SyntaxError, MemoryError, RecursionError):
+    arguments = literal_values(node.args)
+    values = literal_values([keyword.value for keyword in node.keywords])
+    if arguments is None or values is None:
         return None
-    return TextExample(ast.unparse(node), arguments, keywords, expected)
+    keywords = zip((keyword.arg or "" for keyword in node.keywords), values, strict=True)
+    return TextExample(ast.unparse(node), arguments, tuple(keywords), expected)
 
 
 def _stated_value(rest: str) -> str | None:
@@ -85,31 +88,20 @@ def _stated_value(rest: str) -> str | None:
     for end in ends:
         part = text[:end].rstrip(" \n.,;")
         node = _expression(" ".join(part.split()) if "\n" in part else part)
-        if node is not None and _is_literal(node):
+        if node is not None and literal_values([node]) is not None:
             return ast.unparse(node)
     return None
 
 
-def _closing(text: str, start: int) -> int | None:
-    """Returns the end of the call whose bracket opens at `start`, or None where it does not close."""
-    for match in itertools.islice(re.finditer(r"\)", text[start : start + LONGEST]), MOST_CALLS):
-        if _expression("f" + text[start : start + match.end()]) is not None:
-            return start + match.end()
-    return None
+def _call_at(text: str, start: int, bracket: int) -> tuple[ast.expr | None, int]:
+    """Returns the call at `start`, which opens its bracket at `bracket`, and its end. None where it does not close."""
+    for match in itertools.islice(re.finditer(r"\)", text[bracket : bracket + LONGEST]), MOST_CALLS):
+        end = bracket + match.end()
+        if (node := _expression(text[start:end])) is not None:
+            return node, end
+    return None, bracket
 
 
 def _expression(text: str) -> ast.expr | None:
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        try:
-            return ast.parse(text.strip(), mode="eval").body
-        except (SyntaxError, ValueError, RecursionError, MemoryError):
-            return None
-
-
-def _is_literal(node: ast.expr) -> bool:
-    try:
-        ast.literal_eval(node)
-    except (ValueError, TypeError, SyntaxError, MemoryError, RecursionError):
-        return False
-    return True
+    statement = parse_statement(text.strip())
+    return statement.value if isinstance(statement, ast.Expr) else None

@@ -4,7 +4,9 @@ import ast
 from collections import Counter
 from collections.abc import Iterable
 
+from ucoder.core.extraction import calls_name
 from ucoder.core.input_synthesis.annotations import shape_of_annotation
+from ucoder.core.input_synthesis.entry_points import Function, positional
 from ucoder.core.input_synthesis.shapes import Collection, Dictionary, Int, Shape, Text
 
 _TEXT = frozenset(
@@ -20,13 +22,12 @@ _OF_ANYTHING = frozenset({"len", "sorted", "enumerate", "reversed", "set", "list
 _OF_A_NUMBER = frozenset({"range", "abs", "bin", "hex", "chr", "sqrt", "gcd", "factorial", "divmod", "round", "isqrt"})
 
 
-def shape_of_usage(functions: Iterable[ast.FunctionDef | ast.AsyncFunctionDef], place: int) -> Shape | None:
+def shape_of_usage(functions: Iterable[Function], place: int) -> Shape | None:
     """Returns the shape that most of these functions use the parameter at a place as, or None where none shows it."""
     votes: Counter[Shape] = Counter()
     for function in functions:
-        arguments = [*function.args.posonlyargs, *function.args.args]
-        if place < len(arguments):
-            shape = _of_name(function, arguments[place].arg, 0)
+        for argument in positional(function)[place : place + 1]:
+            shape = _of_name(function, argument.arg, 0)
             if shape is not None:
                 votes[shape] += 1
     return votes.most_common(1)[0][0] if votes else None
@@ -38,9 +39,10 @@ def _of_name(scope: ast.AST, name: str, depth: int) -> Shape | None:
     items: set[str] = set()
     for node in ast.walk(scope):
         _note(node, name, hints, items)
-        typed = _checked_type(node, name)
-        if typed is not None:
-            return typed
+        if calls_name(node, "isinstance") and len(node.args) == 2 and _is_name(node.args[0], name):
+            typed = shape_of_annotation(node.args[1])
+            if typed is not None:
+                return typed
     for hint, shape in (("text", Text()), ("dict", Dictionary(Text(), Int())), ("set", Collection(set, Int()))):
         if hints[hint]:
             return shape
@@ -92,22 +94,14 @@ def _note_operation(node: ast.BinOp | ast.Compare, name: str, hints: Counter[str
     if not any(_is_name(side, name) for side in sides):
         return
     others = [side for side in sides if not _is_name(side, name)]
-    if any(isinstance(other, ast.Constant) and isinstance(other.value, str) for other in others):
-        hints["text"] += not (
-            isinstance(node, ast.Compare) and isinstance(node.ops[0], ast.In) and others[0] is sides[0]
-        )
+    kinds = {type(other.value) for other in others if isinstance(other, ast.Constant)}
+    if str in kinds:
+        member = isinstance(node, ast.Compare) and isinstance(node.ops[0], ast.In) and others[0] is sides[0]
+        hints["text"] += not member
         hints["many"] += 1
     else:
         counts = isinstance(node, ast.BinOp) and not isinstance(node.op, ast.Add)
-        whole = (isinstance(other, ast.Constant) and type(other.value) is int for other in others)
-        hints["number"] += counts or any(whole)
-
-
-def _checked_type(node: ast.AST, name: str) -> Shape | None:
-    """Returns the shape that an `isinstance` test of the name states, if the node is one."""
-    if not (isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "isinstance"):
-        return None
-    return shape_of_annotation(node.args[1]) if len(node.args) == 2 and _is_name(node.args[0], name) else None
+        hints["number"] += counts or int in kinds
 
 
 def _is_name(node: ast.AST, name: str) -> bool:

@@ -53,7 +53,7 @@ class Decoder:
     """The running batch of one checkpoint."""
 
     def __init__(self, checkpoint: LoadedModel, max_rows: int = 128) -> None:
-        self._checkpoint, self._max_rows = checkpoint, max_rows
+        self.checkpoint, self._max_rows = checkpoint, max_rows
         self._device = checkpoint.model.device
         self._waiting: deque[DecodeRequest] = deque()
         self._rows: list[_Row | None] = []  # None: a finished row that is still in the batch
@@ -103,11 +103,11 @@ class Decoder:
     @torch.inference_mode()
     def score(self, text: str) -> TextScore:
         """Returns the log-probability of a text, each token given those before it. Raises Reject for a wrong length."""
-        ids = self._checkpoint.tokenizer(text)["input_ids"]
-        if not 2 <= len(ids) <= self._checkpoint.context:
-            raise Reject(f"a text of {len(ids)} tokens cannot be scored: 2 to {self._checkpoint.context} can.")
+        ids = self.checkpoint.tokenizer(text)["input_ids"]
+        if not 2 <= len(ids) <= self.checkpoint.context:
+            raise Reject(f"a text of {len(ids)} tokens cannot be scored: 2 to {self.checkpoint.context} can.")
         tokens = torch.tensor([ids], device=self._device)
-        logits = self._checkpoint.model(input_ids=tokens, use_cache=False).logits[0, :-1].float()
+        logits = self.checkpoint.model(input_ids=tokens, use_cache=False).logits[0, :-1].float()
         log_probs = torch.log_softmax(logits, -1).gather(-1, tokens[0, 1:, None])
         return TextScore(mean_log_prob=log_probs.double().mean().item(), tokens=len(ids) - 1)
 
@@ -122,10 +122,10 @@ class Decoder:
 
     def _most_rows(self, request: DecodeRequest) -> int:
         """Returns the number of rows of this length for which the cache has memory."""
-        config = self._checkpoint.model.config
+        config = self.checkpoint.model.config
         heads = getattr(config, "num_key_value_heads", None) or config.num_attention_heads
         width = getattr(config, "head_dim", None) or config.hidden_size // config.num_attention_heads
-        column_bytes = 2 * config.num_hidden_layers * heads * width * self._checkpoint.model.dtype.itemsize
+        column_bytes = 2 * config.num_hidden_layers * heads * width * self.checkpoint.model.dtype.itemsize
         row_bytes = column_bytes * (len(request.prompt) + request.sampling.max_tokens)
         return min(self._max_rows, int(CACHE_BYTES // row_bytes))
 
@@ -165,8 +165,8 @@ class Decoder:
         ids = torch.tensor([[0] * (longest - len(prompt)) + list(prompt) for prompt in prompts], device=self._device)
         starts = torch.tensor([longest - len(prompt) for prompt in prompts], device=self._device)
         columns = torch.arange(longest, device=self._device)
-        cache = empty_cache(self._checkpoint.model.config.num_hidden_layers)
-        answer = self._checkpoint.model(
+        cache = empty_cache(self.checkpoint.model.config.num_hidden_layers)
+        answer = self.checkpoint.model(
             input_ids=ids, attention_mask=columns >= starts[:, None], past_key_values=cache, logits_to_keep=1,
             position_ids=(columns - starts[:, None]).clamp(min=0),
         )  # fmt: skip
@@ -176,7 +176,7 @@ class Decoder:
         """Computes the next logits after the sampled tokens. Finished rows are computed too until the next rebuild."""
         self._columns += 1
         columns = torch.arange(self._columns, device=self._device)
-        self._logits = self._checkpoint.model(
+        self._logits = self.checkpoint.model(
             input_ids=tokens[:, None], attention_mask=columns >= self._starts[:, None], past_key_values=self._cache,
             position_ids=(self._columns - 1 - self._starts)[:, None],
         ).logits[:, -1].float()  # fmt: skip
@@ -210,22 +210,22 @@ class Decoder:
     def _finish_of(self, row: _Row) -> Finish | None:
         """Returns why a row is finished; None while it is not."""
         token, request = row.tokens[-1], row.request
-        if token in self._checkpoint.end_tokens:
+        if token in self.checkpoint.end_tokens:
             return "stop"
         if request.stop:
             if token not in self._token_texts:
-                self._token_texts[token] = self._checkpoint.tokenizer.decode([token])
+                self._token_texts[token] = self.checkpoint.tokenizer.decode([token])
             text = self._token_texts[token]
             row.tail = (row.tail + text)[-max(map(len, request.stop)) - len(text) :]
             if any(stop in row.tail for stop in request.stop):
                 return "stop"
-        most = min(request.sampling.max_tokens, self._checkpoint.context - len(request.prompt))
+        most = min(request.sampling.max_tokens, self.checkpoint.context - len(request.prompt))
         return "length" if len(row.tokens) >= most else None
 
     def _completion(self, row: _Row, finish: Finish) -> Completion:
-        ended = row.tokens[-1] in self._checkpoint.end_tokens
+        ended = row.tokens[-1] in self.checkpoint.end_tokens
         tokens = row.tokens[:-1] if ended else row.tokens
-        text = self._checkpoint.tokenizer.decode(tokens, skip_special_tokens=True)
+        text = self.checkpoint.tokenizer.decode(tokens, skip_special_tokens=True)
         cuts = [place for place in map(text.find, row.request.stop) if place >= 0]
         if cuts:
             text, finish = text[: min(cuts)], "stop"

@@ -20,7 +20,7 @@ from transformers.utils import logging
 from ucoder.errors import UcoderError
 from ucoder.models.local import pipe_messages
 from ucoder.models.local.decoding import Decoder, DecodeRequest
-from ucoder.models.local.loaded_model import LoadedModel, load_model
+from ucoder.models.local.loaded_model import load_model
 from ucoder.models.protocol import SamplingParameters
 from ucoder.runtime.child_process import end_with_parent
 
@@ -33,12 +33,12 @@ class ModelWorker:
 
     def __init__(self, out: BinaryIO) -> None:
         self._out = out
-        self._decoders: OrderedDict[str, tuple[LoadedModel, Decoder]] = OrderedDict()
+        self._decoders: OrderedDict[str, Decoder] = OrderedDict()
 
     @property
     def busy(self) -> bool:
         """True while any row is unfinished."""
-        return any(decoder.busy for _, decoder in self._decoders.values())
+        return any(decoder.busy for decoder in self._decoders.values())
 
     def take(self, message: dict[str, Any]) -> None:
         """Starts or answers a request of the parent; sends an error back by its class name and text."""
@@ -53,36 +53,35 @@ class ModelWorker:
 
     def step(self) -> None:
         """Generates one token for every row of every checkpoint, and sends the requests that are complete."""
-        for _, decoder in list(self._decoders.values()):
+        for decoder in self._decoders.values():
             if decoder.busy:
                 for key, completions in decoder.step():
                     self._send({"key": key, "completions": [asdict(completion) for completion in completions]})
 
     def _do(self, task: str, key: int, message: dict[str, Any]) -> None:
         if task == "drop":
-            for _, decoder in self._decoders.values():
+            for decoder in self._decoders.values():
                 decoder.drop(key)
             return
-        checkpoint, decoder = self._loaded(message["model"])
+        decoder = self._loaded(message["model"])
         if task == "load":
             self._send({"key": key})
         elif task == "score":
             self._send({"key": key, "score": asdict(decoder.score(message["text"]))})
         elif task == "complete":
-            prompt = tuple(checkpoint.prompt_tokens(message["prompt"]))
+            prompt = tuple(decoder.checkpoint.prompt_tokens(message["prompt"]))
             sampling, stop = SamplingParameters(**message["sampling"]), tuple(message["stop"])
             decoder.add(DecodeRequest(key, prompt, message["first"], message["rows"], sampling, stop, message["seed"]))
         else:
             raise ValueError(f"unknown task {task!r}")
 
-    def _loaded(self, model: str) -> tuple[LoadedModel, Decoder]:
-        """Returns a checkpoint, loaded in place of the least recently used idle ones where there are too many."""
+    def _loaded(self, model: str) -> Decoder:
+        """Returns a checkpoint's decoder, in place of the least recently used idle ones where there are too many."""
         if model not in self._decoders:
-            idle = [name for name, (_, decoder) in self._decoders.items() if not decoder.busy]
+            idle = [name for name, decoder in self._decoders.items() if not decoder.busy]
             for name in idle[: max(0, len(self._decoders) - MOST_CHECKPOINTS + 1)]:
                 del self._decoders[name]
-            checkpoint = load_model(model)
-            self._decoders[model] = checkpoint, Decoder(checkpoint)
+            self._decoders[model] = Decoder(load_model(model))
         self._decoders.move_to_end(model)
         return self._decoders[model]
 

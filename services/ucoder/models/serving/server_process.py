@@ -54,7 +54,9 @@ class ServerProcess:
             )
         self._command[0] = program
         self._log, self._seconds = logs / "model-server.log", seconds
-        self._port = _free_port()
+        with socket.socket() as unused:
+            unused.bind(("127.0.0.1", 0))
+            self._port = int(unused.getsockname()[1])
         self.url = f"http://127.0.0.1:{self._port}/v1"
         self._process: asyncio.subprocess.Process | None = None
         self._model = ""
@@ -73,23 +75,35 @@ class ServerProcess:
             return
         if os.sep in model:
             require_weights(model)
-        await self._stop()
+        await self.close()
         log.info("model.starting", model=model, url=self.url, log=str(self._log))
         try:
             await self._start(model)
             self._model = model
             await self._wait_until_served()
         except BaseException:
-            await self._stop()
+            await self.close()
             raise
         log.info("model.started", model=model)
 
     async def close(self) -> None:
-        """Stops the server."""
-        await self._stop()
+        """Stops the server, by SIGKILL where it does not end by itself."""
+        process, self._process, self._model = self._process, None, ""
+        if process is None:
+            return
+        for signal_number in (signal.SIGTERM, signal.SIGKILL):
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(process.pid, signal_number)
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(process.wait(), STOP_SECONDS)
+                break
+        with contextlib.suppress(ProcessLookupError):  # children that the server left running
+            os.killpg(process.pid, signal.SIGKILL)
 
     async def _start(self, model: str) -> None:
         words = [word.format(model=model, port=self._port) for word in self._command]
+        # without ucoder's settings and keys, which the server does not need
+        environment = {name: value for name, value in os.environ.items() if not name.startswith("UCODER_")}
         try:
             self._log.parent.mkdir(parents=True, exist_ok=True)
             with self._log.open("ab") as out:
@@ -97,8 +111,8 @@ class ServerProcess:
                 out.flush()
                 self._process = await asyncio.create_subprocess_exec(
                     *ending_with_parent(*words), stdin=asyncio.subprocess.DEVNULL, stdout=out, stderr=out,
-                    # its own process group: Ctrl-C reaches ucoder alone, and `_stop` ends the server's children too
-                    env=_environment(), process_group=0,
+                    # its own process group: Ctrl-C reaches ucoder alone, and `close` ends the server's children too
+                    env=environment, process_group=0,
                 )  # fmt: skip
         except OSError as error:
             raise Retry(f"cannot start {words[0]}: {error.strerror}.") from None
@@ -122,19 +136,6 @@ class ServerProcess:
                     f"(UCODER_MODEL_SECONDS; log: {self._log})."
                 ) from None
 
-    async def _stop(self) -> None:
-        process, self._process, self._model = self._process, None, ""
-        if process is None:
-            return
-        for signal_number in (signal.SIGTERM, signal.SIGKILL):
-            with contextlib.suppress(ProcessLookupError):
-                os.killpg(process.pid, signal_number)
-            with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(process.wait(), STOP_SECONDS)
-                break
-        with contextlib.suppress(ProcessLookupError):  # children that the server left running
-            os.killpg(process.pid, signal.SIGKILL)
-
     def _last_log_line(self) -> str:
         """Returns the last line of the server's log that names an error, or the last line where none does."""
         with self._log.open("rb") as file:
@@ -142,17 +143,6 @@ class ServerProcess:
             lines = [line.strip() for line in file.read().decode(errors="replace").splitlines() if line.strip()]
         errors = [line for line in lines if "Error" in line and not line.endswith("Error:")]
         return (errors or lines or ["nothing"])[-1][-300:]
-
-
-def _environment() -> dict[str, str]:
-    """Returns this process' environment without ucoder's settings and keys, which the server does not need."""
-    return {name: value for name, value in os.environ.items() if not name.startswith("UCODER_")}
-
-
-def _free_port() -> int:
-    with socket.socket() as unused:
-        unused.bind(("127.0.0.1", 0))
-        return int(unused.getsockname()[1])
 
 
 async def _lists(client: httpx.AsyncClient, url: str, model: str) -> bool:

@@ -45,19 +45,24 @@ class StatefulSetServer:
 
         Waits for an API server that does not answer meanwhile.
         """
-        missing = ["the Kubernetes API does not answer"]
+        missing = "the Kubernetes API does not answer"
         async with KubernetesApi.open(self._settings) as cluster:
             try:
                 async with asyncio.timeout(self._settings.model_seconds):
                     before = await self._annotate(cluster, model)
-                    await self._wait_for_rollout(cluster, model, missing)
+                    while reason := await self._missing(cluster, model):
+                        missing = reason
+                        await asyncio.sleep(self._poll_seconds)
             except TimeoutError:
                 raise Retry(
                     f"{self._name} does not serve {model} after {self._settings.model_seconds:g} s "
-                    f"(UCODER_MODEL_SECONDS): {missing[-1]}."
+                    f"(UCODER_MODEL_SECONDS): {missing}."
                 ) from None
             except _PodsFailed as failed:
-                await self._put_back(cluster, before)
+                try:
+                    await cluster.patch(STATEFUL_SETS, self._name, _annotation_patch(before))
+                except UcoderError as error:
+                    log.error("model.not_put_back", statefulset=self._name, error=str(error))
                 raise failed.error from None
 
     async def close(self) -> None:
@@ -77,12 +82,6 @@ class StatefulSetServer:
             except Retry as error:
                 log.warning("model.cluster_away", error=str(error))
                 await asyncio.sleep(self._poll_seconds)
-
-    async def _wait_for_rollout(self, cluster: KubernetesApi, model: str, missing: list[str]) -> None:
-        """Returns when the new weights answer; appends to `missing` what each check still found missing."""
-        while reason := await self._missing(cluster, model):
-            missing.append(reason)
-            await asyncio.sleep(self._poll_seconds)
 
     async def _missing(self, cluster: KubernetesApi, model: str) -> str:
         """Returns what the rollout still waits for, or the empty text when it is complete.
@@ -104,7 +103,8 @@ class StatefulSetServer:
         status = statefulset.get("status", {})
         if status.get("observedGeneration", 0) < statefulset["metadata"].get("generation", 0):
             return "the controller has not seen the change"
-        new_pods = [pod for pod in pods if _revision(pod) == status.get("updateRevision")]
+        revision = status.get("updateRevision")
+        new_pods = [pod for pod in pods if pod["metadata"].get("labels", {}).get(REVISION, "") == revision]
         problems = [problem for pod in new_pods for problem in _problems_of(pod)]
         replicas = statefulset["spec"].get("replicas", 1)
         if min(status.get("updatedReplicas", 0), status.get("readyReplicas", 0)) < replicas:
@@ -114,12 +114,6 @@ class StatefulSetServer:
         except Retry as error:
             return str(error)
         return "" if model in names else f"{self.url} still serves {', '.join(names)}"
-
-    async def _put_back(self, cluster: KubernetesApi, before: str | None) -> None:
-        try:
-            await cluster.patch(STATEFUL_SETS, self._name, _annotation_patch(before))
-        except UcoderError as error:
-            log.error("model.not_put_back", statefulset=self._name, error=str(error))
 
 
 class _PodsFailed(Exception):
@@ -145,10 +139,6 @@ def _served_by(statefulset: Object) -> str:
             if variable["name"] == "BASE":
                 return _annotation(statefulset) or str(variable.get("value", ""))
     return _annotation(statefulset) or ""
-
-
-def _revision(pod: Object) -> str:
-    return str(pod["metadata"].get("labels", {}).get(REVISION, ""))
 
 
 def _problems_of(pod: Object) -> Iterator[str]:

@@ -120,12 +120,12 @@ class ArrowWorker:
 
     async def _outcome(self, message: Msg, ref: pb.Ref, delivered: int) -> str:
         """Works on the message, tells the bus the result and returns it as the metric's label."""
+        attempts = self._context.settings.attempts
         try:
-            if delivered > self._context.settings.attempts * RETRY_FACTOR:
+            if delivered > attempts * RETRY_FACTOR:
                 raise Reject(f"given up after {delivered - 1} attempts; the worker may have crashed each time.")
             if (await self._context.states.get(ref.run)).state in ("failed", "cancelled"):
-                await message.ack()
-                return "unwanted"
+                raise Unwanted(f"run {ref.run} has ended.")
             await self._produce(ref)
             await message.ack()
             return "done"
@@ -133,27 +133,24 @@ class ArrowWorker:
             await message.nak(delay=1)
             return "retry"
         except Retry as error:
-            if delivered >= self._context.settings.attempts * RETRY_FACTOR:
-                await self._give_up(message, ref, error)
-                return "dead"
-            log.warning("message.retry", attempt=delivered, error=str(error))
-            await message.nak(delay=min(60.0, 0.25 * 2**delivered))
-            return "retry"
+            if delivered < attempts * RETRY_FACTOR:
+                log.warning("message.retry", attempt=delivered, error=str(error))
+                await message.nak(delay=min(60.0, 0.25 * 2**delivered))
+                return "retry"
+            failure: Exception = error
         except Unwanted:
             await message.ack()
             return "unwanted"
         except Reject as error:
-            await self._give_up(message, ref, error)
-            return "dead"
-        except UcoderError:
-            raise
+            failure = error
         except Exception as error:  # a bug: logged, retried a few times, and never the end of the worker
             log.exception("message.bug", attempt=delivered)
-            if delivered >= self._context.settings.attempts:
-                await self._give_up(message, ref, error)
-                return "dead"
-            await message.nak(delay=min(10.0, 0.25 * 2**delivered))
-            return "bug"
+            if delivered < attempts:
+                await message.nak(delay=min(10.0, 0.25 * 2**delivered))
+                return "bug"
+            failure = error
+        await self._give_up(message, ref, failure)
+        return "dead"
 
     async def _produce(self, ref: pb.Ref) -> None:
         """Makes the products, or finds them already made; stores and announces them."""
@@ -171,11 +168,21 @@ class ArrowWorker:
         if product is None:
             return
         if isinstance(product, Dropped):
-            product = dropped_consensus(brief_of(source), self.arrow.service, product)
+            product = self._ending(brief_of(source), product)
         for artefact in [product] if isinstance(product, Message) else product:
             if isinstance(artefact, pb.Consensus):
                 self._context.metrics.briefs.labels(pb.Ending.Name(artefact.ending), artefact.reason).inc()
-            await self._context.bus.publish(await self._context.artifacts.save(ref.run, artefact))
+            await self._announce(ref.run, artefact)
+
+    async def _announce(self, run: str, artefact: Message) -> None:
+        await self._context.bus.publish(await self._context.artifacts.save(run, artefact))
+
+    def _ending(self, brief: pb.Brief, dropped: Dropped) -> pb.Consensus:
+        """Returns the end of a brief that this stage dropped."""
+        reason, detail = dropped.reason, dropped.detail[:2000]
+        return pb.Consensus(
+            brief=brief, ending=pb.ENDING_DROPPED, stage=self.arrow.service, reason=reason, detail=detail
+        )
 
     async def _run_of(self, run: str) -> pb.Run:
         if run not in self._runs:
@@ -188,21 +195,12 @@ class ArrowWorker:
         log.error("message.dead", reason=reason)
         await self._context.dead_letters.add(self.arrow, ref, reason, "".join(traceback.format_exception(error)))
         if ref.kind in BRIEF_KINDS:
-            dropped = dropped_consensus(
-                brief_named(ref.run, ref.name), self.arrow.service, Dropped("dead_letter", reason)
-            )
-            await self._context.bus.publish(await self._context.artifacts.save(ref.run, dropped))
+            dropped = Dropped("dead_letter", reason)
+            await self._announce(ref.run, self._ending(brief_named(ref.run, ref.name), dropped))
         elif ref.kind:  # empty where the message was no Ref
             with contextlib.suppress(NotFound):
                 await self._context.states.end(ref.run, "failed", f"{self.arrow.name} {ref.name}: {reason}")
         await message.term()
-
-
-def dropped_consensus(brief: pb.Brief, stage: str, dropped: Dropped) -> pb.Consensus:
-    """Returns the end of a brief that a stage dropped."""
-    return pb.Consensus(
-        brief=brief, ending=pb.ENDING_DROPPED, stage=stage, reason=dropped.reason, detail=dropped.detail[:2000]
-    )
 
 
 @contextlib.asynccontextmanager

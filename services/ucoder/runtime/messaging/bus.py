@@ -8,7 +8,7 @@ import asyncio
 import contextlib
 import json
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -121,19 +121,12 @@ class Bus:
             )
 
     async def _add_stream(self, config: StreamConfig) -> None:
-        """Makes a stream. An existing one keeps its number of replicas, because `set_replicas` needs more rights."""
+        """Makes a stream. An existing one keeps its replicas: only `declare.py` of the chart may change them."""
         try:
             await self.jetstream.add_stream(config, num_replicas=self.replicas)
         except APIError as error:
             if error.err_code != STREAM_DIFFERS:
                 raise
-
-    async def set_replicas(self, streams: Sequence[str]) -> None:
-        """Gives existing streams the number of replicas that the settings name; their messages stay."""
-        for name in streams:
-            config = (await self.jetstream.stream_info(name)).config
-            if config.num_replicas != self.replicas:
-                await self.jetstream.update_stream(config, num_replicas=self.replicas)
 
     async def publish(self, ref: pb.Ref) -> bool:
         """Announces an artefact; returns False when it was announced before, raises Retry without confirmation."""

@@ -1,5 +1,6 @@
 """The dead letters: messages that failed permanently, with reason and traceback. People list, retry or drop them."""
 
+import contextlib
 import json
 import time
 from dataclasses import asdict, dataclass
@@ -50,10 +51,8 @@ class DeadLetters:
         info = await self._bus.jetstream.stream_info(DEAD_STREAM)
         letters = []
         for sequence in range(max(1, info.state.first_seq), info.state.last_seq + 1):
-            try:
+            with contextlib.suppress(NotFound):  # it was dropped
                 letters.append(await self.get(sequence))
-            except NotFound:
-                continue  # it was dropped
         return letters
 
     async def get(self, sequence: int) -> DeadLetter:
