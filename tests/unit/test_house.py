@@ -1,4 +1,4 @@
-"""The house rules: tree, table and lists say the same, and nobody reaches across the hall."""
+"""The tree, the layers and the tables of `flow` agree with each other, and no module imports from a higher layer."""
 
 import ast
 import importlib
@@ -103,7 +103,7 @@ def test_a_module_imports_from_its_own_layer_and_those_below(path: Path) -> None
     layer = layer_of(place)
     ours = {layer_of(name) for name in imports(path) if name.startswith("ucoder.")}
     foreign = {name.split(".")[0] for name in imports(path)} - {"ucoder"}
-    allowed = LAYERS[layer] if layer in LAYERS else BASE
+    allowed = LAYERS.get(layer, BASE)
     assert {one for one in ours - allowed if (place, one) not in EXCEPTIONS} == set()
     if layer == "core":
         drawing = {"hypothesis"} if path.name == "input_drawing.py" else set()
@@ -134,9 +134,12 @@ def test_calls_between_services_are_those_of_the_table() -> None:
     found = set()
     for path in sources():
         for node in ast.walk(ast.parse(path.read_text())):
-            if isinstance(node, ast.Attribute) and ast.unparse(node.value).rpartition(".")[2].lstrip("_") == "peers":
-                if node.attr in named:
-                    found.add((path.relative_to(PACKAGE).parts[0], named[node.attr]))
+            if (
+                isinstance(node, ast.Attribute)
+                and node.attr in named
+                and ast.unparse(node.value).rpartition(".")[2].lstrip("_") == "peers"
+            ):
+                found.add((path.relative_to(PACKAGE).parts[0], named[node.attr]))
     assert found == {(call.caller, call.callee) for call in CALLS}
     assert len(found) == len(CALLS)
     assert all(call.purpose[0].isupper() and call.purpose.endswith(".") for call in CALLS)

@@ -4,6 +4,7 @@ import re
 from pathlib import Path
 
 import pytest
+
 from ucoder_development.reference_docs import FOLDER, pages
 
 DOCS = FOLDER.parent

@@ -43,7 +43,7 @@ class StatedStep(NamedTuple):
     number: str | None
 
 
-class Statement(NamedTuple):
+class StatedProblem(NamedTuple):
     """The content of a signature and docstring. `argument` names the first parameter, the value of the first step."""
 
     domain: str
@@ -52,7 +52,7 @@ class Statement(NamedTuple):
     steps: tuple[StatedStep, ...]
 
 
-def parse(prompt: str) -> Statement | None:
+def parse(prompt: str) -> StatedProblem | None:
     """Returns the problem that a signature and docstring state; None where the text is not of the grammar."""
     head = _HEAD.match(prompt)
     if head is None:
@@ -71,7 +71,7 @@ def parse(prompt: str) -> Statement | None:
     takes_second = any(step.number == SECOND for step in steps)
     if source != head["target"] or takes_second != bool(head["second"]):
         return None
-    return Statement(domain, head["name"], head["argument"], tuple(steps))
+    return StatedProblem(domain, head["name"], head["argument"], tuple(steps))
 
 
 def _cut(sentence: str, marks: list[str]) -> list[str]:

@@ -7,8 +7,8 @@ import sys
 from pathlib import Path
 
 import pytest
-
 from tests.helm.chart import CHART, HELM
+
 from ucoder.runs import run_config
 
 EXAMPLES = Path(__file__).parents[3] / "docs" / "examples"
@@ -22,7 +22,12 @@ SCRIPTS = {
 
 def run(command: list[str], **environment: str) -> str:
     done = subprocess.run(
-        [sys.executable, *command], capture_output=True, text=True, timeout=120, env={**os.environ, **environment}
+        [sys.executable, *command],
+        check=False,
+        capture_output=True,
+        text=True,
+        timeout=120,
+        env={**os.environ, **environment},
     )
     assert done.returncode == 0, done.stderr
     return done.stdout
