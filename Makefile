@@ -16,7 +16,7 @@ demo: setup sandbox ## run the whole loop here, in minutes: make demo [SEED=2] [
 	$(BIN)/ucoder run --preset demo --seed $(SEED) --out $(OUT) $(if $(wildcard $(OUT)/config.yaml),--resume)
 
 test: setup-dev sandbox browser lint ## run every test
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n 3 --dist loadfile
 
 test-unit: setup-dev ## run the tests that do no I/O, in seconds
 	$(BIN)/python -m pytest tests/unit
@@ -24,7 +24,7 @@ test-unit: setup-dev ## run the tests that do no I/O, in seconds
 fuzz: setup-dev ## ten million nearly right inputs for everything that reads what others wrote: make fuzz [INPUTS=10000000]
 	$(BIN)/python -m tests.fuzz $(INPUTS)
 
-chaos: setup-dev sandbox ## fifty faults in one run, then its books: make chaos [FAULTS=50] [STORE=file|s3]
+chaos: setup-dev sandbox ## fifty faults in one run, then a count of what was lost or doubled: make chaos [FAULTS=50] [STORE=file|s3]
 	$(BIN)/python -m tests.chaos $(FAULTS) $(SEED) $(STORE)
 
 image-tools:
