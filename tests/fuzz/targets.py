@@ -19,8 +19,8 @@ from ucoder.core.input_synthesis import UnclearSignature, read_signature
 from ucoder.core.ratings import read_rating
 from ucoder.core.selection import select
 from ucoder.core.test_plans import CallPlan, Test, read_plan
+from ucoder.core.value_comparison import judge, same_output
 from ucoder.core.values import Unreadable, parse
-from ucoder.core.verdict import judge, same_output
 from ucoder.errors import Reject
 from ucoder.runtime.messaging.bus import parse_ref
 from ucoder.runtime.storage.artifacts import TYPES, _decode

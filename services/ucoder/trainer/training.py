@@ -18,7 +18,7 @@ from ucoder.runtime.atomic import atomic_file, atomic_folder
 from ucoder.trainer.distributed import ProcessGroup
 from ucoder.trainer.lora import add_adapters, merge_adapters, save_weights
 from ucoder.trainer.model_card import model_card
-from ucoder.trainer.sft import (
+from ucoder.trainer.optimizer import (
     FineTuning,
     TokenizedExample,
     batches,

@@ -14,7 +14,7 @@ from ucoder.models.local.decoding import Decoder
 from ucoder.models.local.loaded_model import load_model
 from ucoder.models.weights_probe import TRAINING_RESULT_FILE
 from ucoder.trainer.distributed import ProcessGroup
-from ucoder.trainer.sft import FineTuning, tokenize
+from ucoder.trainer.optimizer import FineTuning, tokenize
 from ucoder.trainer.training_job import TrainingRecipe
 from ucoder.v1.trainer_pb2 import TrainingProgress
 

@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 import pytest
-from tests.unit.trainer.test_sft import RECIPE
+from tests.unit.trainer.test_optimizer import RECIPE
 
 from ucoder.trainer.training import best_step, ending_reason, patience_exhausted, validation_due
 

@@ -1,7 +1,7 @@
 """Selection: the rules that choose one of N programs by their outcomes on M tests, each under its name."""
 
 from ucoder.core.matrix import Matrix
-from ucoder.core.selection import b4, baselines, codet, evidence, ucoder
+from ucoder.core.selection import b4, baselines, codet, evidence, paper_rule
 from ucoder.core.selection.strategy import AbstentionReason, Selection, Strategy, StrategyOptions
 
 __all__ = [
@@ -17,7 +17,7 @@ __all__ = [
 
 STRATEGIES: dict[str, Strategy] = {
     "evidence": Strategy(evidence.evidence, evidence.EvidenceOptions),
-    "ucoder": Strategy(ucoder.ucoder, ucoder.UCoderOptions),
+    "ucoder": Strategy(paper_rule.ucoder, paper_rule.UCoderOptions),
     "codet": Strategy(codet.codet, codet.CodeTOptions),
     "b4": Strategy(b4.b4, b4.B4Options),
     "mbr_exec": Strategy(baselines.mbr_exec),

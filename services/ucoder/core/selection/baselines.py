@@ -18,8 +18,8 @@ from ucoder.core.clustering import (
     weights_by_label,
 )
 from ucoder.core.matrix import Matrix
+from ucoder.core.selection.paper_rule import execution_rate
 from ucoder.core.selection.strategy import ScoredClusters, StrategyOptions
-from ucoder.core.selection.ucoder import execution_rate
 
 
 @dataclass(frozen=True)

@@ -97,7 +97,11 @@ class Strategy:
 
 
 def _select(scored: ScoredClusters, m: Matrix, programs: Labels, options: StrategyOptions) -> Selection:
-    """Orders the clusters and applies the thresholds. `programs`: (N,) the caller's index of each row of `m`."""
+    """Orders the clusters and applies the thresholds. `programs`: (N,) the caller's index of each row of `m`.
+
+    The tie rule: of clusters with equal scores the larger is first, then the one whose first program is earlier in the
+    matrix's own order.
+    """
     total = int(m.multiplicity.sum())
     shares = np.bincount(scored.labels, weights=m.multiplicity, minlength=len(scored.scores)) / total
     preference = scored.preference if scored.preference is not None else np.zeros(len(scored.labels))

@@ -6,8 +6,8 @@ any code. The rules:
 - bool, int, float, str, bytes, None, list, tuple, set, frozenset, dict: as Python writes them; ints beyond 4,300
   digits in hexadecimal. `nan`, `inf`, `-inf` and `-0.0` stay visible.
 - Sets, and dicts unless `ordered`, are sorted by their items' texts: sets and dicts with the same items have one text.
-  `1`, `1.0` and `True` have three texts although Python calls them equal: the verdict (`core/verdict.py`) compares
-  values, votes compare texts.
+  `1`, `1.0` and `True` have three texts although Python calls them equal: `core/value_comparison.py` compares values,
+  votes compare texts.
 - complex, bytearray, range, Fraction, Decimal, and the types of datetime: `name(arguments)`.
 - A subclass of one of these is written as its base (a namedtuple as a tuple, a Counter as a dict). Its own methods,
   equality among them, are never called.

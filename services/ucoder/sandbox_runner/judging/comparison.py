@@ -2,7 +2,7 @@
 
 from ucoder.core.outcomes import Outcome
 from ucoder.core.test_plans import BlockPlan, BrokenPlan, CallPlan, CompatPlan, Plan, ScriptPlan
-from ucoder.core.verdict import judge, same_output
+from ucoder.core.value_comparison import judge, same_output
 from ucoder.sandbox_runner.guest.cell_protocol import CALL, COMPAT, EXCEPTION, OK, SCRIPT, STDOUT, CellTest
 from ucoder.sandbox_runner.host.batch import Program
 from ucoder.sandbox_runner.host.cell import CellResult

@@ -4,7 +4,7 @@ import pytest
 
 from ucoder.core.outcomes import Outcome
 from ucoder.core.test_plans import BlockPlan, BrokenPlan, CallPlan, CompatPlan, ScriptPlan, Test, read_plan
-from ucoder.core.verdict import judge, same_output
+from ucoder.core.value_comparison import judge, same_output
 
 CASES = [
     # the test, what the call returned, the verdict

@@ -1,4 +1,4 @@
-"""The verdict: compares the value that a call reported with the value that the test expects, outside the cell.
+"""Comparison of the value that a call returned with the value that the test expects, outside the cell.
 
 The values are read back from text and compared by Python's own rules: `1 == 1.0 == True`, dicts and sets have no order,
 a list is not a tuple, NaN equals nothing, `-0.0 == 0.0`. An opaque value (a generator, an object) equals nothing. With

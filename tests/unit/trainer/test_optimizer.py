@@ -6,7 +6,7 @@ from dataclasses import replace
 import pytest
 
 from ucoder.errors import Reject
-from ucoder.trainer.sft import TokenizedExample, batches, learning_rate, steps_per_epoch, tokenize
+from ucoder.trainer.optimizer import TokenizedExample, batches, learning_rate, steps_per_epoch, tokenize
 from ucoder.trainer.training_job import TrainingRecipe, TrainingText
 from ucoder_development.seed_training import FOLDER
 
