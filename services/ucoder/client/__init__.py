@@ -4,33 +4,12 @@ The package imports grpcio and protobuf and nothing else beside the standard lib
 and import it at little cost.
 """
 
-from ucoder.client.async_client import AsyncClient
-from ucoder.client.blocking_client import Client
+from ucoder.client.clients import AsyncClient, Client
 from ucoder.client.connection import Connection
 from ucoder.client.requests import Options, Test
-from ucoder.client.results import (
-    Answer,
-    BoundPremise,
-    Cluster,
-    Cost,
-    Disagreement,
-    ProbabilityBound,
-    Row,
-    Verdict,
-)
+from ucoder.client.results import Answer, BoundPremise, Cluster, Cost, Disagreement, ProbabilityBound, Row, Verdict
 
 __all__ = [
-    "Answer",
-    "AsyncClient",
-    "BoundPremise",
-    "Client",
-    "Cluster",
-    "Connection",
-    "Cost",
-    "Disagreement",
-    "Options",
-    "ProbabilityBound",
-    "Row",
-    "Test",
-    "Verdict",
-]
+    "Answer", "AsyncClient", "BoundPremise", "Client", "Cluster", "Connection", "Cost", "Disagreement", "Options",
+    "ProbabilityBound", "Row", "Test", "Verdict",
+]  # fmt: skip

@@ -13,7 +13,7 @@ import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, Literal
 
-from ucoder.client.blocking_client import Client
+from ucoder.client.clients import Client
 from ucoder.client.requests import Test
 from ucoder.client.results import Answer
 from ucoder.core.extraction import extract_program
@@ -145,9 +145,8 @@ def _rewards(
     rewards = [0.0] * len(prompts)
     for (prompt, own_tests), indices in groups.items():
         texts = [completions[index] for index in indices]
-        for index, reward in zip(
-            indices, group_rewards(client, prompt, texts, own_tests, kind, **options), strict=True
-        ):
+        judged = group_rewards(client, prompt, texts, own_tests, kind, **options)
+        for index, reward in zip(indices, judged, strict=True):
             rewards[index] = reward
     return rewards
 

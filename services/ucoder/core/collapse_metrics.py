@@ -5,6 +5,7 @@ A loop that trains on its own output can lose its variety, or its judgement, bef
 low value for one model is a high one for another.
 """
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 
 from ucoder.core.diversity import entropy_bits, tree_entropy_bits
@@ -32,7 +33,9 @@ def dataset_metrics(
     metrics, problems = {}, len(cluster_sizes)
     if problems:
         metrics["distinct_problems"] = problems / (problems + repeated)
-        metrics["cluster_entropy"] = sum(map(_cluster_entropy, cluster_sizes)) / problems
+        metrics["cluster_entropy"] = (
+            sum(entropy_bits(Counter(dict(enumerate(sizes))).elements()) for sizes in cluster_sizes) / problems
+        )
     if programs:
         metrics["distinct_solutions"] = distinct_programs / programs
     if training_programs:
@@ -72,8 +75,3 @@ def collapsed(history: Sequence[Mapping[str, float]], least: Mapping[str, float]
         if value < least.get(name, 0.0) * first:
             fallen.append(f"{name.replace('_', ' ')} {value:.3g}, less than {least[name]:g} of its first {first:.3g}")
     return "; ".join(fallen)
-
-
-def _cluster_entropy(sizes: Sequence[int]) -> float:
-    """Returns the entropy of the cluster sizes in bits: 0 when all programs agree."""
-    return entropy_bits(number for number, size in enumerate(sizes) for _ in range(size))

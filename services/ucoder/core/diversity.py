@@ -35,14 +35,12 @@ class Diversity:
 
 def measure(programs: Sequence[str]) -> Diversity:
     """Measures the diversity of programs. One that does not parse counts for entropy and lines only."""
-    if not programs:
-        return Diversity(0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0)
     lines = [sum(bool(line.strip()) for line in text.splitlines()) for text in programs]
     trees = [tree for tree in map(parse, programs) if tree is not None]
     complexities = [cyclomatic_complexity(tree) for tree in trees]
     return Diversity(
         programs=len(programs),
-        distinct=len(set(map(normal_form, programs))) / len(programs),
+        distinct=len(set(map(normal_form, programs))) / max(1, len(programs)),
         token_entropy_bits=_mean(entropy_bits(tokens(text)) for text in programs),
         node_types=_mean(len({type(node) for node in ast.walk(tree)}) for tree in trees),
         complexity=_mean(complexities),

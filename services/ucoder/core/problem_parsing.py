@@ -73,10 +73,10 @@ def read_statement(text: str) -> Statement:
     problem = next(_json_problems(text), None)
     text, title, hint = _source_of(problem) if problem else (text, "", "")
     start = re.search(r"^(?:from |import |def )", text, re.MULTILINE)
-    tree = parse(text[start.start() :] + "    pass\n") if start else None
-    tree = tree or (parse(text[start.start() :]) if start else None)
+    source = text[start.start() :] if start else ""
+    tree = parse(f"{source}    pass\n") or parse(source)
     functions = [node for node in tree.body if isinstance(node, ast.FunctionDef)] if tree else []
-    if not functions or start is None or tree is None:
+    if not functions or tree is None:
         raise UnusableProblem(DropReason.NO_FUNCTION)
     function = functions[-1]
     documentation = (ast.get_docstring(function) or "").strip()
@@ -87,8 +87,7 @@ def read_statement(text: str) -> Statement:
         raise UnusableProblem(DropReason.NO_PARAMETERS)
     if function.returns is None or any(argument.annotation is None for argument in arguments):
         raise UnusableProblem(DropReason.UNTYPED)
-    lines = text[start.start() :].splitlines()
-    prompt = _imports(tree, function) + "\n".join(lines[: function.body[0].end_lineno]) + "\n"
+    prompt = _imports(tree, function) + "\n".join(source.splitlines()[: function.body[0].end_lineno]) + "\n"
     return Statement(
         prompt=prompt,
         entry_point=function.name,

@@ -3,6 +3,8 @@
 import re
 from collections import Counter
 from collections.abc import Iterable, Iterator
+from itertools import dropwhile, takewhile
+from operator import not_
 
 from ucoder.core.drop_reasons import DropReason
 from ucoder.core.generated_tests import TestDropReason
@@ -66,14 +68,11 @@ def read_script_tests(prompt: str, completions: Iterable[str], keep: int) -> tup
 
 def _pairs(text: str) -> Iterator[tuple[str, str]]:
     """Yields (input, output) of every `Input:` block that an `Output:` block follows. Each ends with one newline."""
-    marks = sorted(
-        [(match.start(), match.end(), "in") for match in _INPUT_MARK.finditer(text)]
-        + [(match.start(), match.end(), "out") for match in _OUTPUT_MARK.finditer(text)]
-    )
-    for place, (_, end, kind) in enumerate(marks[:-1]):
-        start, after, following = marks[place + 1]
+    kinds = {"in": _INPUT_MARK, "out": _OUTPUT_MARK}
+    marks = sorted((match.start(), match.end(), kind) for kind in kinds for match in kinds[kind].finditer(text))
+    marks.append((len(text), len(text), "end"))
+    for (_, end, kind), (start, after, following), (until, _, _) in zip(marks, marks[1:], marks[2:], strict=False):
         if kind == "in" and following == "out":
-            until = marks[place + 2][0] if place + 2 < len(marks) else len(text)
             given, answer = _block(text[end:start]), _block(text[after:until])
             if given.strip() and answer.strip():
                 yield given, answer
@@ -81,9 +80,5 @@ def _pairs(text: str) -> Iterator[tuple[str, str]]:
 
 def _block(text: str) -> str:
     """Returns the lines of a block up to its first blank line, without its fences."""
-    lines = [line.rstrip() for line in text.strip("\n").splitlines() if not line.strip().startswith("```")]
-    while lines and not lines[0].strip():
-        lines.pop(0)
-    if "" in lines:
-        lines = lines[: lines.index("")]
-    return "\n".join(lines) + "\n"
+    lines = (line.rstrip() for line in text.splitlines() if not line.strip().startswith("```"))
+    return "\n".join(takewhile(bool, dropwhile(not_, lines))) + "\n"

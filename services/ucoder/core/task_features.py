@@ -10,7 +10,7 @@ import math
 import re
 from collections.abc import Sequence
 
-from ucoder.core.extraction import parse
+from ucoder.core.extraction import DOCUMENTED, parse
 
 CONDITIONS = frozenset(
     ["but", "else", "empty", "except", "if", "no", "none", "not", "only", "otherwise", "unless", "when", "without"]
@@ -19,12 +19,11 @@ CONDITIONS = frozenset(
 _KEYWORDS = frozenset(word.lower() for word in keyword.kwlist)
 _WORD = re.compile(r"[A-Za-z]+")
 _EXAMPLE = re.compile(r"^[ \t]*>>>.*(?:\n[ \t]*\S.*)*", re.MULTILINE)
-_DOCUMENTED = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef, ast.Module)
 
 
 def docstrings_of(tree: ast.Module) -> str:
     """Returns all docstrings of a program, or the empty text where it has none."""
-    texts = [ast.get_docstring(node, clean=False) for node in ast.walk(tree) if isinstance(node, _DOCUMENTED)]
+    texts = [ast.get_docstring(node, clean=False) for node in ast.walk(tree) if isinstance(node, DOCUMENTED)]
     return "\n\n".join(text for text in texts if text)
 
 

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from ucoder.core.extraction import parse
+from ucoder.core.extraction import calls_name, parse_statement
 
 LARGEST = 100_000
 """The largest expected value that is computed here: items of a sequence, or bits of an integer."""
@@ -39,14 +39,9 @@ _SIGNS: dict[type[ast.unaryop], Callable[[Any], Any]] = {
     ast.Not: operator.not_,
     ast.Invert: operator.invert,
 }
+_DISPLAYS: dict[type[ast.expr], Callable[..., Any]] = {ast.List: list, ast.Tuple: tuple, ast.Set: set}
 _CONSTRUCTORS: dict[str, Callable[..., Any]] = {
-    "set": set,
-    "frozenset": frozenset,
-    "list": list,
-    "tuple": tuple,
-    "dict": dict,
-    "float": float,
-    "complex": complex,
+    kind.__name__: kind for kind in (set, frozenset, list, tuple, dict, float, complex)
 }
 
 
@@ -132,14 +127,11 @@ def read_plan(test: Test, entry_point: str = "", compat: bool = False) -> Plan:
         return BrokenPlan("the test is empty")
     if compat:
         return CompatPlan(test.code)
-    if len(body) == 1:
-        statement = body[0]
-        if isinstance(statement, ast.Expr) and _is_call(statement.value, entry_point):
-            return CallPlan(ast.unparse(statement.value))
-        if isinstance(statement, ast.Assert):
-            plan = _call_plan(statement.test, entry_point, test.tolerance)
-            if plan is not None:
-                return plan
+    match body:
+        case [ast.Expr(call)] if _is_call(call, entry_point):
+            return CallPlan(ast.unparse(call))
+        case [ast.Assert(condition)] if plan := _call_plan(condition, entry_point, test.tolerance):
+            return plan
     return BlockPlan(test.code)
 
 
@@ -149,25 +141,18 @@ def input_key(test: WrittenTest) -> str:
     It recognises `CALL`, `assert CALL`, `assert not CALL`, and one comparison by `==`, `!=` or `is` with the call on
     the left, or on the right when the left side is no call. Any other test has an input of its own.
     """
-    tree = parse(test.code)
-    if tree is None or len(tree.body) != 1:
-        return key_of_test(test)
-    statement = tree.body[0]
-    if isinstance(statement, ast.Expr):
-        return ast.dump(statement.value)
-    if not isinstance(statement, ast.Assert):
-        return key_of_test(test)
-    condition = statement.test
-    if isinstance(condition, ast.UnaryOp) and isinstance(condition.op, ast.Not):
-        condition = condition.operand
-    if (
-        isinstance(condition, ast.Compare)
-        and len(condition.ops) == 1
-        and isinstance(condition.ops[0], ast.Eq | ast.NotEq | ast.Is)
-    ):
-        sides = condition.left, condition.comparators[0]
-        condition = next((side for side in sides if isinstance(side, ast.Call)), condition)
-    return ast.dump(condition) if isinstance(condition, ast.Call) else key_of_test(test)
+    match parse_statement(test.code):
+        case ast.Expr(value):
+            return ast.dump(value)
+        case ast.Assert(ast.UnaryOp(ast.Not(), condition)) | ast.Assert(condition):
+            match condition:
+                case (
+                    (ast.Call() as call)
+                    | ast.Compare(ast.Call() as call, [ast.Eq() | ast.NotEq() | ast.Is()])
+                    | ast.Compare(_, [ast.Eq() | ast.NotEq() | ast.Is()], [ast.Call() as call])
+                ):
+                    return ast.dump(call)
+    return key_of_test(test)
 
 
 def key_of_test(test: WrittenTest) -> str:
@@ -202,11 +187,9 @@ def _is_call(node: ast.expr, entry_point: str) -> bool:
 
     The arguments may be any expression, because the cell evaluates them: they tell the program nothing but its input.
     """
-    if not isinstance(node, ast.Call) or not isinstance(node.func, ast.Name):
-        return False
     if entry_point:
-        return node.func.id == entry_point
-    return not hasattr(builtins, node.func.id)
+        return calls_name(node, entry_point)
+    return isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and not hasattr(builtins, node.func.id)
 
 
 def _constant_value(node: ast.expr) -> Any:
@@ -225,20 +208,11 @@ def _constant_value(node: ast.expr) -> Any:
         return _SIGNS[type(node.op)](_constant_value(node.operand))
     if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and not node.keywords:
         return _CONSTRUCTORS[node.func.id](*map(_constant_value, node.args))
-    if isinstance(node, ast.List):
-        return [_constant_value(item) for item in node.elts]
-    if isinstance(node, ast.Tuple):
-        return tuple(_constant_value(item) for item in node.elts)
-    if isinstance(node, ast.Set):
-        return {_constant_value(item) for item in node.elts}
-    if isinstance(node, ast.Dict):
-        if None in node.keys:
-            raise ValueError("not a literal")
-        return {
-            _constant_value(key): _constant_value(value)
-            for key, value in zip(node.keys, node.values, strict=True)
-            if key
-        }
+    if isinstance(node, ast.List | ast.Tuple | ast.Set):
+        return _DISPLAYS[type(node)](map(_constant_value, node.elts))
+    if isinstance(node, ast.Dict) and None not in node.keys:
+        keys = map(_constant_value, filter(None, node.keys))
+        return dict(zip(keys, map(_constant_value, node.values), strict=True))
     if isinstance(node, ast.Constant):
         return node.value
     raise ValueError("not a constant")

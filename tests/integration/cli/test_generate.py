@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from ucoder.cli.generate.benchmark import generate_benchmark
-from ucoder.cli.generate.problem_lines import read_problems, resumable_file
+from ucoder.cli.generate.problem_lines import ResumableFile, read_problems
 from ucoder.cli.generate.problems import generate_problems
 from ucoder.cli.generate.solutions import generate_solutions
 from ucoder.cli.generate.tests import generate_tests
@@ -80,14 +80,14 @@ async def test_references_are_what_most_agree_on_and_doubtful_problems_are_left_
 
 def test_unfinished_work_is_continued_with_the_same_settings_only(tmp_path: Path) -> None:
     out = tmp_path / "o.jsonl"
-    with resumable_file(out, seed=1) as file:
+    with ResumableFile(out, seed=1) as file:
         file.write({"id": "b", "x": 1})
     assert not out.exists()
     partial = tmp_path / "o.jsonl.partial"
     partial.write_text(partial.read_text() + '{"id": "cut')
-    with pytest.raises(Misconfigured, match="other settings"), resumable_file(out, seed=2):
+    with pytest.raises(Misconfigured, match="other settings"), ResumableFile(out, seed=2):
         pass
-    with resumable_file(out, seed=1) as file:
+    with ResumableFile(out, seed=1) as file:
         assert file.done == {"b": {"id": "b", "x": 1}}
         file.write({"id": "a", "x": 2})
         file.finish()

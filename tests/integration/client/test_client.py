@@ -15,8 +15,7 @@ from typing import Any
 import grpc
 import pytest
 
-import ucoder.client.async_client
-import ucoder.client.blocking_client
+import ucoder.client.clients
 from ucoder.client import AsyncClient, Client, Connection, Options, Row
 from ucoder.client.connection import ConnectionOptions
 from ucoder.client.requests import cluster_request, select_request
@@ -25,11 +24,10 @@ from ucoder.v1 import artifacts_pb2 as pb
 from ucoder.v1 import config_pb2, consensus_pb2, consensus_pb2_grpc
 
 
-@pytest.mark.parametrize("module", [ucoder.client.blocking_client, ucoder.client.async_client])
-def test_the_examples_in_the_docstrings_run(module: Any, served: str) -> None:
+def test_the_examples_in_the_docstrings_run(served: str) -> None:
     finder, runner = doctest.DocTestFinder(), doctest.DocTestRunner()
-    found = [test for test in finder.find(module, globs={"address": served}) if test.examples]
-    assert found
+    found = [test for test in finder.find(ucoder.client.clients, globs={"address": served}) if test.examples]
+    assert len(found) == 2
     for test in found:
         runner.run(test)
     assert runner.summarize().failed == 0

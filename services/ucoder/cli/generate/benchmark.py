@@ -7,7 +7,7 @@ from typing import Annotated
 from typer import Argument, Option
 
 from ucoder.cli.generate.benchmark_task import make_task
-from ucoder.cli.generate.problem_lines import print_summary, read_problems, resumable_file
+from ucoder.cli.generate.problem_lines import ResumableFile, print_summary, read_problems
 from ucoder.cli.shared import options
 from ucoder.cli.shared.local_sandbox import open_sandbox
 from ucoder.cli.shared.question_files import write_lines
@@ -41,7 +41,7 @@ async def generate_benchmark(
     settings = {
         "candidates": str(candidates), "min_confidence": min_confidence, "tests": tests, "least": least, "seed": seed,
     }  # fmt: skip
-    with resumable_file(out, command="benchmark", **settings) as file:
+    with ResumableFile(out, command="benchmark", **settings) as file:
         async with open_sandbox(isolation) as sandbox:
             made = await file.process(
                 "agreeing", lines, lambda line: make_task(sandbox, line, min_confidence, tests, least, seed)

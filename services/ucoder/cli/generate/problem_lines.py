@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 import json
-from collections.abc import Awaitable, Callable, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -21,13 +21,13 @@ PROBLEMS_AT_ONCE = 16
 Line = dict[str, Any]
 
 
-class ResumableFile:
+class ResumableFile(contextlib.AbstractContextManager["ResumableFile"]):
     """A file that grows line by line under a temporary name and gets its own name when it is complete.
 
     A command that was stopped and is given again with the same settings continues after the lines of the first attempt.
     """
 
-    def __init__(self, out: Path, settings: Line) -> None:
+    def __init__(self, out: Path, **settings: Any) -> None:
         """Reads what an earlier attempt left. Raises Misconfigured when that attempt had other settings."""
         self.out = out
         self._partial = partial_path(out)
@@ -84,16 +84,9 @@ class ResumableFile:
         write_lines(self.out, [self.done[name] for name in sorted(self.done)] if lines is None else lines)
         self._partial.unlink(missing_ok=True)
 
-    def close(self) -> None:
+    def __exit__(self, *error: object) -> None:
         """Closes the temporary file and keeps it for another attempt."""
         self._file.close()
-
-
-@contextlib.contextmanager
-def resumable_file(out: Path, **settings: Any) -> Iterator[ResumableFile]:
-    """Yields a `ResumableFile` that is closed at the end, whether finished or not."""
-    with contextlib.closing(ResumableFile(out, settings)) as file:
-        yield file
 
 
 def read_problems(path: Path) -> list[Line]:

@@ -7,7 +7,7 @@ from typing import Annotated
 from typer import Option
 
 from ucoder.cli.generate.model_source import ModelSource
-from ucoder.cli.generate.problem_lines import Line, print_summary, resumable_file
+from ucoder.cli.generate.problem_lines import Line, ResumableFile, print_summary
 from ucoder.cli.shared import options
 from ucoder.cli.shared.local_sandbox import open_sandbox
 from ucoder.core.decontamination import Decontamination
@@ -55,7 +55,7 @@ async def generate_problems(
     known = Decontamination(known_tasks(["seed", *map(str, avoid or [])]))
     refused: Counter[str] = Counter()
     settings = {"model": model, "seed": seed, "cells": cells, "count": count, "scripts": scripts}
-    with resumable_file(out, command="problems", **settings) as file:
+    with ResumableFile(out, command="problems", **settings) as file:
         async with ModelSource.open(model, name, profile, config) as source, open_sandbox(isolation) as sandbox:
             problem_config = source.config.problems
             novelty = Novelty(ClaimsInMemory(), "file", problem_config.near_duplicate)

@@ -5,7 +5,7 @@ from typing import Annotated
 from typer import Option
 
 from ucoder.cli.generate.model_source import ModelSource
-from ucoder.cli.generate.problem_lines import Line, print_summary, problem_of, read_problems, resumable_file
+from ucoder.cli.generate.problem_lines import Line, ResumableFile, print_summary, problem_of, read_problems
 from ucoder.cli.shared import options
 from ucoder.generator.solution_sampling import sample_solutions
 
@@ -30,7 +30,7 @@ async def generate_solutions(
     """
     lines = read_problems(problems)
     settings = {"problems": str(problems), "model": model, "seed": seed, "n": n}
-    with resumable_file(out, command="solutions", **settings) as file:
+    with ResumableFile(out, command="solutions", **settings) as file:
         async with ModelSource.open(model, name, profile, config) as source:
             candidate_config = source.config.candidates
             programs = n or candidate_config.n

@@ -6,7 +6,7 @@ from typing import Annotated
 from typer import Option
 
 from ucoder.cli.generate.model_source import ModelSource
-from ucoder.cli.generate.problem_lines import Line, print_summary, problem_of, read_problems, resumable_file
+from ucoder.cli.generate.problem_lines import Line, ResumableFile, print_summary, problem_of, read_problems
 from ucoder.cli.shared import options
 from ucoder.runtime.messaging.arrow_worker import Dropped
 from ucoder.test_synth.test_writing import synthesize_tests
@@ -33,7 +33,7 @@ async def generate_tests(
     lines = read_problems(problems)
     dropped: Counter[str] = Counter()
     settings = {"problems": str(problems), "model": model, "seed": seed, "keep": keep, "samples": samples}
-    with resumable_file(out, command="tests", **settings) as file:
+    with ResumableFile(out, command="tests", **settings) as file:
         async with ModelSource.open(model, name, profile, config) as source:
             test_config = source.config.tests
             test_config.keep, test_config.samples = keep or test_config.keep, samples or test_config.samples

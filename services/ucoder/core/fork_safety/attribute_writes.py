@@ -19,7 +19,7 @@ _FIXED_NAMES = _TYPE_TESTS | {"property"}
 def check_attribute_writes(tree: ast.Module, nodes: list[ast.AST]) -> None:
     """Raises `NotForkSafe` unless the program sets attributes of its own instances only. `nodes`: all of the tree."""
     methods = {method for node in nodes if isinstance(node, ast.ClassDef) for method in _methods(node)}
-    writers = {method.name for method in methods if _writes(method)}
+    writers = {method.name for method in methods if any(map(_is_write, _own_nodes(method)))}
     if not writers and not any(map(_is_write, nodes)):
         return
     inside = {id(inner) for method in methods for inner in _own_nodes(method)}
@@ -87,10 +87,6 @@ def _own_nodes(method: ast.FunctionDef) -> Iterator[ast.AST]:
         yield node
         if not isinstance(node, ast.FunctionDef | ast.ClassDef | ast.Lambda):
             waiting += ast.iter_child_nodes(node)
-
-
-def _writes(method: ast.FunctionDef) -> bool:
-    return any(map(_is_write, _own_nodes(method)))
 
 
 class _ClassUseVisitor(ast.NodeVisitor):

@@ -16,13 +16,11 @@ _PLAIN: dict[str, Shape] = {
     **{kind.__name__: shape for kind, shape in SIMPLE.items()},
     **{name: Collection(kind, Int()) for name, kind in _CONTAINERS.items()},
     **dict.fromkeys(_MAPPINGS, Dictionary(Text(), Int())),
-    **{
-        "None": NOTHING,
-        "Number": one_of([Int(), shapes.Float()]),
-        "SupportsInt": Int(),
-        "Text": Text(),
-        "object": Int(),
-    },
+    "None": NOTHING,
+    "Number": one_of([Int(), shapes.Float()]),
+    "SupportsInt": Int(),
+    "Text": Text(),
+    "object": Int(),
 }
 """The shapes of names without arguments."""
 

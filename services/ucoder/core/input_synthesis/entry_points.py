@@ -19,19 +19,11 @@ def entry_point_of(prompt: str, programs: Sequence[str] = (), tests: Sequence[st
     opened = re.findall(r"^[ \t]*(?:async[ \t]+)?def[ \t]+(\w+)[ \t]*\(", prompt, re.MULTILINE)
     if opened:
         return str(opened[-1])
-    defined: Counter[str] = Counter()
-    names: set[str] = set()
-    for program in programs:
-        top_level = [function.name for function in functions_of(program)]
-        names |= set(top_level)
-        defined.update(top_level[-1:])
-    called: Counter[str] = Counter()
-    for test in tests:
-        tree = parse(test)
-        for node in ast.walk(tree) if tree else ():
-            if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in names:
-                called[node.func.id] += 1
-    votes = called or defined
+    top_level = [[function.name for function in functions_of(program)] for program in programs]
+    names = set().union(*top_level)
+    nodes = (node for tree in map(parse, tests) if tree for node in ast.walk(tree) if isinstance(node, ast.Call))
+    called = Counter(node.func.id for node in nodes if isinstance(node.func, ast.Name) and node.func.id in names)
+    votes = called or Counter(own[-1] for own in top_level if own)
     return min(votes, key=lambda name: (-votes[name], name)) if votes else ""
 
 

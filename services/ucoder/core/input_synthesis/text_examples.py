@@ -51,12 +51,9 @@ def read_examples(text: str, entry_point: str) -> list[TextExample]:
 
 def calls_in(programs: Sequence[str], entry_point: str) -> Iterator[TextExample]:
     """Yields the calls with literal arguments that the programs make: some show at their end how they are used."""
-    for program in programs:
-        tree = parse(program) if f"{entry_point}(" in program else None
-        for node in ast.walk(tree) if tree else ():
-            example = _example(node, None) if calls_name(node, entry_point) else None
-            if example:
-                yield example
+    trees = (parse(program) for program in programs if f"{entry_point}(" in program)
+    nodes = (node for tree in trees if tree for node in ast.walk(tree))
+    yield from filter(None, (_example(node, None) for node in nodes if calls_name(node, entry_point)))
 
 
 def literal_values(nodes: Sequence[ast.expr]) -> tuple[object, ...] | None:

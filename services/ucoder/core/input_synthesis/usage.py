@@ -24,12 +24,8 @@ _OF_A_NUMBER = frozenset({"range", "abs", "bin", "hex", "chr", "sqrt", "gcd", "f
 
 def shape_of_usage(functions: Iterable[Function], place: int) -> Shape | None:
     """Returns the shape that most of these functions use the parameter at a place as, or None where none shows it."""
-    votes: Counter[Shape] = Counter()
-    for function in functions:
-        for argument in positional(function)[place : place + 1]:
-            shape = _of_name(function, argument.arg, 0)
-            if shape is not None:
-                votes[shape] += 1
+    named = ((function, argument.arg) for function in functions for argument in positional(function)[place:][:1])
+    votes = Counter(shape for function, name in named if (shape := _of_name(function, name, 0)))
     return votes.most_common(1)[0][0] if votes else None
 
 
@@ -47,10 +43,9 @@ def _of_name(scope: ast.AST, name: str, depth: int) -> Shape | None:
         if hints[hint]:
             return shape
     if hints["list"] or hints["many"]:
-        inner = None
-        for item in () if hints["numbers"] or depth > 2 else sorted(items):
-            inner = inner or _of_name(scope, item, depth + 1)
-        return Collection(list, inner or Int())
+        looked_into = [] if hints["numbers"] or depth > 2 else sorted(items)
+        found = (inner for item in looked_into if (inner := _of_name(scope, item, depth + 1)))
+        return Collection(list, next(found, Int()))
     return Int() if hints["number"] or _passed_on(scope, name) else None
 
 

@@ -2,18 +2,11 @@
 
 from ucoder.core.matrix import Matrix
 from ucoder.core.selection import b4, baselines, codet, evidence, paper_rule
-from ucoder.core.selection.strategy import AbstentionReason, Selection, Strategy, StrategyOptions
+from ucoder.core.selection.strategy import AbstentionReason, Selection, SignatureOptions, Strategy, StrategyOptions
 
 __all__ = [
-    "DEFAULT",
-    "STRATEGIES",
-    "AbstentionReason",
-    "Selection",
-    "Strategy",
-    "StrategyOptions",
-    "can_forecast",
-    "select",
-]
+    "DEFAULT", "STRATEGIES", "AbstentionReason", "Selection", "Strategy", "StrategyOptions", "can_forecast", "select",
+]  # fmt: skip
 
 STRATEGIES: dict[str, Strategy] = {
     "evidence": Strategy(evidence.evidence, evidence.EvidenceOptions),
@@ -23,7 +16,7 @@ STRATEGIES: dict[str, Strategy] = {
     "mbr_exec": Strategy(baselines.mbr_exec),
     "alphacode": Strategy(baselines.alphacode),
     "max_pass": Strategy(baselines.max_pass, baselines.MaxPassOptions),
-    "cluster": Strategy(baselines.largest_cluster, baselines.ClusterOptions),
+    "cluster": Strategy(baselines.largest_cluster, SignatureOptions),
     "success_rate": Strategy(baselines.success_rate),
     "low_ppl": Strategy(baselines.low_ppl),
     "random": Strategy(baselines.random_choice, baselines.RandomOptions),

@@ -7,17 +7,15 @@ import numpy as np
 
 from ucoder.core.clustering import distinct_weights, first_members, signature_clusters, weights_by_label
 from ucoder.core.matrix import Floats, Matrix
-from ucoder.core.selection.strategy import ScoredClusters, StrategyOptions
+from ucoder.core.selection.strategy import ScoredClusters, SignatureOptions
 
 _log_gamma = np.frompyfunc(lgamma, 1, 1)
 
 
 @dataclass(frozen=True)
-class B4Options(StrategyOptions):
+class B4Options(SignatureOptions):
     """The options of `b4`: what a set is, and the hyperparameters of its priors."""
 
-    outputs: bool = False
-    """Sets are programs with equal outputs instead of equal passes."""
     alpha: float = 1e3
     """The prior that right programs and right tests are many."""
     beta0: float = 1e5

@@ -19,15 +19,7 @@ from ucoder.core.clustering import (
 )
 from ucoder.core.matrix import Matrix
 from ucoder.core.selection.paper_rule import execution_rate
-from ucoder.core.selection.strategy import ScoredClusters, StrategyOptions
-
-
-@dataclass(frozen=True)
-class ClusterOptions(StrategyOptions):
-    """The options of `largest_cluster`."""
-
-    outputs: bool = False
-    """Cluster by outputs instead of by passes."""
+from ucoder.core.selection.strategy import ScoredClusters, SignatureOptions, StrategyOptions
 
 
 @dataclass(frozen=True)
@@ -46,7 +38,7 @@ class RandomOptions(StrategyOptions):
     """The seed of the draw. The same seed on the same programs gives the same draw."""
 
 
-def largest_cluster(m: Matrix, options: ClusterOptions) -> ScoredClusters:
+def largest_cluster(m: Matrix, options: SignatureOptions) -> ScoredClusters:
     """Gives each cluster of equal signature its size as score, also the cluster that fails every test.
 
     Source: arXiv 2512.17385, ablation "cluster": the paper's rule without its filters.

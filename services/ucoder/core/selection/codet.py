@@ -6,15 +6,13 @@ import numpy as np
 
 from ucoder.core.clustering import distinct_weights, first_members, signature_clusters, weights_by_label
 from ucoder.core.matrix import Matrix
-from ucoder.core.selection.strategy import ScoredClusters, StrategyOptions
+from ucoder.core.selection.strategy import ScoredClusters, SignatureOptions
 
 
 @dataclass(frozen=True)
-class CodeTOptions(StrategyOptions):
+class CodeTOptions(SignatureOptions):
     """The options of `codet`."""
 
-    outputs: bool = False
-    """Sets are programs with equal outputs instead of equal passes."""
     distinct: bool = False
     """Equal syntax trees count once."""
 

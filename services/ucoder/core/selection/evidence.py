@@ -96,7 +96,7 @@ def evidence_beside_share(m: Matrix, labels: Labels, options: EvidenceOptions) -
     """Returns (K,) the sum of the four kinds of evidence that do not grow with a cluster's size alone."""
     symbols, columns = outputs_by_input(m)
     total: Floats = (
-        options.passes * np.log1p(_cluster_maximum(labels, _weighted_passes(m)))
+        options.passes * np.log1p(_cluster_maximum(labels, (m.passed @ np.sqrt(m.test_counts)).astype(np.float64)))
         + options.agreement * _cluster_mean(labels, _agreement(m, symbols, columns), m)
         - options.constant * _constant_answers(m, labels, columns)
         + options.simplicity * relative_size(m, labels)
@@ -109,11 +109,6 @@ def relative_size(m: Matrix, labels: Labels) -> Floats:
     nodes = np.log(m.features.nodes)
     median = np.median(np.repeat(nodes, m.multiplicity))
     return np.asarray(np.minimum(_cluster_mean(labels, nodes, m) - median, MOST_COMPLEX))
-
-
-def _weighted_passes(m: Matrix) -> Floats:
-    """Returns (N,) the sum of sqrt(count) over the tests that a program passes."""
-    return np.asarray(m.passed @ np.sqrt(m.test_counts), dtype=np.float64)
 
 
 def _agreement(m: Matrix, symbols: Ints, columns: Ints) -> Floats:

@@ -6,11 +6,11 @@ import numpy as np
 
 from ucoder.core.clustering import first_members, signature_clusters, weights_by_label
 from ucoder.core.matrix import Floats, Matrix
-from ucoder.core.selection.strategy import ScoredClusters, StrategyOptions
+from ucoder.core.selection.strategy import ScoredClusters, SignatureOptions
 
 
 @dataclass(frozen=True)
-class UCoderOptions(StrategyOptions):
+class UCoderOptions(SignatureOptions):
     """The choices that the paper makes or leaves open."""
 
     rho: float = 0.8
@@ -19,8 +19,6 @@ class UCoderOptions(StrategyOptions):
     """Least share of the samples in a cluster. The paper says "non-trivial"; two samples are required in any case."""
     pass_share: bool = False
     """e(r) is the share of tests passed instead of executed: the paper defines Exec both ways."""
-    outputs: bool = False
-    """Cluster by outputs instead of by passes."""
     exclude_all_fail: bool = False
     """The cluster that passes nothing cannot win. The paper does not say so; it wins 88 of 164 HumanEval tasks."""
 

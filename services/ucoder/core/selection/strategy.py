@@ -31,6 +31,14 @@ class StrategyOptions:
 
 
 @dataclass(frozen=True)
+class SignatureOptions(StrategyOptions):
+    """The options of a strategy that clusters programs by their signature."""
+
+    outputs: bool = False
+    """Cluster by outputs instead of by passes."""
+
+
+@dataclass(frozen=True)
 class ScoredClusters:
     """A strategy's answer about one matrix: its N programs in K clusters, each with a score."""
 
@@ -81,11 +89,8 @@ class Strategy:
             return Selection(None, (), 0.0, 0.0, True, AbstentionReason.NO_PROGRAMS)
         ordered, programs, tests = matrix.canonical()
         scored = self.score(ordered, chosen)
-        plausibility = None
-        if scored.plausibility is not None:
-            plausibility = np.empty(len(tests))
-            plausibility[tests] = scored.plausibility
-        return replace(_select(scored, ordered, programs, chosen), test_plausibility=plausibility)
+        in_given_order = None if scored.plausibility is None else scored.plausibility[np.argsort(tests)]
+        return replace(_select(scored, ordered, programs, chosen), test_plausibility=in_given_order)
 
     def parse(self, given: Mapping[str, float]) -> StrategyOptions:
         """Returns the options of these names. Raises ValueError, with the choices, on an unknown name or bad value."""

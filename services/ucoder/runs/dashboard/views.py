@@ -3,6 +3,7 @@
 import asyncio
 import datetime
 import io
+from collections import Counter
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -102,12 +103,8 @@ def _cluster_row(cluster: pb.Cluster, programs: Sequence[pb.Candidate]) -> dict[
 
 def _count_outcomes(rows: Sequence[pb.Row]) -> list[tuple[str, int]]:
     """Returns how often each outcome occurred over all programs and tests, the most frequent first."""
-    counts: dict[str, int] = {}
-    for row in rows:
-        for code in row.outcomes:
-            name = pb.Outcome.Name(code).removeprefix("OUTCOME_").lower()
-            counts[name] = counts.get(name, 0) + 1
-    return sorted(counts.items(), key=lambda item: -item[1])
+    counts = Counter(code for row in rows for code in row.outcomes).most_common()
+    return [(pb.Outcome.Name(code).removeprefix("OUTCOME_").lower(), count) for code, count in counts]
 
 
 def _score_row(evaluation: pb.Evaluation) -> dict[str, Any] | None:

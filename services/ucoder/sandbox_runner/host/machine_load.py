@@ -35,12 +35,9 @@ def _children(pid: int) -> Iterator[int]:
 
 def process_tree(pid: int) -> list[int]:
     """Returns a process and all its descendants that exist now."""
-    try:
-        threads = os.listdir(f"/proc/{pid}/task")
-        children = [Path(f"/proc/{pid}/task/{thread}/children").read_text().split() for thread in threads]
-    except OSError:
+    if not Path(f"/proc/{pid}").exists():
         return []
-    return [pid, *(member for some in children for child in some for member in process_tree(int(child)))]
+    return [pid, *(member for child in _children(pid) for member in process_tree(child))]
 
 
 def clock_factor(claimed: float, processor: float) -> float:

@@ -46,11 +46,9 @@ class PoolRun:
 
     async def next_finished(self) -> list[Program]:
         """Waits for a finished program, and returns it with all others that are finished; raises what went wrong."""
-        items = [await self.finished.get()]
-        while not self.finished.empty():
-            items.append(self.finished.get_nowait())
-        programs = []
-        for item in items:
+        programs: list[Program] = []
+        while not programs or not self.finished.empty():
+            item = await self.finished.get()
             if isinstance(item, Exception):
                 raise item
             programs.append(item)

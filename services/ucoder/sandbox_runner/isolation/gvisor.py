@@ -70,27 +70,13 @@ def launch(root: Root, name: str, folder: Path, platform: str, seed: int) -> Lau
 
 def specification(root: Root, seed: int) -> dict[str, object]:
     """Returns the OCI configuration of a cell."""
+    shown = {GUEST: root.guest, NODE: root.node, PACKAGES: root.packages}
+    bound = [_mount(place, "bind", str(path), "ro", "bind") for place, path in shown.items() if path]
     hidden = [
-        {
-            "destination": path,
-            "type": "tmpfs",
-            "source": "tmpfs",
-            "options": ["ro", "nosuid", "nodev", "noexec", "size=4k"],
-        }
+        _mount(path, "tmpfs", "tmpfs", "ro", "nosuid", "nodev", "noexec", "size=4k")
         for path in ("/proc", "/sys", "/dev/shm")
     ]
-    shown = {GUEST: root.guest, NODE: root.node, PACKAGES: root.packages}
-    bound = [
-        {"destination": place, "type": "bind", "source": str(path), "options": ["ro", "bind"]}
-        for place, path in shown.items()
-        if path
-    ]
-    scratch = {
-        "destination": "/tmp",
-        "type": "tmpfs",
-        "source": "tmpfs",
-        "options": ["nosuid", "nodev", "mode=755", f"size={SCRATCH_MB}m"],
-    }
+    scratch = _mount("/tmp", "tmpfs", "tmpfs", "nosuid", "nodev", "mode=755", f"size={SCRATCH_MB}m")
     return {
         "ociVersion": "1.0.2",
         "root": {"path": str(root.path), "readonly": True},
@@ -107,3 +93,8 @@ def specification(root: Root, seed: int) -> dict[str, object]:
         },
         "linux": {"namespaces": [{"type": kind} for kind in ("pid", "network", "ipc", "uts", "mount")]},
     }
+
+
+def _mount(place: str, kind: str, source: str, *options: str) -> dict[str, object]:
+    """Returns a mount of the OCI configuration."""
+    return {"destination": place, "type": kind, "source": source, "options": list(options)}
