@@ -10,7 +10,8 @@ import warnings
 from collections.abc import Sequence
 from typing import TypeGuard
 
-DOCUMENTED = ast.Module | ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef
+DEFINITIONS = ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef
+DOCUMENTED = ast.Module | DEFINITIONS
 """The nodes of a syntax tree that can have a docstring."""
 _FENCE = re.compile(r"^[ \t]*(```+|~~~+)[ \t]*([\w+-]*)[^\n]*\n(.*?)(?:^[ \t]*\1[ \t]*$|\Z)", re.DOTALL | re.MULTILINE)
 _THOUGHT = re.compile(r"<think>.*?(</think>|\Z)", re.DOTALL)

@@ -142,18 +142,17 @@ def _imports(tree: ast.Module, function: ast.FunctionDef) -> str:
     """Returns the missing imports that `typing` can give. Raises UnusableProblem on any other unknown name."""
     known = {alias.asname or alias.name.split(".")[0] for node in tree.body for alias in getattr(node, "names", [])}
     known |= {node.name for node in tree.body if isinstance(node, ast.ClassDef)}
-    known |= {
-        target.id for node in tree.body for target in getattr(node, "targets", []) if isinstance(target, ast.Name)
-    }
+    targets = (target for node in tree.body for target in getattr(node, "targets", []))
+    known |= {target.id for target in targets if isinstance(target, ast.Name)}
     arguments = [*function.args.posonlyargs, *function.args.args, *function.args.kwonlyargs]
     annotations = [a.annotation for a in arguments if a.annotation] + ([function.returns] if function.returns else [])
     names = {node.id for annotation in annotations for node in ast.walk(annotation) if isinstance(node, ast.Name)}
-    missing = sorted(name for name in names if name not in known and not hasattr(builtins, name))
-    if unknown := [name for name in missing if name != "typing" and name not in typing.__all__]:
-        raise UnusableProblem(DropReason.UNKNOWN_TYPE, unknown[0])
-    plain = ["import typing"] if "typing" in missing else []
+    missing = sorted(name for name in names - known if not hasattr(builtins, name))
     from_typing = [name for name in missing if name != "typing"]
-    lines = plain + ([f"from typing import {', '.join(from_typing)}"] if from_typing else [])
+    if unknown := [name for name in from_typing if name not in typing.__all__]:
+        raise UnusableProblem(DropReason.UNKNOWN_TYPE, unknown[0])
+    lines = ["import typing"] if "typing" in missing else []
+    lines += [f"from typing import {', '.join(from_typing)}"] if from_typing else []
     return "\n".join(lines) + "\n\n\n" if lines else ""
 
 

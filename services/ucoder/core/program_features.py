@@ -9,13 +9,12 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from ucoder.core.extraction import normal_tree, parse
+from ucoder.core.extraction import DEFINITIONS, normal_tree, parse
 from ucoder.core.task_features import condition_gap, docstrings_of, text_of_task, word_coverage
 
 BUCKETS = 2048
 """The number of buckets that token pairs are hashed into. A program has 20 to 400 pairs."""
 _TOKEN = re.compile(r"\w+|[^\w\s]")
-_DEFINITIONS = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
 
 
 @dataclass(frozen=True, eq=False)
@@ -93,7 +92,7 @@ def typicality(token_pairs: NDArray[np.uint8]) -> NDArray[np.float64]:
 
 def does_nothing(tree: ast.Module) -> bool:
     """Returns whether the last function or class, or a program without one, does nothing: a sample that gave up."""
-    defined = [node for node in tree.body if isinstance(node, _DEFINITIONS)]
+    defined = [node for node in tree.body if isinstance(node, DEFINITIONS)]
     return not any(map(_acts, ast.walk(defined[-1] if defined else tree)))
 
 
@@ -101,8 +100,7 @@ def _acts(node: ast.AST) -> bool:
     """Returns whether a node is a statement that has an effect or a result."""
     if isinstance(node, ast.Expr):
         return not isinstance(node.value, ast.Constant)
-    without_effect = (*_DEFINITIONS, ast.Pass, ast.Import, ast.ImportFrom)
-    return isinstance(node, ast.stmt) and not isinstance(node, without_effect)
+    return isinstance(node, ast.stmt) and not isinstance(node, DEFINITIONS | ast.Pass | ast.Import | ast.ImportFrom)
 
 
 def _tree_features(program: str, task_text: str) -> tuple[str, float, bool, float, float]:

@@ -6,11 +6,10 @@ import math
 import tokenize
 
 from ucoder.core.diversity import cyclomatic_complexity, tokens
-from ucoder.core.extraction import normal_tree, parse
+from ucoder.core.extraction import DEFINITIONS, normal_tree, parse
 
 DENSITY = 0.19
 """Mean share of comment lines in open source (Arafat and Riehle, The commenting practice of open source, 2009)."""
-_DEFINITIONS = ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef
 
 
 def maintainability(program: str) -> float:
@@ -42,7 +41,7 @@ def documentation(program: str) -> float:
     tree = parse(program)
     if tree is None:
         return 0.0
-    definitions = [node for node in ast.walk(tree) if isinstance(node, _DEFINITIONS)]
+    definitions = [node for node in ast.walk(tree) if isinstance(node, DEFINITIONS)]
     with_docstring = sum(ast.get_docstring(node) is not None for node in definitions)
     lines = sum(bool(line.strip()) for line in program.splitlines())
     density = _comment_lines(program) / max(1, lines)

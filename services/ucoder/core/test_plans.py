@@ -170,10 +170,8 @@ def _call_plan(node: ast.expr, entry_point: str, tolerance: float) -> CallPlan |
         return None
     left, relation, right = node.left, _COMPARISONS[type(node.ops[0])], node.comparators[0]
     if not _is_call(left, entry_point):
-        if relation not in _MIRRORED:
-            return None
-        left, relation, right = right, _MIRRORED[relation], left
-    if not _is_call(left, entry_point):
+        left, relation, right = right, _MIRRORED.get(relation, ""), left
+    if not relation or not _is_call(left, entry_point):
         return None
     try:
         expected = _constant_value(right)

@@ -14,14 +14,9 @@ from ucoder.core.input_synthesis.text_examples import TextExample, calls_in, lit
 from ucoder.core.input_synthesis.usage import shape_of_usage
 
 __all__ = [
-    "MOST_PROGRAMS",
-    "Parameter",
-    "Signature",
-    "UnclearSignature",
-    "entry_point_of",
-    "programs_to_read",
+    "MOST_PROGRAMS", "Parameter", "Signature", "UnclearSignature", "entry_point_of", "programs_to_read",
     "read_signature",
-]
+]  # fmt: skip
 MOST_PROGRAMS = 50
 """The number of programs that are read. More of them add no information."""
 LONGEST_READ = 50_000

@@ -1,7 +1,7 @@
 """Renders the dashboard's pages: the routes, the templates and the stream that updates a run's page."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from importlib import resources
 from typing import Any
 
@@ -20,6 +20,7 @@ from ucoder.runs.run_status import state_name
 from ucoder.runtime.authentication import CallerTokens
 from ucoder.v1 import runs_pb2
 
+Page = Callable[[Request], Awaitable[Response]]
 LIVE_SECONDS = 1.0
 """Time between two reads of a run whose page is open."""
 STATIC = {"page.css": "text/css", "page.js": "text/javascript"}
@@ -38,15 +39,18 @@ def dashboard(views: DashboardViews, tokens: CallerTokens) -> Starlette:
     def render(template: str, **values: Any) -> str:
         return templates.get_template(template).render(values)
 
-    def run_page(request: Request, template: str, values: dict[str, Any]) -> Response:
-        return HTMLResponse(render(template, run=request.path_params["run"], **values))
+    def run_page(template: str, read: Callable[..., Awaitable[dict[str, Any]]], paged: bool = False) -> Page:
+        """Returns the page of a run, or of a part of it. Where it is `paged`, the URL says which part of the list."""
+
+        async def page(request: Request) -> Response:
+            values = await read(**request.path_params, **({"page": _page_number(request)} if paged else {}))
+            return HTMLResponse(render(template, run=request.path_params["run"], **values))
+
+        return page
 
     async def runs(request: Request) -> Response:
         newest_first = sorted(await views.statuses(), key=lambda run: run.created.ToNanoseconds(), reverse=True)
         return HTMLResponse(render("runs.jinja", runs=newest_first, state_name=state_name))
-
-    async def run(request: Request) -> Response:
-        return run_page(request, "run.jinja", await views.run(**request.path_params))
 
     async def live(request: Request) -> Response:
         """Sends the changing part of a run's page, as a server-sent event at each change, until the run has ended."""
@@ -67,15 +71,6 @@ def dashboard(views: DashboardViews, tokens: CallerTokens) -> Starlette:
 
         return StreamingResponse(events(), media_type="text/event-stream")
 
-    async def briefs(request: Request) -> Response:
-        return run_page(request, "briefs.jinja", await views.briefs(**request.path_params, page=_page_number(request)))
-
-    async def brief(request: Request) -> Response:
-        return run_page(request, "brief.jinja", await views.brief(**request.path_params))
-
-    async def rows(request: Request) -> Response:
-        return run_page(request, "rows.jinja", await views.rows(**request.path_params, page=_page_number(request)))
-
     async def static(request: Request) -> Response:
         name = request.path_params["file"]
         if name not in STATIC:
@@ -91,11 +86,11 @@ def dashboard(views: DashboardViews, tokens: CallerTokens) -> Starlette:
     return Starlette(
         routes=[
             Route("/", runs),
-            Route("/runs/{run}", run),
+            Route("/runs/{run}", run_page("run.jinja", views.run)),
             Route("/runs/{run}/live", live),
-            Route("/runs/{run}/iterations/{iteration:int}", briefs),
-            Route("/runs/{run}/briefs/{name}", brief),
-            Route("/runs/{run}/rows/{dataset}", rows),
+            Route("/runs/{run}/iterations/{iteration:int}", run_page("briefs.jinja", views.briefs, paged=True)),
+            Route("/runs/{run}/briefs/{name}", run_page("brief.jinja", views.brief)),
+            Route("/runs/{run}/rows/{dataset}", run_page("rows.jinja", views.rows, paged=True)),
             Route("/static/{file}", static),
         ],
         exception_handlers={UcoderError: failure},

@@ -14,13 +14,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from ucoder.sandbox_runner.guest.cell_protocol import ENDING, GREETING, JUDGE, REPORT, STEPS, TIMEOUT_CPU, Job
-from ucoder.sandbox_runner.host.machine_load import (
-    ProcessorWait,
-    clock_factor,
-    process_tree,
-    processor_seconds,
-    resident_mb,
-)
+from ucoder.sandbox_runner.host import machine_load
 from ucoder.sandbox_runner.isolation.boundary import Launch
 from ucoder.sandbox_runner.outcome_table import ALLOWED_STATUSES
 
@@ -118,7 +112,7 @@ class Cell:
         head = {name: value for name, value in job.items() if name not in ("programs", "tests")} | {"size": len(body)}
         data = json.dumps(head).encode()
         silence = float(job["limits"]["wall_seconds"]) + _SLACK_SECONDS
-        waits = ProcessorWait(self._process.pid) if self._launch.clock_drifts else None
+        waits = machine_load.ProcessorWait(self._process.pid) if self._launch.clock_drifts else None
         used = self.processor_seconds if waits else 0.0
         self.served += len(job["programs"])
         try:
@@ -137,18 +131,18 @@ class Cell:
             elif tag == ENDING:
                 ending = json.loads(payload)
                 claimed = float(ending["processor"])
-                factor = clock_factor(claimed, self.processor_seconds - used) if waits else 1.0
+                factor = machine_load.clock_factor(claimed, self.processor_seconds - used) if waits else 1.0
                 return ForkEnd(str(ending["why"]), int(ending["status"]), int(ending["peak_kb"]) / 1024, factor)
 
     @property
     def memory_mb(self) -> float:
         """Memory that the cell takes on this machine, in MB."""
-        return resident_mb(self._process.pid)
+        return machine_load.resident_mb(self._process.pid)
 
     @property
     def processor_seconds(self) -> float:
         """Processor time that the cell has taken on this machine so far."""
-        return processor_seconds(self._process.pid)
+        return machine_load.processor_seconds(self._process.pid)
 
     async def _read_frame(self, seconds: float) -> tuple[bytes, bytes]:
         """Returns tag and payload of the next frame; raises `CellLost` when none comes in time."""
@@ -177,7 +171,7 @@ class Cell:
                 await process.wait()
         except TimeoutError:
             # A cell that does not end by itself may hang, and a command that asks it to end would hang with it.
-            for pid in process_tree(process.pid):
+            for pid in machine_load.process_tree(process.pid):
                 with contextlib.suppress(ProcessLookupError):
                     os.kill(pid, signal.SIGKILL)
         except asyncio.CancelledError as error:

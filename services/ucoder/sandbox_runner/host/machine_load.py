@@ -6,6 +6,7 @@ same.
 """
 
 import contextlib
+import glob
 import math
 import os
 from collections.abc import Iterator
@@ -27,10 +28,9 @@ def processor_seconds(pid: int) -> float:
 
 def _children(pid: int) -> Iterator[int]:
     """Yields the children of all threads of a process. Threads that end during the scan are skipped."""
-    with contextlib.suppress(OSError):
-        for thread in os.listdir(f"/proc/{pid}/task"):
-            with contextlib.suppress(OSError):
-                yield from map(int, Path(f"/proc/{pid}/task/{thread}/children").read_text().split())
+    for children in glob.iglob(f"/proc/{pid}/task/*/children"):
+        with contextlib.suppress(OSError):
+            yield from map(int, Path(children).read_text().split())
 
 
 def process_tree(pid: int) -> list[int]:
@@ -87,10 +87,8 @@ class ProcessorWait:
 def _wait_by_thread(pid: int) -> dict[int, float]:
     """Returns, by thread, the seconds that it could have run and did not (the kernel's schedstats)."""
     waits = {}
-    for member in process_tree(pid):
+    for thread in (path for member in process_tree(pid) for path in glob.iglob(f"/proc/{member}/task/*")):
         with contextlib.suppress(OSError):
-            for thread in os.listdir(f"/proc/{member}/task"):
-                with contextlib.suppress(OSError):
-                    nanoseconds = int(Path(f"/proc/{member}/task/{thread}/schedstat").read_text().split()[1])
-                    waits[int(thread)] = nanoseconds / 1e9
+            nanoseconds = int(Path(thread, "schedstat").read_text().split()[1])
+            waits[int(Path(thread).name)] = nanoseconds / 1e9
     return waits

@@ -80,10 +80,7 @@ class Pool:
         self._workers: list[asyncio.Task[None]] = []
         self._repeaters: list[asyncio.Task[None]] = []
         """Workers whose cells have the other seed; started when they are first needed."""
-        self._queued: tuple[asyncio.PriorityQueue[_QueuedBatch], ...] = (
-            asyncio.PriorityQueue(),
-            asyncio.PriorityQueue(),
-        )
+        self._queued = asyncio.PriorityQueue[_QueuedBatch](), asyncio.PriorityQueue[_QueuedBatch]()
         """By seed."""
         self._idle, self._number, self._time_factor = 0, 0, 1.0
         self._turn = 0
