@@ -47,15 +47,10 @@ def continue_prompt(prompt: str, completion: str) -> str:
     """
     stops = [match.start() for match in _TOP_LEVEL.finditer(completion) if match.start()]
     for stop in stops:
-        if parses(prompt + completion[:stop]):
+        if parse(prompt + completion[:stop]):
             return prompt + completion[:stop].rstrip() + "\n"
-    complete = not stops or parses(prompt + completion)
+    complete = not stops or parse(prompt + completion)
     return prompt + (completion if complete else completion[: stops[0]])
-
-
-def parses(program: str) -> bool:
-    """Returns whether `program` is Python that can be parsed: not too deep, not too large, not binary."""
-    return parse(program) is not None
 
 
 def normal_form(program: str) -> str:
@@ -110,7 +105,7 @@ def _definition(text: str, entry_point: str) -> re.Match[str] | None:
 def _best_block(blocks: Sequence[str], entry_point: str) -> str:
     """Returns the last block that defines the entry point and parses, because later blocks correct earlier ones."""
     defining = [block for block in blocks if _definition(block, entry_point)]
-    complete = [block for block in defining if parses(block)]
+    complete = [block for block in defining if parse(block)]
     return (complete or defining or [max(blocks, key=len)])[-1]
 
 
@@ -129,12 +124,12 @@ def _complete(program: str, prompt: str, entry_point: str) -> str:
 
 def _code_in_prose(text: str) -> str:
     """Returns the longest run of lines that begins like code and parses, or the text itself where there is none."""
-    if parses(text):
+    if parse(text):
         return text
     lines = [match.start() for match in re.finditer(r"^(?=\S)", text, re.MULTILINE)]
     for begin in (match.start() for match in _OPENING.finditer(text)):
         ends = [line for line in lines if line > begin][-200:]  # lines at column 0
         for end in (len(text), *reversed(ends)):
-            if parses(text[begin:end]):
+            if parse(text[begin:end]):
                 return text[begin:end].rstrip() + "\n"
     return text

@@ -17,7 +17,7 @@ from grpc_health.v1 import health_pb2, health_pb2_grpc
 from ucoder.errors import Retry
 from ucoder.flow import SERVICES
 from ucoder.runtime.child_process import ending_with_parent
-from ucoder.sandbox_runner.host.machine_load import written_mb
+from ucoder.sandbox_runner.host.machine_load import WRITTEN, resident_mb
 
 READY_SECONDS = 120.0
 MODEL = "scripted_model"
@@ -115,7 +115,7 @@ class ServiceFleet:
     def memory_mb(self) -> dict[str, float]:
         """Returns the MB that each process and its descendants wrote; the code that they share is not counted."""
         return {
-            name: written_mb(member.process.pid)
+            name: resident_mb(member.process.pid, WRITTEN)
             for name, member in self.members.items()
             if member.process is not None and member.process.returncode is None
         }

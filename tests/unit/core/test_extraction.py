@@ -1,6 +1,6 @@
 import pytest
 
-from ucoder.core.extraction import continue_prompt, extract_program, normal_form, parses
+from ucoder.core.extraction import continue_prompt, extract_program, normal_form, parse
 
 PROMPT = 'import math\n\n\ndef area(r: float) -> float:\n    """Area of a circle."""\n'
 BODY = "    return math.pi * r * r\n"
@@ -104,4 +104,4 @@ def test_normal_form_ignores_layout_comments_and_docstrings_only() -> None:
 
 
 def test_an_invalid_escape_in_a_candidate_gives_no_warning() -> None:
-    assert parses(r"x = '\d'")
+    assert parse(r"x = '\d'")

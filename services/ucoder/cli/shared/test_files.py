@@ -35,10 +35,11 @@ def read_tests(path: Path) -> list[str]:
             tests += _of_function(path, preamble, statement)
         elif isinstance(statement, ast.ClassDef) and any(_name(base).endswith("TestCase") for base in statement.bases):
             tests += _of_class(preamble, statement)
-        elif not _is_main(statement):
+        elif not (isinstance(statement, ast.If) and "__main__" in ast.unparse(statement.test)):
             preamble.append(statement)
-    for test in tests:
-        _check_without_pytest(path, test)
+    for node in (node for test in tests for node in ast.walk(ast.parse(test))):
+        if isinstance(node, ast.Attribute) and _name(node.value) == "pytest":
+            raise Misconfigured(f"--tests {path}: pytest.{node.attr} is not supported; asserts and pytest.raises are.")
     if not tests:
         raise Misconfigured(f"--tests {path}: the file has no assert, no function test_... and no unittest.TestCase.")
     return tests
@@ -115,13 +116,6 @@ class _PlainNames(ast.NodeTransformer):
         return ast.copy_location(ast.Try(node.body, [handler], missed, []), node)
 
 
-def _check_without_pytest(path: Path, test: str) -> None:
-    """Raises Misconfigured when a test still needs pytest."""
-    for node in ast.walk(ast.parse(test)):
-        if isinstance(node, ast.Attribute) and _name(node.value) == "pytest":
-            raise Misconfigured(f"--tests {path}: pytest.{node.attr} is not supported; asserts and pytest.raises are.")
-
-
 def _is_standard(statement: ast.Import | ast.ImportFrom) -> bool:
     names = [statement.module or ""] if isinstance(statement, ast.ImportFrom) else [a.name for a in statement.names]
     return all(name.partition(".")[0] in sys.stdlib_module_names for name in names)
@@ -133,10 +127,6 @@ def _defined_names(statement: ast.stmt) -> set[str]:
     if isinstance(statement, ast.FunctionDef | ast.ClassDef):
         return {statement.name}
     return {n.id for n in ast.walk(statement) if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Store)} - BUILTINS
-
-
-def _is_main(statement: ast.stmt) -> bool:
-    return isinstance(statement, ast.If) and "__main__" in ast.unparse(statement.test)
 
 
 def _name(node: ast.expr) -> str:

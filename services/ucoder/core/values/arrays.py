@@ -39,9 +39,6 @@ class Array:
     def __eq__(self, other: object) -> bool:
         return bool(self.only_item() == other)
 
-    def __ne__(self, other: object) -> bool:
-        return bool(self.only_item() != other)
-
     def __bool__(self) -> bool:
         return bool(self.only_item())
 

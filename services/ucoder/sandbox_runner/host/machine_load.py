@@ -13,6 +13,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 LARGEST_FACTOR = 20.0
+WRITTEN = ("Pss_Anon:", "Pss_Shmem:")
+"""The lines of smaps_rollup with the memory that a process wrote itself. It does not change when another process that
+runs the same code starts or ends."""
 _TICKS_PER_SECOND = os.sysconf("SC_CLK_TCK")
 
 
@@ -45,26 +48,17 @@ def clock_factor(claimed: float, processor: float) -> float:
     return min(LARGEST_FACTOR, max(1.0, claimed / processor)) if claimed > 0.03 and processor > 0 else 1.0
 
 
-def resident_mb(pid: int) -> float:
-    """Returns the memory of a process and its descendants in MB; a page that several share counts once."""
-    return _proportional_kb(pid, ("Pss:",)) / 1024
+def resident_mb(pid: int, kinds: tuple[str, ...] = ("Pss:",)) -> float:
+    """Returns the memory of a process and its descendants in MB; a page that several share counts once.
 
-
-def written_mb(pid: int) -> float:
-    """Returns the memory in MB that a process and its descendants wrote themselves. It does not change when another
-    process that runs the same code starts or ends.
+    kinds: the lines of smaps_rollup to sum.
     """
-    return _proportional_kb(pid, ("Pss_Anon:", "Pss_Shmem:")) / 1024
-
-
-def _proportional_kb(pid: int, kinds: tuple[str, ...]) -> int:
-    """Sums lines of smaps_rollup over a process and its descendants."""
     try:
         rollup = Path(f"/proc/{pid}/smaps_rollup").read_text()
     except OSError:
-        return 0
-    own = sum(int(line.split()[1]) for line in rollup.splitlines() if line.startswith(kinds))
-    return own + sum(_proportional_kb(child, kinds) for child in _children(pid))
+        return 0.0
+    own = sum(int(line.split()[1]) for line in rollup.splitlines() if line.startswith(kinds)) / 1024
+    return own + sum(resident_mb(child, kinds) for child in _children(pid))
 
 
 class ProcessorWait:
