@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ucoder.core.matrix import MISSING, Bools, Floats, Ints, Matrix
+from ucoder.core.program_features import numbered
 
 Labels = NDArray[np.int64]
 SILENT = np.int32(-2)
@@ -70,14 +71,13 @@ def cluster(m: Matrix, signature: Ints, columns: Ints | None = None) -> Labels:
     agreement. A program with infrastructure errors joins the one largest cluster that agrees with all its other
     cells; where two such clusters are equally large it stays as it was observed.
     """
-    numbers: dict[bytes, int] = {}
     ran: Bools = np.any(m.completed & m.voting, axis=1) | (m.shape[1] == 0)
-    labels = np.empty(m.shape[0], dtype=np.int64)
-    for i, has_run in enumerate(ran):
-        key = signature[i].tobytes() if has_run else b"alone" + i.to_bytes(8, "little")
-        labels[i] = numbers.setdefault(key, len(numbers))
+    keys = (signature[i].tobytes() if has_run else i for i, has_run in enumerate(ran))
+    labels = numbered(keys).astype(np.int64)
     lost = (m.infra_errors if columns is None else m.infra_errors[:, columns]) & ran[:, None]
-    return _renumber(_join_incomplete(labels, signature, lost, m.multiplicity)) if lost.any() else labels
+    if lost.any():
+        labels = numbered(_join_incomplete(labels, signature, lost, m.multiplicity).tolist()).astype(np.int64)
+    return labels
 
 
 def signature_clusters(m: Matrix, by_outputs: bool) -> Labels:
@@ -118,11 +118,3 @@ def _join_incomplete(labels: Labels, signature: Ints, lost: Bools, weights: NDAr
             if largest.size == 1:
                 joined[labels == labels[i]] = labels[largest[0]]
     return joined
-
-
-def _renumber(labels: Labels) -> Labels:
-    """Returns the labels numbered by first appearance."""
-    _, first, inverse = np.unique(labels, return_index=True, return_inverse=True)
-    rank = np.empty(len(first), dtype=np.int64)
-    rank[np.argsort(first)] = np.arange(len(first))
-    return rank[inverse]

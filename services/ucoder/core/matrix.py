@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ucoder.core.outcomes import Outcome
-from ucoder.core.program_features import ProgramFeatures
+from ucoder.core.program_features import ProgramFeatures, numbered
 from ucoder.core.test_plans import WrittenTest, input_key, key_of_test
 
 Ints = NDArray[np.int32]
@@ -81,7 +81,7 @@ class Matrix:
         for name, column in (("log_probs", log_probs), ("programs", programs), ("multiplicity", multiplicity)):
             if column is not None and len(column) != n:
                 raise ValueError(f"{name} must have one entry per program: {n}, not {len(column)}")
-        inputs = _number(input_key(test) for test in tests)
+        inputs = numbered(input_key(test) for test in tests)
         output_codes, texts = _encode_outputs(outputs, n, inputs)
         codes = encode(itertools.chain.from_iterable(outcomes)).reshape(n, m)
         return cls(
@@ -185,12 +185,6 @@ def encode(outcomes: Iterable[Outcome | str]) -> NDArray[np.uint8]:
         return np.fromiter(map(_CODES.__getitem__, outcomes), dtype=np.uint8)  # type: ignore[arg-type]
     except KeyError as error:
         raise ValueError(f"no outcome is called {error.args[0]!r}; there are {', '.join(OUTCOMES)}") from None
-
-
-def _number(values: Iterable[object]) -> Ints:
-    """Numbers distinct values by first appearance, so that equal values get equal numbers."""
-    seen: dict[object, int] = {}
-    return np.array([seen.setdefault(value, len(seen)) for value in values], dtype=np.int32)
 
 
 def _check_shape(name: str, rows: Sequence[Sequence[object]], n: int, m: int) -> None:

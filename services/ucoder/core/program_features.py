@@ -3,7 +3,7 @@
 import ast
 import re
 import zlib
-from collections.abc import Sequence
+from collections.abc import Hashable, Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -40,17 +40,11 @@ class ProgramFeatures:
 
         The task's words come from a program's own docstrings, or else from `task`, a skeleton or plain words.
         """
-        numbers: dict[str, int] = {}
         task_text = text_of_task(task) if task else ""
-        of_text: dict[str, tuple[int, float, bool, float, float, NDArray[np.uint8]]] = {}
-        for text in programs:
-            if text not in of_text:
-                form, nodes, idle, gap, coverage = _tree_features(text, task_text)
-                number = numbers.setdefault(form, len(numbers))
-                of_text[text] = (number, nodes, idle, gap, coverage, _token_pairs(text))
+        of_text = {text: (*_tree_features(text, task_text), _token_pairs(text)) for text in dict.fromkeys(programs)}
         rows = [of_text[text] for text in programs]
         return cls(
-            classes=np.array([row[0] for row in rows], dtype=np.int32),
+            classes=numbered(row[0] for row in rows),
             nodes=np.array([row[1] for row in rows], dtype=np.float64),
             does_nothing=np.array([row[2] for row in rows], dtype=np.bool_),
             condition_gap=np.array([row[3] for row in rows], dtype=np.float64),
@@ -67,16 +61,20 @@ class ProgramFeatures:
 
     def take(self, order: NDArray[np.int64]) -> "ProgramFeatures":
         """Returns the features of the programs at these indices, in this order, with classes numbered anew."""
-        seen: dict[int, int] = {}
-        classes = [seen.setdefault(number, len(seen)) for number in self.classes[order].tolist()]
         return ProgramFeatures(
-            np.array(classes, dtype=np.int32),
+            numbered(self.classes[order].tolist()),
             self.nodes[order],
             self.does_nothing[order],
             self.condition_gap[order],
             self.word_coverage[order],
             self.token_pairs[order],
         )
+
+
+def numbered(values: Iterable[Hashable]) -> NDArray[np.int32]:
+    """Returns (n,) a number for each value. Distinct values are numbered by first appearance."""
+    seen: dict[Hashable, int] = {}
+    return np.array([seen.setdefault(value, len(seen)) for value in values], dtype=np.int32)
 
 
 def typicality(token_pairs: NDArray[np.uint8]) -> NDArray[np.float64]:

@@ -1,9 +1,9 @@
 """Opens the sandbox of this process as a command's flags say, and runs the questions of a file in it."""
 
 import asyncio
-import contextlib
 import time
 from collections.abc import AsyncIterator, Sequence
+from contextlib import AbstractAsyncContextManager
 from pathlib import Path
 
 from ucoder.cli.shared.progress_bar import progress_bar
@@ -23,16 +23,12 @@ def settings_with_flags(isolation: str | None, cells: int | None, packages: Path
     return load(None, **{name: value for name, value in flags.items() if value is not None})
 
 
-@contextlib.asynccontextmanager
-async def open_sandbox(
+def open_sandbox(
     isolation: str | None, cells: int | None = None, packages: Path | None = None
-) -> AsyncIterator[Sandbox]:
-    """Yields a sandbox that is closed at the end. Arguments are flags: None takes the setting of the environment."""
+) -> AbstractAsyncContextManager[Sandbox]:
+    """Opens a sandbox while a block runs. Arguments are flags: None takes the setting of the environment."""
     settings = settings_with_flags(isolation, cells, packages)
-    async with Sandbox.open(
-        isolation=settings.isolation, cells=settings.cells, packages=settings.sandbox_packages
-    ) as sandbox:
-        yield sandbox
+    return Sandbox.open(isolation=settings.isolation, cells=settings.cells, packages=settings.sandbox_packages)
 
 
 async def execute_questions(

@@ -61,9 +61,8 @@ def _of_function(path: Path, preamble: list[ast.stmt], function: ast.FunctionDef
         called = decorator.func if isinstance(decorator, ast.Call) else decorator
         if not (isinstance(decorator, ast.Call) and ast.unparse(called).endswith("mark.parametrize")):
             raise Misconfigured(f"--tests {path}:{decorator.lineno}: @{ast.unparse(called)} is not supported.")
-        many = "," in str(getattr(decorator.args[0], "value", ",")) or isinstance(
-            decorator.args[0], ast.Tuple | ast.List
-        )
+        names = decorator.args[0]
+        many = "," in str(getattr(names, "value", ",")) or isinstance(names, ast.Tuple | ast.List)
         if len(function.decorator_list) > 1 or not isinstance(decorator.args[1], ast.List | ast.Tuple):
             raise Misconfigured(f"--tests {path}:{decorator.lineno}: only one list of cases is supported.")
         calls = [f"{function.name}({'*' if many else ''}{ast.unparse(case)})" for case in decorator.args[1].elts]

@@ -100,9 +100,8 @@ class _WhitelistVisitor(ast.NodeVisitor):
                 raise NotForkSafe(f"from {module} import {alias.name}")
 
     def visit_Name(self, node: ast.Name) -> None:
-        if node.id in whitelist.FORBIDDEN_NAMES or (
-            node.id.startswith("__") and node.id.strip("_") and node.id != "__name__"
-        ):
+        special = node.id.startswith("__") and node.id.strip("_") and node.id != "__name__"
+        if special or node.id in whitelist.FORBIDDEN_NAMES:
             raise NotForkSafe(f"the name {node.id}")
         if node.id in self.modules:
             raise NotForkSafe(f"the module {node.id} as a value")
@@ -116,9 +115,8 @@ class _WhitelistVisitor(ast.NodeVisitor):
                 raise NotForkSafe(f"{node.value.id}.{name}")
             return
         own = isinstance(node.value, ast.Name) and node.value.id == "self"
-        if name in whitelist.FORBIDDEN_ATTRIBUTES or (
-            name.startswith(whitelist.FRAME_PREFIXES) and not (own and not name.startswith("__"))
-        ):
+        private = name.startswith(whitelist.FRAME_PREFIXES) and not (own and not name.startswith("__"))
+        if private or name in whitelist.FORBIDDEN_ATTRIBUTES:
             raise NotForkSafe(f"the attribute {name}")
         if not isinstance(node.ctx, ast.Load) and not own:
             raise NotForkSafe(f"writes the attribute {name}")

@@ -144,7 +144,6 @@ def _coerce(name: str, default: bool | int | float, value: float) -> bool | int 
     if isinstance(default, float):
         return float(value)
     if value != int(value) or (isinstance(default, bool) and value not in (0, 1)):
-        raise ValueError(
-            f"option {name!r} takes {'0 or 1' if isinstance(default, bool) else 'a whole number'}, not {value}"
-        )
+        expected = "0 or 1" if isinstance(default, bool) else "a whole number"
+        raise ValueError(f"option {name!r} takes {expected}, not {value}")
     return type(default)(value)

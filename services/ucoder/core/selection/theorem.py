@@ -83,9 +83,7 @@ def check_theorem(
     n, tests = int(m.multiplicity.sum()) if candidates is None else candidates, m.shape[1]
     if winners is None:
         labels = cluster(m, *outputs_by_input(m))
-        winners = (
-            np.flatnonzero(labels == np.bincount(labels, weights=m.multiplicity).argmax()) if m.shape[0] else labels
-        )
+        winners = np.flatnonzero(labels == np.bincount(labels, weights=m.multiplicity, minlength=1).argmax())
     if len(winners) == 0 or not 0 <= delta <= 1:
         raise ValueError("the theorem needs a winning cluster and a delta between 0 and 1")
     agreed = _agreements(m, winners, output_signature(m))

@@ -133,10 +133,8 @@ def _coverage(axes: Axes, report: dict[str, Any]) -> None:
     axes.imshow(share, cmap="Greens", vmin=0, vmax=1, aspect="auto")
     for (domain, level), (selected, briefs) in cells.items():
         place = levels.index(level), domains.index(domain)
-        dark = _share([selected, briefs]) > 0.6
-        axes.text(
-            *place, f"{selected}/{briefs}", ha="center", va="center", fontsize=8, color="white" if dark else "black"
-        )
+        color = "white" if _share([selected, briefs]) > 0.6 else "black"  # on a dark cell, on a light one
+        axes.text(*place, f"{selected}/{briefs}", ha="center", va="center", fontsize=8, color=color)
     axes.set(xlabel="difficulty asked for", xticks=range(len(levels)), xticklabels=[str(level) for level in levels])
     axes.set(yticks=range(len(domains)), yticklabels=[domain.replace("_", " ") for domain in domains])
     axes.grid(visible=False)

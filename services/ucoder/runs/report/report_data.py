@@ -122,9 +122,8 @@ def _per_task(evaluation: pb.Evaluation) -> list[float]:
 def _sampling_and_tests(dataset: pb.Dataset, n: int) -> dict[str, Any]:
     """Returns what an iteration sampled, tested and covered; `n` is a problem's budget of programs."""
     spent = dict(dataset.ledger)
-    sampled = sum(one.briefs for one in dataset.cells) - sum(
-        count for reason, count in dataset.dropped.items() if not reason.startswith("consensus.")
-    )
+    dropped = sum(count for reason, count in dataset.dropped.items() if not reason.startswith("consensus."))
+    sampled = sum(one.briefs for one in dataset.cells) - dropped
     fixed, programs = n * max(0, sampled), spent.get(ledger.PROGRAMS, 0)
     return {
         "ended_by": dataset.ended_by,

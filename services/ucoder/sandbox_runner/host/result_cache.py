@@ -19,11 +19,8 @@ class ResultCache:
 
     def keys(self, job: SandboxJob) -> dict[str, bytes]:
         """Returns the key of each distinct program of a job."""
-        shared = hashlib.sha256(
-            repr(
-                (self._version, job.tests, job.entry_point, job.language, job.limits, job.check_determinism, job.mode)
-            ).encode("utf-8", "surrogatepass")
-        )
+        parts = self._version, job.tests, job.entry_point, job.language, job.limits, job.check_determinism, job.mode
+        shared = hashlib.sha256(repr(parts).encode("utf-8", "surrogatepass"))
         keys = {}
         for program in dict.fromkeys(job.programs):
             digest = shared.copy()

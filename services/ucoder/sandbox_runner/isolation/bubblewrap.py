@@ -25,9 +25,8 @@ def missing() -> str:
     path = shutil.which("bwrap")
     if path is None:
         return "bubblewrap (bwrap) is not installed"
-    tried = subprocess.run(
-        [path, *_namespaces(), "--ro-bind", "/", "/", "true"], capture_output=True, text=True, check=False
-    )
+    command = [path, *_namespaces(), "--ro-bind", "/", "/", "true"]
+    tried = subprocess.run(command, capture_output=True, text=True, check=False)
     return "" if tried.returncode == 0 else f"bubblewrap cannot make namespaces here: {tried.stderr.strip()[:200]}"
 
 

@@ -42,9 +42,7 @@ def guest_files() -> dict[str, bytes]:
     package = Path(ucoder.__file__).parent
     paths = [*package.glob("__init__.py"), *package.glob("core/__init__.py"), *package.glob("core/values/*.py")]
     paths += [package / "sandbox_runner" / "__init__.py", *package.glob("sandbox_runner/guest/*.*")]
-    return {
-        str(Path("ucoder") / path.relative_to(package)): path.read_bytes() for path in sorted(paths) if path.is_file()
-    }
+    return {str(path.relative_to(package.parent)): path.read_bytes() for path in sorted(paths) if path.is_file()}
 
 
 def compose(folder: Path | None = None, packages: Path | None = None) -> Root:
