@@ -33,9 +33,8 @@ def dataset_metrics(
     metrics, problems = {}, len(cluster_sizes)
     if problems:
         metrics["distinct_problems"] = problems / (problems + repeated)
-        metrics["cluster_entropy"] = (
-            sum(entropy_bits(Counter(dict(enumerate(sizes))).elements()) for sizes in cluster_sizes) / problems
-        )
+        entropies = (entropy_bits(Counter(dict(enumerate(sizes))).elements()) for sizes in cluster_sizes)
+        metrics["cluster_entropy"] = sum(entropies) / problems
     if programs:
         metrics["distinct_solutions"] = distinct_programs / programs
     if training_programs:

@@ -107,8 +107,7 @@ def description_of(prompt: str) -> str:
 
 def read_skeleton(prompt: str, text: str) -> str:
     """Returns the commented steps that continue the prompt, or the empty text where prompt and steps do not parse."""
-    comments = "\n".join(line for line in text.splitlines() if line.strip().startswith("#") or not line.strip())
-    indented = "\n".join(f"    {line.strip()}" for line in comments.splitlines() if line.strip())
+    indented = "\n".join(f"    {line.strip()}" for line in text.splitlines() if line.strip().startswith("#"))
     return indented if indented and parse(f"{prompt}{indented}\n    pass\n") else ""
 
 

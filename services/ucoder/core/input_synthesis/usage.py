@@ -24,7 +24,7 @@ _OF_A_NUMBER = frozenset({"range", "abs", "bin", "hex", "chr", "sqrt", "gcd", "f
 
 def shape_of_usage(functions: Iterable[Function], place: int) -> Shape | None:
     """Returns the shape that most of these functions use the parameter at a place as, or None where none shows it."""
-    named = ((function, argument.arg) for function in functions for argument in positional(function)[place:][:1])
+    named = ((function, argument.arg) for function in functions for argument in positional(function)[place : place + 1])
     votes = Counter(shape for function, name in named if (shape := _of_name(function, name, 0)))
     return votes.most_common(1)[0][0] if votes else None
 
