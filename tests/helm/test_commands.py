@@ -121,7 +121,7 @@ def check_helm(words: list[str], release: Release) -> None:
 def check_ucoder(words: list[str], release: Release) -> None:
     command, rest = typer.main.get_command(app), words[1:]
     while rest and (inner := getattr(command, "commands", {}).get(rest[0])):
-        command, rest = inner, rest[1:]
+        command, rest = getattr(inner, "loaded", inner), rest[1:]
     assert not hasattr(command, "commands"), words
     known = {name for parameter in command.params for name in parameter.opts}
     assert {word.partition("=")[0] for word in rest if word.startswith("-")} <= known, words
