@@ -97,15 +97,7 @@ PROGRESS_EVENTS: tuple[ProgressEvent, ...] = (
 BRIEF_KINDS = frozenset({"brief", "problem", "tests", "candidates", "matrix"})
 """The artefacts of a brief that has not ended. A brief ends once, as a `consensus`: selected, abstained, or
 dropped at a stage for a named reason."""
-SERVICES: tuple[str, ...] = (
-    "runs",
-    "generator",
-    "test_synth",
-    "sandbox_runner",
-    "consensus",
-    "trainer",
-    "evaluator",
-)
+SERVICES: tuple[str, ...] = ("runs", "generator", "test_synth", "sandbox_runner", "consensus", "trainer", "evaluator")
 KINDS: tuple[str, ...] = tuple(dict.fromkeys(kind for arrow in FLOW for kind in (arrow.source, arrow.product)))
 
 

