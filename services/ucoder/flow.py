@@ -104,8 +104,3 @@ KINDS: tuple[str, ...] = tuple(dict.fromkeys(kind for arrow in FLOW for kind in 
 def arrows_of(service: str) -> tuple[Arrow, ...]:
     """Returns the arrows that one service works on, in the order of the loop."""
     return tuple(arrow for arrow in FLOW if arrow.service == service)
-
-
-def callees_of(service: str) -> tuple[str, ...]:
-    """Returns the services that one service calls."""
-    return tuple(call.callee for call in CALLS if call.caller == service)

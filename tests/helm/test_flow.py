@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from ucoder.flow import FLOW, SERVICES, arrows_of, callees_of
+from ucoder.flow import CALLS, FLOW, SERVICES, arrows_of
 from ucoder.runtime.settings import PREFIX, Settings, load
 
 from .chart import CHART, ROOT, VARIANTS, environment, of_kind, render, templates
@@ -37,7 +37,7 @@ def test_each_has_its_arrows_and_their_bounds(service: str) -> None:
 def test_each_calls_the_model_and_the_services_that_its_code_calls(service: str) -> None:
     known = KNOWN[service.replace("_", "-")]
     assert known["model"] == uses_model(ROOT / "services" / "ucoder" / service)
-    assert known["calls"] == [callee.replace("_", "-") for callee in callees_of(service)]
+    assert known["calls"] == [call.callee.replace("_", "-") for call in CALLS if call.caller == service]
 
 
 @pytest.mark.parametrize("variant", VARIANTS)

@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from ucoder.flow import SERVICES, arrows_of, callees_of
+from ucoder.flow import CALLS, SERVICES, arrows_of
 
 from .chart import ROOT, VARIANTS, Object, of_kind, render
 from .test_flow import KNOWN
@@ -26,7 +26,7 @@ def derived() -> set[Edge]:
     for name in SERVICES:
         component = name.replace("_", "-")
         edges.add((component, "nats", 4222))
-        edges |= {(component, called.replace("_", "-"), 7070) for called in callees_of(name)}
+        edges |= {(component, call.callee.replace("_", "-"), 7070) for call in CALLS if call.caller == name}
         edges |= {(component, "vllm", 8000)} if KNOWN[component]["model"] else set()
     return edges
 

@@ -8,7 +8,7 @@ from ucoder.evaluator.answer_judging import AnswerJudge, JudgedProgram
 from ucoder.evaluator.benchmark_scores import benchmark_scores
 from ucoder.evaluator.benchmarks import load_benchmark
 from ucoder.evaluator.selection_probe import SelectionProbe
-from ucoder.evaluator.task_answers import ModelSampling, TaskAnswers, judge_programs, programs_of_samples
+from ucoder.evaluator.task_answers import ModelSampling, judge_programs, programs_of_samples
 from ucoder.models import model_of
 from ucoder.runtime.context import ServiceContext
 from ucoder.v1 import config_pb2, evaluator_pb2, evaluator_pb2_grpc
@@ -50,17 +50,14 @@ class Service(evaluator_pb2_grpc.EvaluatorServiceServicer):
         async with contextlib.aclosing(answers):
             async for answered in answers:
                 by_task[answered.task.task_id] = answered
-                yield evaluator_pb2.EvaluateResponse(task=_task_result(answered))
+                task = evaluator_pb2.TaskResult(
+                    task_id=answered.task.task_id,
+                    samples=map(_sample_result, answered.sampled),
+                    greedy=_sample_result(answered.greedy[0]) if answered.greedy else None,
+                )
+                yield evaluator_pb2.EvaluateResponse(task=task)
         for score in benchmark_scores("benchmark", [by_task[task.task_id] for task in tasks]):
             yield evaluator_pb2.EvaluateResponse(score=score)
-
-
-def _task_result(answered: TaskAnswers) -> evaluator_pb2.TaskResult:
-    return evaluator_pb2.TaskResult(
-        task_id=answered.task.task_id,
-        samples=[_sample_result(judged) for judged in answered.sampled],
-        greedy=_sample_result(answered.greedy[0]) if answered.greedy else None,
-    )
 
 
 def _sample_result(judged: JudgedProgram) -> evaluator_pb2.SampleResult:

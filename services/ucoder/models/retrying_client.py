@@ -79,7 +79,9 @@ class RetryingClient:
                 last = kind(f"{self.url}: {answer.status_code} {_reason(answer)}")
                 pause = _retry_after_seconds(answer)
             if attempt < ATTEMPTS:
-                await asyncio.sleep(_backoff_seconds(attempt) if pause is None else min(pause, LONGEST_PAUSE_SECONDS))
+                # without a word of the server: exponential back-off with full jitter, to spread callers out
+                backoff = random.uniform(0, min(LONGEST_PAUSE_SECONDS, 0.5 * 2**attempt))
+                await asyncio.sleep(backoff if pause is None else min(pause, LONGEST_PAUSE_SECONDS))
         raise last
 
     def _raise_for_status(self, answer: httpx.Response) -> None:
@@ -90,11 +92,6 @@ class RetryingClient:
             raise NotFound(f"{self.url}: {_reason(answer)}")
         if status >= 400:
             raise Reject(f"{self.url}: {status} {_reason(answer)}")
-
-
-def _backoff_seconds(attempt: int) -> float:
-    """Returns the seconds before the next attempt: exponential back-off with full jitter, to spread callers out."""
-    return random.uniform(0, min(LONGEST_PAUSE_SECONDS, 0.5 * 2**attempt))
 
 
 def _retry_after_seconds(answer: httpx.Response) -> float | None:

@@ -114,11 +114,13 @@ class Training:
         _cast(model, torch.float32)  # the probe measures the weights as they are stored
         probe = Decoder(replace(base, model=model.eval())).score(job.probe_text).mean_log_prob
         per_epoch = steps_per_epoch(len(examples), job.recipe)
+        on_gpu = base.model.device.type == "cuda"
+        device = torch.cuda.get_device_name() if on_gpu else f"cpu, {torch.get_num_threads()} thread(s)"
         values = {
             "steps": state.step, "losses": state.losses, "tokens": state.tokens, "seconds": state.seconds,
             "first_loss": state.mean_loss(slice(per_epoch)), "last_loss": state.mean_loss(slice(-per_epoch, None)),
             "validation": [{"step": step, "loss": loss} for step, loss in state.validation],
-            "examples": len(examples), "too_long": too_long, "device": _device_name(base.model.device),
+            "examples": len(examples), "too_long": too_long, "device": device,
             "validation_examples": len(self._validation), "kept_step": kept_step,
             "ended": ending_reason(state.validation, job.recipe, kept_step), "probe_log_prob": probe,
         }  # fmt: skip
@@ -181,7 +183,8 @@ class Training:
         return int(content["step"])
 
     def _report(self, state: TrainingState, steps: int) -> None:
-        memory = torch.cuda.max_memory_allocated() / 2**20 if torch.cuda.is_available() else _resident_mb()
+        resident = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+        memory = torch.cuda.max_memory_allocated() / 2**20 if torch.cuda.is_available() else resident
         if self._group.is_first:
             self._on_progress(TrainingProgress(
                 step=state.step, steps=steps, loss=state.losses[-1], tokens_per_second=state.tokens / state.seconds,
@@ -228,11 +231,3 @@ def _cast(model: Any, dtype: torch.dtype) -> None:
     """Casts the weights alone: `model.to` would also round the rotary embedding's frequencies, which are not stored."""
     for weight in model.parameters():
         weight.data = weight.data.to(dtype)
-
-
-def _device_name(device: torch.device) -> str:
-    return torch.cuda.get_device_name(device) if device.type == "cuda" else f"cpu, {torch.get_num_threads()} thread(s)"
-
-
-def _resident_mb() -> float:
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024

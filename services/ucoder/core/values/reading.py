@@ -48,10 +48,6 @@ def _hashed(items: list[Any]) -> list[Any]:
     return items
 
 
-def _frozen(items: Any) -> frozenset[Any]:
-    return frozenset(_hashed(_checked(list, items)))
-
-
 def _fraction(top: Any, bottom: Any) -> Fraction:
     if max(_checked(int, top).bit_length(), _checked(int, bottom).bit_length()) > _LARGEST_FRACTION:
         raise ValueError("too large a fraction")
@@ -76,7 +72,7 @@ _NAMES: dict[str, object] = {
 _CONSTRUCTORS: dict[str, tuple[Callable[..., Any], tuple[type, ...]]] = {
     # name: (constructor, the types of its arguments)
     "set": (set, ()),
-    "frozenset": (_frozen, (list,)),
+    "frozenset": (lambda items: frozenset(_hashed(_checked(list, items))), (list,)),
     "complex": (complex, (float, float)),
     "bytearray": (bytearray, (bytes,)),
     "range": (range, (int, int, int)),

@@ -87,7 +87,8 @@ class _Writer:
             return self.spend(f"array([{', '.join(items)}], {plain.kind!r}, {plain.shape!r})")
         if plain is not None:
             return self.text(plain[0], depth)
-        return self.spend(self.refer(value) if self.refer else f"<{_name(kind)}>")
+        name = _NO_WORD.sub("", type.__getattribute__(kind, "__name__"))[:60] or "object"
+        return self.spend(self.refer(value) if self.refer else f"<{name}>")
 
     def items(self, iterable: Any, depth: int) -> list[str]:
         """Returns the texts of the items and counts their separators."""
@@ -104,10 +105,6 @@ def _int_text(value: int) -> str:
     return int.__repr__(value)
 
 
-def _name(kind: type) -> str:
-    return _NO_WORD.sub("", type.__getattribute__(kind, "__name__"))[:60] or "object"
-
-
 def _tuple_text(writer: _Writer, value: Any, depth: int) -> str:
     items = writer.items(tuple.__iter__(value), depth)
     return f"({items[0]},)" if len(items) == 1 else f"({', '.join(items)})"
@@ -116,10 +113,6 @@ def _tuple_text(writer: _Writer, value: Any, depth: int) -> str:
 def _set_text(writer: _Writer, value: Any, depth: int) -> str:
     items = sorted(writer.items(set.__iter__(value), depth))
     return f"{{{', '.join(items)}}}" if items else "set()"
-
-
-def _frozenset_text(writer: _Writer, value: Any, depth: int) -> str:
-    return f"frozenset([{', '.join(sorted(writer.items(frozenset.__iter__(value), depth)))}])"
 
 
 def _dict_text(writer: _Writer, value: Any, depth: int) -> str:
@@ -140,10 +133,6 @@ def _fraction_text(writer: _Writer, value: Any, depth: int) -> str:
     return f"Fraction({writer.text(top, depth)}, {writer.text(bottom, depth)})"
 
 
-def _timedelta_text(writer: _Writer, value: Any, depth: int) -> str:
-    return writer.spend(f"timedelta({value.days}, {value.seconds}, {value.microseconds})")
-
-
 def _iso_text(writer: _Writer, value: Any, depth: int) -> str:
     base = next(base for base in type(value).__mro__ if base in _DATES)
     return writer.spend(f"{base.__name__}({base.isoformat(value)!r})")
@@ -153,7 +142,9 @@ _WRITERS: dict[type, Callable[[_Writer, Any, int], str]] = {
     list: lambda writer, value, depth: f"[{', '.join(writer.items(list.__iter__(value), depth))}]",
     tuple: _tuple_text,
     set: _set_text,
-    frozenset: _frozenset_text,
+    frozenset: lambda writer, value, depth: (
+        f"frozenset([{', '.join(sorted(writer.items(frozenset.__iter__(value), depth)))}])"
+    ),
     dict: _dict_text,
     bytes: lambda writer, value, depth: writer.spend(bytes.__repr__(value)),
     bytearray: lambda writer, value, depth: writer.spend(f"bytearray({bytes(value)!r})"),
@@ -161,6 +152,8 @@ _WRITERS: dict[type, Callable[[_Writer, Any, int], str]] = {
     range: lambda writer, value, depth: writer.spend(f"range({value.start}, {value.stop}, {value.step})"),
     Fraction: _fraction_text,
     Decimal: lambda writer, value, depth: writer.spend(f"Decimal({Decimal.__str__(value)!r})"),
-    datetime.timedelta: _timedelta_text,
+    datetime.timedelta: lambda writer, value, depth: writer.spend(
+        f"timedelta({value.days}, {value.seconds}, {value.microseconds})"
+    ),
     **dict.fromkeys(_DATES, _iso_text),
 }
