@@ -87,7 +87,7 @@ def test_a_package_without_the_development_side_has_the_measurements_of_users_al
     for name, present in (
         ("sandbox", False),
         ("generate", True),
-        ("latency", True),
+        ("latency", False),
         ("verdicts", False),
         ("load", False),
     ):
