@@ -17,9 +17,12 @@ from grpc_health.v1 import health_pb2, health_pb2_grpc
 from ucoder.errors import Retry
 from ucoder.flow import SERVICES
 from ucoder.runtime.child_process import ending_with_parent
-from ucoder.sandbox_runner.host.machine_load import WRITTEN, resident_mb
+from ucoder.sandbox_runner.host.machine_load import resident_mb
 
 READY_SECONDS = 120.0
+WRITTEN = ("Pss_Anon:", "Pss_Shmem:")
+"""The lines of smaps_rollup with the memory that a process wrote itself. It does not change when another process that
+runs the same code starts or ends."""
 MODEL = "scripted_model"
 
 

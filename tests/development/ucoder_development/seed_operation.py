@@ -55,32 +55,19 @@ def each(
     name: str, source: str, phrases: str, *items: str, target: str = "", myth: str | None = None, level: int = 1
 ) -> Operation:
     """Returns a map: `items` are expressions over one item (`x` a number, `c` a character, `w` a word)."""
-    item = _ITEM[source]
-    target = target or source
-
-    def whole(expression: str) -> str:
-        if source == TEXT:
-            return f"''.join({expression} for {item} in $v)"
-        return f"[{expression} for {item} in $v]"
-
     return step(
-        name, source, target, phrases, *map(whole, items),
-        myth=whole(myth) if myth else None, block=_loop(source, item, items[0], None), level=level,
+        name, source, target or source, phrases, *(_comprehension(source, one) for one in items),
+        myth=_comprehension(source, myth) if myth else None, block=_loop(source, items[0]), level=level,
     )  # fmt: skip
 
 
 def keep(name: str, source: str, phrases: str, *conditions: str, myth: str | None = None, level: int = 1) -> Operation:
     """Returns a filter: `conditions` are true for the items that it keeps."""
     item = _ITEM[source]
-
-    def whole(condition: str) -> str:
-        if source == TEXT:
-            return f"''.join({item} for {item} in $v if {condition})"
-        return f"[{item} for {item} in $v if {condition}]"
-
     return step(
-        name, source, source, phrases, *map(whole, conditions),
-        myth=whole(myth) if myth else None, block=_loop(source, item, item, conditions[0]), level=level,
+        name, source, source, phrases, *(_comprehension(source, item, one) for one in conditions),
+        myth=_comprehension(source, item, myth) if myth else None, block=_loop(source, item, conditions[0]),
+        level=level,
     )  # fmt: skip
 
 
@@ -95,7 +82,14 @@ def total(
     return step(name, source, INT, phrases, *ways, myth=myth, block=block, level=level)
 
 
-def _loop(source: str, item: str, expression: str, condition: str | None) -> str:
+def _comprehension(source: str, expression: str, condition: str | None = None) -> str:
+    """Returns the expression of every item of a value for which the condition holds, in one line."""
+    inner = f"{expression} for {_ITEM[source]} in $v" + (f" if {condition}" if condition else "")
+    return f"''.join({inner})" if source == TEXT else f"[{inner}]"
+
+
+def _loop(source: str, expression: str, condition: str | None = None) -> str:
+    """Returns the same as a loop."""
     start, addition = ("''", f"$o += {expression}") if source == TEXT else ("[]", f"$o.append({expression})")
     inner = f"    {addition}" if condition is None else f"    if {condition}:\n        {addition}"
-    return f"$o = {start}\nfor {item} in $v:\n{inner}"
+    return f"$o = {start}\nfor {_ITEM[source]} in $v:\n{inner}"

@@ -13,9 +13,6 @@ from collections.abc import Iterator
 from pathlib import Path
 
 LARGEST_FACTOR = 20.0
-WRITTEN = ("Pss_Anon:", "Pss_Shmem:")
-"""The lines of smaps_rollup with the memory that a process wrote itself. It does not change when another process that
-runs the same code starts or ends."""
 _TICKS_PER_SECOND = os.sysconf("SC_CLK_TCK")
 
 
