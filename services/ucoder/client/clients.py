@@ -11,7 +11,7 @@ from ucoder.client.results import Answer, Row, Verdict, answer_of, verdict_of
 from ucoder.v1 import consensus_pb2, consensus_pb2_grpc
 
 
-class _Connected:
+class _ConnectedClient:
     """The base of both clients: a channel of the library `grpc` or `grpc.aio`, and the service's stub on it."""
 
     _library: Any
@@ -24,7 +24,7 @@ class _Connected:
         self._stub = consensus_pb2_grpc.ConsensusServiceStub(self._channel)
 
 
-class Client(_Connected):
+class Client(_ConnectedClient):
     """The client of a ConsensusService for programs without an event loop.
 
     Threads may share a client. Close it, or use it in a `with` statement. Each call raises a subclass of `UcoderError`
@@ -92,7 +92,7 @@ class Client(_Connected):
         return verdict_of(answer.verdict)
 
 
-class AsyncClient(_Connected):
+class AsyncClient(_ConnectedClient):
     """The client of a ConsensusService for programs on an event loop: `Client`, with methods that are awaited.
 
     >>> import asyncio

@@ -79,7 +79,7 @@ class RetryingClient:
                 last = kind(f"{self.url}: {answer.status_code} {_reason(answer)}")
                 pause = _retry_after_seconds(answer)
             if attempt < ATTEMPTS:
-                # without a word of the server: exponential back-off with full jitter, to spread callers out
+                # where the server asks for no pause: exponential back-off with full jitter, so that callers spread out
                 backoff = random.uniform(0, min(LONGEST_PAUSE_SECONDS, 0.5 * 2**attempt))
                 await asyncio.sleep(backoff if pause is None else min(pause, LONGEST_PAUSE_SECONDS))
         raise last

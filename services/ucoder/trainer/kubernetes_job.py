@@ -241,8 +241,9 @@ class _FollowedJob:
 
     def _report(self, waiting: str) -> None:
         """Passes on the newest progress, and why the training cannot start or continue; empty while it runs."""
-        progress = TrainingProgress(waiting=waiting)
-        progress.MergeFrom(self._progress)
+        progress = TrainingProgress()
+        progress.CopyFrom(self._progress)
+        progress.waiting = waiting
         self._on_progress(progress)
 
     def _wait_for_the_server(self, error: Retry) -> None:

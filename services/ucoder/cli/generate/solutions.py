@@ -42,12 +42,12 @@ async def generate_solutions(
                 )  # fmt: skip
                 values = [
                     {
-                        "code": c.program,
-                        "completion": c.completion,
-                        "mean_log_prob": c.mean_log_prob,
-                        "finish": c.finish,
+                        "code": candidate.program,
+                        "completion": candidate.completion,
+                        "mean_log_prob": candidate.mean_log_prob,
+                        "finish": candidate.finish,
                     }
-                    for c in candidates
+                    for candidate in candidates
                 ]
                 return line | {"candidates": values}
 
