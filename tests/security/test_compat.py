@@ -11,7 +11,7 @@ from ucoder.sandbox_runner.sandbox_job import Limits
 from .conftest import AttackedCell
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
-LIMITS = Limits(cpu_seconds=0.4, wall_seconds=1.5, memory_mb=256, processes=8)
+LIMITS = Limits(cpu_seconds=1.0, wall_seconds=3.0, memory_mb=256, processes=8)
 FILE = Test("""
 import unittest
 class Tests(unittest.TestCase):
