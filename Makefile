@@ -61,13 +61,14 @@ docs: setup-dev ## generate docs/reference from the code
 setup: .venv/.installed
 setup-dev: .venv/.installed-dev
 
-.venv/.installed: pyproject.toml $(wildcard protos/ucoder/v1/*.proto) protos/build.py deploy/venv.sh
+.venv/.installed .venv/.installed-dev: pyproject.toml $(wildcard protos/ucoder/v1/*.proto) protos/build.py deploy/venv.sh
+.venv/.installed:
 	deploy/venv.sh "$(PYTHON)" .venv '.[local]'
 	@touch $@
 
-.venv/.installed-dev: .venv/.installed
+.venv/.installed-dev:
 	deploy/venv.sh "$(PYTHON)" .venv '.[local,dev]'
-	@touch $@
+	@touch .venv/.installed $@
 
 sandbox: ## install gVisor, through apt where that is allowed
 	@deploy/install-sandbox.sh

@@ -6,17 +6,20 @@ that a server serves.
 
 import functools
 import os
+from typing import TYPE_CHECKING
 
 from ucoder.errors import Misconfigured
 from ucoder.models.protocol import Completion, Model, SamplingParameters, TextScore
-from ucoder.runtime.context import ServiceContext
-from ucoder.runtime.settings import Settings
-from ucoder.runtime.storage.store import Store
+
+if TYPE_CHECKING:  # a worker process imports this package too, and would load the bus for nothing
+    from ucoder.runtime.context import ServiceContext
+    from ucoder.runtime.settings import Settings
+    from ucoder.runtime.storage.store import Store
 
 __all__ = ["Completion", "Model", "SamplingParameters", "TextScore", "model_of", "open_model"]
 
 
-def open_model(settings: Settings, store: Store | None = None) -> Model:
+def open_model(settings: "Settings", store: "Store | None" = None) -> Model:
     """Returns the model that `UCODER_MODEL_URL` names. Nothing is started or connected to before the first call.
 
     `local` or `local:WORKERS` runs transformers in that many processes of this machine (one per core by default).
@@ -50,7 +53,7 @@ def open_model(settings: Settings, store: Store | None = None) -> Model:
     return SwitchingModel(client, server, functools.partial(trained_log_prob, store=store))
 
 
-def model_of(context: ServiceContext) -> Model:
+def model_of(context: "ServiceContext") -> Model:
     """Returns the model client that all services of a process share; the first call opens it."""
     model: Model = context.shared("model", lambda: open_model(context.settings, context.artifacts.store))
     return model
