@@ -114,11 +114,14 @@ def enter_namespaces() -> None:
 def hide(*hidden: str, scratch: str) -> None:
     """Mounts empty folders over what programs must not see, and an empty file system for what they write."""
     call("mount", b"none", b"/", None, RECURSIVE | PRIVATE, None)
-    for path in ("/proc", "/sys", "/dev/shm", "/run", "/var", *hidden):
+    for path in ("/proc", "/sys", "/run", "/var", *hidden):
         if os.path.isdir(path):
             flags = READ_ONLY | NO_SETUID | NO_DEVICES | NO_PROGRAMS
             call("mount", b"none", path.encode(), b"tmpfs", flags, b"size=4k")
     call("mount", b"none", scratch.encode(), b"tmpfs", NO_SETUID | NO_DEVICES, b"size=64m,mode=755")
+    if os.path.isdir("/dev/shm"):
+        flags = NO_SETUID | NO_DEVICES | NO_PROGRAMS
+        call("mount", b"none", b"/dev/shm", b"tmpfs", flags, b"size=16m,mode=1777")
 
 
 def first_line(connection: socket.socket) -> bytes:

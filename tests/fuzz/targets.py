@@ -19,12 +19,14 @@ from ucoder.core.input_synthesis import UnclearSignature, read_signature
 from ucoder.core.ratings import read_rating
 from ucoder.core.selection import select
 from ucoder.core.test_plans import CallPlan, Test, read_plan
-from ucoder.core.value_comparison import judge, same_output
 from ucoder.core.values import Unreadable, parse
+from ucoder.core.output_comparison import DEFAULT, same_output
+from ucoder.core.value_comparison import judge
 from ucoder.errors import Reject
 from ucoder.runtime.messaging.bus import parse_ref
 from ucoder.runtime.storage.artifacts import TYPES, _decode
 from ucoder.runtime.validation import validate
+from ucoder.sandbox_runner.guest.cell_protocol import CellProgram, CellTest
 from ucoder.sandbox_runner.host.cell import read_report
 from ucoder.sandbox_runner.judging.block_tests import read_steps
 from ucoder.sandbox_runner.languages import language
@@ -70,13 +72,13 @@ STATEMENTS = (
     b"Title: Sums\nDescription: adds\nSignature: def f(x: int) -> int:\nExample: f(1) == 2\nHint: add\n",
 )
 JOB = {
-    "programs": [[0, "", True], [3, "", True]],
-    "tests": [["call", "f(1)"], ["script", ""]],
-    "first": 0,
+    "programs": [CellProgram(0, "", True), CellProgram(1, "", True)],
+    "tests": [[CellTest("call", "f(1)"), CellTest("script", "")]],
+    "limits": {"output_kb": 1},
     "most_reports": 9,
 }
 REPORTS = (
-    json.dumps({"program": 3, "results": [["ok", "1", 0.1], ["stdout", "x", 0.2]]}).encode(),
+    json.dumps({"program": 1, "results": [["ok", "1", 0.1], ["stdout", "x", 0.2]]}).encode(),
     json.dumps({"program": 0, "test": 1, "result": ["timeout_cpu", "", 1]}).encode(),
     json.dumps({"program": 0, "results": [], "doubt": "builtins"}).encode(),
 )
@@ -150,7 +152,7 @@ TARGETS = (
     Target("cell report", _bytes(REPORTS), lambda data: read_report(data, JOB)),
     Target("judge's steps", _text(STEPS), read_steps),
     Target("value", _text(VALUES), parse, (Unreadable,)),
-    Target("equal values", lambda r: (_text(VALUES)(r), _text(VALUES)(r)), lambda two: same_output(*two)),
+    Target("equal values", lambda r: (_text(VALUES)(r), _text(VALUES)(r)), lambda two: same_output(DEFAULT, *two)),
     Target("verdict", lambda r: (_text(TESTS)(r), _text(VALUES)(r)), _judge),
     Target("test", _text(TESTS), lambda text: read_plan(Test(code=text), "f")),
     Target("whole-file test", _text(TESTS), lambda text: read_plan(Test(code=text), "f", True)),

@@ -9,7 +9,6 @@ from ucoder.sandbox_runner.host.batch import Batch, Program
 from ucoder.sandbox_runner.host.cell import Cell, CellResult
 from ucoder.sandbox_runner.isolation.boundary import Launch
 from ucoder.sandbox_runner.isolation.pod import relay_command
-from ucoder.sandbox_runner.sandbox_job import Limits
 
 
 async def call(
@@ -20,12 +19,11 @@ async def call(
     cell = await Cell.start(launch)
     try:
         for number in range(jobs):
-            program = Program(0, source, ForkSafety(False, False), [None] * len(calls))
+            program = Program(0, source, ForkSafety(False, False), [CellTest(CALL, one) for one in calls])
             batch = Batch([program], shared=False)
-            job = batch.job([CellTest(CALL, one) for one in calls], Limits(), 0, number + 1)
             async with asyncio.timeout(60):
-                end = await cell.run(job, batch.reports.append)
-            batch.finish(end, Limits())
+                end = await cell.run(batch.job(number + 1), batch.reports.append)
+            batch.finish(end)
     finally:
         await cell.close()
     return program.results

@@ -56,7 +56,7 @@ def f(x):
     "deep_folders": "import os\ndef f(x):\n    while True:\n        os.mkdir('d')\n        os.chdir('d')",
     "output": "import os\ndef f(x):\n    while True: print('x' * 100000)",
     "output_to_the_descriptor": "import os\ndef f(x):\n    while True: os.write(1, bytes(1 << 16))",
-    "output_to_the_report": "import os\ndef f(x):\n    while True: os.write(3, bytes(1 << 16))",
+    "output_to_the_report": "import os\ndef f(x):\n    while True: os.write(200, bytes(1 << 16))",
     "descriptors": "def f(x):\n    held = []\n    while True: held.append(open('/dev/null'))",
     "pipes": "import os\ndef f(x):\n    while True: os.pipe()",
     "sleeps": "import time\ndef f(x): time.sleep(1000)",
@@ -72,7 +72,7 @@ def f(x):
                  '{' + ', '.join(str(((1 << 61) - 1) * n) for n in range(30000)) + '}', '[' * 900000, '9' * 900000):
         for test in range(2):
             data = json.dumps({'program': 0, 'test': test, 'result': ['ok', text, 0.0]}).encode()
-            os.write(3, len(data).to_bytes(4, 'big') + data)
+            os.write(200, len(data).to_bytes(4, 'big') + data)
     return 1
 """,
     "numbers_with_one_hash": """
@@ -114,10 +114,10 @@ def f(x):
     "message_of_a_gigabyte": """
 import os
 def f(x):
-    os.write(3, (1 << 30).to_bytes(4, 'big'))
-    while True: os.write(3, bytes(1 << 16))
+    os.write(200, (1 << 30).to_bytes(4, 'big'))
+    while True: os.write(200, bytes(1 << 16))
 """,
-    "empty_messages": "import os\ndef f(x):\n    while True: os.write(3, bytes(4))",
+    "empty_messages": "import os\ndef f(x):\n    while True: os.write(200, bytes(4))",
     "shared_result": "def f(x):\n    a = []\n    for _ in range(60): a = [a, a]\n    return a",
 }
 

@@ -20,7 +20,7 @@ def f(x):
     for status in ('passed', 'ok'):
         for test in range(4):
             data = json.dumps({'program': 0, 'test': test, 'result': [status, '', 0.0]}).encode()
-            os.write(3, len(data).to_bytes(4, 'big') + data)
+            os.write(200, len(data).to_bytes(4, 'big') + data)
     os._exit(0)
 """,
     "reports_for_another_program": """
@@ -28,7 +28,7 @@ import os, json
 def f(x):
     for program in range(-3, 50):
         data = json.dumps({'program': program, 'results': [['passed', '', 0.0]] * 4}).encode()
-        os.write(3, len(data).to_bytes(4, 'big') + data)
+        os.write(200, len(data).to_bytes(4, 'big') + data)
     os._exit(0)
 """,
     "sprays_every_descriptor": """
@@ -43,14 +43,14 @@ def f(x):
     "claims_a_huge_frame": """
 import os
 def f(x):
-    os.write(3, b'\\xff\\xff\\xff\\xff' + b'x' * 1000)
+    os.write(200, b'\\xff\\xff\\xff\\xff' + b'x' * 1000)
     return 1
 """,
     "broken_json": """
 import os
 def f(x):
     for data in (b'{', b'[' * 100000, b'{"program": 1e999, "test": 0}', b'null', b'"\\xff"'):
-        os.write(3, len(data).to_bytes(4, 'big') + data)
+        os.write(200, len(data).to_bytes(4, 'big') + data)
     return 1
 """,
     "closes_every_descriptor": "import os\ndef f(x):\n    os.closerange(0, 256)\n    return 1",
@@ -196,7 +196,7 @@ def f(x): return Last()
 import threading, os, time
 def late():
     time.sleep(0.05)
-    os.write(3, b'\\x00\\x00\\x00\\x02{}')
+    os.write(200, b'\\x00\\x00\\x00\\x02{}')
 threading.Thread(target=late, daemon=True).start()
 def f(x): return 1
 """,

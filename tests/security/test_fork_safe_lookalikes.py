@@ -162,7 +162,7 @@ async def test_programs_beside_lookalikes_give_the_results_that_they_give_alone(
 HOSTILE_TESTS = {
     # A test's call runs beside the program. Where it could touch what is shared, programs do not share.
     "patches_a_builtin": "f(__import__('builtins').__dict__.update(sum=lambda *a: 99))",
-    "forges_reports_for_the_others": """f([__import__('os').write(3, len(d).to_bytes(4, 'big') + d) for d in
+    "forges_reports_for_the_others": """f([__import__('os').write(200, len(d).to_bytes(4, 'big') + d) for d in
         [b'{"program": %d, "results": [["ok", "99", 0.0], ["ok", "99", 0.0]]}' % n for n in range(4)]])""",
     "binds_a_name": "f((sum := len))",
     # A block test asks for steps on the program: none leads out of it.

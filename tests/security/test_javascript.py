@@ -55,7 +55,7 @@ const fs = require('fs');
 for (let test = 0; test < 3; test++) for (const status of ['passed', 'ok']) {
   const data = Buffer.from(JSON.stringify({ program: 0, test, result: [status, 'True', 0] }));
   const head = Buffer.alloc(4); head.writeUInt32BE(data.length);
-  fs.writeSync(3, head); fs.writeSync(3, data);
+  fs.writeSync(200, head); fs.writeSync(200, data);
 }
 const f = () => 1;
 """,
@@ -117,7 +117,7 @@ const f = () => { for (;;); };
     "kills_the_first_process": "const f = () => { const p = require('process'); p.kill(1, 9); p.kill(-1, 9); };",
     "output": "const f = () => { for (;;) require('fs').writeSync(1, Buffer.alloc(1 << 16)); };",
     "disk": "const f = () => { for (let n = 0; ; n++) require('fs').writeFileSync('f' + n, Buffer.alloc(1 << 22)); };",
-    "reports": "const f = () => { for (;;) require('fs').writeSync(3, Buffer.alloc(1 << 16)); };",
+    "reports": "const f = () => { for (;;) require('fs').writeSync(200, Buffer.alloc(1 << 16)); };",
     "promises": "const f = () => { const again = () => Promise.resolve().then(again); again(); for (;;); };",
     "regular_expression": "const f = () => /(a+)+$/.test('a'.repeat(60) + 'b');",
     "deep_source": "const f = " + "(" * 20000 + "1" + ")" * 20000 + ";",

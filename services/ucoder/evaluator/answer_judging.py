@@ -1,8 +1,9 @@
 """Judges answers to benchmark tasks in the sandbox: whether a program passes all of the task's own tests."""
 
 from collections.abc import AsyncIterable, Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
+from ucoder.core.fork_safety import check_program
 from ucoder.errors import Retry
 from ucoder.evaluator.benchmarks import BenchmarkTask
 from ucoder.v1 import artifacts_pb2 as pb
@@ -50,17 +51,39 @@ class AnswerJudge:
         program, as the official harness runs all tests. Raises Retry when the sandbox failed, which says nothing about
         a program.
         """
+        if task.whole is None:
+            return await self._judge_alike(task, programs)
+        parted = [check_program(program).stateless for program in programs]
+        whole = replace(task, tests=(task.whole,), whole=None, cpu_seconds=task.cpu_seconds or task.wall_seconds)
+        judged = {
+            alone: iter(
+                await self._judge_alike(
+                    used, [one for one, is_part in zip(programs, parted, strict=True) if is_part is alone]
+                )
+            )
+            for alone, used in ((True, task), (False, whole))
+        }
+        return [next(judged[alone]) for alone in parted]
+
+    async def _judge_alike(self, task: BenchmarkTask, programs: Sequence[str]) -> list[JudgedProgram]:
         if not programs:
             return []
         tests = [
             pb.TestCase(
-                code=test.code, stdin=test.stdin, expected_stdout=test.expected_stdout, tolerance=test.tolerance
+                code=test.code, stdin=test.stdin, expected_stdout=test.expected_stdout, tolerance=test.tolerance,
+                comparison=test.comparison,
             )
             for test in task.tests
-        ]
+        ]  # fmt: skip
         limits = self._limits_of(task)
         failing = await self._failing_reference_tests(task, tests, limits)
-        if task.compat and failing:
+        if failing and not task.compat:
+            failing_beside = await self._failing_reference_tests(
+                task, [tests[at] for at in sorted(failing)], limits, compat=True
+            )
+            if failing_beside:
+                self.broken[task.task_id] = failing_beside[min(failing_beside)]
+        elif failing:
             self.broken[task.task_id] = failing[min(failing)]
         beside = list(range(len(tests))) if task.compat else sorted(failing)
         outside = [at for at in range(len(tests)) if at not in beside]
@@ -88,19 +111,25 @@ class AnswerJudge:
         limits = config_pb2.ExecutionConfig()
         limits.CopyFrom(self._limits)
         limits.cpu_seconds = task.cpu_seconds or limits.cpu_seconds
-        limits.wall_seconds = max(limits.wall_seconds, WALL_FACTOR * limits.cpu_seconds)
+        limits.wall_seconds = task.wall_seconds or max(limits.wall_seconds, WALL_FACTOR * limits.cpu_seconds)
         limits.memory_mb = task.memory_mb or limits.memory_mb
         limits.give_up_after_timeouts = 1
         return limits
 
     async def _failing_reference_tests(
-        self, task: BenchmarkTask, tests: Sequence[pb.TestCase], limits: config_pb2.ExecutionConfig
+        self,
+        task: BenchmarkTask,
+        tests: Sequence[pb.TestCase],
+        limits: config_pb2.ExecutionConfig,
+        *,
+        compat: bool = False,
     ) -> dict[int, str]:
         """Returns the tests that the reference fails, and why; none if the file has no reference."""
         if not task.canonical_solution:
             return {}
         reference = task.program(task.canonical_solution)
-        [row] = await self.execute([reference], tests, task.entry_point, compat=task.compat, limits=limits)
+        beside = compat or task.compat
+        [row] = await self.execute([reference], tests, task.entry_point, compat=beside, limits=limits)
         failing = [at for at, outcome in enumerate(row.outcomes) if outcome != pb.OUTCOME_PASSED]
         return {at: _test_result(row, at) for at in failing}
 

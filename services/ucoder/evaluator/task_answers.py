@@ -58,8 +58,10 @@ class ModelSampling:
             cool=SamplingParameters.of(config.sampling, temperature=config.cool_temperature),
         )  # fmt: skip
 
-    def answers(self, judge: AnswerJudge, tasks: Sequence[BenchmarkTask]) -> AsyncGenerator[TaskAnswers]:
-        """Yields the answers to each task once they are judged, in any order; one of them is greedy.
+    def answers(
+        self, judge: AnswerJudge, tasks: Sequence[BenchmarkTask], known: frozenset[str] = frozenset()
+    ) -> AsyncGenerator[TaskAnswers]:
+        """Yields the answers to each task that is not `known` once they are judged, in any order; one of them is greedy.
 
         The random numbers depend on the task's place alone, so differences between two checkpoints are paired. Leaving
         the iteration stops the work.
@@ -87,7 +89,7 @@ class ModelSampling:
                 judged = iter(await judge.judge(task, [*sampled, *cool, *greedy]))
             return TaskAnswers(task, *([next(judged) for _ in programs] for programs in (sampled, cool, greedy)))
 
-        return _as_completed(answer(*numbered) for numbered in enumerate(tasks))
+        return _as_completed(answer(place, task) for place, task in enumerate(tasks) if task.task_id not in known)
 
 
 def programs_of_samples(
@@ -107,7 +109,7 @@ def programs_of_samples(
         if sanitize:
             program = task.program(sample.solution or sample.completion)
         elif sample.solution:
-            program = task.preamble + sample.solution
+            program = task.whole_program(sample.solution)
         else:
             program = task.verbatim_program(sample.completion)
         programs[sample.task_id].append(program)

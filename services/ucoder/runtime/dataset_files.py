@@ -1,6 +1,7 @@
 """Reads rows of dataset files: JSON lines (plain or gzip) and Parquet, on this machine or on the Hugging Face hub."""
 
 import gzip
+import itertools
 import json
 import zlib
 from collections.abc import Iterator
@@ -25,7 +26,8 @@ def read_rows(name: str) -> Iterator[NumberedRow]:
 
 
 def read_json_lines(path: Path) -> Iterator[NumberedRow]:
-    """Yields objects with their line numbers; empty lines are skipped.
+    """Yields objects with their line numbers; empty lines are skipped. A file that is one JSON array gives its items with
+    their places.
 
     Raises Misconfigured, naming file and line, when the file cannot be read or is cut off, or a line is no object.
     """
@@ -33,8 +35,12 @@ def read_json_lines(path: Path) -> Iterator[NumberedRow]:
     try:
         with path.open("rb") as raw:
             zipped = raw.read(2) == b"\x1f\x8b"
-        with gzip.open(path, "rt", encoding="utf-8") if zipped else path.open(encoding="utf-8") as file:
-            for number, line in enumerate(file, 1):
+        with gzip.open(path, "rt", encoding="utf-8-sig") if zipped else path.open(encoding="utf-8-sig") as file:
+            first = file.readline()
+            if first.lstrip().startswith("["):
+                yield from _items_of_array(path, first + file.read())
+                return
+            for number, line in enumerate(itertools.chain([first], file), 1):
                 if not line.strip():
                     continue
                 try:
@@ -51,6 +57,17 @@ def read_json_lines(path: Path) -> Iterator[NumberedRow]:
     except (OSError, zlib.error) as error:
         where = f"{path}:{number + 1}" if number else path
         raise Misconfigured(f"{where}: {getattr(error, 'strerror', None) or error}.") from None
+
+
+def _items_of_array(path: Path, text: str) -> Iterator[NumberedRow]:
+    try:
+        items = json.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise Misconfigured(f"{path}:{getattr(error, 'lineno', 1)}: not JSON: {error}.") from None
+    for number, item in enumerate(items, 1):
+        if not isinstance(item, dict):
+            raise Misconfigured(f"{path}:{number}: expected an object, found a {type(item).__name__}.")
+        yield number, item
 
 
 def _read_parquet(path: Path) -> Iterator[NumberedRow]:

@@ -5,7 +5,9 @@ from ucoder.sandbox_runner.guest import cell_protocol as protocol
 
 OUTCOME_OF: dict[str, Outcome] = {
     protocol.OK: Outcome.RETURNED,  # or what the comparison with an expected value says
+    protocol.LIKE: Outcome.RETURNED,  # likewise
     protocol.STDOUT: Outcome.RETURNED,  # likewise
+    protocol.ENDED: Outcome.EXCEPTION,  # or likewise, where the rule of the comparison ignores exit statuses
     protocol.EXCEPTION: Outcome.EXCEPTION,
     protocol.TIMEOUT_CPU: Outcome.TIMEOUT_CPU,
     protocol.ABANDONED: Outcome.TIMEOUT_CPU,
@@ -22,6 +24,7 @@ OUTCOME_OF: dict[str, Outcome] = {
     Outcome.TIMEOUT_WALL: Outcome.TIMEOUT_WALL,
     Outcome.CRASHED: Outcome.CRASHED,
     Outcome.NONDETERMINISTIC: Outcome.NONDETERMINISTIC,
+    Outcome.UNCONFIRMED: Outcome.UNCONFIRMED,
     Outcome.INFRA_ERROR: Outcome.INFRA_ERROR,
 }
 
@@ -30,13 +33,13 @@ _FAILURES = frozenset({
     protocol.PROCESS_LIMIT,
 })  # fmt: skip
 ALLOWED_STATUSES: dict[str, frozenset[str]] = {
-    protocol.CALL: _FAILURES | {protocol.OK},
+    protocol.CALL: _FAILURES | {protocol.OK, protocol.LIKE},
     protocol.STEPS: _FAILURES | {protocol.OK, protocol.REFUSED},
-    protocol.SCRIPT: _FAILURES | {protocol.STDOUT},
-    protocol.COMPAT: _FAILURES | {protocol.PASSED, protocol.FAILED},
+    protocol.SCRIPT: _FAILURES | {protocol.STDOUT, protocol.ENDED},
+    protocol.PLAIN: _FAILURES | {protocol.PASSED, protocol.FAILED, protocol.UNSUPPORTED},
     protocol.JUDGE: _FAILURES
     | {protocol.PASSED, protocol.FAILED, protocol.UNSUPPORTED, protocol.STOPPED, protocol.NEEDS_STEPS},
 }
-"""By kind of test, the statuses that the host accepts from a guest. Only a judge, or a test that is declared to run
-beside its program, may say that a test passed.
+"""By kind of test, the statuses that the host accepts from a guest. A judge never meets a program. Of a test beside its
+program only a failure is believed at once; `judging/confirmation` says when a pass is.
 """

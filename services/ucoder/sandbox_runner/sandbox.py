@@ -12,18 +12,15 @@ from contextlib import asynccontextmanager
 from dataclasses import replace
 from pathlib import Path
 
-from ucoder.core import fork_safety
-from ucoder.core.test_plans import CallPlan, Plan
+from ucoder.core.test_plans import Plan
 from ucoder.errors import Overloaded
-from ucoder.sandbox_runner.guest.cell_protocol import CellTest
 from ucoder.sandbox_runner.host import gvisor_platforms
-from ucoder.sandbox_runner.host.batch import Program
-from ucoder.sandbox_runner.host.pool import Pool, PoolRun
+from ucoder.sandbox_runner.host.batch import PoolRun, Program
+from ucoder.sandbox_runner.host.pool import Pool
 from ucoder.sandbox_runner.host.result_cache import ResultCache
 from ucoder.sandbox_runner.isolation import choice
 from ucoder.sandbox_runner.isolation.boundary import NoIsolation, Root
-from ucoder.sandbox_runner.judging import comparison
-from ucoder.sandbox_runner.judging.block_tests import BlockTests
+from ucoder.sandbox_runner.judging.job_tests import JobTests
 from ucoder.sandbox_runner.languages import Language, language
 from ucoder.sandbox_runner.sandbox_job import Limits, ProgramResult, SandboxJob
 
@@ -111,72 +108,48 @@ class Sandbox:
         self, job: SandboxJob, queue: str, plans: list[Plan], sources: list[str], adapter: Language
     ) -> AsyncGenerator[tuple[str, ProgramResult]]:
         """Yields the sources of distinct programs as they finish, each with its result."""
-        block_tests = BlockTests(
-            plans, job.entry_point, lambda programs, tests: self._run_urgently(programs, tests, job.limits)
+        tests = JobTests(plans, job, lambda programs: self._run_urgently(programs, job.limits))
+        programs = await tests.programs(
+            sources, [adapter.fork_safety(source, self._root.absent) for source in sources], self._root.absent
         )
-        await block_tests.find_steps()
-        runnable = {n: block_tests.cell_test(n) or comparison.cell_test(plan) for n, plan in enumerate(plans)}
-        safe = {
-            n: fork_safety.call_is_fork_safe(plan.call) for n, plan in enumerate(plans) if isinstance(plan, CallPlan)
-        }
-        # A call that could change the program's process comes last, so that it changes no other test's result.
-        order = sorted((n for n, test in runnable.items() if test), key=lambda n: not safe.get(n, True))
-        tests = [test for n in order if (test := runnable[n])]
-        positions = {n: at for at, n in enumerate(order)}
-        compared = comparison.ResultComparison(plans, positions)
-        share = all(safe.values())
-        programs = [
-            Program(
-                key,
-                source,
-                adapter.fork_safety(source, self._root.absent) if share else fork_safety.OWN_FORK,
-                [None] * len(tests),
-            )
-            for key, source in enumerate(sources)
-        ]
-        run = PoolRun(job.limits, tests, interpreter=adapter.interpreter, queue=queue)
+        run = PoolRun(job.limits, interpreter=adapter.interpreter, queue=queue)
 
-        async def judge(some: list[Program]) -> list[Program]:
-            if job.check_determinism and tests:
-                await self._repeat(some, tests, job.limits, adapter.interpreter)
-            return await block_tests.judge(some, positions)
+        async def finish(some: list[Program]) -> list[Program]:
+            if job.check_determinism:
+                await self._repeat(some, job.limits, adapter.interpreter)
+            await tests.finish(some)
+            return some
 
-        judging: set[asyncio.Task[list[Program]]] = set()
+        finishing: set[asyncio.Task[list[Program]]] = set()
         arriving: asyncio.Task[list[Program]] | None = None
         try:
-            if tests:
-                self.pool.submit(run, programs, self._share and job.mode == "outside")
-            else:
-                for untested in programs:
+            self.pool.submit(run, [one for one in programs if one.tests], self._share and job.mode == "outside")
+            for untested in programs:
+                if not untested.tests:
                     run.finished.put_nowait(untested)
             left = len(programs)
             arriving = asyncio.create_task(run.next_finished()) if left else None
-            while arriving or judging:
-                waiting = judging | {arriving} if arriving else judging
+            while arriving or finishing:
+                waiting = finishing | {arriving} if arriving else finishing
                 done, _ = await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
                 if arriving in done:
                     left -= len(some := arriving.result())
-                    judging.add(asyncio.create_task(judge(some)))
+                    finishing.add(asyncio.create_task(finish(some)))
                     arriving = asyncio.create_task(run.next_finished()) if left else None
-                for task in done & judging:
-                    judging.discard(task)
+                for task in done & finishing:
+                    finishing.discard(task)
                     for program in task.result():
-                        yield program.source, compared.result(program)
+                        yield program.source, tests.result(program)
         finally:
             run.cancelled.set()
-            for task in judging | {arriving} if arriving else judging:
+            for task in finishing | {arriving} if arriving else finishing:
                 task.cancel()
 
     async def _run_urgently(
-        self,
-        programs: list[Program],
-        tests: list[CellTest],
-        limits: Limits,
-        seed: int = 0,
-        interpreter: tuple[str, ...] = (),
+        self, programs: list[Program], limits: Limits, seed: int = 0, interpreter: tuple[str, ...] = ()
     ) -> None:
-        """Runs programs on tests before everything that waits; their results are in the programs afterwards."""
-        run = PoolRun(limits, tests, urgent=True, seed=seed, interpreter=interpreter)
+        """Runs programs before everything that waits; their results are in the programs afterwards."""
+        run = PoolRun(limits, urgent=True, seed=seed, interpreter=interpreter)
         try:
             self.pool.submit(run, programs, self._share)
             left = len(programs)
@@ -185,11 +158,10 @@ class Sandbox:
         finally:
             run.cancelled.set()
 
-    async def _repeat(
-        self, programs: list[Program], tests: list[CellTest], limits: Limits, interpreter: tuple[str, ...]
-    ) -> None:
+    async def _repeat(self, programs: list[Program], limits: Limits, interpreter: tuple[str, ...]) -> None:
         """Runs programs again in cells with other hashes, random numbers and time, and marks what changes."""
-        again = [Program(one.key, one.source, one.fork_safety, [None] * len(tests)) for one in programs]
-        await self._run_urgently(again, tests, limits, 1, interpreter)
-        for program, other in zip(programs, again, strict=True):
+        repeated = [one for one in programs if one.tests]
+        again = [Program(one.key, one.source, one.fork_safety, one.tests) for one in repeated]
+        await self._run_urgently(again, limits, 1, interpreter)
+        for program, other in zip(repeated, again, strict=True):
             program.mark_differences(other)

@@ -3,8 +3,10 @@
 import contextlib
 from collections.abc import AsyncIterator, Sequence
 
+from ucoder.core.idle_tests import idle_test
 from ucoder.core.outcomes import Outcome
 from ucoder.core.test_plans import Test
+from ucoder.errors import Reject
 from ucoder.runtime.context import ServiceContext
 from ucoder.sandbox_runner.sandbox import Sandbox
 from ucoder.sandbox_runner.sandbox_job import Limits, ProgramResult, SandboxJob
@@ -36,9 +38,12 @@ class Service(sandbox_pb2_grpc.SandboxServiceServicer):
         self, request: sandbox_pb2.ExecuteRequest, context: object
     ) -> AsyncIterator[sandbox_pb2.ExecuteResponse]:
         """Yields rows as programs finish."""
+        tests = tests_from_messages(request.tests)
+        if request.language in ("", "python") and (idle := idle_test(tests)):
+            raise Reject(f"tests: {idle}.")
         job = SandboxJob(
             programs=tuple(request.programs),
-            tests=tests_from_messages(request.tests),
+            tests=tests,
             entry_point=request.entry_point,
             language=request.language or "python",
             limits=limits_from_config(request.limits) if request.HasField("limits") else Limits(),
@@ -58,6 +63,7 @@ def tests_from_messages(tests: Sequence[pb.TestCase]) -> tuple[Test, ...]:
             stdin=test.stdin if test.HasField("stdin") else None,
             expected_stdout=test.expected_stdout if test.HasField("expected_stdout") else None,
             tolerance=test.tolerance,
+            comparison=test.comparison,
         )
         for test in tests
     )

@@ -19,7 +19,7 @@ async def test_javascript_program_is_judged_outside(sandbox: Sandbox) -> None:
         "function f(a) { return a }",
         "function f(a) { while (true) {} }",
         "function f(a) { process.exit(0) }",
-        "function f(a) { require('fs').writeSync(3, 'passed'); require('process').exit(0) }",
+        "function f(a) { require('fs').writeSync(200, 'passed'); require('process').exit(0) }",
         "function f(a) { return { valueOf() { return true }, length: 2 } }",
         "Array.prototype.map = null; JSON.stringify = () => 'passed'; function f(a) { throw new TypeError('x') }",
     )

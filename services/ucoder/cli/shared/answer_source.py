@@ -4,6 +4,7 @@ import sys
 from collections.abc import AsyncGenerator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Protocol
 
 from ucoder.cli.shared.progress_bar import progress_bar
 from ucoder.cli.shared.sample_files import SampleLine, read_samples
@@ -18,8 +19,17 @@ from ucoder.runtime.settings import load
 from ucoder.sandbox_runner.sandbox import Sandbox
 from ucoder.sandbox_runner.service import Service
 from ucoder.v1 import artifacts_pb2 as pb
+from ucoder.v1 import evaluator_pb2
 
 URLS = ("http://", "https://")
+
+
+class AnswerLog(Protocol):
+    """What keeps the samples of a model (`sample_log`)."""
+
+    @property
+    def known(self) -> dict[str, list[evaluator_pb2.Sample]]: ...
+    def write(self, answer: TaskAnswers) -> None: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,13 +84,19 @@ async def judge_samples(
 
 
 async def ask_model(
-    judge: AnswerJudge, benchmark: Benchmark, name: str, profile: str | None, n: int, temperature: float | None
+    judge: AnswerJudge,
+    benchmark: Benchmark,
+    name: str,
+    profile: str | None,
+    n: int,
+    temperature: float | None,
+    log: AnswerLog | None = None,
 ) -> list[TaskAnswers]:
     """Asks a model every task and judges its answers. Returns one `TaskAnswers` a task, in the order of the tasks.
 
     name: `seed`, a model folder, the name of a model that UCODER_MODEL_URL serves, or URL[#NAME]. profile: prompts,
     None for those of the model. n: samples of each task. temperature: 0 asks for one greedy answer instead, None takes
-    the default of a run.
+    the default of a run. log: knows the samples of an earlier call, and is told every answer as it comes.
     """
     profile = profile or default_profile(name)
     config = run_config.load(preset="demo" if profile == "seed" else None).evaluation
@@ -97,10 +113,23 @@ async def ask_model(
             served = names[0]
         await model.serve(served)
         questions = ModelSampling(model=model, name=served, profile=profile, sampling=sampling, samples=samples)
-        answers = await _with_progress(questions.answers(judge, benchmark.tasks), benchmark, name)
+        known = log.known if log else {}
+        given = [task for task in benchmark.tasks if task.task_id in known]
+        programs = programs_of_samples(given, [sample for task in given for sample in known[task.task_id]])
+        asked = questions.answers(judge, benchmark.tasks, frozenset(known))
+
+        async def all_answers() -> AsyncGenerator[TaskAnswers]:
+            async for answer in judge_programs(judge, given, programs):
+                yield answer
+            async for answer in asked:
+                answer = answer if samples else replace(answer, sampled=answer.greedy, greedy=[])
+                if log:
+                    log.write(answer)
+                yield answer
+
+        return await _with_progress(all_answers(), benchmark, name)
     finally:
         await model.close()
-    return answers if samples else [replace(one, sampled=one.greedy, greedy=[]) for one in answers]
 
 
 def samples_by_benchmark(path: Path, benchmarks: Sequence[Benchmark]) -> list[list[SampleLine]]:

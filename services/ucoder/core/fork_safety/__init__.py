@@ -14,7 +14,7 @@ from ucoder.core.fork_safety import whitelist
 from ucoder.core.fork_safety.attribute_writes import bound_names, check_attribute_writes
 from ucoder.core.fork_safety.whitelist import MODULES, NotForkSafe
 
-__all__ = ["OWN_FORK", "ForkSafety", "call_is_fork_safe", "check_program"]
+__all__ = ["OWN_FORK", "ForkSafety", "WhitelistVisitor", "call_is_fork_safe", "check_program"]
 
 _JUMPS = (ast.Return, ast.Break, ast.Continue)
 _IMMUTABLE = (ast.Constant, ast.Name, ast.Attribute)
@@ -49,7 +49,7 @@ def check_program(program: str, absent: Callable[[str], bool] = lambda module: F
         return ForkSafety(may_share=False, stateless=False, reason="nested too deep to read")
     nodes = list(ast.walk(tree))
     try:
-        _WhitelistVisitor(nodes, absent).visit(tree)
+        WhitelistVisitor(nodes, absent).visit(tree)
         check_attribute_writes(tree, nodes)
     except (NotForkSafe, RecursionError) as error:
         return ForkSafety(may_share=False, stateless=False, reason=str(error))
@@ -61,8 +61,11 @@ def call_is_fork_safe(call: str) -> bool:
     return check_program(call).may_share and ":=" not in call
 
 
-class _WhitelistVisitor(ast.NodeVisitor):
+class WhitelistVisitor(ast.NodeVisitor):
     """The visitor that raises `NotForkSafe` at the first node that is not on the whitelist."""
+
+    known = MODULES
+    """The modules that a program may import, and their members that it may use."""
 
     def __init__(self, nodes: list[ast.AST], absent: Callable[[str], bool]) -> None:
         self.modules: dict[str, str] = {}
@@ -73,9 +76,17 @@ class _WhitelistVisitor(ast.NodeVisitor):
             if isinstance(node, ast.Import):
                 self.imported(node)
             for name in bound_names(node):
-                if name.startswith("__") and not (isinstance(node, ast.FunctionDef) or name == "__name__"):
-                    raise NotForkSafe(f"binds {name}")
+                self.check_binding(node, name)
         self.classes = any(isinstance(node, ast.ClassDef) for node in nodes)
+        self.check_generators(nodes)
+
+    def check_binding(self, node: ast.AST, name: str) -> None:
+        """Raises `NotForkSafe` where a node binds a name that Python itself gives a meaning."""
+        if name.startswith("__") and not (isinstance(node, ast.FunctionDef) or name == "__name__"):
+            raise NotForkSafe(f"binds {name}")
+
+    def check_generators(self, nodes: list[ast.AST]) -> None:
+        """Raises `NotForkSafe` where a generator may end while the next program runs."""
         yields = any(isinstance(node, ast.Yield | ast.YieldFrom) for node in nodes)
         if yields and any(isinstance(node, ast.Try) and node.finalbody for node in nodes):
             raise NotForkSafe("a generator that could run its finally block during the next program")
@@ -85,18 +96,22 @@ class _WhitelistVisitor(ast.NodeVisitor):
         for alias in node.names:
             if self.absent(alias.name.split(".")[0]):
                 continue
-            if alias.name not in MODULES or ("." in alias.name and not alias.asname):
+            if alias.name not in self.known or ("." in alias.name and not alias.asname):
                 raise NotForkSafe(f"import {alias.name}")
             self.modules[alias.asname or alias.name] = alias.name
+
+    def allows(self, module: str, name: str) -> bool:
+        """Returns whether a program may use this member of a module on the whitelist."""
+        return name in self.known[module] or ("*" in self.known[module] and not name.startswith("_"))
 
     def visit_ImportFrom(self, node: ast.ImportFrom) -> None:
         module = node.module if node.module and not node.level else ""
         if module and self.absent(module.split(".")[0]):
             return
-        if module not in MODULES:
+        if module not in self.known:
             raise NotForkSafe(f"from {node.module} import")
         for alias in node.names:
-            if not whitelist.allows(module, alias.name) and (module, alias.name) != ("typing", "*"):
+            if not self.allows(module, alias.name) and (module, alias.name) != ("typing", "*"):
                 raise NotForkSafe(f"from {module} import {alias.name}")
 
     def visit_Name(self, node: ast.Name) -> None:
@@ -111,7 +126,7 @@ class _WhitelistVisitor(ast.NodeVisitor):
     def visit_Attribute(self, node: ast.Attribute) -> None:
         name = node.attr
         if isinstance(node.value, ast.Name) and node.value.id in self.modules:
-            if not isinstance(node.ctx, ast.Load) or not whitelist.allows(self.modules[node.value.id], name):
+            if not isinstance(node.ctx, ast.Load) or not self.allows(self.modules[node.value.id], name):
                 raise NotForkSafe(f"{node.value.id}.{name}")
             return
         own = isinstance(node.value, ast.Name) and node.value.id == "self"

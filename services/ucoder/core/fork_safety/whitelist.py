@@ -66,8 +66,3 @@ ALLOWED_NODES = (
     ast.Expr, ast.Pass, ast.Break, ast.Continue, ast.expr, ast.expr_context, ast.boolop, ast.operator, ast.unaryop,
     ast.cmpop, ast.comprehension, ast.ExceptHandler, ast.arguments, ast.arg, ast.keyword, ast.alias, ast.withitem,
 )  # fmt: skip
-
-
-def allows(module: str, name: str) -> bool:
-    """Returns whether a program may use this member of a module on the whitelist."""
-    return name in MODULES[module] or ("*" in MODULES[module] and not name.startswith("_"))

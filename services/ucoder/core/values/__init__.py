@@ -18,6 +18,6 @@ This package also runs inside the cell, next to the program, so it imports only 
 """
 
 from ucoder.core.values.reading import Opaque, Unreadable, parse
-from ucoder.core.values.writing import TooLarge, canonical
+from ucoder.core.values.writing import TooLarge, canonical, written
 
-__all__ = ["Opaque", "TooLarge", "Unreadable", "canonical", "parse"]
+__all__ = ["Opaque", "TooLarge", "Unreadable", "canonical", "parse", "written"]

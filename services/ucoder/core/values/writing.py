@@ -14,6 +14,12 @@ MAX_DIGITS = 4300
 """The limit of decimal digits of an int. Longer ones are written in hexadecimal, which takes linear time."""
 _SIMPLE = frozenset({bool, type(None)})
 _NO_WORD = re.compile(r"\W")
+_EXACT = frozenset({
+    bool, type(None), type(Ellipsis), type(NotImplemented), int, float, str, bytes, bytearray, complex, list, tuple, set,
+    frozenset, dict, range, Fraction, Decimal, datetime.timedelta,
+})  # fmt: skip
+"""Types of values whose text says all about them."""
+_LIBRARIES = frozenset({"datetime", "numpy"})
 _DATES = (datetime.datetime, datetime.date, datetime.time)
 
 
@@ -37,12 +43,26 @@ def canonical(
     return text
 
 
+def written(value: object, limit: int) -> tuple[str, bool]:
+    """Returns the canonical text of a value, and whether the text says all about it: no part of it is an object, or of
+    a class derived from a built-in one.
+    """
+    if type(value) in _SIMPLE:
+        return repr(value), True
+    writer = _Writer(limit, None, False)
+    text = writer.text(value, 0)
+    if len(text) > limit:
+        raise TooLarge
+    return text, writer.exact
+
+
 class _Writer:
     """The writer of one value: it counts the characters that are left, and the containers that are open."""
 
     def __init__(self, limit: int, refer: Callable[[Any], str] | None, ordered: bool) -> None:
         self.left, self.refer, self.ordered = limit, refer, ordered
         self.open: set[int] = set()
+        self.exact = True
 
     def spend(self, text: str) -> str:
         """Subtracts a text's length and returns the text. Raises `TooLarge` when no characters are left."""
@@ -54,6 +74,8 @@ class _Writer:
     def text(self, value: Any, depth: int) -> str:
         """Returns the text of one value."""
         kind = type(value)
+        if kind not in _EXACT and kind.__module__ not in _LIBRARIES:
+            self.exact = False
         if kind is bool or value is None or value is Ellipsis or value is NotImplemented:
             return self.spend(repr(value))
         if issubclass(kind, bool | int):
@@ -68,8 +90,10 @@ class _Writer:
         if write is None:
             return self.other(value, kind, depth)
         if depth >= MAX_DEPTH:
+            self.exact = False
             return self.spend("<deep>")
         if id(value) in self.open:
+            self.exact = False
             return self.spend("<cycle>")
         self.open.add(id(value))
         try:
@@ -87,6 +111,7 @@ class _Writer:
             return self.spend(f"array([{', '.join(items)}], {plain.kind!r}, {plain.shape!r})")
         if plain is not None:
             return self.text(plain[0], depth)
+        self.exact = False
         name = _NO_WORD.sub("", type.__getattribute__(kind, "__name__"))[:60] or "object"
         return self.spend(self.refer(value) if self.refer else f"<{name}>")
 

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from importlib import resources
 from typing import Any
 
+from ucoder.core.idle_tests import idle_test
 from ucoder.errors import Misconfigured
 from ucoder.evaluator.benchmarks import bigcodebench, evalplus, fullstackbench, humaneval, livecodebench, mbpp
 from ucoder.evaluator.benchmarks.task import BenchmarkTask
@@ -52,6 +53,8 @@ def load_benchmark(name: str, format: str = "humaneval", *, dev: bool = False) -
         for key in ("task_id", "prompt", "entry_point", "canonical_solution"):
             if not isinstance(getattr(task, key), str):
                 raise Misconfigured(f"{path}:{number}: {key} is {getattr(task, key)!r}, not a text.")
+        if idle := idle_test(task.tests):
+            raise Misconfigured(f"{path}:{number}: {idle}.")
         if task.task_id in tasks:
             raise Misconfigured(f"{path}:{number}: task {task.task_id} stands on line {lines[task.task_id]} already.")
         tasks[task.task_id], lines[task.task_id] = task, number

@@ -19,7 +19,8 @@ def complete(entry: dict[str, Any]) -> BenchmarkTask:
     if "content" in entry:
         entry_point = nested_json(entry["labels"])["entry_point"]
         return _task(entry, entry["id"], entry["content"], entry["content"], entry_point)
-    return _task(entry, entry["task_id"], entry["complete_prompt"], entry["complete_prompt"], entry["entry_point"])
+    prompt = entry["complete_prompt"]
+    return _task(entry, entry["task_id"], prompt, prompt, entry["entry_point"], stub=_calibration(entry))
 
 
 def instruct(entry: dict[str, Any]) -> BenchmarkTask:
@@ -27,8 +28,13 @@ def instruct(entry: dict[str, Any]) -> BenchmarkTask:
     words = entry["instruct_prompt"].strip()
     return _task(
         entry, entry["task_id"], f"{words}\n\n```python\n", entry["code_prompt"], entry["entry_point"],
-        stop=FENCE_STOP, question=f"{SELF_CONTAINED}\n{words}",
+        stop=FENCE_STOP, question=f"{SELF_CONTAINED}\n{words}", stub=_calibration(entry),
     )  # fmt: skip
+
+
+def _calibration(entry: dict[str, Any]) -> str:
+    """Returns what the official harness puts before each solution unless it is told not to (`--no-calibrated`)."""
+    return f"{entry['code_prompt']}\n    pass\n" if entry.get("code_prompt") else ""
 
 
 def _task(

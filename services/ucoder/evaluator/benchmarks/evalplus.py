@@ -7,10 +7,12 @@ tuples, sets or complex numbers, so inputs get the types that the file's own ass
 import ast
 import inspect
 import textwrap
+from dataclasses import replace
 from typing import Any
 
 from ucoder.core.test_plans import Test
-from ucoder.evaluator.benchmarks import evalplus_agreement
+from ucoder.evaluator.benchmarks import evalplus_agreement, humaneval, mbpp
+from ucoder.evaluator.benchmarks.humaneval import helpers_of
 from ucoder.evaluator.benchmarks.mbpp import MBPP_STOP
 from ucoder.evaluator.benchmarks.task import CODE_STOP, BenchmarkTask
 
@@ -23,7 +25,11 @@ MEMORY_MB = 4096
 
 def task(entry: dict[str, Any]) -> BenchmarkTask:
     """Returns the task of one line; its tests hold the base inputs, then the plus inputs."""
+    if "base_input" not in entry:
+        return _hub_task(entry)
     name, prompt, solution = entry["entry_point"], entry["prompt"], entry["canonical_solution"]
+    if not entry["base_input"] and not entry["plus_input"]:
+        raise ValueError(f"task {entry['task_id']} has no inputs, so no program can be judged")
     shown = _literal_arguments(entry.get("assertion", ""), name)
     tests = []
     for inputs in (entry["base_input"], entry["plus_input"]):
@@ -34,8 +40,18 @@ def task(entry: dict[str, Any]) -> BenchmarkTask:
     code = f"def {name}" in prompt
     return BenchmarkTask(
         task_id=entry["task_id"], prompt=prompt, entry_point=name, tests=tuple(tests), canonical_solution=solution,
-        given=None if code else "", stop=CODE_STOP if code else MBPP_STOP, cpu_seconds=CPU_SECONDS, memory_mb=MEMORY_MB,
+        stub=helpers_of(prompt, name), given=None if code else "", stop=CODE_STOP if code else MBPP_STOP, cpu_seconds=CPU_SECONDS, memory_mb=MEMORY_MB,
     )  # fmt: skip
+
+
+def _hub_task(entry: dict[str, Any]) -> BenchmarkTask:
+    """Returns the task of one line as the model hub has them: the columns of HumanEval or of MBPP, and a test file."""
+    if "test_list" not in entry:
+        one = humaneval.task(entry)
+        return replace(one, cpu_seconds=CPU_SECONDS, memory_mb=MEMORY_MB, wall_seconds=0.0)
+    one = mbpp.task(entry)
+    tests = (Test(code=entry["test"]),)
+    return replace(one, tests=tests, cpu_seconds=CPU_SECONDS, memory_mb=MEMORY_MB)
 
 
 def _test(name: str, reference: str, inputs: list[tuple[Any, ...]], tolerance: float) -> str:

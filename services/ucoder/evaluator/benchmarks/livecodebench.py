@@ -25,6 +25,8 @@ PREAMBLE = (
 CPU_SECONDS = 6.0
 """Limit of one test, as in the official harness."""
 MEMORY_MB = 4096
+RULE = "livecodebench"
+"""The rule by which outputs are compared."""
 SYSTEM = (
     "You are an expert Python programmer. You will be given a question (problem specification) and will generate a "
     "correct Python program that matches the specification and passes all tests."
@@ -49,11 +51,11 @@ def task(entry: dict[str, Any]) -> BenchmarkTask:
     if line.method:
         tests = tuple(_method_test(line.method, *pair) for pair in line.pairs)
     else:
-        tests = tuple(Test(stdin=given, expected_stdout=expected) for given, expected in line.pairs)
+        tests = tuple(Test(stdin=given, expected_stdout=expected, comparison=RULE) for given, expected in line.pairs)
     return BenchmarkTask(
         task_id=line.task_id, prompt=f"{line.question}```python\n", entry_point="Solution" if line.method else "",
         tests=tests, groups=(line.difficulty,) if line.difficulty else (), cpu_seconds=CPU_SECONDS,
-        memory_mb=MEMORY_MB, given="", preamble=PREAMBLE, stop=FENCE_STOP, question=line.question, opening="",
+        memory_mb=MEMORY_MB, given="", preamble=PREAMBLE, method=line.method, stop=FENCE_STOP, question=line.question, opening="",
     )  # fmt: skip
 
 
@@ -91,11 +93,7 @@ def _method_test(name: str, given: str, expected: str) -> Test:
     arguments = ", ".join(repr(json.loads(line)) for line in given.split("\n") if line.strip())
     if re.fullmatch(r"\w+", name) is None:
         raise ValueError(f"{name!r} is no name of a method")
-    return Test(
-        code=f"result = Solution().{name}({arguments})\n"
-        f"expected = {json.loads(expected)!r}\n"
-        "assert (list(result) if isinstance(result, tuple) else result) == expected"
-    )
+    return Test(code=f"assert Solution().{name}({arguments}) == {json.loads(expected)!r}", comparison=RULE)
 
 
 def _private_cases(text: str) -> list[dict[str, str]]:

@@ -4,7 +4,7 @@ import json
 from dataclasses import dataclass
 from typing import Any
 
-from ucoder.core.extraction import extract_program
+from ucoder.core.extraction import extract_program, with_preamble
 from ucoder.core.test_plans import Test
 from ucoder.models.prompts import Prompts
 
@@ -32,6 +32,9 @@ class BenchmarkTask:
     entry_point: str
     """The function or class that is tested; empty for a script."""
     tests: tuple[Test, ...]
+    whole: Test | None = None
+    """The test that the official harness runs in one go, where `tests` holds its parts. Programs whose calls may share
+    something run it instead of the parts."""
     canonical_solution: str = ""
     """The text that `program` turns into a right program, if the file has one."""
     groups: tuple[str, ...] = ()
@@ -40,12 +43,18 @@ class BenchmarkTask:
     """The tests are a file that runs beside the program, as in the official harness; a program could cheat."""
     cpu_seconds: float = 0.0
     """CPU time limit of one test by the benchmark's own rules; 0 leaves it to the caller."""
+    wall_seconds: float = 0.0
+    """Limit of elapsed time of one test by the benchmark's own rules, for programs that sleep; 0 leaves it to the caller."""
     memory_mb: int = 0
     """Memory limit by the benchmark's own rules; 0 leaves it to the caller."""
     given: str | None = None
     """Code that every program begins with; None: the prompt is this code."""
     preamble: str = ""
     """Imports that the official harness puts before every program."""
+    stub: str = ""
+    """The code that the official harness puts before whole solutions, which may use its imports and helpers."""
+    method: str = ""
+    """The method of `Solution` that is tested; a solution without the class may define a function of this name."""
     stop: tuple[str, ...] = CODE_STOP
     """Strings that end a base model's continuation."""
     question: str = ""
@@ -64,11 +73,22 @@ class BenchmarkTask:
 
     def program(self, completion: str) -> str:
         """Returns the complete program of a completion: without fences and prose, and with the given code."""
-        return self.preamble + extract_program(completion, self._given_code, self.entry_point)
+        return self._with_class(
+            with_preamble(self.preamble, extract_program(completion, self._given_code, self.entry_point))
+        )
 
     def verbatim_program(self, completion: str) -> str:
         """Returns the program as the official harnesses make it: the unchanged completion behind the given code."""
-        return self.preamble + self._given_code + completion
+        return self._with_class(self.preamble + self._given_code + completion)
+
+    def whole_program(self, solution: str) -> str:
+        """Returns the program of a whole solution: behind what the official harness puts before it."""
+        return self._with_class(with_preamble(self.preamble + self.stub, solution))
+
+    def _with_class(self, program: str) -> str:
+        if not self.method or "class Solution" in program or f"def {self.method}" not in program:
+            return program
+        return f"{program.rstrip()}\n\n\nclass Solution:\n    {self.method} = staticmethod({self.method})\n"
 
     def completion_of(self, program: str) -> str:
         """Returns a completion of which `verbatim_program` makes a program that does what `program` does."""

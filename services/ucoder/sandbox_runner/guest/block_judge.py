@@ -19,6 +19,7 @@ from typing import Any
 from ucoder.core.values import canonical, parse
 from ucoder.sandbox_runner.guest.block_proxies import CannotContinue, Proxy, UnknownResult
 from ucoder.sandbox_runner.guest.block_replay import RAISED, Answer, Step, resolved
+from ucoder.sandbox_runner.guest.plain_tests import TestFile
 from ucoder.sandbox_runner.guest.cell_protocol import EXCEPTION, FAILED, NEEDS_STEPS, PASSED, STOPPED, UNSUPPORTED
 
 MOST_STEPS = 400
@@ -70,7 +71,7 @@ class Session:
             self.recording = True
         if self.recording:
             return UnknownResult(self, number)
-        return self.result_of(self.transcript[number][1], args, kwargs)
+        return self.result_of(operation, self.transcript[number][1], args, kwargs)
 
     def text_of(self, value: Any) -> str:
         """Returns the text of arguments; refuses values that are not complete in it."""
@@ -83,17 +84,28 @@ class Session:
         """Returns a step of the transcript, with the values in place of references."""
         return resolved(self.transcript[number][0], [answer for _, answer in self.transcript[:number]])
 
-    def result_of(self, answer: Answer, args: Any, kwargs: dict[str, Any]) -> Any:
+    def result_of(self, operation: str, answer: Answer, args: Any, kwargs: dict[str, Any]) -> Any:
         """Returns an answer's value, after changing the arguments that the call changed; or raises its exception."""
         if answer[0] == RAISED:
-            _, name, message, bases = answer
-            kind = self.exceptions.get(name) or exception(name, bases)
-            raise kind(message) if message else kind()
+            _, name, message, bases, module, arguments = answer
+            kind = self.exceptions.get(name) or library_exception(name, module) or exception(name, bases)
+            if issubclass(kind, StopIteration | StopAsyncIteration) and operation not in ("next", "take"):
+                self.refuse("an exception that would end a loop of the test")
+            raise self.made(kind, message, arguments)
         _, text, changes = answer
         for key, after in changes.items():
             value = args[int(key)] if key.isdigit() else kwargs[key]
             replace_contents(value, parse(after, self.resolve))
         return parse(text, self.resolve)
+
+    def made(self, kind: type[BaseException], message: str, arguments: str) -> BaseException:
+        """Returns an exception of the program with its arguments, or with its message where they did not cross."""
+        given = parse(arguments, self.resolve) if arguments else (message,)
+        error = kind.__new__(kind, *given)
+        error.args = given[:2] if isinstance(error, OSError) else given
+        if isinstance(error, SystemExit):
+            error.code = None if not given else given[0] if len(given) == 1 else given
+        return error
 
     def resolve(self, reference: str) -> Any:
         """Returns the stand-in for an object of the program; refuses other values that cannot cross the boundary."""
@@ -113,10 +125,20 @@ class Session:
 def exception(name: str, bases: list[str]) -> type[BaseException]:
     """Returns the built-in exception of this name, or makes one of this name from its nearest built-in base."""
     known = getattr(builtins, name, None)
-    if isinstance(known, type) and issubclass(known, Exception):
+    if isinstance(known, type) and issubclass(known, Exception | SystemExit | KeyboardInterrupt):
         return known if known not in (UnicodeDecodeError, UnicodeEncodeError, UnicodeTranslateError) else ValueError
     base = next((getattr(builtins, base) for base in bases if base != "object"), Exception)
     return type(name, (base if issubclass(base, Exception) else Exception,), {})
+
+
+def library_exception(name: str, module: str) -> type[BaseException] | None:
+    """Returns an exception of a library that the test has imported too; none by which a runner of tests is told
+    something.
+    """
+    library = sys.modules.get(module) if module.partition(".")[0] in sys.stdlib_module_names else None
+    kind = vars(library).get(name) if library and module not in ("builtins", "unittest.case") else None
+    telling = AssertionError | StopIteration | StopAsyncIteration | unittest.SkipTest
+    return kind if isinstance(kind, type) and issubclass(kind, Exception) and not issubclass(kind, telling) else None
 
 
 def replace_contents(value: Any, after: Any) -> None:
@@ -221,13 +243,13 @@ def run(payload: str, limit: type[BaseException]) -> list[str]:
         return [NEEDS_STEPS, json.dumps(session.steps)]
     if session.refused:
         return [UNSUPPORTED, session.refused]
+    if status == PASSED and not session.steps:
+        return [UNSUPPORTED, "the test asks nothing of the program"]
     return [status, text]
 
 
 def _verdict(source: str, entry_point: str, session: Session) -> tuple[str, str]:
-    tree = ast.parse(source)
-    names = _Names.of(tree)
-    code = compile(_Asserts().visit(tree), "<test>", "exec", dont_inherit=True)
+    test, names = TestFile(source, _Asserts().visit), _Names.of(ast.parse(source))
     namespace: dict[str, Any] = {"__name__": "test", "__builtins__": builtins}
     for name in names.read - {entry_point}:
         if not hasattr(builtins, name):
@@ -242,20 +264,4 @@ def _verdict(source: str, entry_point: str, session: Session) -> tuple[str, str]
         return answer or session.recording
 
     namespace["__holds__"] = holds
-    exec(code, namespace)
-    return unit_tests(namespace)
-
-
-def unit_tests(namespace: dict[str, Any]) -> tuple[str, str]:
-    """Runs the unittest classes of a namespace. Returns status and text: passed where there are none, because then the
-    file itself was the test.
-    """
-    cases = [value for value in namespace.values() if isinstance(value, type) and issubclass(value, unittest.TestCase)]
-    suite = unittest.TestSuite(map(unittest.defaultTestLoader.loadTestsFromTestCase, cases))
-    result = unittest.TestResult()
-    suite.run(result)
-    if result.errors:
-        return EXCEPTION, result.errors[0][1][-300:]
-    if result.failures:
-        return FAILED, result.failures[0][1][-300:]
-    return PASSED, ""
+    return test.run(namespace)

@@ -4,8 +4,8 @@ A step is five texts: `[operation, target, argument, arguments, keywords]`. The 
 `#3` its third object that could not cross the boundary, `=2` the value of step 2. Arguments and keywords are canonical
 values, in which `<=2>` stands for the value of step 2.
 
-An answer is `["v", value, {argument: value after the call}]`, or `["x", type, message, [built-in bases]]` for an
-exception.
+An answer is `["v", value, {argument: value after the call}]`, or for an exception `["x", type, message, [built-in
+bases], module, arguments]`.
 """
 
 import builtins
@@ -16,7 +16,7 @@ from itertools import islice
 from types import ModuleType
 from typing import Any
 
-from ucoder.core.values import canonical, parse
+from ucoder.core.values import TooLarge, canonical, parse
 
 Step = list[str]
 Answer = list[Any]
@@ -74,12 +74,21 @@ class BlockReplay:
             after = self.mutable(positional, named)
         except (MemoryError, ReplayRefused):
             raise
-        except Exception as error:
+        except (Exception, SystemExit, KeyboardInterrupt) as error:
             self.values.append("")
             bases = [base.__name__ for base in type(error).__mro__ if vars(builtins).get(base.__name__) is base]
-            return [RAISED, type(error).__name__, str(error)[:2000], bases]
+            kind = type(error)
+            return [RAISED, kind.__name__, str(error)[:2000], bases, str(kind.__module__), self.arguments_of(error)]
         self.values.append(text)
         return [VALUE, text, {key: text for key, text in after.items() if before[key] != text}]
+
+    def arguments_of(self, error: BaseException) -> str:
+        """Returns the text of the arguments that would make an exception again; empty where it cannot be written."""
+        filename = (error.filename,) if isinstance(error, OSError) and error.filename is not None else ()
+        try:
+            return canonical((*error.args, *filename), 2000, self.refer)
+        except (TooLarge, ReplayRefused):
+            return ""
 
     def mutable(self, positional: list[Any], named: dict[str, Any]) -> dict[str, str]:
         """Returns the texts of the arguments that a call may change in place."""

@@ -20,13 +20,16 @@ import site
 import sys
 
 from ucoder.sandbox_runner.guest import fixed_time, interpreter_state, seccomp
-from ucoder.sandbox_runner.guest.cell_protocol import ENDING, GREETING, JobHead, read_exactly, send
+from ucoder.sandbox_runner.guest.cell_protocol import ENDING, GREETING, OUTPUT, JobHead, read_exactly, send
 from ucoder.sandbox_runner.guest.fork import Fork, ForkPlace
 from ucoder.sandbox_runner.guest.fork_watch import has_ended, watch
 
 HEAVY_PACKAGES = ("numpy", "pandas", "scipy", "matplotlib.pyplot")
 SCRATCH = os.environ.get("SCRATCH", "/tmp")
+SHARED_MEMORY = "/dev/shm"
 FIRST_USER, USERS = 20_000, 40_000
+LARGEST_PART = 4 << 20
+"""Bytes of a script's output that are sent in one frame."""
 
 
 class CellProcess:
@@ -64,26 +67,40 @@ class CellProcess:
     def run(self, head: JobHead) -> None:
         """Runs one job until its last process is gone; then makes the next fork, while nobody waits for it."""
         if has_ended(self.spare.child):  # while it waited, for example because memory ran out
-            self.end_fork()
+            kill_all(self.spare.child)
+            self.clean_up()
             self.spare = self.start_fork()
         fork = self.spare
         fork.send_head(head)
         why = watch(fork, head)
-        status, peak, processor = self.end_fork()
+        usage = kill_all(fork.child)
+        if head["script"]:
+            send_output(fork.output)
+        self.clean_up()
+        status, peak, processor = usage
         ending = {"id": head["id"], "why": why, "status": status, "peak_kb": peak, "processor": processor - fork.used}
         send((ENDING, json.dumps(ending).encode()))
         self.spare = self.start_fork()
 
-    def end_fork(self) -> tuple[int, int, float]:
-        """Ends the fork and removes all that it left; returns its wait status, peak memory in KB, processor seconds."""
+    def clean_up(self) -> None:
+        """Removes all that the fork left, after its last process has ended."""
         self.spare.close()
-        usage = kill_all(self.spare.child)
+        if os.getpid() == 1:  # the shared memory is the cell's own
+            empty_folder(SHARED_MEMORY)
+            os.chmod(SHARED_MEMORY, 0o1777)
         if self.other_processes:  # programs have our user, so they may have written anywhere in the scratch folder
             empty_folder(SCRATCH)
         else:
             empty_folder(self.spare.place.folder)
             os.rmdir(self.spare.place.folder)
-        return usage
+
+
+def send_output(descriptor: int) -> None:
+    """Sends what a script printed, in parts."""
+    at = 0
+    while part := os.pread(descriptor, LARGEST_PART, at):
+        send((OUTPUT, part))
+        at += len(part)
 
 
 def prepare_packages(folder: str) -> None:

@@ -2,7 +2,7 @@
 
 A frame is four bytes of length, then that many bytes. The host reads a cell's frames from its standard output; each
 begins with a tag of one byte, and the rest is JSON. A fork writes its frames to a pipe that only its parent reads; they
-have no tag, and an empty one only says that the fork is still running.
+have no tag. An empty one says that the fork has read its job, and later that it is still running.
 """
 
 import contextlib
@@ -17,6 +17,8 @@ REPORT = b"R"
 """Results of one program. `{"program", "test", "result"}` from a program that runs alone, once for each test;
 `{"program", "results"}` from one that shares a fork, then `{"program", "doubt"}` if it changed the interpreter.
 """
+OUTPUT = b"O"
+"""The bytes that a script printed. Sent after all its processes have ended, and before its ENDING."""
 ENDING = b"E"
 """The fork has ended: `{"id", "why", "status", "peak_kb", "processor"}`."""
 ALIVE = b"B"
@@ -26,9 +28,9 @@ ALIVE = b"B"
 CALL = "call"
 """An expression, evaluated in the program's namespace; its value is the result."""
 SCRIPT = "script"
-"""A text for standard input; the program runs as a script, and what it prints is the result."""
-COMPAT = "compat"
-"""A whole test file, run beside the program, which decides for itself."""
+"""A text for standard input; the program runs as a script in a fork of its own, and what it prints is the result."""
+PLAIN = "plain"
+"""A test file, run in the program's namespace as Python runs both in one file. It decides for itself."""
 STEPS = "steps"
 """JSON: the steps of a block test, done on the program (`block_replay`)."""
 JUDGE = "judge"
@@ -36,7 +38,11 @@ JUDGE = "judge"
 
 # Statuses: what became of one test. `outcome_table` says on the host what each of them means.
 OK = "ok"
+LIKE = "like"
+"""As OK, but the text is not all of the value: it holds an object, or its class is not a built-in one."""
 STDOUT = "stdout"
+ENDED = "ended"
+"""A script ended itself with an exit status other than 0. The text is what it printed, as after STDOUT."""
 EXCEPTION = "exception"
 TIMEOUT_CPU = "timeout_cpu"
 ABANDONED = "abandoned"
@@ -55,8 +61,8 @@ STOPPED = "stopped"
 NEEDS_STEPS = "steps"
 """The judge: the text lists the steps to do on the program next."""
 STATUSES = frozenset({
-    OK, STDOUT, EXCEPTION, TIMEOUT_CPU, ABANDONED, OUT_OF_MEMORY, OUTPUT_LIMIT, PROCESS_LIMIT, PASSED, FAILED, REFUSED,
-    UNSUPPORTED, STOPPED, NEEDS_STEPS,
+    OK, LIKE, STDOUT, ENDED, EXCEPTION, TIMEOUT_CPU, ABANDONED, OUT_OF_MEMORY, OUTPUT_LIMIT, PROCESS_LIMIT, PASSED,
+    FAILED, REFUSED, UNSUPPORTED, STOPPED, NEEDS_STEPS,
 })  # fmt: skip
 
 # Why a fork ended; TIMEOUT_CPU is one of these words too.
@@ -64,6 +70,11 @@ EXITED = "exit"
 TIMEOUT_WALL = "timeout_wall"
 REPORTED_TOO_MUCH = "talk"
 
+REFRESH_STATUS = 71
+"""The exit status of a runner whose process has changed during a test, so that the next test needs another fork."""
+REPORT_DESCRIPTOR, OUTPUT_DESCRIPTOR = 200, 201
+"""The file descriptors of a fork on which it reports, and into which a script prints. They are above all numbers that a
+program gets for its files."""
 PIPE_BYTES = 1 << 20
 """How much a fork can report before it waits to be read."""
 
@@ -76,11 +87,12 @@ class CellTest(NamedTuple):
 
 
 class CellProgram(NamedTuple):
-    """A program as a cell reads it; `key` is its number within the job."""
+    """A program as a cell reads it; `key` is its number within the job, `group` that of its tests."""
 
     key: int
     source: str
     stateless: bool
+    group: int = 0
 
 
 class JobHead(TypedDict):
@@ -92,8 +104,8 @@ class JobHead(TypedDict):
     most_reports: int
     shared: bool
     """Whether several programs share the fork."""
-    first: int
-    """The number of the test to begin with."""
+    script: bool
+    """Whether the only test of the only program is a script."""
     limits: dict[str, Any]
     """The fields of `sandbox_job.Limits`."""
     seed: int
@@ -103,18 +115,19 @@ class Job(JobHead):
     """A whole job. The part that only the fork reads follows the head: its size in bytes is the head's `size`."""
 
     programs: list[CellProgram]
-    tests: list[CellTest]
+    tests: list[list[CellTest]]
+    """By group of programs, the tests that each of them runs."""
 
 
 def read_exactly(descriptor: int, size: int) -> bytes:
     """Reads `size` bytes; ends this process when the other side has closed the connection."""
-    data = b""
+    data = bytearray()
     while len(data) < size:
-        more = os.read(descriptor, min(1 << 16, size - len(data)))
+        more = os.read(descriptor, min(1 << 20, size - len(data)))
         if not more:
             sys.exit(0)
         data += more
-    return data
+    return bytes(data)
 
 
 def send(*messages: tuple[bytes, bytes]) -> None:
@@ -122,6 +135,11 @@ def send(*messages: tuple[bytes, bytes]) -> None:
     data = b"".join((len(payload) + 1).to_bytes(4, "big") + tag + payload for tag, payload in messages)
     while data:
         data = data[os.write(1, data) :]
+
+
+def send_heartbeat() -> None:
+    """Sends an empty frame from a fork."""
+    os.write(REPORT_DESCRIPTOR, b"\0\0\0\0")
 
 
 def read_available(pipe: int) -> bytes:

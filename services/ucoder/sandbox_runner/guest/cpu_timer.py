@@ -1,14 +1,12 @@
 """The processor time of one test, counted by the ticks of a timer that never stops: no system call for each test."""
 
 import contextlib
-import os
 import signal
 from types import FrameType
 
 from ucoder.sandbox_runner.guest import infinite_loops
+from ucoder.sandbox_runner.guest.cell_protocol import send_heartbeat
 
-REPORT_DESCRIPTOR = 3
-"""The file descriptor on which a fork reports."""
 TICK_SECONDS = 0.01
 LATE_TICKS = 5
 """For so many ticks beyond the limit of a test, or since the end of one, a fork still sends heartbeats."""
@@ -58,7 +56,7 @@ class CpuTimer:
         """Adds one tick; raises TimeLimit when the test has used its time."""
         self.ticks += 1
         if self.heartbeat and self.ticks <= self.allowed + self.extra_ticks + LATE_TICKS:
-            os.write(REPORT_DESCRIPTOR, b"\0\0\0\0")  # without heartbeats this fork is ended from outside
+            send_heartbeat()  # without heartbeats this fork is ended from outside
         if not self.armed:
             return
         if self.late:

@@ -13,9 +13,17 @@ import signal
 import time
 from dataclasses import dataclass
 
-from ucoder.sandbox_runner.guest import interpreter_state, program_runner
-from ucoder.sandbox_runner.guest.cell_protocol import PIPE_BYTES, Job, JobHead, read_exactly
-from ucoder.sandbox_runner.guest.cpu_timer import REPORT_DESCRIPTOR
+from ucoder.sandbox_runner.guest import interpreter_state, program_runner, script_run
+from ucoder.sandbox_runner.guest.cell_protocol import (
+    OUTPUT_DESCRIPTOR,
+    PIPE_BYTES,
+    REPORT_DESCRIPTOR,
+    CellTest,
+    Job,
+    JobHead,
+    read_exactly,
+    send_heartbeat,
+)
 from ucoder.sandbox_runner.guest.fixed_time import FixedTime
 
 
@@ -34,12 +42,13 @@ class ForkPlace:
 
 @dataclass(slots=True)
 class Fork:
-    """A fork as its parent sees it: the child's number and the two pipes to it."""
+    """A fork as its parent sees it: the child's number, the two pipes to it, and the file that a script prints into."""
 
     place: ForkPlace
     child: int
     reports: int
     orders: int
+    output: int
     used: float = 0.0
     """Processor seconds that it took before it had a job."""
 
@@ -48,6 +57,7 @@ class Fork:
         """Forks; the child waits for its job and never returns from here."""
         reports, reporting = os.pipe()
         awaited, orders = os.pipe()
+        output = os.memfd_create("stdout")
         os.set_blocking(reports, False)
         with contextlib.suppress(PermissionError):  # where a user has too many; a small pipe is read more often
             fcntl.fcntl(reports, fcntl.F_SETPIPE_SZ, PIPE_BYTES)
@@ -56,12 +66,14 @@ class Fork:
             try:
                 os.close(reports)
                 os.close(orders)
-                run_child(place, reporting, awaited, libraries, fixed)
+                move_descriptor(reporting, REPORT_DESCRIPTOR)
+                move_descriptor(output, OUTPUT_DESCRIPTOR)
+                run_child(place, awaited, libraries, fixed)
             finally:
                 os._exit(70)
         os.close(reporting)
         os.close(awaited)
-        return cls(place, child, reports, orders)
+        return cls(place, child, reports, orders, output)
 
     def send_head(self, head: JobHead) -> None:
         """Sends the head of a job; the fork then reads the rest of the job and runs it."""
@@ -71,9 +83,10 @@ class Fork:
             os.write(self.orders, len(data).to_bytes(4, "big") + data)
 
     def close(self) -> None:
-        """Closes the pipes."""
+        """Closes the pipes and the file."""
         os.close(self.reports)
         os.close(self.orders)
+        os.close(self.output)
 
 
 def processor_seconds(child: int, otherwise: float = 0.0) -> float:
@@ -84,15 +97,9 @@ def processor_seconds(child: int, otherwise: float = 0.0) -> float:
         return otherwise
 
 
-def run_child(
-    place: ForkPlace, reporting: int, awaited: int, libraries: interpreter_state.Libraries, fixed: FixedTime
-) -> None:
+def run_child(place: ForkPlace, awaited: int, libraries: interpreter_state.Libraries, fixed: FixedTime) -> None:
     """Runs in the child: gives up its rights, warms up, waits for its job and runs it."""
     redirect_to_null(1, 2)
-    if reporting != REPORT_DESCRIPTOR:
-        os.dup2(reporting, REPORT_DESCRIPTOR)
-        os.close(reporting)
-    os.set_inheritable(REPORT_DESCRIPTOR, False)
     signal.pthread_sigmask(signal.SIG_UNBLOCK, [signal.SIGCHLD])
     os.setsid()
     os.chdir(place.folder)
@@ -104,11 +111,23 @@ def run_child(
     head = json.loads(read_exactly(awaited, int.from_bytes(read_exactly(awaited, 4), "big")))
     job: Job = head | json.loads(read_exactly(0, head["size"]))
     os.close(awaited)
-    redirect_to_null(0)
+    send_heartbeat()
+    if job["script"]:
+        script_run.set_standard_input(CellTest(*job["tests"][0][0]).text)
+        os.dup2(OUTPUT_DESCRIPTOR, 1)
+    else:
+        redirect_to_null(0)
+    os.close(OUTPUT_DESCRIPTOR)
     set_limits(place, job)
     if job["interpreter"]:
         become_interpreter(job)
     program_runner.main(job, libraries, fixed)
+
+
+def move_descriptor(descriptor: int, number: int) -> None:
+    """Gives a descriptor another number, under which other programs do not inherit it."""
+    os.dup2(descriptor, number, inheritable=False)
+    os.close(descriptor)
 
 
 def redirect_to_null(*descriptors: int) -> None:

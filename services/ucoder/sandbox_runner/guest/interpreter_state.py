@@ -18,6 +18,8 @@ import warnings
 from collections.abc import Mapping
 from typing import Any
 
+from ucoder.sandbox_runner.guest.cell_protocol import REPORT_DESCRIPTOR
+
 Space = Mapping[str, Any]
 Libraries = tuple[list[Space], list[list[Any]], list[Any], list[int]]
 """The namespaces that are compared, the values each held, the containers among them, and the containers' sizes."""
@@ -65,7 +67,9 @@ def libraries() -> Libraries:
     return spaces, [list(space.values()) for space in spaces], containers, [len(one) for one in containers]
 
 
-def difference(before: Libraries, settings_before: dict[str, object]) -> str:
+def difference(
+    before: Libraries, settings_before: dict[str, object], settings_now: dict[str, object] | None = None
+) -> str:
     """Returns what changed since the two snapshots, or the empty text. Empties the pattern cache of `re`, which every
     program may fill.
     """
@@ -76,16 +80,56 @@ def difference(before: Libraries, settings_before: dict[str, object]) -> str:
             return f"namespace {number} changed"
     if [len(one) for one in containers] != sizes:
         return "a container of a library module changed"
-    now = settings()
+    now = settings_now or settings()
     if now != settings_before:
         return f"the interpreter changed: {[name for name, value in now.items() if settings_before[name] != value]}"
     return ""
 
 
+IMPORTED = ("modules", "atexit", "warnings", "descriptors", "path", "signals", "gc")
+"""The settings that an import may change without any harm to the next test."""
+
+
+SET_FOR_EACH_TEST = ("stdin", "stdout", "stderr", "__stdin__", "__stdout__", "__stderr__", "argv")
+"""Members of `sys` that the runner sets before each test."""
+
+
+class ProcessWatch:
+    """Tells after each test of a program that runs alone whether the next test needs a fresh process."""
+
+    def __init__(self, libraries: Libraries, module: str) -> None:
+        """`module`: the name under which the program is in `sys.modules`."""
+        self.libraries, self.settings, self.surroundings, self.module = libraries, settings(), surroundings(), module
+        self.members = {name: vars(sys)[name] for name in SET_FOR_EACH_TEST}
+
+    def changed(self) -> bool:
+        """Returns whether the process differs from what it was, apart from modules that the program has imported."""
+        try:
+            vars(sys).update(self.members)
+            sys.modules.pop(self.module, None)
+            now = settings()
+            if now["modules"] != self.settings["modules"]:
+                now |= {name: self.settings[name] for name in IMPORTED}
+            return bool(difference(self.libraries, self.settings, now)) or surroundings() != self.surroundings
+        except Exception:
+            return True
+
+
+def surroundings() -> tuple[object, ...]:
+    """Returns what a program may have changed outside the interpreter: folder, files, environment, child processes."""
+    folder = os.getcwd()
+    try:
+        os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOHANG | os.WNOWAIT)
+        has_children = True
+    except ChildProcessError:
+        has_children = False
+    return folder, os.stat(folder).st_mtime_ns, dict(os.environ), has_children
+
+
 def settings() -> dict[str, object]:
     """Returns the settings of the interpreter that a program could change."""
     context = decimal.getcontext()
-    free = os.dup(3)
+    free = os.dup(REPORT_DESCRIPTOR)
     os.close(free)
     return {
         "modules": len(sys.modules),

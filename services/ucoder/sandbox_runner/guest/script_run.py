@@ -1,12 +1,27 @@
-"""The run of a program as a script, and the standard output of programs whose prints do not count."""
+"""The run of a program as `python solution.py` runs it: descriptors 0, 1 and 2, module `__main__`, and an orderly end.
 
+A script has a process of its own for each test. The first process of the cell reads what it printed after all of its
+processes have ended. Differences from a real start of the interpreter: modules that were imported before the fork are
+in `sys.modules`, and /dev/stdin, /dev/stdout and /dev/fd are opened by descriptor, because a cell has no /proc.
+"""
+
+import atexit
+import builtins
+import contextlib
+import gc
 import io
 import os
+import re
 import sys
-from types import CodeType
+import threading
+from collections.abc import Callable
+from types import ModuleType
+from typing import Any
 
-from ucoder.sandbox_runner.guest.cell_protocol import OUTPUT_LIMIT, STDOUT
-from ucoder.sandbox_runner.guest.cpu_timer import CpuTimer
+SCRIPT_FILE = "solution.py"
+_DEVICES = re.compile(r"/dev/(?:fd/(\d+)|(stdin|stdout|stderr))")
+_DESCRIPTORS = {"stdin": 0, "stdout": 1, "stderr": 2}
+_ERROR_STATUS, _UNFLUSHED_STATUS = 1, 120
 
 
 class OutputSink(io.TextIOBase):
@@ -28,40 +43,120 @@ class OutputSink(io.TextIOBase):
         return len(text)
 
 
-def run_script(code: CodeType, stdin: str, output_limit: int, timer: CpuTimer) -> tuple[str, str]:
-    """Runs a program as a script that reads `stdin`; returns status and output. It prints to a file, which is read back
-    up to the limit, in bytes.
-    """
-    descriptor = _new_file("stdin")
-    os.write(descriptor, stdin.encode("utf-8", "surrogateescape"))
+def open_streams() -> None:
+    """Makes `sys.stdin`, `sys.stdout` and `sys.stderr` as the interpreter does when it starts with UTF-8."""
+
+    def stream(descriptor: int, mode: str, errors: str) -> Any:
+        return open(descriptor, mode, encoding="utf-8", errors=errors, newline="\n", closefd=False)  # noqa: SIM115
+
+    sys.stdin = sys.__stdin__ = stream(0, "r", "surrogateescape")  # type: ignore[misc]
+    sys.stdout = sys.__stdout__ = stream(1, "w", "surrogateescape")  # type: ignore[misc]
+    sys.stderr = sys.__stderr__ = stream(2, "w", "backslashreplace")  # type: ignore[misc]
+    sys.stderr.reconfigure(line_buffering=True)  # type: ignore[union-attr]
+
+
+def run_script(source: str, report: Callable[[BaseException], None]) -> int:
+    """Runs a program and returns its exit status. `report` is called with the exception that ended it."""
+    path = write_program(source)
+    open_streams()
+    if _DEVICES.search(source):
+        open_devices_by_descriptor()
+    sys.argv, sys.path[:0] = [path], [os.path.dirname(path)]
+    main = ModuleType("__main__")
+    main.__dict__.update(__file__=path, __builtins__=builtins, __annotations__={}, __cached__=None)
+    sys.modules["__main__"] = main
+    status = 0
+    try:
+        exec(compile(program_bytes(source), path, "exec", dont_inherit=True), main.__dict__)
+    except SystemExit as error:
+        status = exit_status(error)
+        if status:
+            report(error)
+    except BaseException as error:
+        status = _ERROR_STATUS
+        report(error)
+        with contextlib.suppress(BaseException):
+            sys.excepthook(type(error), error, error.__traceback__)
+    return end_script(main) or status
+
+
+def set_standard_input(text: str) -> None:
+    """Makes descriptor 0 a file that holds a text; lone surrogates stand for single bytes."""
+    descriptor = os.memfd_create("stdin")
+    data = memoryview(text.encode("utf-8", "surrogateescape"))
+    while data:
+        data = data[os.write(descriptor, data) :]
     os.lseek(descriptor, 0, os.SEEK_SET)
     os.dup2(descriptor, 0)
     os.close(descriptor)
-    descriptor = _new_file("stdout")
-    os.dup2(descriptor, 1)
-    stdin_before = sys.stdin
-    sys.stdin = io.TextIOWrapper(io.BufferedReader(io.FileIO(0, closefd=False)))
-    sys.stdout = io.TextIOWrapper(io.BufferedWriter(io.FileIO(1, "w", closefd=False)))
-    sys.stderr = OutputSink(0)
-    status = STDOUT
+
+
+def program_bytes(source: str) -> bytes:
+    """Returns the text of a program as a file holds it, because the compiler reads a byte order mark in bytes only."""
+    return source.encode("utf-8", "surrogatepass")
+
+
+def write_program(source: str) -> str:
+    """Writes the program into its folder and returns the path."""
+    path = os.path.join(os.getcwd(), SCRIPT_FILE)
+    with open(path, "wb") as file:
+        file.write(program_bytes(source))
+    return path
+
+
+def open_devices_by_descriptor() -> None:
+    """Lets `open` and `os.open` read /dev/stdin and the like, whose links lead into /proc, which a cell does not have."""
+    real_open, real_os_open = io.open, os.open
+
+    def descriptor_of(path: Any) -> int | None:
+        found = _DEVICES.fullmatch(os.fspath(path)) if isinstance(path, str | os.PathLike) else None
+        return None if found is None else int(found[1]) if found[1] else _DESCRIPTORS[found[2]]
+
+    def open_file(file: Any, *args: Any, **kwargs: Any) -> Any:
+        number = descriptor_of(file)
+        return real_open(file if number is None else os.dup(number), *args, **kwargs)
+
+    def open_descriptor(path: Any, *args: Any, **kwargs: Any) -> int:
+        number = descriptor_of(path)
+        return real_os_open(path, *args, **kwargs) if number is None else os.dup(number)
+
+    builtins.open = io.open = open_file
+    os.open = open_descriptor
+
+
+def exit_status(error: SystemExit) -> int:
+    """Returns the exit status that a SystemExit means, and prints its text where it has one, as Python does."""
+    if error.code is None:
+        return 0
+    if isinstance(error.code, int):
+        return error.code & 0xFF
+    with contextlib.suppress(BaseException):
+        print(error.code, file=sys.stderr)
+    return _ERROR_STATUS
+
+
+def end_script(main: ModuleType) -> int:
+    """Does what Python does at the end of a script; returns 120 where the output cannot be written, else 0."""
+    with contextlib.suppress(BaseException):
+        threading._shutdown()  # type: ignore[attr-defined]
+    with contextlib.suppress(BaseException):
+        atexit._run_exitfuncs()
+    lost = flush(sys.stdout)
+    sys.stdout, sys.stderr = sys.__stdout__, sys.__stderr__
+    names = [name for name in main.__dict__ if name != "__builtins__"]
+    for name in sorted(names, key=lambda name: not (name[:1] == "_" and name[1:2] != "_")):
+        with contextlib.suppress(BaseException):
+            main.__dict__[name] = None  # so that `__del__` runs, the names with one underscore first
+    with contextlib.suppress(BaseException):
+        gc.collect()
+    return _UNFLUSHED_STATUS if flush(sys.stdout) or lost else 0
+
+
+def flush(stream: Any) -> bool:
+    """Writes out what a stream still holds; returns whether that failed."""
     try:
-        exec(code, {"__name__": "__main__", "__builtins__": __builtins__})
-    except SystemExit as error:
-        if error.code not in (None, 0):
-            raise
-    finally:
-        timer.armed = False
-        try:
-            sys.stdout.flush()
-        except OSError:
-            status = OUTPUT_LIMIT
-        sys.stdin = stdin_before
-    data = os.pread(descriptor, output_limit + 1, 0)
-    os.close(descriptor)
-    if len(data) > output_limit:
-        status = OUTPUT_LIMIT
-    return status, data[:output_limit].decode("utf-8", "replace")
-
-
-def _new_file(name: str) -> int:
-    return os.open(name, os.O_RDWR | os.O_CREAT | os.O_TRUNC, 0o600)
+        if stream is not None and not stream.closed:
+            stream.flush()
+    except BaseException:
+        return True
+    return False

@@ -1,11 +1,12 @@
-"""Batches: which programs of a job share a fork, which run alone, and what must run again after a fork has ended."""
+"""Batches: which programs share a fork, which run alone, and what must run again after a fork has ended."""
 
+import asyncio
 from dataclasses import dataclass, field
 
 from ucoder.core.fork_safety import ForkSafety
 from ucoder.core.outcomes import Outcome
 from ucoder.sandbox_runner.guest import cell_protocol as protocol
-from ucoder.sandbox_runner.guest.cell_protocol import TIMEOUT_CPU, CellProgram, CellTest, Job
+from ucoder.sandbox_runner.guest.cell_protocol import PLAIN, SCRIPT, TIMEOUT_CPU, CellProgram, CellTest, Job
 from ucoder.sandbox_runner.host.cell import CellResult, ForkEnd, ProgramReport
 from ucoder.sandbox_runner.sandbox_job import Limits
 
@@ -28,20 +29,62 @@ _SIGXFSZ = 25
 """The signal that ends a process whose file grows beyond its limit."""
 
 
-@dataclass(slots=True)
+@dataclass(eq=False, slots=True)
+class PoolRun:
+    """Programs on tests, waiting or running. Who submitted them waits for `next_finished`, and sets `cancelled` when
+    the rest is no longer wanted.
+    """
+
+    limits: Limits
+    urgent: bool = False
+    """Runs before everything that is not urgent."""
+    seed: int = 0
+    """1: in cells with other hashes, random numbers and time."""
+    interpreter: tuple[str, ...] = ()
+    queue: str = ""
+    """The queue that it waits in. Queues take turns, however long one of them is."""
+    finished: "asyncio.Queue[Program | Exception]" = field(default_factory=asyncio.Queue)
+    cancelled: asyncio.Event = field(default_factory=asyncio.Event)
+
+    async def next_finished(self) -> "list[Program]":
+        """Waits for a finished program, and returns it with all others that are finished; raises what went wrong."""
+        programs: list[Program] = []
+        while not programs or not self.finished.empty():
+            item = await self.finished.get()
+            if isinstance(item, Exception):
+                raise item
+            programs.append(item)
+        return programs
+
+    def may_share_with(self, other: "PoolRun") -> bool:
+        """Returns whether programs of both may share a fork: they need the same limits and the same cells."""
+        return (self.limits, self.seed, self.interpreter) == (other.limits, other.seed, other.interpreter)
+
+
+@dataclass(slots=True, eq=False)
 class Program:
-    """One distinct program, and its results so far for each test that runs in a cell: None where there is none yet."""
+    """One distinct program, the tests that it runs on in a cell, and its results so far: None where there is none."""
 
     key: int
     source: str
     fork_safety: ForkSafety
-    results: list[CellResult | None]
+    tests: list[CellTest]
+    places: dict[int, int] = field(default_factory=dict)
+    """By test number of the job, the place of the test among `tests`."""
+    results: list[CellResult | None] = field(default_factory=list)
+    run: PoolRun = field(default_factory=lambda: PoolRun(Limits()))
+    """The run that it was submitted with."""
     peak_mb: float = 0.0
     note: str = ""
     verdicts: dict[int, Outcome] = field(default_factory=dict)
-    """By test number: the outcomes of block tests, which a judge decides."""
+    """By test number: what the judge of a block test says."""
+    beside: dict[int, CellResult] = field(default_factory=dict)
+    """By test number: the results of tests that ran beside the program after everything else."""
     deaths: int = 0
     timeouts: int = 0
+
+    def __post_init__(self) -> None:
+        self.results = self.results or [None] * len(self.tests)
 
     @property
     def next_test(self) -> int:
@@ -57,6 +100,14 @@ class Program:
     def timed_out(self) -> bool:
         """True when a test used up its processor time."""
         return any(result is not None and result.status == TIMEOUT_CPU for result in self.results)
+
+    @property
+    def next_tests(self) -> list[CellTest]:
+        """The tests that its next fork runs: one script, or all others up to the next script."""
+        first = self.next_test
+        scripts = (at for at in range(first, len(self.tests)) if self.tests[at].kind == SCRIPT)
+        at = next(scripts, len(self.tests))
+        return self.tests[first : max(at, first + 1)]
 
     def mark_differences(self, other: "Program") -> None:
         """Marks as nondeterministic the results that another run, under other hashes, random numbers and time, did not
@@ -74,14 +125,14 @@ class Program:
 
     def restart(self) -> None:
         """Forgets all results, so that the program can run again alone."""
-        self.results = [None] * len(self.results)
+        self.results = [None] * len(self.tests)
         self.deaths = self.timeouts = 0
         self.note = ""
 
 
 @dataclass(slots=True)
 class Batch:
-    """Programs that run in one fork: several that share it on all tests, or one from its next test on."""
+    """Programs that run in one fork: several that share it on all their tests, or one from its next test on."""
 
     programs: list[Program]
     shared: bool
@@ -90,54 +141,71 @@ class Batch:
     retries: int = 0
     """How often it ran again because the machine was too loaded for its time-outs to count."""
     reports: list[ProgramReport] = field(default_factory=list)
+    first: int = 0
+    """The number of the test that its fork began with."""
 
-    def job(
-        self, tests: list[CellTest], limits: Limits, seed: int, number: int, interpreter: tuple[str, ...] = ()
-    ) -> Job:
-        """Returns the batch as a cell reads it."""
-        first = self.programs[0]
+    @property
+    def limits(self) -> Limits:
+        """The limits of its programs."""
+        return self.programs[0].run.limits
+
+    @property
+    def mergeable(self) -> bool:
+        """True when programs of other runs may join: no test says in the fork what it expects."""
+        return self.shared and all(test.kind != PLAIN for one in self.programs for test in one.tests)
+
+    def job(self, number: int) -> Job:
+        """Returns the batch as a cell reads it. A program's key is its place in the batch."""
+        lead, limits = self.programs[0], self.limits
+        self.first = 0 if self.shared else lead.next_test
+        groups = (
+            {id(one.tests): one.tests for one in self.programs} if self.shared else {id(lead.tests): lead.next_tests}
+        )
+        places = {group: place for place, group in enumerate(groups)}
         return {
             "id": number,
-            "interpreter": list(interpreter),
-            "most_reports": len(tests) * len(self.programs) + 1,
-            "programs": [CellProgram(one.key, one.source, one.fork_safety.stateless) for one in self.programs],
-            "tests": tests,
+            "interpreter": list(lead.run.interpreter),
+            "most_reports": sum(len(groups[id(one.tests)]) for one in self.programs) + 1,
+            "programs": [
+                CellProgram(key, one.source, one.fork_safety.stateless, places[id(one.tests)])
+                for key, one in enumerate(self.programs)
+            ],
+            "tests": list(groups.values()),
             "shared": self.shared,
-            "first": 0 if self.shared else first.next_test,
+            "script": not self.shared and groups[id(lead.tests)][0].kind == SCRIPT,
             "limits": {
                 **limits.as_frame(),
                 "cpu_seconds": limits.cpu_seconds * self.time_factor,
                 "wall_seconds": max(limits.wall_seconds, 2 * limits.cpu_seconds * self.time_factor),
                 "give_up_after_timeouts": limits.give_up_after_timeouts
                 if self.shared
-                else max(1, limits.give_up_after_timeouts - first.timeouts),
+                else max(1, limits.give_up_after_timeouts - lead.timeouts),
             },
-            "seed": seed,
+            "seed": lead.run.seed,
         }
 
-    def finish(self, end: ForkEnd, limits: Limits) -> list["Batch"]:
+    def finish(self, end: ForkEnd) -> list["Batch"]:
         """Records what was reported and how the fork ended; returns the batches that must run next."""
         starved = end.clock_factor > self.time_factor * _TOLERATED_FACTOR and self.retries < _MOST_RETRIES
-        return self._split_shared(end, limits, starved) if self.shared else self._finish_alone(end, limits, starved)
+        return self._split_shared(end, starved) if self.shared else self._finish_alone(end, starved)
 
-    def _split_shared(self, end: ForkEnd, limits: Limits, starved: bool) -> list["Batch"]:
+    def _split_shared(self, end: ForkEnd, starved: bool) -> list["Batch"]:
         """Splits a shared batch into what still has to run: those with an uncertain result alone, the others together.
 
         A program that changed the interpreter makes all results of its fork uncertain. A program at which the fork
         died makes only its own so.
         """
-        programs = {one.key: one for one in self.programs}
         if any(report.doubt for report in self.reports):
             ran = {report.program for report in self.reports}
             return [
-                *(Batch([one], shared=False) for one in self.programs if one.key in ran),
-                *batches([one for one in self.programs if one.key not in ran]),
+                *(Batch([one], shared=False) for key, one in enumerate(self.programs) if key in ran),
+                *batches([one for key, one in enumerate(self.programs) if key not in ran]),
             ]
         again = []
         for report in self.reports:
-            program = programs[report.program]
+            program = self.programs[report.program]
             program.results = list(report.results)
-            if report.timed_out and (starved or self._uncertain(report, limits)):
+            if report.timed_out and (starved or self._uncertain(report)):
                 program.restart()
                 again.append(
                     self._with_more_time(program, end)
@@ -149,39 +217,81 @@ class Batch:
             again.append(Batch([left.pop(0)], shared=False))
         return [*again, Batch(left, shared=True)] if left else again
 
-    def _finish_alone(self, end: ForkEnd, limits: Limits, starved: bool) -> list["Batch"]:
+    def _finish_alone(self, end: ForkEnd, starved: bool) -> list["Batch"]:
         """Records the results of a program that runs alone; where it died, its next test gets that as its result."""
         program = self.programs[0]
         program.peak_mb = max(program.peak_mb, end.peak_mb)
         for report in self.reports:
-            for number, result in enumerate(report.results, report.first):
+            for number, result in enumerate(report.results, self.first + report.first):
                 if program.results[number] is None:
                     program.results[number] = result
                     program.timeouts += result.status == TIMEOUT_CPU
+        if program.tests[self.first].kind == SCRIPT:
+            self._finish_script(program, end)
         if starved and (program.timed_out or (not program.done and end.why == TIMEOUT_CPU)):
             program.restart()
             return [self._with_more_time(program, end)]
         if program.done:
             return []
+        if program.tests[self.first].kind == SCRIPT or self._ended_as_asked(program, end):
+            return self._unless_abandoned(program)
         status = _status_of_death(end)
         program.results[program.next_test] = CellResult(status, "", 0.0)
         program.deaths += 1
         program.timeouts += status in _TIMEOUTS
-        if program.timeouts >= limits.give_up_after_timeouts or program.deaths >= _MOST_DEATHS:
+        return self._unless_abandoned(program, status)
+
+    def _ended_as_asked(self, program: Program, end: ForkEnd) -> bool:
+        """Returns whether the fork ended well because its next test needs another: after a change, or for a script."""
+        at, status = program.next_test, _exit_status(end)
+        return at > self.first and (
+            status == protocol.REFRESH_STATUS or (status == 0 and program.tests[at].kind == SCRIPT)
+        )
+
+    def _unless_abandoned(self, program: Program, status: str = TIMEOUT_CPU) -> list["Batch"]:
+        """Returns the batch of a program's next fork. One with too many time-outs or deaths gets `status` for all the
+        other tests instead.
+        """
+        if program.timeouts >= self.limits.give_up_after_timeouts or program.deaths >= _MOST_DEATHS:
             program.note = "abandoned"
             program.results = [result or CellResult(status, "", 0.0) for result in program.results]
         return [] if program.done else [Batch([program], False, self.time_factor, self.retries)]
 
-    def _uncertain(self, report: ProgramReport, limits: Limits) -> bool:
+    def _finish_script(self, program: Program, end: ForkEnd) -> None:
+        """Gives a script its result: what it reported about its end, or how its process ended, and its output."""
+        reported = program.results[self.first]
+        seconds = reported.seconds if reported else end.seconds
+        output = end.output.decode("utf-8", "replace")
+        if len(end.output) >= self.limits.file_size_mb << 20:
+            result = CellResult(protocol.OUTPUT_LIMIT, "", seconds)
+        elif reported and reported.status != protocol.ENDED:
+            result = reported
+        elif end.why != protocol.EXITED or _exit_status(end) is None:
+            result = CellResult(_status_of_death(end), "", seconds)
+            program.timeouts += result.status in _TIMEOUTS
+        elif _exit_status(end) == 0:
+            result = CellResult(protocol.STDOUT, output, seconds)
+        elif reported:
+            result = CellResult(protocol.ENDED, output, seconds)
+        else:
+            result = CellResult(protocol.EXCEPTION, f"!SystemExit: {_exit_status(end)}", seconds)
+        program.results[self.first] = result
+
+    def _uncertain(self, report: ProgramReport) -> bool:
         """Returns whether one of a program's time-outs may be due to the machine.
 
         A moment that others take can cost a whole test, and hardly shows in the time of a fork of many programs.
         """
-        return limits.cpu_seconds * self.time_factor - report.lost < _CERTAIN_SHARE * limits.cpu_seconds
+        return self.limits.cpu_seconds * self.time_factor - report.lost < _CERTAIN_SHARE * self.limits.cpu_seconds
 
     def _with_more_time(self, program: Program, end: ForkEnd) -> "Batch":
         """Returns a batch that runs a program again alone, with as much more time as the machine was too busy."""
         return Batch([program], False, end.clock_factor * _TOLERATED_FACTOR, self.retries + 1)
+
+
+def _exit_status(end: ForkEnd) -> int | None:
+    """Returns the exit status of a process that ended by itself; None for one that was killed."""
+    return end.status >> 8 if end.why == protocol.EXITED and not end.status & 0x7F else None
 
 
 def _status_of_death(end: ForkEnd) -> str:
@@ -193,9 +303,14 @@ def _status_of_death(end: ForkEnd) -> str:
 
 def batches(programs: list[Program], share: bool = True, pieces: int = 1) -> list[Batch]:
     """Returns the first batches of a job: fork-safe programs together, in at least so many pieces, and each other
-    program by itself.
+    program by itself. A script never shares.
     """
-    safe = [one for one in programs if one.fork_safety.may_share and share]
+    alone = {id(one) for one in programs if not (share and one.fork_safety.may_share) or _has_script(one)}
+    safe = [one for one in programs if id(one) not in alone]
     size = min(MOST_SHARED, max(FEWEST_SHARED, -(-len(safe) // pieces)))
     shared = [Batch(safe[start : start + size], shared=True) for start in range(0, len(safe), size)]
-    return shared + [Batch([one], shared=False) for one in programs if not (one.fork_safety.may_share and share)]
+    return shared + [Batch([one], shared=False) for one in programs if id(one) in alone]
+
+
+def _has_script(program: Program) -> bool:
+    return any(test.kind == SCRIPT for test in program.tests)

@@ -13,7 +13,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
 
-from ucoder.sandbox_runner.guest.cell_protocol import ENDING, GREETING, JUDGE, REPORT, STEPS, TIMEOUT_CPU, Job
+from ucoder.sandbox_runner.guest.cell_protocol import ENDING, GREETING, JUDGE, OUTPUT, REPORT, STEPS, TIMEOUT_CPU, Job
 from ucoder.sandbox_runner.host import machine_load
 from ucoder.sandbox_runner.isolation.boundary import Launch
 from ucoder.sandbox_runner.outcome_table import ALLOWED_STATUSES
@@ -39,7 +39,7 @@ class CellResult:
 
 @dataclass(frozen=True, slots=True)
 class ProgramReport:
-    """The results of one program from test `first` on."""
+    """The results of one program, number `program` of its job, from test `first` on."""
 
     program: int
     first: int
@@ -64,6 +64,10 @@ class ForkEnd:
     peak_mb: float
     clock_factor: float = 1.0
     """How many times too fast the clock of the cell was meanwhile (`machine_load`)."""
+    seconds: float = 0.0
+    """Its processor time."""
+    output: bytes = b""
+    """What a script printed."""
 
 
 class Cell:
@@ -114,6 +118,7 @@ class Cell:
         silence = float(job["limits"]["wall_seconds"]) + _SLACK_SECONDS
         waits = machine_load.ProcessorWait(self._process.pid) if self._launch.clock_drifts else None
         used = self.processor_seconds if waits else 0.0
+        output, most = bytearray(), (int(job["limits"]["file_size_mb"]) << 20) + 1
         self.served += len(job["programs"])
         try:
             self._process.stdin.write(len(data).to_bytes(4, "big") + data + body)
@@ -128,11 +133,14 @@ class Cell:
                     self.suspect = True
                 else:
                     on_report(replace(report, lost=waits.read()) if waits and report.timed_out else report)
+            elif tag == OUTPUT and len(output) < most:
+                output += payload
             elif tag == ENDING:
                 ending = json.loads(payload)
                 claimed = float(ending["processor"])
                 factor = machine_load.clock_factor(claimed, self.processor_seconds - used) if waits else 1.0
-                return ForkEnd(str(ending["why"]), int(ending["status"]), int(ending["peak_kb"]) / 1024, factor)
+                peak_mb = int(ending["peak_kb"]) / 1024
+                return ForkEnd(str(ending["why"]), int(ending["status"]), peak_mb, factor, claimed, bytes(output))
 
     @property
     def memory_mb(self) -> float:
@@ -192,13 +200,13 @@ def read_report(payload: bytes, job: Job) -> ProgramReport | None:
         program, doubt = report["program"], report.get("doubt", "")
         alone = "test" in report
         results = [report["result"]] if alone else report.get("results", [])
-        first = report["test"] if alone else job["first"]
-        keys = {key for key, _, _ in job["programs"]}
-        if program not in keys or isinstance(program, bool) or not isinstance(doubt, str):
+        first = report["test"] if alone else 0
+        if type(program) is not int or not 0 <= program < len(job["programs"]) or not isinstance(doubt, str):
             return None
-        if not isinstance(first, int) or first < job["first"] or first + len(results) > len(job["tests"]):
+        tests = job["tests"][job["programs"][program].group]
+        if type(first) is not int or first < 0 or first + len(results) > len(tests):
             return None
-        kinds = [kind for kind, _ in job["tests"][first : first + len(results)]]
+        kinds = [kind for kind, _ in tests[first : first + len(results)]]
         longest = {kind: _longest_text(kind, job) for kind in kinds}
         checked = tuple(_result(item, kind, longest[kind]) for item, kind in zip(results, kinds, strict=True))
         return ProgramReport(program, first, checked, doubt[:200])

@@ -13,8 +13,8 @@ from pathlib import Path
 from ucoder.core import fork_safety
 from ucoder.errors import Retry
 from ucoder.sandbox_runner.guest.cell_protocol import CALL, CellTest
-from ucoder.sandbox_runner.host.batch import Program
-from ucoder.sandbox_runner.host.pool import Pool, PoolRun
+from ucoder.sandbox_runner.host.batch import PoolRun, Program
+from ucoder.sandbox_runner.host.pool import Pool
 from ucoder.sandbox_runner.isolation import gvisor, root_filesystem
 from ucoder.sandbox_runner.isolation.boundary import Root
 from ucoder.sandbox_runner.isolation.choice import Boundary
@@ -65,8 +65,8 @@ async def measure_seconds(kind: Boundary, root: Root) -> float | None:
         async with asyncio.timeout(_MOST_SECONDS), Pool.open(kind, root, None) as pool:
             for _ in range(2):  # the first round warms the cells up
                 started = time.perf_counter()
-                run = PoolRun(Limits(), tests)
-                programs = [Program(key, _PROGRAM, safety, [None] * _TESTS) for key, safety in enumerate(safeties)]
+                run = PoolRun(Limits())
+                programs = [Program(key, _PROGRAM, safety, tests) for key, safety in enumerate(safeties)]
                 pool.submit(run, programs, share=True)
                 left = len(programs)
                 while left:

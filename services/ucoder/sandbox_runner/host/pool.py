@@ -5,18 +5,16 @@ import os
 import tempfile
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from ucoder.core.outcomes import Outcome
 from ucoder.errors import Retry
-from ucoder.sandbox_runner.guest.cell_protocol import CellTest
 from ucoder.sandbox_runner.host import orphan_cleanup
-from ucoder.sandbox_runner.host.batch import Batch, Program, batches
+from ucoder.sandbox_runner.host.batch import MOST_SHARED, Batch, PoolRun, Program, batches
 from ucoder.sandbox_runner.host.cell import Cell, CellLost, CellResult
 from ucoder.sandbox_runner.isolation.boundary import Root
 from ucoder.sandbox_runner.isolation.choice import Boundary
-from ucoder.sandbox_runner.sandbox_job import Limits
 
 _MOST_PROGRAMS = 20_000
 """A cell that has run so many programs is replaced."""
@@ -27,43 +25,34 @@ _FACTOR_WEIGHT = 0.3
 
 
 @dataclass(eq=False, slots=True)
-class PoolRun:
-    """Programs on tests, waiting or running. Who submitted them waits for `next_finished`, and sets `cancelled` when
-    the rest is no longer wanted.
-    """
-
-    limits: Limits
-    tests: list[CellTest]
-    urgent: bool = False
-    """Runs before everything that is not urgent."""
-    seed: int = 0
-    """1: in cells with other hashes, random numbers and time."""
-    interpreter: tuple[str, ...] = ()
-    queue: str = ""
-    """The queue that it waits in. Queues take turns, however long one of them is."""
-    finished: asyncio.Queue[Program | Exception] = field(default_factory=asyncio.Queue)
-    cancelled: asyncio.Event = field(default_factory=asyncio.Event)
-
-    async def next_finished(self) -> list[Program]:
-        """Waits for a finished program, and returns it with all others that are finished; raises what went wrong."""
-        programs: list[Program] = []
-        while not programs or not self.finished.empty():
-            item = await self.finished.get()
-            if isinstance(item, Exception):
-                raise item
-            programs.append(item)
-        return programs
-
-
-@dataclass(eq=False, slots=True)
 class _QueuedBatch:
     """A batch in a queue, ordered by urgency, then by the turn of its queue, then by arrival."""
 
-    run: PoolRun
     batch: Batch
     turn: int
     order: int
     losses: int = 0
+
+    @property
+    def run(self) -> PoolRun:
+        """The run of its first program."""
+        return self.batch.programs[0].run
+
+    def drop_cancelled(self) -> bool:
+        """Drops the programs that nobody wants any more; returns whether some are left."""
+        left = [one for one in self.batch.programs if not one.run.cancelled.is_set()]
+        if left:
+            self.batch.programs = left
+        return bool(left)
+
+    def may_take(self, other: "_QueuedBatch") -> bool:
+        """Returns whether the programs of another batch may join these in their fork."""
+        return (
+            self.batch.mergeable
+            and other.batch.mergeable
+            and self.run.may_share_with(other.run)
+            and len(self.batch.programs) + len(other.batch.programs) <= MOST_SHARED
+        )
 
     def __lt__(self, other: "_QueuedBatch") -> bool:
         return (not self.run.urgent, self.turn, self.order) < (not other.run.urgent, other.turn, other.order)
@@ -119,9 +108,11 @@ class Pool:
         """Puts programs into the queue of their run. Those that may share forks (if `share`) are divided among the idle
         cells, because every fork costs; where no cell is idle they stay together.
         """
+        for program in programs:
+            program.run = run
         if run.seed and not self._repeaters:
             self._repeaters = [asyncio.create_task(self._serve(None, 1)) for _ in self._workers]
-        self._enqueue(run, batches(programs, share, max(1, self._idle)))
+        self._enqueue(batches(programs, share, max(1, self._idle)))
 
     def memory_mb(self) -> float:
         """Returns the mean memory of a cell on this machine, in MB."""
@@ -131,10 +122,11 @@ class Pool:
         """Returns the processor time of all cells so far."""
         return sum(cell.processor_seconds for cell in self._cells)
 
-    def _enqueue(self, run: PoolRun, some: list[Batch]) -> None:
+    def _enqueue(self, some: list[Batch]) -> None:
         for batch in some:
             self._number += 1
-            self._queued[run.seed].put_nowait(_QueuedBatch(run, batch, self._next_turn(run), self._number))
+            run = batch.programs[0].run
+            self._queued[run.seed].put_nowait(_QueuedBatch(batch, self._next_turn(run), self._number))
 
     def _next_turn(self, run: PoolRun) -> int:
         """Returns the next turn of a run's queue by start-time fair queueing; urgent runs wait for no turn."""
@@ -162,6 +154,15 @@ class Pool:
         finally:
             self._idle -= 1
         self._turn = max(self._turn, queued.turn)
+        waiting = self._queued[seed]
+        while queued.drop_cancelled() and not waiting.empty():  # small jobs of other callers share the fork
+            following = waiting.get_nowait()
+            if not following.drop_cancelled():
+                continue
+            if not queued.may_take(following):
+                waiting.put_nowait(following)
+                break
+            queued.batch.programs = [*queued.batch.programs, *following.batch.programs]
         return queued
 
     async def _serve(self, cell: Cell | None, seed: int) -> None:
@@ -169,7 +170,7 @@ class Pool:
         try:
             while True:
                 queued = await self._take(seed)
-                if queued.run.cancelled.is_set():
+                if not queued.drop_cancelled():
                     continue
                 try:
                     if cell is None:
@@ -180,7 +181,8 @@ class Pool:
                     self._run_again(queued, str(lost))
                 except Exception as error:
                     healthy = False
-                    queued.run.finished.put_nowait(error)
+                    for run in {one.run for one in queued.batch.programs}:
+                        run.finished.put_nowait(error)
                 if cell is not None and (not healthy or cell.suspect or cell.served > _MOST_PROGRAMS):
                     replaced, cell = cell, None
                     await self._close(replaced)
@@ -189,14 +191,13 @@ class Pool:
                 await self._close(cell)
 
     async def _run_batch(self, cell: Cell, queued: _QueuedBatch) -> bool:
-        """Runs one batch; returns False when its run was cancelled meanwhile, so that the cell must be replaced."""
-        run, batch = queued.run, queued.batch
+        """Runs one batch; returns False when all its runs were cancelled meanwhile, so that the cell must be replaced."""
+        batch = queued.batch
         self._number += 1
         batch.reports.clear()
         batch.time_factor = max(batch.time_factor, self._time_factor)
-        job = batch.job(run.tests, run.limits, run.seed, self._number, run.interpreter)
-        running = asyncio.create_task(cell.run(job, batch.reports.append))
-        cancelled = asyncio.create_task(run.cancelled.wait())
+        running = asyncio.create_task(cell.run(batch.job(self._number), batch.reports.append))
+        cancelled = asyncio.create_task(_all_cancelled({one.run for one in batch.programs}))
         try:
             await asyncio.wait((running, cancelled), return_when=asyncio.FIRST_COMPLETED)
             if not running.done():
@@ -207,10 +208,10 @@ class Pool:
                 task.cancel()
             await asyncio.gather(running, cancelled, return_exceptions=True)
         self._time_factor += _FACTOR_WEIGHT * (end.clock_factor - self._time_factor)
-        self._enqueue(run, batch.finish(end, run.limits))
+        self._enqueue(batch.finish(end))
         for program in batch.programs:
             if program.done:
-                run.finished.put_nowait(program)
+                program.run.finished.put_nowait(program)
         return True
 
     def _run_again(self, queued: _QueuedBatch, why: str) -> None:
@@ -221,4 +222,9 @@ class Pool:
         for program in queued.batch.programs:
             program.results = [result or CellResult(Outcome.INFRA_ERROR, "", 0.0) for result in program.results]
             program.note = why
-            queued.run.finished.put_nowait(program)
+            program.run.finished.put_nowait(program)
+
+
+async def _all_cancelled(runs: set[PoolRun]) -> None:
+    for run in runs:
+        await run.cancelled.wait()

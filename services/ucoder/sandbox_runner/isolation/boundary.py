@@ -15,6 +15,7 @@ PACKAGES = "/packages"
 CAPABILITIES = ("CAP_SETUID", "CAP_SETGID", "CAP_KILL", "CAP_CHOWN", "CAP_DAC_OVERRIDE")
 """The rights of a cell's first process, which its programs lose."""
 SCRATCH_MB = 64
+SHARED_MEMORY_MB = 16
 """The size of the temporary file system that the programs of a cell write to."""
 _PRESENT = sys.stdlib_module_names | {"ucoder"}
 

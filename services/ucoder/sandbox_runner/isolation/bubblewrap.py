@@ -13,7 +13,15 @@ import shutil
 import subprocess
 from pathlib import Path
 
-from ucoder.sandbox_runner.isolation.boundary import CAPABILITIES, NODE, PACKAGES, SCRATCH_MB, Launch, Root
+from ucoder.sandbox_runner.isolation.boundary import (
+    CAPABILITIES,
+    NODE,
+    PACKAGES,
+    SCRATCH_MB,
+    SHARED_MEMORY_MB,
+    Launch,
+    Root,
+)
 from ucoder.sandbox_runner.isolation.root_filesystem import GUEST, environment, python_command
 
 NAME = "bubblewrap"
@@ -38,7 +46,8 @@ def launch(root: Root, name: str, folder: Path, platform: str, seed: int) -> Lau
         *(word for place, path in shown.items() if path for word in ("--ro-bind", str(path), place)),
         *("--dev", "/dev", "--remount-ro", "/dev"),
         *("--size", str(SCRATCH_MB << 20), "--perms", "0755", "--tmpfs", "/tmp"),
-        *("--tmpfs", "/dev/shm", "--remount-ro", "/dev/shm", "--chdir", "/", "--hostname", "cell", "--cap-drop", "ALL"),
+        *("--size", str(SHARED_MEMORY_MB << 20), "--perms", "1777", "--tmpfs", "/dev/shm"),
+        *("--chdir", "/", "--hostname", "cell", "--cap-drop", "ALL"),
         *(word for right in CAPABILITIES if os.getuid() == 0 for word in ("--cap-add", right)),
         *(word for key, value in environment(seed).items() for word in ("--setenv", key, value)),
         *python_command(root),

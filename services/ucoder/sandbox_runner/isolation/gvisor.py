@@ -13,7 +13,15 @@ import shutil
 import subprocess
 from pathlib import Path
 
-from ucoder.sandbox_runner.isolation.boundary import CAPABILITIES, NODE, PACKAGES, SCRATCH_MB, Launch, Root
+from ucoder.sandbox_runner.isolation.boundary import (
+    CAPABILITIES,
+    NODE,
+    PACKAGES,
+    SCRATCH_MB,
+    SHARED_MEMORY_MB,
+    Launch,
+    Root,
+)
 from ucoder.sandbox_runner.isolation.root_filesystem import GUEST, environment, python_command
 
 NAME = "runsc"
@@ -74,14 +82,16 @@ def specification(root: Root, seed: int) -> dict[str, object]:
     bound = [_mount(place, "bind", str(path), "ro", "bind") for place, path in shown.items() if path]
     hidden = [
         _mount(path, "tmpfs", "tmpfs", "ro", "nosuid", "nodev", "noexec", "size=4k")
-        for path in ("/proc", "/sys", "/dev/shm")
+        for path in ("/proc", "/sys")
     ]
     scratch = _mount("/tmp", "tmpfs", "tmpfs", "nosuid", "nodev", "mode=755", f"size={SCRATCH_MB}m")
+    size = f"size={SHARED_MEMORY_MB}m"
+    shared_memory = _mount("/dev/shm", "tmpfs", "tmpfs", "nosuid", "nodev", "noexec", "mode=1777", size)
     return {
         "ociVersion": "1.0.2",
         "root": {"path": str(root.path), "readonly": True},
         "hostname": "cell",
-        "mounts": [*bound, *hidden, scratch],
+        "mounts": [*bound, *hidden, scratch, shared_memory],
         "process": {
             "user": {"uid": 0, "gid": 0},
             "cwd": "/",

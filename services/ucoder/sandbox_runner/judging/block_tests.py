@@ -1,6 +1,6 @@
-"""Block tests: tests that are more than one call, and decide for themselves whether a program passes.
+"""The judge of block tests: tests that are more than one call, and decide for themselves whether a program passes.
 
-They are judged in rounds between a judge that never meets the program and programs that never meet the judge. A judge
+They run beside the program; where the program could forge a pass, the judge must agree. It judges in rounds between a judge that never meets the program and programs that never meet the judge. A judge
 runs the test alone to find the steps that it makes; the programs do these steps; the judge runs the test on each
 distinct transcript and gives its verdict, or asks for the steps that it still lacks. Judge and programs take turns in
 cells, each in a fork of its own, so an expected value and a program are never inside a cell at the same time.
@@ -22,14 +22,14 @@ from ucoder.sandbox_runner.host.batch import Program
 from ucoder.sandbox_runner.host.cell import CellResult
 from ucoder.sandbox_runner.outcome_table import OUTCOME_OF
 
-MOST_ROUNDS = 120
+MOST_ROUNDS = 12
 """After this many rounds a test is given up as unsupported; nearly every test takes one."""
 _NO_ANSWERS = "[]"
 """The transcript of a program that was not asked yet."""
 
 Steps = list[Step]
-RunPrograms = Callable[[list[Program], list[CellTest]], Awaitable[None]]
-"""Runs programs on tests, and leaves the results in the programs."""
+RunPrograms = Callable[[list[Program]], Awaitable[None]]
+"""Runs programs on their tests, and leaves the results in the programs."""
 
 
 @dataclass(eq=False, slots=True)
@@ -82,35 +82,31 @@ class BlockTests:
         }
         self._run_programs = run_programs
 
-    async def find_steps(self) -> None:
-        """Finds out which steps each test makes."""
-        await self._ask_judge([(test, _NO_ANSWERS) for test in self._tests.values()])
-        for test in self._tests.values():
+    async def find_steps(self, numbers: set[int]) -> None:
+        """Finds out which steps these tests make."""
+        await self._ask_judge([(self._tests[number], _NO_ANSWERS) for number in numbers])
+        for number in numbers:
+            test = self._tests[number]
             reply = test.replies[_NO_ANSWERS]
             if reply.status == protocol.NEEDS_STEPS:
                 test.steps = read_steps(reply.text)
 
     def cell_test(self, number: int) -> CellTest | None:
         """Returns the steps of a test as a cell reads them; None where there are none."""
-        test = self._tests.get(number)
-        return CellTest(protocol.STEPS, json.dumps(test.steps)) if test and test.steps else None
-
-    async def judge(self, programs: list[Program], positions: dict[int, int]) -> list[Program]:
-        """Gives every program its verdicts on all block tests; returns the programs.
-
-        `positions` says, by test number, where its result is among a program's results.
-        """
-        if self._tests:
-            await asyncio.gather(*(self._judge_test(number, programs, positions.get(number)) for number in self._tests))
-        return programs
-
-    async def _judge_test(self, number: int, programs: list[Program], position: int | None) -> None:
         test = self._tests[number]
-        if position is None:  # the test asks nothing of the program
+        return CellTest(protocol.STEPS, json.dumps(test.steps)) if test.steps else None
+
+    async def judge(self, programs: dict[int, list[Program]]) -> None:
+        """Gives programs, by test number, their verdicts."""
+        await asyncio.gather(*(self._judge_test(number, some) for number, some in programs.items()))
+
+    async def _judge_test(self, number: int, programs: list[Program]) -> None:
+        test = self._tests[number]
+        if not test.steps:  # the test asks nothing of the program
             for program in programs:
                 program.verdicts[number] = _verdict(test.replies[_NO_ANSWERS])
             return
-        results = [program.results[position] for program in programs]
+        results = [program.results[program.places[number]] for program in programs]
         cases = [_Case(one, test.steps, result) for one, result in zip(programs, results, strict=True) if result]
         for _ in range(MOST_ROUNDS):
             for case in cases:
@@ -135,10 +131,11 @@ class BlockTests:
 
     async def _run_steps(self, steps: str, cases: list[_Case]) -> None:
         """Runs the steps that a judge lacks on each program."""
+        tests = [CellTest(protocol.STEPS, steps)]
         programs = [
-            Program(key, case.program.source, case.program.fork_safety, [None]) for key, case in enumerate(cases)
+            Program(key, case.program.source, case.program.fork_safety, tests) for key, case in enumerate(cases)
         ]
-        await self._run_programs(programs, [CellTest(protocol.STEPS, steps)])
+        await self._run_programs(programs)
         for case, program in zip(cases, programs, strict=True):
             case.steps = read_steps(steps)
             if program.results[0]:
@@ -149,11 +146,12 @@ class BlockTests:
         new = list(dict.fromkeys((test, text) for test, text in questions if text not in test.replies))
         if not new:
             return
+        tests = [CellTest(protocol.JUDGE, "")]
         judges = [
-            Program(key, test.payload(text), fork_safety.check_program(test.source), [None])
+            Program(key, test.payload(text), fork_safety.check_program(test.source), tests)
             for key, (test, text) in enumerate(new)
         ]
-        await self._run_programs(judges, [CellTest(protocol.JUDGE, "")])
+        await self._run_programs(judges)
         for (test, text), judge in zip(new, judges, strict=True):
             test.replies[text] = judge.results[0] or CellResult(Outcome.INFRA_ERROR, "", 0.0)
 
@@ -178,9 +176,9 @@ def _checked_answer(answer: Any) -> Answer:
         if isinstance(text, str) and all(isinstance(change, str) for change in changes.values()):
             return [kind, text, dict(changes)]
     if kind == RAISED:
-        name, message, bases = rest
-        if isinstance(name, str) and isinstance(message, str) and all(isinstance(base, str) for base in bases):
-            return [kind, name[:100], message, list(bases)]
+        name, message, bases, module, arguments = rest
+        if all(isinstance(part, str) for part in (name, message, *bases, module, arguments)):
+            return [kind, name[:100], message, list(bases), module, arguments]
     raise ValueError("not an answer")
 
 
