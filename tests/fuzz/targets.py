@@ -16,12 +16,12 @@ from ucoder.consensus.matrix_messages import matrix_of, ordered_rows
 from ucoder.core import extraction, fork_safety, problem_parsing
 from ucoder.core.generated_tests import read_tests
 from ucoder.core.input_synthesis import UnclearSignature, read_signature
+from ucoder.core.output_comparison import DEFAULT, same_output
 from ucoder.core.ratings import read_rating
 from ucoder.core.selection import select
 from ucoder.core.test_plans import CallPlan, Test, read_plan
-from ucoder.core.values import Unreadable, parse
-from ucoder.core.output_comparison import DEFAULT, same_output
 from ucoder.core.value_comparison import judge
+from ucoder.core.values import Unreadable, parse
 from ucoder.errors import Reject
 from ucoder.runtime.messaging.bus import parse_ref
 from ucoder.runtime.storage.artifacts import TYPES, _decode

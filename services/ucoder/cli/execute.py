@@ -21,7 +21,8 @@ async def execute(
 ) -> None:
     """Runs untrusted programs on tests, in the sandbox.
 
-    Writes one line for each question: `id`, `matrix` (for each candidate, one outcome per test), `outputs`, `seconds`, `notes`.
+    Writes one line for each question: `id`, `matrix` (for each candidate, one outcome per test), `outputs`,
+    `seconds`, and `notes` for people.
 
     Example: `ucoder execute questions.jsonl -o matrices.jsonl`
     """

@@ -17,7 +17,8 @@ _BRACKETS = re.compile(
 _DONE = re.compile(r"^\[DONE\].*", re.DOTALL | re.MULTILINE)
 _BLANKS = " \t\u00a0"
 _OPENING = re.compile(
-    rf"^(?P<indent>[{_BLANKS}>]*(?:(?:[-*+]|\d+[.)])[ \t]+)?)(?P<words>[^`~\n]*\S[ \t]+)?(?P<fence>`{{3,}}|~{{3,}})[{_BLANKS}]*(?P<info>[^`\n]*)$"
+    rf"^(?P<indent>[{_BLANKS}>]*(?:(?:[-*+]|\d+[.)])[ \t]+)?)(?P<words>[^`~\n]*\S[ \t]+)?"
+    rf"(?P<fence>`{{3,}}|~{{3,}})[{_BLANKS}]*(?P<info>[^`\n]*)$"
 )
 """A line that opens a block; words may stand before the fence."""
 _PYTHON = frozenset({"", "py", "python", "python2", "python3"})
@@ -33,13 +34,13 @@ class CodeBlock:
 
 
 def answer_text(completion: str) -> str:
-    """Returns the answer itself: with line feeds as line ends, without thoughts, and up to the token that ends the turn.
+    """Returns the answer itself: with line feeds as line ends, without thoughts, up to the token that ends the turn.
 
     Thoughts may lack their opening tag, which some chat templates put into the prompt.
     """
     text = completion.removeprefix("\ufeff").replace("\r\n", "\n")
-    text = _THOUGHT.sub("", text)
-    text = _THOUGHT_END.split(text)[-1]
+    if "</" in text or "<think" in text:
+        text = _THOUGHT_END.split(_THOUGHT.sub("", text))[-1].lstrip("\n")
     if (end := _END.search(text)) and text[: end.start()].strip():
         text = text[: end.start()]
     if bracketed := _BRACKETS.search(text):
@@ -70,7 +71,7 @@ def code_blocks(text: str, parses: Callable[[str], bool]) -> list[CodeBlock]:
             end -= 1
         code = _content(lines[at:end], opening["indent"])
         if is_python and not parses(code):
-            for other in closings[1:20]:
+            for other in [*closings[1:20], len(lines)]:
                 longer = _content(lines[at:other], opening["indent"])
                 if parses(longer):
                     end, code = other, longer

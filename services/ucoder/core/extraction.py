@@ -31,6 +31,8 @@ def extract_program(completion: str, prompt: str = "", entry_point: str = "") ->
     text = answer_text(completion)
     if prompt and text[:1] in (" ", "\t") and not text.lstrip().startswith(("`", "~")):
         return continue_prompt(prompt, text)
+    if _definition(text, entry_point) and parse(text):
+        return _complete(text, prompt, entry_point)
     blocks = [block.code for block in code_blocks(text, lambda code: parse(code) is not None) if block.is_python]
     if blocks:
         return _complete(_best_program(blocks, prompt, entry_point), prompt, entry_point)

@@ -1,11 +1,10 @@
 """The comparison of what a script printed with the expected text, by the rules of the public benchmarks.
 
-| rule | compares |
-|---|---|
-| `lines` (default) | lines, without blanks at their ends and without empty lines at the end; lines of numbers by their numbers, within the tolerance |
-| `livecodebench` | as LiveCodeBench's `testing_util`: both texts and all their lines stripped; lines of numbers as decimals |
-| `tokens` | as CodeContests: words between blanks; numbers within the tolerance, or 1e-5 |
-| `exact` | the texts as they are |
+- `lines` (default): lines, without blanks at their ends and without empty lines at the end; lines of numbers by their
+  numbers, within the tolerance.
+- `livecodebench`: as LiveCodeBench's `testing_util`; both texts and all lines stripped, lines of numbers as decimals.
+- `tokens`: as CodeContests; words between blanks, numbers within the tolerance, or 1e-5.
+- `exact`: the texts as they are.
 
 Under `livecodebench` a script may end with any exit status by `sys.exit`, because that harness catches SystemExit.
 """

@@ -103,7 +103,7 @@ class ScriptPlan:
 
 @dataclass(frozen=True, slots=True)
 class BlockPlan:
-    """Statements that decide by themselves. They run beside the program, and where that needs it in a judge process too."""
+    """Statements that decide by themselves. They run beside the program, and where needed in a judge process too."""
 
     source: str
 

@@ -61,7 +61,7 @@ class ModelSampling:
     def answers(
         self, judge: AnswerJudge, tasks: Sequence[BenchmarkTask], known: frozenset[str] = frozenset()
     ) -> AsyncGenerator[TaskAnswers]:
-        """Yields the answers to each task that is not `known` once they are judged, in any order; one of them is greedy.
+        """Yields the answers to each task that is not `known` once they are judged, in any order; one is greedy.
 
         The random numbers depend on the task's place alone, so differences between two checkpoints are paired. Leaving
         the iteration stops the work.

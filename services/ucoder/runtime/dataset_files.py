@@ -26,8 +26,8 @@ def read_rows(name: str) -> Iterator[NumberedRow]:
 
 
 def read_json_lines(path: Path) -> Iterator[NumberedRow]:
-    """Yields objects with their line numbers; empty lines are skipped. A file that is one JSON array gives its items with
-    their places.
+    """Yields objects with their line numbers; empty lines are skipped. A file that is one JSON array gives its items
+    with their places.
 
     Raises Misconfigured, naming file and line, when the file cannot be read or is cut off, or a line is no object.
     """

@@ -74,7 +74,7 @@ async def _ours(samples: Path, data: Path, isolation: str) -> tuple[EvaluatorRun
         named: dict[str, Any] = score_values(benchmark_scores("humaneval", answers), "humaneval")
         took = time.perf_counter() - started
         name = f"ucoder, {sandbox.isolation}"
-    passed = [line["passed"] for line in lines_with_results([line.value for line in lines], answers)]
+    passed = [line["passed"] for line in lines_with_results(lines, answers)]
     return EvaluatorRun(name, took, named), passed
 
 

@@ -105,3 +105,54 @@ def test_normal_form_ignores_layout_comments_and_docstrings_only() -> None:
 
 def test_an_invalid_escape_in_a_candidate_gives_no_warning() -> None:
     assert parse(r"x = '\d'")
+
+
+PROGRAMS = (
+    "def area(r):\n    return r\n",
+    'def area(r):\n    """Example:\n\n    ```\n    area(1)\n    ```\n    """\n    return r\n',
+    "import math\n\n\ndef area(r):\n    text = '`~`'\n    return math.pi * r\n",
+    "class Box:\n    pass\n\n\ndef area(r):\n    # ``` is no fence here\n    return [r]\n",
+)
+FORMS = (
+    "{}",
+    "```python\n{}```",
+    "```\n{}```\nDone.\n",
+    "````py\n{}````",
+    "~~~python\n{}~~~\n",
+    "```{{.python .numberLines}}\n{}```",
+    "```python title=area.py\n{}```<|im_end|>",
+    "Sure! ```python\n{}```\nThat is it.\n",
+    "\ufeff```python\n{}```",
+    "```python\n{}",
+    "```bash\npip install x\n```\n```python\n{}```\n```\narea(1)\n```",
+    "<think>\n```python\ndef area(r): return 0\n```\n</think>\n```python\n{}```",
+    "A draft:\n```python\ndef area(r): return 0\n```\nNo.\n</think>\n\n{}",
+    "[BEGIN]\n{}[DONE]\nMore words",
+    "[PYTHON]\n{}[/PYTHON]",
+)
+
+
+@pytest.mark.parametrize("form", FORMS)
+@pytest.mark.parametrize("line_end", ["\n", "\r\n"])
+@pytest.mark.parametrize("program", PROGRAMS)
+def test_a_program_comes_back_equal_from_every_form(program: str, line_end: str, form: str) -> None:
+    answer = form.format(program).replace("\n", line_end)
+    assert extract_program(answer, "", "area") == program
+
+
+@pytest.mark.parametrize("program", PROGRAMS)
+def test_a_program_comes_back_from_an_item_of_a_list(program: str) -> None:
+    indented = "".join(f"   {line}" if line.strip() else line for line in program.splitlines(keepends=True))
+    assert extract_program(f"1. First:\n\n   ```python\n{indented}   ```\n", "", "area") == program
+
+
+def test_helpers_of_an_earlier_block_come_along() -> None:
+    answer = "```python\ndef step():\n    return 1\n```\nThen:\n```python\ndef f(x):\n    return x + step()\n```\n"
+    assert extract_program(answer, "", "f") == "def step():\n    return 1\n\n\ndef f(x):\n    return x + step()\n"
+
+
+def test_imports_from_the_future_stay_first() -> None:
+    answer = "```python\nfrom __future__ import annotations\n\n\ndef area(r: int) -> int:\n    return r\n```\n"
+    program = extract_program(answer, PROMPT, "area")
+    assert program.startswith("from __future__ import annotations\n")
+    compile(program, "program", "exec")

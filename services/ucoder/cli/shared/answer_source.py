@@ -25,7 +25,7 @@ URLS = ("http://", "https://")
 
 
 class AnswerLog(Protocol):
-    """What keeps the samples of a model (`sample_log`)."""
+    """The keeper of a model's samples (`sample_log`)."""
 
     @property
     def known(self) -> dict[str, list[evaluator_pb2.Sample]]: ...

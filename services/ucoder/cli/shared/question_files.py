@@ -14,7 +14,6 @@ from ucoder.errors import Misconfigured
 from ucoder.runtime.atomic import atomic_file
 from ucoder.runtime.dataset_files import read_json_lines
 
-
 _TEST_KEYS = {
     **dict.fromkeys(("input", "inputs", "stdin_input"), "stdin"),
     **dict.fromkeys(("output", "outputs", "expected_output", "stdout"), "expected_stdout"),
@@ -43,8 +42,8 @@ class Question:
 
 
 def read_questions(path: Path) -> list[Question]:
-    """Reads the questions of a file. Raises Misconfigured that names the wrong line: a key that means another one, a value
-    of the wrong type, a test that calls nothing of the program.
+    """Reads the questions of a file. Raises Misconfigured that names the wrong line: a key that means another one, a
+    value of the wrong type, a test that calls nothing of the program.
     """
     questions = []
     for number, value in read_json_lines(path):

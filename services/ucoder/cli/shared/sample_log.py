@@ -69,7 +69,8 @@ def _complete_samples(path: Path, benchmark: Benchmark, samples: int) -> dict[st
         known.setdefault(line.samples[0].task_id, []).extend(line.samples)
     if more := next((task for task, some in known.items() if len(some) > samples), None):
         raise Misconfigured(
-            f"--out {path}: it holds {len(known[more])} samples of {more}, and {samples} are asked for; give another file."
+            f"--out {path}: it holds {len(known[more])} samples of {more}, but {samples} are asked for. "
+            "Give another file."
         )
     complete = {task: some for task, some in known.items() if len(some) == samples}
     with atomic_file(path) as temporary, temporary.open("w", encoding="utf-8") as file:

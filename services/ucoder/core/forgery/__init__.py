@@ -4,9 +4,9 @@ Another whitelist than that of fork safety: a class with its own equality harms 
 `sys.exit` or a write to another object's attribute may disturb a neighbour, but forges nothing. A program is believed
 if both are true:
 
-- *It has no means* (`means`): it reaches nothing but itself and what it is given, decides over no comparison, membership
-  or truth that a test asks of a built-in value, ends no loop of the test by StopIteration, and reads no attributes by
-  format strings.
+- *It has no means* (`means`): it reaches nothing but itself and what it is given, decides over no comparison,
+  membership or truth that a test asks of a built-in value, ends no loop of the test by StopIteration, and reads no
+  attributes by format strings.
 - *The test's names are untouched* (`names`): it neither reads nor sets names that the test binds, it redefines no
   built-in function, library or helper that the test uses, and what the test catches is a class that does not catch
   failures of asserts.

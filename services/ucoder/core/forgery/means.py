@@ -13,8 +13,10 @@ from ucoder.core.fork_safety.whitelist import MODULES, NotForkSafe
 _METHODS = frozenset(f"__{name}__" for name in "init str repr len getitem setitem iter call hash bool".split())  # noqa: SIM905
 """The special methods that a class may define: what they return is a value, and none of them compares."""
 _QUESTIONS = frozenset(
-    "startswith endswith isalnum isalpha isascii isdecimal isdigit isidentifier islower isnumeric isprintable isspace "
-    "istitle isupper is_integer issubset issuperset isdisjoint equals all any match fullmatch search".split()  # noqa: SIM905
+    """
+    startswith endswith isalnum isalpha isascii isdecimal isdigit isidentifier islower isnumeric isprintable isspace
+    istitle isupper is_integer issubset issuperset isdisjoint equals all any match fullmatch search
+    """.split()  # noqa: SIM905
 )
 """Methods by which a test asks a built-in or library value for a truth; own ones would always agree."""
 _STOPPERS = frozenset({"StopIteration", "StopAsyncIteration", "AssertionError", "SkipTest"})
@@ -44,8 +46,8 @@ _MODULES = {name: members | _MORE_MODULES.get(name, frozenset()) for name, membe
 
 
 def has_no_means(program: str, absent: Callable[[str], bool] = lambda module: False) -> bool:
-    """Returns whether a program has no construct by which it could forge a pass. One that does not parse fails before it
-    runs. absent: returns for a module's top-level name whether its import is certain to fail.
+    """Returns whether a program has no construct by which it could forge a pass. One that does not parse fails before
+    it runs. absent: returns for a module's top-level name whether its import is certain to fail.
     """
     try:
         tree = ast.parse(program)
@@ -149,8 +151,7 @@ class _MeansVisitor(WhitelistVisitor):
     def may_be_base(self, base: ast.expr) -> bool:
         """Returns whether a class may inherit from this one; none of a dataclass, whose equality it could change."""
         name = base.value if isinstance(base, ast.Subscript) else base
-        known = isinstance(name, ast.Name) and (name.id in _BASES or (name.id in self.own and not self.values))
-        return known
+        return isinstance(name, ast.Name) and (name.id in _BASES or (name.id in self.own and not self.values))
 
     def visit_ExceptHandler(self, node: ast.ExceptHandler) -> None:
         """Allows every handler, because a swallowed time-out is noticed after the test."""
@@ -227,7 +228,7 @@ def _words(node: ast.Call) -> Iterator[str]:
 
 @cache
 def _library_names() -> frozenset[str]:
-    """Returns the names that a program may not set, because it could mean a member of a module or class of a library."""
+    """Returns the names that a program may not set, because they could mean members of a library or its classes."""
     names = {"prec", "rounding", "traps"}
     for name, allowed in _MODULES.items():
         module = importlib.import_module(name)

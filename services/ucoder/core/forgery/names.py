@@ -135,7 +135,7 @@ def _reflects(tree: ast.Module) -> bool:
     """Returns whether a test uses names by their text. `exec` in a namespace of its own does not."""
     scoped = {
         id(node.func) for node in ast.walk(tree)
-        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "exec" and len(node.args) > 1
+        if isinstance(node, ast.Call) and ast.unparse(node.func) == "exec" and len(node.args) > 1
     }  # fmt: skip
     return any(
         isinstance(node, ast.Name) and node.id in _REFLECTION and id(node) not in scoped for node in ast.walk(tree)

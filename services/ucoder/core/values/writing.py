@@ -15,8 +15,8 @@ MAX_DIGITS = 4300
 _SIMPLE = frozenset({bool, type(None)})
 _NO_WORD = re.compile(r"\W")
 _EXACT = frozenset({
-    bool, type(None), type(Ellipsis), type(NotImplemented), int, float, str, bytes, bytearray, complex, list, tuple, set,
-    frozenset, dict, range, Fraction, Decimal, datetime.timedelta,
+    bool, type(None), type(Ellipsis), type(NotImplemented), int, float, str, bytes, bytearray, complex, list, tuple,
+    set, frozenset, dict, range, Fraction, Decimal, datetime.timedelta,
 })  # fmt: skip
 """Types of values whose text says all about them."""
 _LIBRARIES = frozenset({"datetime", "numpy"})

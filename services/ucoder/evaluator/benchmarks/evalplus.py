@@ -40,7 +40,8 @@ def task(entry: dict[str, Any]) -> BenchmarkTask:
     code = f"def {name}" in prompt
     return BenchmarkTask(
         task_id=entry["task_id"], prompt=prompt, entry_point=name, tests=tuple(tests), canonical_solution=solution,
-        stub=helpers_of(prompt, name), given=None if code else "", stop=CODE_STOP if code else MBPP_STOP, cpu_seconds=CPU_SECONDS, memory_mb=MEMORY_MB,
+        stub=helpers_of(prompt, name), given=None if code else "", stop=CODE_STOP if code else MBPP_STOP,
+        cpu_seconds=CPU_SECONDS, memory_mb=MEMORY_MB,
     )  # fmt: skip
 
 

@@ -55,7 +55,8 @@ def task(entry: dict[str, Any]) -> BenchmarkTask:
     return BenchmarkTask(
         task_id=line.task_id, prompt=f"{line.question}```python\n", entry_point="Solution" if line.method else "",
         tests=tests, groups=(line.difficulty,) if line.difficulty else (), cpu_seconds=CPU_SECONDS,
-        memory_mb=MEMORY_MB, given="", preamble=PREAMBLE, method=line.method, stop=FENCE_STOP, question=line.question, opening="",
+        memory_mb=MEMORY_MB, given="", preamble=PREAMBLE, method=line.method, stop=FENCE_STOP,
+        question=line.question, opening="",
     )  # fmt: skip
 
 

@@ -44,7 +44,7 @@ class BenchmarkTask:
     cpu_seconds: float = 0.0
     """CPU time limit of one test by the benchmark's own rules; 0 leaves it to the caller."""
     wall_seconds: float = 0.0
-    """Limit of elapsed time of one test by the benchmark's own rules, for programs that sleep; 0 leaves it to the caller."""
+    """Limit of elapsed time of one test by the benchmark's own rules, for programs that sleep; 0: the caller's."""
     memory_mb: int = 0
     """Memory limit by the benchmark's own rules; 0 leaves it to the caller."""
     given: str | None = None

@@ -19,8 +19,8 @@ from typing import Any
 from ucoder.core.values import canonical, parse
 from ucoder.sandbox_runner.guest.block_proxies import CannotContinue, Proxy, UnknownResult
 from ucoder.sandbox_runner.guest.block_replay import RAISED, Answer, Step, resolved
-from ucoder.sandbox_runner.guest.plain_tests import TestFile
 from ucoder.sandbox_runner.guest.cell_protocol import EXCEPTION, FAILED, NEEDS_STEPS, PASSED, STOPPED, UNSUPPORTED
+from ucoder.sandbox_runner.guest.plain_tests import TestFile
 
 MOST_STEPS = 400
 _LIBRARY = {
@@ -104,7 +104,8 @@ class Session:
         error = kind.__new__(kind, *given)
         error.args = given[:2] if isinstance(error, OSError) else given
         if isinstance(error, SystemExit):
-            error.code = None if not given else given[0] if len(given) == 1 else given
+            code: Any = None if not given else given[0] if len(given) == 1 else given
+            error.code = code
         return error
 
     def resolve(self, reference: str) -> Any:

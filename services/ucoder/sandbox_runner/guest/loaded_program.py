@@ -21,7 +21,7 @@ def compile_program(source: str, path: str) -> CodeType:
 def place_program(source: str) -> str:
     """Writes the file of a program that has the process for itself; returns its path."""
     path = write_program(source)
-    linecache.cache[path] = (len(source), None, source.splitlines(keepends=True), path)  # type: ignore[assignment]
+    linecache.cache[path] = (len(source), None, source.splitlines(keepends=True), path)
     return path
 
 

@@ -65,7 +65,7 @@ class raises(contextlib.AbstractContextManager[Any]):  # noqa: N801
         return True
 
 
-class warns(warnings.catch_warnings):  # type: ignore[type-arg]  # noqa: N801
+class warns(warnings.catch_warnings):  # noqa: N801
     """`pytest.warns` as a context."""
 
     def __init__(self, kinds: Any = Warning, *, match: str | None = None) -> None:
@@ -182,18 +182,19 @@ class MonkeyPatch:
         self._undo = contextlib.ExitStack()
 
     def setattr(self, target: Any, name: Any, value: Any = _MISSING, raising: bool = True) -> None:
-        """Sets an attribute of an object, or of what a dotted text names."""
+        """Changes an attribute of an object, or of what a dotted text names."""
         if value is _MISSING:
             path, _, attribute = target.rpartition(".")
             target, name, value = importlib.import_module(path), attribute, name
         before = getattr(target, name) if raising else getattr(target, name, _MISSING)
-        self._undo.callback(
-            delattr if before is _MISSING else setattr, target, name, *[before][: before is not _MISSING]
-        )
+        if before is _MISSING:
+            self._undo.callback(delattr, target, name)
+        else:
+            self._undo.callback(setattr, target, name, before)
         setattr(target, name, value)
 
     def setitem(self, target: Any, key: Any, value: Any) -> None:
-        """Sets an item of a mapping."""
+        """Changes an item of a mapping."""
         before = target.get(key, _MISSING)
         self._undo.callback(
             target.pop if before is _MISSING else target.__setitem__, key, *[before][: before is not _MISSING]
@@ -201,7 +202,7 @@ class MonkeyPatch:
         target[key] = value
 
     def setenv(self, name: str, value: str) -> None:
-        """Sets an environment variable."""
+        """Changes an environment variable."""
         self.setitem(os.environ, name, value)
 
     def delenv(self, name: str, raising: bool = True) -> None:
@@ -263,7 +264,7 @@ def run_cases(functions: list[Any], groups: list[type], namespace: dict[str, Any
             ran += 1
             try:
                 if any(name == "skip" or (name == "skipif" and args and args[0]) for name, args, _ in marks):
-                    raise unittest.SkipTest
+                    raise unittest.SkipTest("marked")
                 _run_case(function, kind, given, fixtures)
             except unittest.SkipTest:
                 skipped += 1

@@ -47,12 +47,12 @@ def open_streams() -> None:
     """Makes `sys.stdin`, `sys.stdout` and `sys.stderr` as the interpreter does when it starts with UTF-8."""
 
     def stream(descriptor: int, mode: str, errors: str) -> Any:
-        return open(descriptor, mode, encoding="utf-8", errors=errors, newline="\n", closefd=False)  # noqa: SIM115
+        return open(descriptor, mode, encoding="utf-8", errors=errors, newline="\n", closefd=False)
 
     sys.stdin = sys.__stdin__ = stream(0, "r", "surrogateescape")  # type: ignore[misc]
     sys.stdout = sys.__stdout__ = stream(1, "w", "surrogateescape")  # type: ignore[misc]
     sys.stderr = sys.__stderr__ = stream(2, "w", "backslashreplace")  # type: ignore[misc]
-    sys.stderr.reconfigure(line_buffering=True)  # type: ignore[union-attr]
+    sys.stderr.reconfigure(line_buffering=True)
 
 
 def run_script(source: str, report: Callable[[BaseException], None]) -> int:
@@ -105,7 +105,7 @@ def write_program(source: str) -> str:
 
 
 def open_devices_by_descriptor() -> None:
-    """Lets `open` and `os.open` read /dev/stdin and the like, whose links lead into /proc, which a cell does not have."""
+    """Lets `open` and `os.open` read /dev/stdin and the like, whose links lead into /proc, which no cell has."""
     real_open, real_os_open = io.open, os.open
 
     def descriptor_of(path: Any) -> int | None:

@@ -191,7 +191,7 @@ class Pool:
                 await self._close(cell)
 
     async def _run_batch(self, cell: Cell, queued: _QueuedBatch) -> bool:
-        """Runs one batch; returns False when all its runs were cancelled meanwhile, so that the cell must be replaced."""
+        """Runs one batch; returns False when all its runs were cancelled, so that the cell must be replaced."""
         batch = queued.batch
         self._number += 1
         batch.reports.clear()

@@ -81,8 +81,7 @@ def specification(root: Root, seed: int) -> dict[str, object]:
     shown = {GUEST: root.guest, NODE: root.node, PACKAGES: root.packages}
     bound = [_mount(place, "bind", str(path), "ro", "bind") for place, path in shown.items() if path]
     hidden = [
-        _mount(path, "tmpfs", "tmpfs", "ro", "nosuid", "nodev", "noexec", "size=4k")
-        for path in ("/proc", "/sys")
+        _mount(path, "tmpfs", "tmpfs", "ro", "nosuid", "nodev", "noexec", "size=4k") for path in ("/proc", "/sys")
     ]
     scratch = _mount("/tmp", "tmpfs", "tmpfs", "nosuid", "nodev", "mode=755", f"size={SCRATCH_MB}m")
     size = f"size={SHARED_MEMORY_MB}m"

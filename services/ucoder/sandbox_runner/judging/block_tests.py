@@ -1,9 +1,10 @@
 """The judge of block tests: tests that are more than one call, and decide for themselves whether a program passes.
 
-They run beside the program; where the program could forge a pass, the judge must agree. It judges in rounds between a judge that never meets the program and programs that never meet the judge. A judge
-runs the test alone to find the steps that it makes; the programs do these steps; the judge runs the test on each
-distinct transcript and gives its verdict, or asks for the steps that it still lacks. Judge and programs take turns in
-cells, each in a fork of its own, so an expected value and a program are never inside a cell at the same time.
+They run beside the program; where the program could forge a pass, the judge must agree. It judges in rounds between a
+judge that never meets the program and programs that never meet the judge. A judge runs the test alone to find the steps
+that it makes; the programs do these steps; the judge runs the test on each distinct transcript and gives its verdict,
+or asks for the steps that it still lacks. Judge and programs take turns in cells, each in a fork of its own, so an
+expected value and a program are never inside a cell at the same time.
 """
 
 import asyncio

@@ -107,8 +107,8 @@ def _block_outcome(result: CellResult | None, believed: bool, judged: Outcome | 
 
 
 def _confirmed(beside: CellResult, believed: bool, outside: Outcome | None) -> Outcome:
-    """Returns the outcome of a test that ran beside the program: a failure is believed, and a pass if the program cannot
-    forge it or if somebody outside agrees.
+    """Returns the outcome of a test that ran beside the program: a failure is believed, and a pass if the program
+    cannot forge it or if somebody outside agrees.
     """
     if beside.status != PASSED or believed or outside == Outcome.PASSED:
         return OUTCOME_OF[beside.status]

@@ -9,7 +9,7 @@ later process, the last part waits until every such program of the job has done 
 import asyncio
 from collections.abc import Callable
 
-from ucoder.core import fork_safety, forgery
+from ucoder.core import forgery, fork_safety
 from ucoder.core.fork_safety import ForkSafety
 from ucoder.core.test_plans import BlockPlan, CallPlan, Plan
 from ucoder.sandbox_runner.guest.cell_protocol import PLAIN, CellTest
@@ -108,7 +108,7 @@ class JobTests:
             await self._run_beside(waiting)
 
     async def _run_beside(self, programs: list[Program]) -> None:
-        """Runs block tests, and calls whose results did not cross as they are, beside programs in forks of their own."""
+        """Runs block tests, and calls whose results did not cross as they are, beside programs that run alone."""
         waiting = [(program, self._last_tests(program)) for program in programs]
         groups: dict[tuple[int, ...], list[CellTest]] = {}
         runs: list[tuple[Program, list[int], Program]] = []
