@@ -233,7 +233,7 @@ def f(x):
 async def test_the_names_that_forgers_change_exist() -> None:
     """Checks the names in the texts above, because an attack on a name that is gone would pass for a defence."""
     assert callable(program_runner.ProgramRunner.measured)
-    assert callable(program_runner.canonical)
+    assert callable(program_runner.written)
     assert callable(block_judge.run)
     assert callable(block_judge.Session.step)
     assert callable(block_replay.BlockReplay.play)

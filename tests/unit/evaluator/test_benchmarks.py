@@ -12,6 +12,9 @@ from typing import Any
 
 import pytest
 
+from ucoder.core.outcomes import Outcome
+from ucoder.core.test_plans import CallPlan, read_plan
+from ucoder.core.value_comparison import judge
 from ucoder.errors import Misconfigured
 from ucoder.evaluator.benchmarks import FORMATS, load_benchmark
 from ucoder.evaluator.benchmarks.dev_split import check_disjoint, load_with_dev_split
@@ -46,7 +49,8 @@ LIVE_METHOD = {**LIVE, "starter_code": "class Solution:\n    def f(self, xs, a):
 BIG = {
     "task_id": "BigCodeBench/0", "complete_prompt": "import math\ndef task_func(x):\n    '''Root.'''\n",
     "instruct_prompt": "Write the root.", "code_prompt": "import math\ndef task_func(x):\n", "entry_point": "task_func",
-    "canonical_solution": "    return math.sqrt(x)\n", "test": "import unittest\n\n\nclass T(unittest.TestCase): 0\n",
+    "canonical_solution": "    return math.sqrt(x)\n",
+    "test": "import unittest\n\n\nclass T(unittest.TestCase):\n    def test(self): task_func(1)\n",
 }  # fmt: skip
 FULL = {
     "id": 7, "content": "Double it.", "canonical_solution": "def twice(x): return 2 * x",
@@ -128,9 +132,10 @@ def test_livecodebench_has_scripts_and_methods(tmp_path: Path) -> None:
         == script.preamble + "print(int(input()) + 1)\n"
     )
     method = first_task(tmp_path, "livecodebench", LIVE_METHOD)
-    scope: dict[str, Any] = {}
-    exec(method.program("class Solution:\n    def f(self, xs: List[int], a: str):\n        return (xs[1],)\n"), scope)
-    exec(method.tests[0].code, scope)
+    plan = read_plan(method.tests[0], method.entry_point)
+    assert isinstance(plan, CallPlan)
+    assert judge(plan, "(2,)") == judge(plan, "[2]") == Outcome.PASSED
+    assert "class Solution" in method.program("def f(xs, a):\n    return (xs[1],)\n")
 
 
 def test_a_pickle_that_would_run_code_is_refused(tmp_path: Path) -> None:

@@ -9,16 +9,10 @@ from functools import cache
 from ucoder.core.fork_safety import WhitelistVisitor
 from ucoder.core.fork_safety.attribute_writes import bound_names, check_attribute_writes
 from ucoder.core.fork_safety.whitelist import MODULES, NotForkSafe
+from ucoder.core.values import QUESTIONS
 
 _METHODS = frozenset(f"__{name}__" for name in "init str repr len getitem setitem iter call hash bool".split())  # noqa: SIM905
 """The special methods that a class may define: what they return is a value, and none of them compares."""
-_QUESTIONS = frozenset(
-    """
-    startswith endswith isalnum isalpha isascii isdecimal isdigit isidentifier islower isnumeric isprintable isspace
-    istitle isupper is_integer issubset issuperset isdisjoint equals all any match fullmatch search
-    """.split()  # noqa: SIM905
-)
-"""Methods by which a test asks a built-in or library value for a truth; own ones would always agree."""
 _STOPPERS = frozenset({"StopIteration", "StopAsyncIteration", "AssertionError", "SkipTest"})
 """Exceptions that end a loop of the test without an error, or that speak for the test."""
 _ALLOWED_NAMES = frozenset(
@@ -73,7 +67,7 @@ class _MeansVisitor(WhitelistVisitor):
         if self.values and not self.writes_to_own:
             raise NotForkSafe("a dataclass, and writes that could change what its equality compares")
         for node in nodes:
-            if any(name in _QUESTIONS or name in _STOPPERS for name in bound_names(node)):
+            if any(name in QUESTIONS or name in _STOPPERS for name in bound_names(node)):
                 raise NotForkSafe("binds a name by which tests ask for a truth")
 
     def check_binding(self, node: ast.AST, name: str) -> None:
@@ -103,7 +97,7 @@ class _MeansVisitor(WhitelistVisitor):
             case ast.Attribute(ctx=ast.Store() | ast.Del(), attr=name) if not self.is_module(node.value):
                 if (
                     name.startswith("__")
-                    or name in _QUESTIONS
+                    or name in QUESTIONS
                     or not (self.writes_to_own or name not in _library_names())
                 ):
                     raise NotForkSafe(f"writes the attribute {name}")
@@ -125,11 +119,9 @@ class _MeansVisitor(WhitelistVisitor):
             raise NotForkSafe("a StopIteration that would end a loop of the test")
         if name == "super":
             raise NotForkSafe("super() as a value")
-        if any(keyword.arg in _QUESTIONS for keyword in node.keywords):
+        if any(keyword.arg in QUESTIONS for keyword in node.keywords):
             raise NotForkSafe("gives a value a method by which tests ask for a truth")
-        if name in _RECORDS and (
-            not all(map(_is_plain, node.args)) or any(word in _QUESTIONS for word in _words(node))
-        ):
+        if name in _RECORDS and (not all(map(_is_plain, node.args)) or any(word in QUESTIONS for word in _words(node))):
             raise NotForkSafe("a record with fields that are not known")
         if name == "dataclass" or (name == "field" and any(one.arg != "default_factory" for one in node.keywords)):
             raise NotForkSafe("a dataclass with options")

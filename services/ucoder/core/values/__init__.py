@@ -20,4 +20,10 @@ This package also runs inside the cell, next to the program, so it imports only 
 from ucoder.core.values.reading import Opaque, Unreadable, parse
 from ucoder.core.values.writing import TooLarge, canonical, written
 
-__all__ = ["Opaque", "TooLarge", "Unreadable", "canonical", "parse", "written"]
+QUESTIONS = frozenset(
+    name for kind in (str, bytes, float, set) for name in dir(kind) if name.startswith("is") or name.endswith("swith")
+)
+"""Methods by which a test asks a built-in value for a truth, such as `startswith`. An object of a program with such a
+method could always agree."""
+
+__all__ = ["QUESTIONS", "Opaque", "TooLarge", "Unreadable", "canonical", "parse", "written"]

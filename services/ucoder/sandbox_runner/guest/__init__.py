@@ -5,5 +5,5 @@ expected value, credential or file of this machine ever enters a cell. Imports t
 alone, because these files are copied into the cell as they are.
 
 `cell_main` is the first process and never runs a program. Each job gets a fork (`fork`), which the first process
-watches (`fork_watch`); in it `program_runner` runs Python, and `javascript_runner.js` runs JavaScript.
+watches; in it `program_runner` runs Python, and `javascript_runner.js` runs JavaScript.
 """

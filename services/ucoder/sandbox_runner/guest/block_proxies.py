@@ -8,6 +8,7 @@ like any other.
 from collections.abc import Iterable
 from typing import Any
 
+from ucoder.core.values import QUESTIONS
 from ucoder.sandbox_runner.guest.block_replay import CHUNK, OPERATORS
 
 
@@ -28,6 +29,8 @@ class Proxy:
     def __getattr__(self, name: str) -> Any:
         if name.startswith("__"):
             raise AttributeError(name)
+        if name in QUESTIONS and self._target[0] == "#":
+            self._session.refuse("a question to an object of the program that could always agree")
         return self._session.step("get", self._target, name)
 
     def __iter__(self) -> Any:

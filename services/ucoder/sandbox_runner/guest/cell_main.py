@@ -21,8 +21,7 @@ import sys
 
 from ucoder.sandbox_runner.guest import fixed_time, interpreter_state, seccomp
 from ucoder.sandbox_runner.guest.cell_protocol import ENDING, GREETING, OUTPUT, JobHead, read_exactly, send
-from ucoder.sandbox_runner.guest.fork import Fork, ForkPlace
-from ucoder.sandbox_runner.guest.fork_watch import has_ended, watch
+from ucoder.sandbox_runner.guest.fork import Fork, ForkPlace, has_ended, watch
 
 HEAVY_PACKAGES = ("numpy", "pandas", "scipy", "matplotlib.pyplot")
 SCRATCH = os.environ.get("SCRATCH", "/tmp")

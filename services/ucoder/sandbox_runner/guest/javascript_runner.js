@@ -1,5 +1,5 @@
 // Runs one JavaScript program on calls and reports what they returned: the untrusted side, as program_runner.py is for
-// Python. fork_watch.py limits the time by ending this process; the tests that are left then run in another.
+// Python. fork.py limits the time by ending this process; the tests that are left then run in another.
 // Values are written in the text form of core/values, results and reports as in cell_protocol.py.
 'use strict';
 const fs = require('node:fs');

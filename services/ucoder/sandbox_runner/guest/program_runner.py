@@ -8,7 +8,6 @@ fork-safe, and after each one `interpreter_state` checks that it left the interp
 import json
 import os
 import random
-import re
 import resource
 import sys
 import time
@@ -16,7 +15,7 @@ from types import CodeType
 from typing import Any
 
 from ucoder.core.values import TooLarge, written
-from ucoder.sandbox_runner.guest import block_judge, interpreter_state, loaded_program, plain_tests, script_run
+from ucoder.sandbox_runner.guest import block_judge, interpreter_state, plain_tests, script_run
 from ucoder.sandbox_runner.guest.block_replay import Answer, BlockReplay, ReplayRefused, Step
 from ucoder.sandbox_runner.guest.cell_protocol import (
     ABANDONED,
@@ -42,6 +41,7 @@ from ucoder.sandbox_runner.guest.cell_protocol import (
 )
 from ucoder.sandbox_runner.guest.cpu_timer import CpuTimer, TimeLimit
 from ucoder.sandbox_runner.guest.fixed_time import FixedTime
+from ucoder.sandbox_runner.guest.plain_tests import error_text
 
 LONGEST_SHARED_SECONDS = 0.7
 """After this time a shared fork starts no further program."""
@@ -54,7 +54,6 @@ _WARM_UP: Job = {
     "limits": {"cpu_seconds": 1.0, "output_kb": 1, "give_up_after_timeouts": 1},
     "programs": [], "tests": [[CellTest(CALL, "f(1)")]],
 }  # fmt: skip
-_ADDRESS = re.compile(r"\b0x[0-9a-f]{6,}\b")
 
 
 def report(message: object) -> None:
@@ -63,16 +62,6 @@ def report(message: object) -> None:
     data = len(data).to_bytes(4, "big") + data
     while data:
         data = data[os.write(REPORT_DESCRIPTOR, data) :]
-
-
-def error_text(error: BaseException) -> str:
-    """Returns `!Type: message` without what differs from run to run: addresses, and where a recursion ended."""
-    try:
-        message = "" if isinstance(error, RecursionError) else str(error)[:300]
-    except Exception:
-        message = ""
-    name = type.__getattribute__(type(error), "__name__")[:100]
-    return f"!{name}: {_ADDRESS.sub('0x', message)}" if message else f"!{name}"
 
 
 class ProgramRunner:
@@ -101,12 +90,12 @@ class ProgramRunner:
         self.random = self.random or "random" in source
         self.timer.source = source if stateless else ""
         try:
-            path = loaded_program.UNNAMED_FILE if self.shared else loaded_program.place_program(source)
+            path = script_run.UNNAMED_FILE if self.shared else script_run.place_program(source)
             judging = any(kind == JUDGE for kind, _ in tests)
-            code = source if judging else loaded_program.compile_program(source, path)
+            code = source if judging else script_run.compile_program(source, path)
         except BaseException as error:
             code, failed = None, [EXCEPTION, error_text(error), 0.0]
-        watch = None if self.shared else interpreter_state.ProcessWatch(libraries, loaded_program.MODULE)
+        watch = None if self.shared else interpreter_state.ProcessWatch(libraries, script_run.MODULE)
         namespace: dict[str, Any] | None = None
         for number, (kind, test) in enumerate(tests):
             if code is None:
@@ -198,8 +187,8 @@ class ProgramRunner:
         """Returns the namespace of a program that is about to be loaded, with streams for what it prints."""
         if self.shared:
             sys.stdout = sys.stderr = script_run.OutputSink(0)
-            return {"__name__": loaded_program.MODULE, "__builtins__": __builtins__}
-        return loaded_program.new_namespace(path)
+            return {"__name__": script_run.MODULE, "__builtins__": __builtins__}
+        return script_run.new_namespace(path)
 
     def failed(self, error: BaseException) -> tuple[str, str]:
         """Returns status and text of a program's exception. Its message is the program's own code, so the time limit

@@ -1,15 +1,12 @@
 """The forms of pytest that test files use, for cells without pytest: raises, approx, marks, fixtures, skip and fail.
 
-A stand-in for the module, and the run of test functions with their fixtures and parameters. It follows pytest's
-documentation; plugins, autouse fixtures of other scopes and markers of plugins do nothing.
+A stand-in for the module, after pytest's documentation; plugins and their markers do nothing. `plain_tests` runs the
+functions.
 """
 
-import asyncio
 import contextlib
 import importlib
-import inspect
 import io
-import itertools
 import math
 import os
 import pathlib
@@ -18,10 +15,8 @@ import tempfile
 import unittest
 import warnings
 from collections.abc import Callable, Iterator
-from types import FunctionType, ModuleType, SimpleNamespace
+from types import ModuleType, SimpleNamespace
 from typing import Any
-
-from ucoder.sandbox_runner.guest.cell_protocol import PASSED, UNSUPPORTED
 
 _MISSING = object()
 
@@ -242,81 +237,8 @@ def _monkeypatch() -> Iterator[MonkeyPatch]:
     patch.undo()
 
 
-_BUILT_IN: dict[str, Callable[[], Any]] = {
+FIXTURES: dict[str, Callable[[], Any]] = {
     "capsys": _capsys,
     "monkeypatch": _monkeypatch,
     "tmp_path": lambda: pathlib.Path(tempfile.mkdtemp(dir=os.getcwd())),
 }
-
-
-def run_cases(functions: list[Any], groups: list[type], namespace: dict[str, Any]) -> tuple[str, str]:
-    """Runs test functions and the methods of test classes, each with its parameters and fixtures. Returns PASSED, also
-    where there are none; UNSUPPORTED where every case was skipped. Raises what a case raises.
-    """
-    functions_of_file = {name: one for name, one in namespace.items() if isinstance(one, FunctionType)}
-    fixtures = {name: one for name, one in functions_of_file.items() if hasattr(one, "pytest_fixture")}
-    ran = skipped = 0
-    cases: list[tuple[Any, type | None]] = [(function, None) for function in functions]
-    cases += [(one, kind) for kind in groups for name, one in vars(kind).items() if name.startswith("test")]
-    for function, kind in cases:
-        marks = getattr(function, "pytestmark", [])
-        for given in _parameters(marks):
-            ran += 1
-            try:
-                if any(name == "skip" or (name == "skipif" and args and args[0]) for name, args, _ in marks):
-                    raise unittest.SkipTest("marked")
-                _run_case(function, kind, given, fixtures)
-            except unittest.SkipTest:
-                skipped += 1
-            except Exception:
-                if not any(name == "xfail" for name, _, _ in marks):
-                    raise
-    return (UNSUPPORTED, "every case was skipped") if ran and ran == skipped else (PASSED, "")
-
-
-def _parameters(marks: list[Any]) -> Iterator[dict[str, Any]]:
-    """Yields the arguments of each case: every combination of what the parametrize marks give."""
-    lists = []
-    for name, args, _ in marks:
-        if name == "parametrize":
-            names = [one.strip() for one in args[0].split(",")] if isinstance(args[0], str) else list(args[0])
-            rows = [getattr(row, "pytest_values", (row,) if len(names) == 1 else row) for row in args[1]]
-            lists.append([dict(zip(names, row, strict=True)) for row in rows])
-    for combination in itertools.product(*lists):
-        yield {name: value for part in combination for name, value in part.items()}
-
-
-def _run_case(function: Any, kind: type | None, given: dict[str, Any], fixtures: dict[str, Any]) -> None:
-    with contextlib.ExitStack() as stack:
-        made: dict[str, Any] = dict(given)
-
-        def value_of(name: str) -> Any:
-            if name not in made:
-                maker = fixtures[name] if name in fixtures else _BUILT_IN[name]
-                value = maker(**{one: value_of(one) for one in inspect.signature(maker).parameters})
-                if inspect.isgenerator(value):
-                    generator, value = value, next(value)
-                    stack.callback(next, generator, None)
-                made[name] = value
-            return made[name]
-
-        for name, one in fixtures.items():
-            if one.pytest_fixture.get("autouse"):
-                value_of(name)
-        instance = [] if kind is None else [kind()]
-        if instance and hasattr(instance[0], "setup_method"):
-            instance[0].setup_method(*[function][: len(inspect.signature(instance[0].setup_method).parameters)])
-        names = list(inspect.signature(function).parameters)[len(instance) :]
-        unknown = [name for name in names if name not in made and name not in fixtures and name not in _BUILT_IN]
-        if unknown:
-            if all(
-                inspect.signature(function).parameters[name].default is not inspect.Parameter.empty for name in unknown
-            ):
-                names = [name for name in names if name not in unknown]
-            else:
-                raise LookupError(f"fixture {unknown[0]!r} not found")
-        result = function(*instance, **{name: value_of(name) for name in names})
-        if inspect.iscoroutine(result):
-            asyncio.run(result)
-        if instance and hasattr(instance[0], "teardown_method"):
-            instance[0].teardown_method(*[function][: len(inspect.signature(instance[0].teardown_method).parameters)])

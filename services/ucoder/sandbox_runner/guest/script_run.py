@@ -1,4 +1,5 @@
-"""The run of a program as `python solution.py` runs it: descriptors 0, 1 and 2, module `__main__`, and an orderly end.
+"""A program as Python loads it: as `python solution.py` runs it, with descriptors 0, 1 and 2, module `__main__` and an
+orderly end; or as an imported module, with an entry in `sys.modules` and its text where `inspect` looks for it.
 
 A script has a process of its own for each test. The first process of the cell reads what it printed after all of its
 processes have ended. Differences from a real start of the interpreter: modules that were imported before the fork are
@@ -10,15 +11,19 @@ import builtins
 import contextlib
 import gc
 import io
+import linecache
 import os
 import re
 import sys
 import threading
 from collections.abc import Callable
-from types import ModuleType
+from types import CodeType, ModuleType
 from typing import Any
 
 SCRIPT_FILE = "solution.py"
+MODULE = "solution"
+UNNAMED_FILE = "<program>"
+"""The file name of programs that share a fork, where no files are written."""
 _DEVICES = re.compile(r"/dev/(?:fd/(\d+)|(stdin|stdout|stderr))")
 _DESCRIPTORS = {"stdin": 0, "stdout": 1, "stderr": 2}
 _ERROR_STATUS, _UNFLUSHED_STATUS = 1, 120
@@ -160,3 +165,25 @@ def flush(stream: Any) -> bool:
     except BaseException:
         return True
     return False
+
+
+def compile_program(source: str, path: str) -> CodeType:
+    """Compiles the text of a program; raises what the compiler raises."""
+    return compile(program_bytes(source), path, "exec", dont_inherit=True)
+
+
+def place_program(source: str) -> str:
+    """Writes the file of a program that has the process for itself; returns its path."""
+    path = write_program(source)
+    linecache.cache[path] = (len(source), None, source.splitlines(keepends=True), path)
+    return path
+
+
+def new_namespace(path: str) -> dict[str, Any]:
+    """Returns the namespace of a new module of the program, which `sys.modules` now holds; opens the streams."""
+    open_streams()
+    sys.argv = [path]
+    module = ModuleType(MODULE)
+    module.__dict__.update(__file__=path, __builtins__=builtins)
+    sys.modules[MODULE] = module
+    return module.__dict__

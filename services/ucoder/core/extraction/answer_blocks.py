@@ -55,6 +55,7 @@ def code_blocks(text: str, parses: Callable[[str], bool]) -> list[CodeBlock]:
     own; where there is none, at the first closing fence, or at the end of the text.
     """
     lines, blocks, at = text.split("\n"), list[CodeBlock](), 0
+    last = len(text.rstrip("\n").split("\n"))
     while at < len(lines):
         opening = _OPENING.match(lines[at])
         at += 1
@@ -66,12 +67,10 @@ def code_blocks(text: str, parses: Callable[[str], bool]) -> list[CodeBlock]:
                 :1
             ]
         is_python = _language(opening["info"]) in _PYTHON
-        end = closings[0] if closings else len(lines)
-        while not closings and end > at and not lines[end - 1].strip():
-            end -= 1
+        end = closings[0] if closings else last
         code = _content(lines[at:end], opening["indent"])
         if is_python and not parses(code):
-            for other in [*closings[1:20], len(lines)]:
+            for other in [*closings[1:20], last]:
                 longer = _content(lines[at:other], opening["indent"])
                 if parses(longer):
                     end, code = other, longer

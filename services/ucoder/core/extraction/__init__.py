@@ -11,7 +11,7 @@ import warnings
 from collections.abc import Iterable, Sequence
 from typing import TypeGuard
 
-from ucoder.core.answer_blocks import answer_text, code_blocks
+from ucoder.core.extraction.answer_blocks import answer_text, code_blocks
 
 DEFINITIONS = ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef
 DOCUMENTED = ast.Module | DEFINITIONS
