@@ -60,7 +60,7 @@ OUTCOMES = {
     "assert np.allclose(f(2), [5, 5])": "failed",
     "assert h(f(3)).tolist() == [0, 2, 4]": "passed",
     "assert left(1) == 102": "passed",
-    "assert pd.DataFrame() is not None": "unsupported",
+    "assert pd.DataFrame() is not None": "exception",
 }
 
 
