@@ -118,5 +118,8 @@ def _confirmed(beside: CellResult, believed: bool, outside: Outcome | None) -> O
 def _reason(result: CellResult | None, outcome: Outcome) -> str:
     """Returns what a person should know about the outcome of a block test."""
     if outcome == Outcome.UNCONFIRMED:
-        return "passed beside the program, which could have forged it; the judge outside could not confirm it"
+        return (
+            "passed beside the program, which could have forged it, and the judge outside could not confirm it; compat "
+            "mode (--compat) would believe it"
+        )
     return result.text if result and result.status in (EXCEPTION, FAILED) else ""
