@@ -16,7 +16,7 @@ demo: setup sandbox ## run the whole loop here, in minutes: make demo [SEED=2] [
 	$(BIN)/ucoder run --preset demo --seed $(SEED) --out $(OUT) $(if $(wildcard $(OUT)/config.yaml),--resume)
 
 test: setup-dev sandbox browser lint ## run every test
-	$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
+	$(BIN)/python -m pytest -n 3 --dist loadfile --no-loadscope-reorder
 
 test-unit: setup-dev ## run the tests that do no I/O, in seconds
 	$(BIN)/python -m pytest tests/unit

@@ -8,6 +8,24 @@ Panel = tuple[str, str, str, str]  # title, unit, legend, query
 
 PANELS: list[Panel] = [
     (
+        "Messages that wait", "short", "{{arrow}}",
+        'max by (arrow) (ucoder_queue_messages{state="waiting"})',
+    ),
+    ("Age of the oldest message", "s", "{{arrow}}", "max by (arrow) (ucoder_queue_oldest_seconds)"),
+    (
+        "Messages that were delivered more than once", "short", "{{arrow}}",
+        'max by (arrow) (ucoder_queue_messages{state="redelivered"})',
+    ),
+    ("Dead letters", "short", "dead letters", "max(ucoder_dead_letters)"),
+    ("Bytes that the bus stores", "bytes", "stored", "max(ucoder_bus_bytes)"),
+    ("Free share of the disks", "percentunit", "{{folder}}", "min by (folder) (ucoder_disk_free_ratio)"),
+    (
+        "Time until a new checkpoint was served, median", "s", "switch",
+        "histogram_quantile(0.5, sum by (le) (rate(ucoder_checkpoint_switch_seconds_bucket[$__rate_interval])))",
+    ),
+    ("Requests at the model server", "short", "requests", "sum(ucoder_model_requests)"),
+    ("Model server idle while messages wait", "percentunit", "{{arrow}}", "ucoder:model_idle_while_waiting"),
+    (
         "Messages finished per second", "ops", "{{arrow}}",
         "sum by (arrow) (rate(ucoder_messages_total[$__rate_interval]))",
     ),
@@ -36,6 +54,14 @@ PANELS: list[Panel] = [
     (
         "Time of a gRPC call, 99th percentile", "s", "{{method}}",
         "histogram_quantile(0.99, sum by (le, method) (rate(ucoder_call_seconds_bucket[$__rate_interval])))",
+    ),
+    (
+        "Share of the calls that fail", "percentunit", "{{method}}",
+        "ucoder:call_errors:ratio_rate5m",
+    ),
+    (
+        "HTTP requests of the gateway per second", "reqps", "{{path}} {{status}}",
+        "sum by (path, status) (rate(ucoder_http_requests_total[$__rate_interval]))",
     ),
     (
         "Pods that serve metrics", "short", "{{service}}",

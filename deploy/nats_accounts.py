@@ -17,26 +17,38 @@ import nkeys
 
 from ucoder.flow import BRIEF_KINDS, PROGRESS_EVENTS, SERVICES, arrows_of
 from ucoder.runtime.messaging.bus import DEAD_STREAM, STREAM
+from ucoder.runtime.messaging.count_chunks import GRANTS, STAGES
 from ucoder.runtime.messaging.run_states import BUCKET
+from ucoder.runtime.messaging.running_counts import COUNTS_BUCKET
 
 ACCOUNT = "UCODER"
 
 
 def may_publish(service: str) -> list[str]:
     """Returns the subjects that a service may publish to, derived from flow.py."""
-    allowed = ["$JS.API.INFO", f"$KV.{BUCKET}.>", f"$JS.API.DIRECT.GET.KV_{BUCKET}.>"]
-    for stream in (STREAM, DEAD_STREAM, f"KV_{BUCKET}"):
+    streams = (STREAM, DEAD_STREAM, f"KV_{BUCKET}", f"KV_{COUNTS_BUCKET}")
+    allowed = ["$JS.API.INFO", f"$KV.{BUCKET}.>", f"$JS.API.DIRECT.GET.KV_{COUNTS_BUCKET}"]
+    for stream in streams:
         allowed += [f"$JS.API.STREAM.CREATE.{stream}", f"$JS.API.STREAM.INFO.{stream}"]
-    allowed += [f"$JS.API.STREAM.MSG.GET.KV_{BUCKET}"]
+    for bucket in (BUCKET, COUNTS_BUCKET):
+        allowed += [f"$JS.API.DIRECT.GET.KV_{bucket}.>", f"$JS.API.STREAM.MSG.GET.KV_{bucket}"]
     allowed += [f"$JS.API.CONSUMER.CREATE.{STREAM}.>", f"$JS.API.CONSUMER.DURABLE.CREATE.{STREAM}.*"]
     for arrow in arrows_of(service):
         allowed += [f"$JS.API.CONSUMER.MSG.NEXT.{STREAM}.{arrow.name}", f"$JS.ACK.{STREAM}.{arrow.name}.>"]
-        allowed += [f"ucoder.{arrow.product}.>", f"ucoder-dead.{arrow.name}.>"]
-        allowed += ["ucoder.consensus.>"] if arrow.source in BRIEF_KINDS else []  # a brief may end at any stage
-    if service == "runs":  # it begins runs and manages dead letters; to list runs, the bucket makes a consumer
-        allowed += [f"$JS.API.STREAM.UPDATE.{stream}" for stream in (STREAM, DEAD_STREAM, f"KV_{BUCKET}")]
-        allowed += ["ucoder.run.>", f"$JS.API.STREAM.MSG.*.{DEAD_STREAM}", f"$JS.API.STREAM.PURGE.{STREAM}"]
-        allowed += [f"$JS.API.CONSUMER.CREATE.KV_{BUCKET}.>", f"$JS.API.CONSUMER.DELETE.KV_{BUCKET}.>"]
+        allowed += [f"ucoder-dead.{arrow.name}.>"]
+        # a brief may end at any stage
+        for product in (arrow.product, "consensus") if arrow.source in BRIEF_KINDS else (arrow.product,):
+            allowed += [f"ucoder.{product}.>"]
+            allowed += [f"$KV.{COUNTS_BUCKET}.*.*.{product}.*"] if product in STAGES else []
+        allowed += [f"$KV.{COUNTS_BUCKET}.*.*.{GRANTS}.*"] if arrow.product == "candidates" else []
+    if service == "runs":  # it begins runs, puts them back on the bus, counts them again, and manages dead letters
+        allowed += [f"$JS.API.STREAM.UPDATE.{stream}" for stream in streams]
+        allowed += ["ucoder.>", f"$JS.API.STREAM.MSG.*.{DEAD_STREAM}", f"$JS.API.CONSUMER.INFO.{STREAM}.*"]
+        allowed += [f"$KV.{COUNTS_BUCKET}.>", f"$JS.API.STREAM.MSG.GET.{STREAM}"]
+        allowed += [f"$JS.API.STREAM.PURGE.{stream}" for stream in streams]
+        # to list runs, the bucket makes a consumer
+        allowed += [f"$JS.API.CONSUMER.{verb}.KV_{BUCKET}.>" for verb in ("CREATE", "INFO", "DELETE")]
+        allowed += [f"$JS.API.CONSUMER.CREATE.KV_{BUCKET}"]
     allowed += [f"{event.subject}.>" for event in PROGRESS_EVENTS if event.sender == service]
     return sorted(set(allowed))
 

@@ -74,7 +74,7 @@ FLOW: tuple[Arrow, ...] = (
     Arrow("generator", "tests", "candidates", "map", "model", "5a: n = 128 programs with their log-probabilities"),
     Arrow("sandbox_runner", "candidates", "matrix", "map", "sandbox", "5b: every program on every test"),
     Arrow("consensus", "matrix", "consensus", "map", "compute", "5c: signatures, clusters, selection or abstention"),
-    Arrow("consensus", "consensus", "dataset", "gather", "single", "when every brief has ended; sealed exactly once"),
+    Arrow("consensus", "consensus", "dataset", "gather", "compute", "when every brief has ended; sealed exactly once"),
     Arrow("trainer", "dataset", "checkpoint", "map", "single", "6: fine-tuning; the loop closes"),
 )
 
@@ -85,10 +85,12 @@ CALLS: tuple[Call, ...] = (
     Call("evaluator", "sandbox_runner", "Runs the answers to benchmark tasks on the tasks' own tests."),
     Call("evaluator", "test_synth", "Writes tests for probe tasks whose right answer is known."),
     Call("evaluator", "consensus", "Selects among the answers to probe tasks, so that its precision can be measured."),
+    Call("gateway", "sandbox_runner", "Runs programs for callers that speak HTTP."),
+    Call("gateway", "consensus", "Selects among the programs of callers that speak HTTP."),
 )
-"""All calls between services. Three rules follow from it: the sandbox runner calls nobody, so the process next to
-untrusted programs needs no way to other services; nobody calls the services that decide about a run (runs, trainer,
-evaluator); and no two services call each other, so a call never waits for itself."""
+"""All calls between services, and those of the gateway, which works on no arrow. Three rules follow: the sandbox runner
+calls nobody, so the process next to untrusted programs needs no way to other services; nobody calls the services that
+decide about a run (runs, trainer, evaluator); and no two services call each other, so a call never waits for itself."""
 
 PROGRESS_EVENTS: tuple[ProgressEvent, ...] = (
     ProgressEvent("trainer", "training", "runs", "The progress of a training, once a second."),

@@ -91,7 +91,7 @@ class ChaosTestBed:
 
     async def count_made(self) -> int:
         """Returns how many artefacts were announced so far."""
-        return int((await self.bus.jetstream.stream_info(STREAM)).state.messages)
+        return int((await self.bus.jetstream.stream_info(STREAM)).state.last_seq)
 
     async def running(self) -> bool:
         """Returns whether the run has not ended yet."""

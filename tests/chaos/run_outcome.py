@@ -8,7 +8,10 @@ import pyarrow.parquet as pq
 from tests.chaos.chaos_test_bed import RUN, ChaosTestBed
 
 from ucoder.flow import FLOW
+from ucoder.runs.run_status import StatusReader
 from ucoder.runtime.messaging.bus import STREAM
+from ucoder.runtime.messaging.count_chunks import MADE
+from ucoder.runtime.messaging.running_counts import RunningCounts
 from ucoder.v1 import artifacts_pb2 as pb
 
 
@@ -37,7 +40,8 @@ async def check_outcome(bed: ChaosTestBed, briefs: int) -> RunOutcome:
     names = await bed.artifacts.names(RUN, "brief")
     assert len(names) == briefs
     assert await bed.artifacts.names(RUN, "consensus") == names, "a brief has not ended, or an unknown one has"
-    assert await bed.bus.count("consensus", RUN) == briefs, "an ending was announced twice, or never"
+    counts = StatusReader(bed.artifacts, await RunningCounts.open(bed.bus))
+    assert (await counts.sums(RUN, 1))["consensus"][MADE] == briefs, "an ending was counted twice, or never"
     endings, order_dependent = {}, set()
     for name in names:
         ended = await bed.artifacts.get(pb.Consensus, RUN, name)

@@ -19,7 +19,7 @@ from ucoder_development.seed_benchmark import evaluation_of_few_tasks
 
 BRIEFS = 10
 PAIRS = 4
-KILLS = 5
+KILLS = 4
 
 
 @pytest.fixture

@@ -5,8 +5,9 @@ from pathlib import Path
 
 from ucoder.core.fork_safety import ForkSafety
 from ucoder.sandbox_runner.guest.cell_protocol import CALL, CellTest
-from ucoder.sandbox_runner.host.batch import Batch, Program
+from ucoder.sandbox_runner.host.batch import Batch
 from ucoder.sandbox_runner.host.cell import Cell, CellResult
+from ucoder.sandbox_runner.host.program import Program
 from ucoder.sandbox_runner.isolation.boundary import Launch
 from ucoder.sandbox_runner.isolation.pod import relay_command
 

@@ -27,12 +27,7 @@ VARIANTS: dict[str, tuple[str, ...]] = {
     "keda": ("autoscaling.kind=keda",),
     "hpa": ("autoscaling.kind=hpa",),
     "no autoscaler": ("autoscaling.kind=none",),
-    "external everything": (
-        "nats.url=nats://nats.bus.svc:4222", "nats.monitoring=nats-headless.bus.svc:8222",
-        "nats.credentialsSecret=creds",
-        "model.url=https://models.example.com/v1", "model.apiKeySecret=key", "vllm.enabled=false",
-        "store.endpoint=https://s3.example.com", "autoscaling.kind=keda", *ON_S3,
-    ),
+    "external everything": ("ci/external-values.yaml",),
     "three servers": ("nats.replicas=3", "nats.credentialsSecret=creds"),
     "three servers over TLS": (
         "nats.replicas=3", "nats.credentialsSecret=creds", "tls.enabled=true", "tls.secret=certificates",
@@ -43,7 +38,9 @@ VARIANTS: dict[str, tuple[str, ...]] = {
         "training.kind=job", "training.nodes=4", "training.gpusPerNode=8", "training.kueue.queue=gpu",
     ),
     "kubeflow": ("training.kind=trainjob", "training.kueue.queue=gpu"),
-    "kubeflow on nodes": ("training.kind=trainjob", "training.nodes=4", "training.gpusPerNode=8"),
+    "kubeflow on nodes": (
+        "training.kind=trainjob", "training.nodes=4", "training.gpusPerNode=8", "training.gangScheduling=false",
+    ),
     "resource claims": (
         "training.kind=job", "training.resourceClaims[0].name=gpu",
         "training.resourceClaims[0].resourceClaimTemplateName=one-gpu", "vllm.resourceClaims[0].name=gpu",
@@ -57,10 +54,13 @@ VARIANTS: dict[str, tuple[str, ...]] = {
         "networkPolicy.enabled=false", "topologySpread=false", "vllm.rollout=false", "store.volume.existingClaim=claim",
         "images.pullSecrets[0].name=registry", "vllm.tokenSecret=hub", "nameOverride=other",
     ),
-    "observed": (
-        "metrics.serviceMonitor.enabled=true", "metrics.dashboard.enabled=true", "metrics.alerts.enabled=true",
-        "tracing.otlpUrl=http://collector.tracing.svc:4318",
-    ),
+    "extended": ("ci/extensions-values.yaml",),
+    "mirrored": ("global.imageRegistry=mirror.example.com/",),
+    "any user": ("fixedUsers=false",),
+    "gateway": ("ci/gateway-values.yaml",),
+    "observed": ("ci/observed-values.yaml",),
+    "cilium": ("ci/cilium-values.yaml",),
+    "dual stack": ("ci/dual-stack-values.yaml",),
 }  # fmt: skip
 
 

@@ -22,9 +22,35 @@ def schemas(folder: Path) -> dict[tuple[str, str], dict[str, Any]]:
                     key = f"{spec['group']}/{version['name']}", spec["names"]["kind"]
                     found[key] = strict(version["schema"]["openAPIV3Schema"])
                     found[key]["properties"]["metadata"] = {"type": "object"}
+    found |= networks()
     if jobset := found.get(JOB_SET):
         found |= kubeflow(jobset["properties"]["spec"])
     return found
+
+
+def networks() -> dict[tuple[str, str], dict[str, Any]]:
+    """Returns schemas for the parts of Cilium's and the Gateway API that we use."""
+    named = {"apiVersion": {}, "kind": {}, "metadata": {"type": "object"}}
+    selector = closed(matchLabels={"type": "object", "additionalProperties": {"type": "string"}})
+    port = closed(port={"type": "string"}, protocol={"enum": ["TCP", "UDP", "ANY"]})
+    names = listed(closed(matchName={"type": "string"}, matchPattern={"type": "string"}))
+    to_ports = listed(closed(ports=listed(port), rules=closed(dns=names)))
+    entities = listed({"enum": ["kube-apiserver"]})
+    egress = closed(toEndpoints=listed(selector), toFQDNs=names, toEntities=entities, toPorts=to_ports)
+    reference = closed(name={"type": "string"}, namespace={"type": "string"}, port={"type": "integer"})
+    rule = closed(backendRefs=listed(reference))
+    route = closed(parentRefs=listed(reference), hostnames=listed({"type": "string"}), rules=listed(rule))
+    return {
+        ("cilium.io/v2", "CiliumNetworkPolicy"): closed(
+            **named, spec=closed(endpointSelector=selector, egress=listed(egress))
+        ),
+        ("gateway.networking.k8s.io/v1", "HTTPRoute"): closed(**named, spec=route),
+    }
+
+
+def listed(items: dict[str, Any]) -> dict[str, Any]:
+    """Returns the schema of a list with at least one item."""
+    return {"type": "array", "items": items, "minItems": 1}
 
 
 def kubeflow(jobset: dict[str, Any]) -> dict[tuple[str, str], dict[str, Any]]:

@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import json
+import os
 import socket
 import subprocess
 import sys
@@ -103,6 +104,7 @@ async def test_the_hook_makes_every_consumer_and_keda_s_lag_is_the_backlog(tmp_p
 
 async def hook(job: str, **environment: str) -> tuple[int, str]:
     """Runs the script of a hook's container; returns its exit status and output."""
+    environment |= {"PYTHONPATH": os.environ.get("PYTHONPATH", "")}  # the package under test, not an installed one
     process = await asyncio.create_subprocess_exec(
         sys.executable, str(CHART / "files" / "declare.py"), job, env=environment,
         stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT,
@@ -118,6 +120,19 @@ async def test_an_upgrade_does_not_wait_for_a_bus_that_it_may_repair() -> None:
     assert status == 0
     assert "not declared: no NATS server answers" in said
     assert (await hook("resize", **nobody))[0] != 0
+
+
+async def test_an_upgrade_does_not_wait_for_a_certificate_that_it_brings(nats_url: str, tmp_path: Path) -> None:
+    """An upgrade that turns TLS on runs its hook before cert-manager has made the secret."""
+    scope = of_kind(render("production"), "Job")["release-declare"]["spec"]["template"]["spec"]
+    secrets = [volume["secret"] for volume in scope["volumes"] if "secret" in volume]
+    assert len(secrets) == 3
+    assert all(secret["optional"] for secret in secrets)
+    missing = {"NATS_CA": "ca.crt", "TLS_CERTIFICATE": "tls.crt", "TLS_KEY": "tls.key"}
+    variables = {f"UCODER_{name}": str(tmp_path / file) for name, file in missing.items()}
+    status, said = await hook("declare", UCODER_NATS_URL=nats_url, **variables)
+    assert status == 0, said
+    assert said.startswith("not declared: ")
 
 
 async def test_with_certificates_the_bus_accepts_clients_that_show_one(tmp_path: Path) -> None:
@@ -167,10 +182,14 @@ async def test_three_servers_keep_everything_when_one_is_killed(tmp_path: Path) 
         async with asyncio.timeout(60):
             while True:
                 info = await bus.jetstream.stream_info("UCODER")
-                others = (info.cluster and info.cluster.replicas) or []
-                if len(others) == 2 and all(one.current for one in others):
+                queue = await bus.jetstream.consumer_info("UCODER", "brief_to_problem")
+                others = [(one.cluster and one.cluster.replicas) or [] for one in (info, queue)]
+                if all(len(peers) == 2 and all(peer.current for peer in peers) for peers in others):
                     break
                 await asyncio.sleep(0.2)
+        status, said = await hook("declare", **{**environment, "UCODER_NATS_REPLICAS": "1"})
+        assert status != 0
+        assert "is kept by 3 servers: nats.replicas cannot be lowered to 1." in said
         assert info.cluster.leader
         await alone[int(info.cluster.leader[-1])].aclose()
         for ref in refs[100:]:
@@ -180,7 +199,12 @@ async def test_three_servers_keep_everything_when_one_is_killed(tmp_path: Path) 
                         await bus.publish(ref)
                         break
                     await asyncio.sleep(0.2)
-        assert await bus.count("brief", "r") == 200
+        async with asyncio.timeout(60):
+            while True:
+                with contextlib.suppress(Retry):  # the queue too gets a new leader
+                    assert (await bus.queue("brief_to_problem")).waiting == 200
+                    break
+                await asyncio.sleep(0.2)
         await bus.close()
 
 

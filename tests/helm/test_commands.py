@@ -53,7 +53,8 @@ def secrets(objects: tuple[Object, ...]) -> Iterator[tuple[str, set[str]]]:
                 found.setdefault(secret["secretName"], set()).update(one["key"] for one in secret.get("items", []))
         for container in [*template["spec"]["containers"], *template["spec"].get("initContainers", [])]:
             for one in container.get("envFrom", []):
-                found.setdefault(one["secretRef"]["name"], set())
+                if secret := one.get("secretRef"):
+                    found.setdefault(secret["name"], set())
             for one in container.get("env", []):
                 if secret := one.get("valueFrom", {}).get("secretKeyRef"):
                     found.setdefault(secret["name"], set()).add(secret["key"])

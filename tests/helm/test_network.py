@@ -23,10 +23,11 @@ def documented() -> dict[Edge, str]:
 def derived() -> set[Edge]:
     """Returns the connections that flow.py asks for."""
     edges: set[Edge] = {("declare", "nats", 4222), ("nats", "nats", 6222), ("test", "consensus", 7070)}
+    edges.add(("gateway", "vllm", 8000))
+    edges |= {(call.caller.replace("_", "-"), call.callee.replace("_", "-"), 7070) for call in CALLS}
     for name in SERVICES:
         component = name.replace("_", "-")
         edges.add((component, "nats", 4222))
-        edges |= {(component, call.callee.replace("_", "-"), 7070) for call in CALLS if call.caller == name}
         edges |= {(component, "vllm", 8000)} if KNOWN[component]["model"] else set()
     return edges
 
@@ -67,8 +68,9 @@ def test_the_table_names_the_arrows(service: str) -> None:
 
 
 def test_the_policies_are_the_table_at_both_ends() -> None:
-    assert edges("defaults", "egress") == derived()
-    assert edges("defaults", "ingress") == derived()
+    assert edges("gateway", "egress") == derived()
+    assert edges("gateway", "ingress") == derived()
+    assert edges("defaults", "egress") == {edge for edge in derived() if edge[0] != "gateway"}
 
 
 @pytest.mark.parametrize("variant", [one for one in VARIANTS if one != "bare"])
@@ -87,6 +89,58 @@ def test_the_sandbox_reaches_the_bus_and_the_store_and_nothing_else(variant: str
     allowed = {53, 4222, 443} | ({80, 988} if variant == "gke" else set())
     for rule in policies(variant)["sandbox-runner"]["egress"]:
         assert {port["port"] for port in rule["ports"]} <= allowed
+
+
+def ranges(variant: str, component: str) -> dict[tuple[int, ...], list[Object]]:
+    """Returns the address ranges that a component may reach, by the ports of the rule."""
+    found: dict[tuple[int, ...], list[Object]] = {}
+    for rule in policies(variant)[component].get("egress", []):
+        ports = tuple(one["port"] for one in rule.get("ports", []))
+        if blocks := [peer["ipBlock"] for peer in rule["to"] if "ipBlock" in peer]:
+            found.setdefault(ports, []).extend(blocks)
+    return found
+
+
+@pytest.mark.parametrize("variant", [one for one in VARIANTS if one != "bare"])
+def test_no_target_is_every_address_but_the_api_server(variant: str) -> None:
+    """Private networks, other pods and the metadata server of a cloud are no part of the internet."""
+    for component in policies(variant):
+        for ports, blocks in ranges(variant, component).items():
+            for block in blocks:
+                if block["cidr"] in ("0.0.0.0/0", "::/0"):
+                    assert ports == (443, 6443) or block["except"], (component, ports)
+
+
+def test_a_target_is_narrowed_to_ranges_of_addresses() -> None:
+    for component in ("runs", "sandbox-runner", "trainer"):
+        assert ranges("external everything", component)[443,] == [{"cidr": "198.51.100.0/24"}]
+    public = ranges("external everything", "evaluator")[443,]  # the model server is not named
+    assert [block["cidr"] for block in public] == ["198.51.100.0/24", "0.0.0.0/0", "::/0"]
+
+
+def test_cilium_knows_names_and_the_api_server() -> None:
+    spec = {one["metadata"]["name"]: one["spec"] for one in of_kind(render("cilium"), "CiliumNetworkPolicy").values()}
+    reached = {name: [{**rule} for rule in one["egress"][1:]] for name, one in spec.items()}
+    web = [{"ports": [{"port": "443", "protocol": "TCP"}]}]
+    store = {"toFQDNs": [{"matchName": "s3.example.com"}], "toPorts": web}
+    assert reached["release-runs-names"] == [store]
+    assert reached["release-training-names"] == [store]
+    assert reached["release-vllm-names"][0]["toFQDNs"] == [{"matchName": "huggingface.co"}, {"matchPattern": "*.hf.co"}]
+    assert reached["release-generator-names"][1]["toEntities"] == ["kube-apiserver"]
+    assert set(reached) == {f"release-{name}-names" for name in (*KNOWN, "training", "vllm")}
+    for component in policies("cilium"):
+        assert not set(ranges("cilium", component)) - {(53, 53)}, component  # the name server on each node
+        rules = policies("cilium")[component].get("egress", [])
+        assert all(rule["to"] for rule in rules), component
+
+
+def test_every_service_and_every_server_has_both_families() -> None:
+    for name, one in of_kind(render("dual stack"), "Service").items():
+        assert (one["spec"]["ipFamilyPolicy"], one["spec"]["ipFamilies"]) == ("PreferDualStack", ["IPv6", "IPv4"]), name
+    text = str([one for one in render("dual stack") if one["kind"] in ("Deployment", "StatefulSet")])
+    assert "0.0.0.0" not in text
+    assert all(f"'{word}'" in text for word in ("[::]:7070", "[::]:7071", "[::]:8080", "--host=::"))
+    assert not [one for one in of_kind(render("defaults"), "Service").values() if "ipFamilyPolicy" in one["spec"]]
 
 
 def test_every_pod_has_its_policy() -> None:

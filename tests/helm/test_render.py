@@ -1,6 +1,7 @@
 """Checks the objects of every values file and feature against the schemas of real Kubernetes versions."""
 
 import json
+from collections.abc import Callable
 
 import jsonschema
 import kubernetes_validate
@@ -8,7 +9,7 @@ import pytest
 import yaml
 
 from . import crd
-from .chart import CHART, FILES, VARIANTS, Object, flags, helm, render
+from .chart import CHART, FILES, VARIANTS, Object, flags, helm, of_kind, render
 
 VERSIONS = ("1.30", "1.31", "1.32", "1.33", "1.34", "1.35")
 FEATURES = tuple(one for one in VARIANTS if one not in FILES)
@@ -39,7 +40,7 @@ def with_training_template(objects: tuple[Object, ...]) -> tuple[Object, ...]:
 
 def builtin(one: Object) -> bool:
     group = one["apiVersion"].partition("/")[0]
-    return "." not in group or (group.endswith(".k8s.io") and not group.startswith(("kueue.", "jobset.")))
+    return "." not in group or (group.endswith(".k8s.io") and not group.startswith(("kueue.", "jobset.", "gateway.")))
 
 
 @pytest.mark.parametrize("variant", VARIANTS)
@@ -49,7 +50,11 @@ def test_lint_is_strict(variant: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("variant", "version"), [(one, version) for one in (*VARIANTS, *COMBINED) for version in versions(one)]
+    ("variant", "version"),
+    [
+        *((one, version) for one in VARIANTS for version in versions(one)),
+        *((one, version) for one in COMBINED for version in (versions(one)[0], versions(one)[-1])),
+    ],
 )
 def test_objects_are_valid_strictly(variant: str, version: str) -> None:
     for one in not_yet_checked(tuple(filter(builtin, with_training_template(render(variant)))), version):
@@ -79,7 +84,15 @@ def test_the_variants_use_every_custom_resource_kind() -> None:
         "ServiceMonitor",
         "PrometheusRule",
         "Certificate",
+        "CiliumNetworkPolicy",
+        "HTTPRoute",
     }
+
+
+def test_every_values_file_of_the_chart_is_a_variant() -> None:
+    """So each file is rendered, linted and validated strictly."""
+    files = {str(path.relative_to(CHART)) for path in (*CHART.glob("ci/*.yaml"), *CHART.glob("values-*.yaml"))}
+    assert files == {one for values in VARIANTS.values() for one in values if one.endswith(".yaml")}
 
 
 def test_a_crd_schema_refuses_what_it_does_not_name(shared_data) -> None:
@@ -96,12 +109,25 @@ def test_no_object_is_made_twice(variant: str) -> None:
     assert len(names) == len(set(names))
 
 
-def test_two_releases_share_no_object() -> None:
-    def names(release: str) -> set[tuple[str, str]]:
-        done = helm("template", release, str(CHART))
-        return {(one["kind"], one["metadata"]["name"]) for one in yaml.safe_load_all(done.stdout) if one}
+@pytest.mark.parametrize("variant", [one for one in VARIANTS if one not in ("bare", "extended")])
+def test_two_releases_share_no_object(variant: str) -> None:
+    """Releases in one namespace have other names; objects of the cluster differ even if only the namespace does."""
 
-    assert not names("first") & names("second")
+    def names(release: str, namespace: str, kept: Callable[[Object], bool]) -> set[tuple[str, str]]:
+        done = helm("template", release, str(CHART), "--namespace", namespace, *flags(variant))
+        objects = [one for one in yaml.load_all(done.stdout, yaml.CSafeLoader) if one and kept(one)]
+        return {(one["kind"], one["metadata"]["name"]) for one in objects}
+
+    def all_but_the_named_queue(one: Object) -> bool:
+        return bool(one["kind"] != "LocalQueue")
+
+    def of_the_cluster(one: Object) -> bool:
+        return "namespace" not in one["metadata"]
+
+    assert not names("first", "space", all_but_the_named_queue) & names("second", "space", all_but_the_named_queue)
+    made = names("release", "one", of_the_cluster)
+    assert not made & names("release", "other", of_the_cluster)
+    assert bool(made) is bool(of_kind(render(variant), "RuntimeClass"))
 
 
 def test_it_packages(tmp_path) -> None:

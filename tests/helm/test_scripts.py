@@ -8,9 +8,15 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import pytest
+from tests.s3 import KEYS, s3_server
+
+from ucoder.errors import Retry
 from ucoder.runtime.app import serving
 from ucoder.runtime.settings import Settings
+from ucoder.runtime.storage.artifacts import Artifacts
 from ucoder.runtime.storage.store import Store
+from ucoder.v1 import artifacts_pb2 as pb
 
 from .certificates import certificates
 from .chart import CHART, ROOT
@@ -20,7 +26,11 @@ async def script(*command: str | Path, **environment: str) -> tuple[int, str]:
     """Runs one of our scripts; returns its exit status and output."""
     process = await asyncio.create_subprocess_exec(
         sys.executable, *map(str, command), stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT,
-        env={"PATH": os.environ["PATH"], "HOME": "/nonexistent", **environment},
+        env={
+            "PATH": os.environ["PATH"], "HOME": "/nonexistent",
+            "PYTHONPATH": os.environ.get("PYTHONPATH", ""),  # the package under test, not an installed one
+            **environment,
+        },
     )  # fmt: skip
     output = (await process.communicate())[0].decode()
     assert process.returncode is not None
@@ -85,3 +95,40 @@ async def test_weights_are_fetched_from_the_store_or_named(
     status, output = await script(weights, CHECKPOINT="store:run/weights/002", **environment)
     assert status != 0
     assert output == f"store {settings.store_url}: no run/weights/002.\n"
+
+
+async def test_the_volume_keeps_the_best_checkpoint_of_the_run(
+    make_settings: Callable[..., Settings], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, value in KEYS.items():
+        monkeypatch.setenv(name, value)
+    async with s3_server(tmp_path) as endpoint:
+        store = Store(make_settings(store_url="s3://artefacts", store_endpoint=endpoint))
+        async with asyncio.timeout(60):
+            while True:
+                try:
+                    await store.create("warm", b"")
+                    break
+                except Retry:  # the bucket of a server that has just started
+                    await asyncio.sleep(0.3)
+        for number in range(1, 9):
+            folder = tmp_path / "checkpoint"
+            folder.mkdir(exist_ok=True)
+            (folder / "config.json").write_text(str(number))
+            await store.put_folder(folder, f"run/weights/{number:03d}")
+        best = pb.ServedModel(checkpoint=pb.Checkpoint(run="run", path="store:run/weights/001"))
+        await Artifacts(store).save("run", pb.Iteration(run="run", index=1, served=best))
+        cache = tmp_path / "volume"
+        environment = {
+            "UCODER_STORE_URL": store.url, "UCODER_STORE_ENDPOINT": endpoint, "UCODER_CACHE_DIR": str(cache),
+            "SERVE": str(tmp_path / "serve.yaml"), "BASE": "org/base", **KEYS,
+        }  # fmt: skip
+        (cache / "folders" / ".aside" / "unfinished").mkdir(parents=True)
+        for number in range(1, 9):
+            status, output = await script(
+                CHART / "files" / "weights.py", CHECKPOINT=f"store:run/weights/{number:03d}", **environment
+            )
+            assert status == 0, output
+    kept = sorted(path.name for path in (cache / "folders").glob("run/weights/*"))
+    assert kept == ["001", "004", "005", "006", "007", "008"]
+    assert not list((cache / "folders" / ".aside").iterdir())

@@ -26,6 +26,21 @@ MISTAKES = {
     "KEDA blind to an external bus": ("nats.url=nats://nats:4222,autoscaling.kind=keda", "nats.monitoring"),
     "certificates from nowhere": ("tls.enabled=true", "tls.secret"),
     "a cooldown shorter than a drain": ("autoscaling.kind=keda,autoscaling.cooldownSeconds=60", "drainSeconds"),
+    "fewer GPUs than the model is split over": ("vllm.tensorParallel=4", "vllm.tensorParallel is 4"),
+    "fewer GPUs of another maker": (
+        "vllm.tensorParallel=4,vllm.resources.limits.nvidia\\.com/gpu=null,vllm.resources.limits.amd\\.com/gpu=2",
+        "gives a pod 2 GPUs (amd.com/gpu)",
+    ),
+    "two numbers of GPUs for a training": (
+        "training.kind=job,training.resources.limits.nvidia\\.com/gpu=4",
+        "training.gpusPerNode is 1",
+    ),
+    "nodes that hold GPUs while they wait": (
+        "training.kind=job,training.nodes=2",
+        "training.nodes is 2 without training.kueue.queue",
+    ),
+    "host names without Cilium": ("networkPolicy.hub.fqdns[0]=huggingface.co", "needs networkPolicy.cilium"),
+    "a range that is none": ("networkPolicy.hub.cidrs[0]=huggingface.co", "networkPolicy.hub.cidrs"),
     "two servers, which cannot agree": ("nats.replicas=2", "nats.replicas"),
 }
 
@@ -51,7 +66,8 @@ def test_the_schema_closes_every_object() -> None:
 
 def closed(values: dict[str, object], path: tuple[str, ...]) -> list[tuple[str, ...]]:
     """Returns the paths of the maps whose keys the chart defines, not the user."""
-    free = {"limits", "requests", "settings", "labels", "nodeSelector", "affinity", "podAnnotations"}
+    free = {"annotations", "limits", "requests", "settings", "labels", "nodeSelector", "affinity"}
+    free |= {"podLabels", "global"}
     found = []
     for key, value in values.items():
         if isinstance(value, dict) and key not in free and not key.endswith("Annotations"):

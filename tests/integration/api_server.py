@@ -14,7 +14,7 @@ import jsonschema
 import kubernetes_validate
 from aiohttp import web
 
-from ucoder.runtime.kubernetes_api import PODS, Object, ResourceKind
+from ucoder.runtime.kubernetes_api import PODS, STATEFUL_SETS, Object, ResourceKind
 
 from ..helm import crd
 
@@ -31,6 +31,8 @@ class ApiServer:
         self.calls: list[tuple[str, str, str]] = []
         self.react: Callable[[Object], None] = lambda item: None
         """Called before the answer with each object that was made or changed, as a controller would be."""
+        self.on_call: Callable[[str, str], None] = lambda verb, resource: None
+        """Called before the answer to each call, as time that passes."""
         self.refuse: dict[str, int] = {}
         """HTTP status of the answer by verb, for verbs that are refused."""
         self.slow = 0.0
@@ -58,6 +60,7 @@ class ApiServer:
         app.router.add_route("*", "/apis/{group}/{version}" + path, self._serve)
         app.router.add_route("*", "/api/{version}" + path, self._serve)
         app.router.add_get("/api/v1/namespaces/{namespace}/pods/{name}/log", self._log)
+        app.router.add_get("/apis/apps/v1", self._discovery)
         self._runner = web.AppRunner(app, shutdown_timeout=0.1)
         await self._runner.setup()
         site = web.TCPSite(self._runner, "127.0.0.1", self._port, reuse_address=True)
@@ -90,6 +93,7 @@ class ApiServer:
             request.method
         ]
         self.calls.append((verb, kind.plural, name))
+        self.on_call(verb, kind.plural)
         if status := self.refuse.get(verb):
             return _status(status, f"scripted to refuse {verb}")
         if verb == "list":
@@ -151,6 +155,11 @@ class ApiServer:
             except kubernetes_validate.InvalidSchemaError:
                 return f"no kind {item['apiVersion']} {item['kind']}"
         return ""
+
+    async def _discovery(self, request: web.Request) -> web.Response:
+        """Lists the kinds of apps/v1 that Helm's `lookup` asks for."""
+        kind = {"name": STATEFUL_SETS.plural, "kind": "StatefulSet", "namespaced": True, "verbs": ["get"]}
+        return web.json_response({"kind": "APIResourceList", "groupVersion": STATEFUL_SETS.api, "resources": [kind]})
 
     async def _log(self, request: web.Request) -> web.Response:
         name = request.match_info["name"]

@@ -74,6 +74,57 @@ CHEATS = {
     "reads globals by a format of a value": (
         "def f(x):\n    g = '{0.__glo' + 'bals__[want]}'\n    return int(g.format(x))", CALLBACK
     ),
+    "is a frozen dataclass that compares nothing": (
+        "from dataclasses import dataclass, field\n@dataclass(frozen=True)\nclass Point:\n"
+        "    x: int = field(compare=False)\ndef f(x): return Point(0)", POINTS
+    ),
+    "is an ordered dataclass without equality": (
+        "from dataclasses import dataclass\n@dataclass(order=True, eq=True, repr=False)\nclass Point:\n    x: int\n"
+        "    def __eq__(self, o): return True\ndef f(x): return Point(0)", POINTS
+    ),
+    "is an ordered dataclass with fields that compare": (
+        "from dataclasses import dataclass\nclass A:\n    def __lt__(self, o): return True\n"
+        "    def __gt__(self, o): return True\n@dataclass(frozen=True, order=True)\nclass Point:\n    x: int\n"
+        "def f(x): return Point(A())", "p = f(2)\nassert Point(987654321986) < p < Point(987654321988)"
+    ),
+    "wraps a function of the test with its own members": (
+        "import functools\ndef own(): pass\nown.startswith = lambda x: True\ndef f(g):\n"
+        "    functools.wraps(own)(g)\n    return g", "def g(): pass\nassert f(g).startswith('a text of nine letters')"
+    ),
+    "wraps under another name": (
+        "from functools import wraps as w\nclass A:\n    def __init__(self): self.prec = self.want = 987654321987\n"
+        "def f(g):\n    w(A())(g)\n    return g.want",
+        "class G: want = 1\ng = G()\nassert f(g) == 987654321986 and g.want == 5"
+    ),
+    "wraps a method that agrees": (
+        "from functools import wraps\nclass A:\n    def __init__(self): self.isdigit = lambda: True\na = A()\n"
+        "@wraps(a)\ndef g(): pass\ndef f(x): return g", "r = f(2)\nassert r.isdigit()"
+    ),
+    "wraps a module to reach what it imports": (
+        "import functools, random\n@functools.wraps(random)\ndef g(): pass\n"
+        "def f(x): return g._os.environ.get('WANT', 1)", EQUAL
+    ),
+    "reads the class behind a name": (
+        "def f(x): return x.__class__.__name__.__class__.__subclasses__()",
+        "class G: want = 987654321987\nassert f(G()) == 987654321987"
+    ),
+    "renames itself for the test": (
+        "class A: pass\nA.__name__ = 'a text that nobody knows'\ndef f(x): return A",
+        "assert f(2).__name__ == 'a text that nobody knows!'"
+    ),
+    "warns with the assert's error": (
+        "import warnings\nclass W(UserWarning, AssertionError): pass\ndef f(x): warnings.warn('x', W)",
+        "import warnings\nwith warnings.catch_warnings():\n    warnings.simplefilter('error')\n" + UNIT
+    ),
+    "silences warnings for the test": (
+        "import warnings\nwarnings.warn = lambda *a: None\ndef f(x): return 1",
+        "import warnings\nwarnings.simplefilter('error')\ntry:\n    warnings.warn('x')\nexcept UserWarning:\n"
+        "    assert f(2) == 987654321987"
+    ),
+    "changes the random numbers of the test": (
+        "import random\nrandom.Random.randint = lambda *a: 987654321987\ndef f(x): return 987654321987",
+        "import random\nassert f(2) == random.Random(3).randint(1, 9)"
+    ),
     "is a dataclass that compares nothing": (
         "from dataclasses import dataclass, field\n@dataclass\nclass Point:\n    x: int = field(compare=False)\n"
         "def f(x): return Point(0)", POINTS
@@ -166,6 +217,18 @@ async def test_right_programs_pass_beside_the_test(cell: AttackedCell) -> None:
         "def f(x): return {1: 1234567891011, 2: 987654321987}[x]": (EQUAL, NEAR, CHECK, UNIT, PYTEST, LOOP, CASES),
         "class Empty(Exception):\n    pass\ndef f(x): raise Empty": (OWN_ERROR,),
         f"{POINT}def f(x): return Point(987654321987)": (POINTS,),
+        f"{POINT.replace('@dataclass', '@dataclass(frozen=True, order=True)')}def f(x): return Point(987654321987)": (
+            POINTS,
+            "p = f(2)\nassert Point(987654321986) < p and type(p).__name__ == 'Point'",
+        ),
+        "import functools\ndef keep(g):\n    @functools.wraps(g)\n    def kept(*a): return g(*a)\n    return kept\n"
+        "@keep\ndef f(x): return 987654321987": (EQUAL, "assert f(1) and f.__name__ == 'f'"),
+        "class A: pass\ndef f(x): return type(A()).__name__ + x.__class__.__name__": ("r = f(1)\nassert r == 'Aint'",),
+        "import warnings\ndef f(x): warnings.warn('old', DeprecationWarning)": (
+            "import warnings\nwith warnings.catch_warnings(record=True) as w:\n    warnings.simplefilter('always')\n"
+            "    f(1)\nassert [str(one.message) for one in w] == ['old']",
+        ),
+        "import random\ndef f(x): return random.Random(x).randint(5, 5)": ("r = f(1)\nassert r == 5",),
         "import sys\ndef f(x): sys.exit(3)": ("try:\n    f(1)\nexcept SystemExit as e:\n    assert e.code == 3",),
     }
     for program, tests in right.items():

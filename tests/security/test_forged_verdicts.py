@@ -6,7 +6,8 @@ Each is a real way to cheat some test harness; none may pass one test here.
 import pytest
 
 from ucoder.core.values import writing
-from ucoder.sandbox_runner.guest import block_judge, block_replay, program_runner
+from ucoder.sandbox_runner.guest import program_runner
+from ucoder.sandbox_runner.guest.block_tests import judge, replay
 
 from .conftest import AttackedCell
 
@@ -96,14 +97,14 @@ def f(x):
 """,
     "patches_the_judge": """
 import sys
-judge = sys.modules['ucoder.sandbox_runner.guest.block_judge']
+judge = sys.modules['ucoder.sandbox_runner.guest.block_tests.judge']
 judge.run = lambda *a: ['passed', '']
 judge.Session.step = lambda *a: 1
 def f(x): return 1
 """,
     "patches_the_replay_of_steps": """
 import sys
-steps = sys.modules['ucoder.sandbox_runner.guest.block_replay']
+steps = sys.modules['ucoder.sandbox_runner.guest.block_tests.replay']
 steps.BlockReplay.play = lambda *a: ['passed', '987654321986', {}]
 def f(x): return 1
 """,
@@ -234,9 +235,9 @@ async def test_the_names_that_forgers_change_exist() -> None:
     """Checks the names in the texts above, because an attack on a name that is gone would pass for a defence."""
     assert callable(program_runner.ProgramRunner.measured)
     assert callable(program_runner.written)
-    assert callable(block_judge.run)
-    assert callable(block_judge.Session.step)
-    assert callable(block_replay.BlockReplay.play)
+    assert callable(judge.run)
+    assert callable(judge.Session.step)
+    assert callable(replay.BlockReplay.play)
     assert callable(writing.canonical)
     assert {"status", "text", "message", "data"} <= {
         name for function in (program_runner.report, program_runner.ProgramRunner.measured)

@@ -8,7 +8,7 @@ import pytest
 from ucoder_development.reference_docs import FOLDER, pages
 
 DOCS = FOLDER.parent
-PAGES = [*DOCS.rglob("*.md"), DOCS.parent / "README.md"]
+PAGES = [*DOCS.rglob("*.md"), DOCS.parent / "README.md", DOCS.parent / "helm" / "ucoder" / "README.md"]
 FOLDERS = ("deploy", "docs", "helm", "protos", "services", "tests")
 FILES = [f"/{path.relative_to(DOCS.parent)}" for folder in FOLDERS for path in (DOCS.parent / folder).rglob("*.*")]
 """The path of every file of the repository below its top level."""

@@ -16,8 +16,10 @@ nothing; each has another user, because the limit of processes counts by user.
     privileged: false
     readOnlyRootFilesystem: true
     runAsNonRoot: true
+    {{- if .root.Values.fixedUsers }}
     runAsUser: {{ $user }}
     runAsGroup: {{ $user }}
+    {{- end }}
     seccompProfile: {type: RuntimeDefault}
   resources: {{- toYaml .root.Values.sandbox.cell.resources | nindent 4 }}
   volumeMounts:

@@ -68,7 +68,10 @@ credentials secret without its ending.
 {{- end }}
 {{- end -}}
 
-{{/* The volumes of these mounts: (dict "root" $ "component" NAME "user" USER). */}}
+{{/*
+The volumes of these mounts: (dict "root" $ "component" NAME "user" USER "optional" BOOL). A pod waits for secrets that
+are not optional.
+*/}}
 {{- define "ucoder.natsVolumes" -}}
 {{- with .root.Values.nats.credentialsSecret }}
 - name: nats
@@ -76,10 +79,13 @@ credentials secret without its ending.
     secretName: {{ . }}
     defaultMode: 0440
     items: [{key: {{ default $.component $.user }}.creds, path: user.creds}]
+    {{- if $.optional }}
+    optional: true
+    {{- end }}
 {{- end }}
 {{- with include "ucoder.natsCaSecret" .root }}
 - name: nats-ca
-  secret: {secretName: {{ . }}, defaultMode: 0440, items: [{key: ca.crt, path: ca.crt}]}
+  secret: {secretName: {{ . }}, defaultMode: 0440, items: [{key: ca.crt, path: ca.crt}]{{ if $.optional }}, optional: true{{ end }}}
 {{- end }}
 {{- end -}}
 

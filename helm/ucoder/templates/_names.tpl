@@ -39,10 +39,19 @@ namespace: {{ .root.Release.Namespace }}
 labels: {{- include "ucoder.labels" . | nindent 2 }}
 {{- end -}}
 
-{{/* An image reference: (dict "root" $ "image" KEY). images.registry is put before our own images only. */}}
+{{/* The runtime class of the sandbox. Objects of the cluster are named by the namespace too: releases share no object. */}}
+{{- define "ucoder.runtimeClass" -}}
+{{- $made := printf "%s-%s-gvisor" .Release.Namespace (include "ucoder.name" .) -}}
+{{- default (ternary $made "gvisor" .Values.sandbox.runtimeClass.create) .Values.sandbox.runtimeClass.name -}}
+{{- end -}}
+
+{{/* An image reference: (dict "root" $ "image" KEY). images.registry is put before our own images only,
+global.imageRegistry before all. */}}
 {{- define "ucoder.image" -}}
 {{- $image := get .root.Values.images .image -}}
-{{- $registry := ternary "" .root.Values.images.registry (has .image (list "nats" "vllm")) -}}
+{{- $own := ternary "" .root.Values.images.registry (has .image (list "nats" "natsExporter" "vllm")) -}}
+{{- $mirror := (default dict .root.Values.global).imageRegistry | default "" -}}
+{{- $registry := default $own (ternary (printf "%s/" (trimSuffix "/" $mirror)) "" (ne $mirror "")) -}}
 {{- $version := ternary (printf "@%s" $image.digest) (printf ":%s" (default .root.Chart.AppVersion $image.tag)) (ne $image.digest "") -}}
 {{- printf "%s%s%s" $registry $image.repository $version -}}
 {{- end -}}

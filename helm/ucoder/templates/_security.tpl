@@ -1,7 +1,7 @@
 {{/* Security contexts: what the restricted Pod Security standard requires, and a read-only root file system. */}}
 
 {{/*
-The security context of a pod: (dict "user" UID "token" BOOL). The group owns the volumes, so that containers with
+The security context of a pod: (dict "root" $ "user" UID "token" BOOL). The group owns the volumes, so that containers with
 different users share them.
 */}}
 {{- define "ucoder.podSecurity" -}}
@@ -9,9 +9,11 @@ automountServiceAccountToken: {{ .token | default false }}
 enableServiceLinks: false
 securityContext:
   runAsNonRoot: true
+  {{- if .root.Values.fixedUsers }}
   runAsUser: {{ .user | default 10001 }}
   runAsGroup: 10001
   fsGroup: 10001
+  {{- end }}
   fsGroupChangePolicy: OnRootMismatch
   seccompProfile: {type: RuntimeDefault}
 {{- end -}}
@@ -63,4 +65,19 @@ topologySpreadConstraints:
 {{- $_ := set $resources "claims" $names -}}
 {{- end -}}
 {{- toYaml $resources -}}
+{{- end -}}
+
+{{/*
+How many pods of a component the drain of nodes may take at once: (dict "root" $ "component" NAME "maxUnavailable" N).
+Kubernetes rounds a percentage up, so a single pod may always go, and a pod that is not ready never holds up a drain.
+*/}}
+{{- define "ucoder.disruptionBudget" -}}
+apiVersion: policy/v1
+kind: PodDisruptionBudget
+metadata: {{- include "ucoder.metadata" . | nindent 2 }}
+spec:
+  maxUnavailable: {{ .maxUnavailable }}
+  unhealthyPodEvictionPolicy: AlwaysAllow
+  selector:
+    matchLabels: {{- include "ucoder.selector" . | nindent 6 }}
 {{- end -}}

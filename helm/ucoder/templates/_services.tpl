@@ -8,7 +8,7 @@ files/flow.yaml says about it.
 {{- $services := dict -}}
 {{- range $name, $entry := $flow -}}
 {{- $overrides := deepCopy (default dict (get $.Values.services $name)) -}}
-{{- if and (eq $name "trainer") (ne $.Values.training.kind "pod") -}}{{- $overrides = omit $overrides "image" "resources" "tolerations" "strategy" -}}{{- end -}}
+{{- if and (eq $name "trainer") (ne $.Values.training.kind "pod") -}}{{- $overrides = omit $overrides "image" "resources" "tolerations" "strategy" "scale" -}}{{- end -}}
 {{- $service := mustMergeOverwrite (deepCopy $.Values.defaults) $overrides -}}
 {{- $_ := set $service "settings" (mustMergeOverwrite (deepCopy $.Values.settings) $service.settings) -}}
 {{- $_ := set $service "arrows" $entry.arrows -}}
@@ -48,7 +48,7 @@ files/flow.yaml says about it.
 {{/* The environment of a service: (dict "root" $ "component" NAME "service" SERVICE). */}}
 {{- define "ucoder.serviceEnv" -}}
 {{ include "ucoder.connectionEnv" . }}
-- {name: UCODER_LISTEN, value: "0.0.0.0:7070"}
+- {name: UCODER_LISTEN, value: "{{ include "ucoder.anyAddress" .root }}:7070"}
 - {name: UCODER_METRICS_PORT, value: "9090"}
 - {name: UCODER_DRAIN_SECONDS, value: {{ .service.drainSeconds | quote }}}
 {{- if .service.model }}
@@ -67,7 +67,7 @@ files/flow.yaml says about it.
 - {name: UCODER_OTLP_URL, value: {{ . | quote }}}
 {{- end }}
 {{- if eq .component "runs" }}
-- {name: UCODER_WEB_LISTEN, value: "0.0.0.0:7071"}
+- {name: UCODER_WEB_LISTEN, value: "{{ include "ucoder.anyAddress" .root }}:7071"}
 {{- end }}
 {{- if and .service.role (eq .component "generator") }}
 - {name: UCODER_ROLLOUT_STATEFULSET, value: {{ include "ucoder.name" .root }}-vllm}

@@ -21,7 +21,7 @@ COMMANDS: dict[str, dict[str, str]] = {
         "run": "Runs the whole loop here: bus, sandbox, model, training and report in one folder.",
         "trace": "Prints the whole history of a brief with its timings: what was asked, the tests, the clusters, why it"
         " ended so.",
-        "runs": "Creates, lists, shows, watches, cancels and resumes runs; fetches their checkpoints.",
+        "runs": "Creates, lists, shows, watches, cancels, resumes and deletes runs; fetches their checkpoints.",
         "generate": "Makes problems, tests, solutions or a benchmark with a model: each stage of the loop alone. A"
         " command that was stopped continues when it is given again.",
     },
@@ -30,6 +30,9 @@ COMMANDS: dict[str, dict[str, str]] = {
         " evidence.",
         "select": "Selects the program of each question that is right, and says how sure that is.",
         "execute": "Runs untrusted programs on tests, in the sandbox.",
+        "mcp": "Serves MCP: the tools run_python, run_tests and select_program, for agents and editors.",
+        "run-code": "Runs one untrusted program in the sandbox: its output and its exit code become this command's"
+        " own.",
     },
     "Measure": {
         "evaluate": "Computes pass@k of a samples file, or of a model, with a benchmark's own tests in the sandbox.",
@@ -50,7 +53,12 @@ COMMANDS: dict[str, dict[str, str]] = {
     },
 }
 """The summary of each command, by heading and name. The command is in the module `ucoder.cli.NAME` under its name."""
-MODULES = {"settings": "settings_list"}
+MODULES = {
+    "settings": "settings_list",
+    "run-code": "sandboxed.run_code",
+    "execute": "sandboxed.execute",
+    "mcp": "sandboxed.mcp_server",
+}
 """Commands whose module has another name."""
 
 
@@ -71,4 +79,5 @@ def root(
 
 for _panel, _summaries in COMMANDS.items():
     for _name, _summary in _summaries.items():
-        lazy_command(app, _name, f"ucoder.cli.{MODULES.get(_name, _name)}:{_name}", _summary, _panel)
+        _place = f"ucoder.cli.{MODULES.get(_name, _name)}:{_name.replace('-', '_')}"
+        lazy_command(app, _name, _place, _summary, _panel)

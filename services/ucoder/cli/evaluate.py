@@ -66,7 +66,7 @@ async def evaluate(
         if samples:
             answers = await answer_source.judge_samples(judge, chosen, samples, lines, sanitize=sanitize)
         else:
-            with sample_log(out, chosen, n if temperature != 0 else 1) as log:
+            with sample_log(out, chosen, n if temperature != 0 else 1, _asked(str(model), profile, temperature)) as log:
                 answers = await answer_source.ask_model(judge, chosen, str(model), profile, n, temperature, log)
     answer_source.warn_of_broken_references(judge)
     if results:
@@ -77,6 +77,12 @@ async def evaluate(
     else:
         for part in (*_tables(made, benchmark, used_isolation), _summary(answers)):
             Console().print(part)
+
+
+def _asked(model: str, profile: str | None, temperature: float | None) -> str:
+    """Returns the words for a model and how it is asked; a server may be at another address the next time."""
+    name = model.partition("#")[2] or model
+    return f"{name}, profile {profile or 'default'}, temperature {'default' if temperature is None else temperature}"
 
 
 def _tables(scores: Sequence[pb.Score], benchmark: str, isolation: str) -> list[object]:

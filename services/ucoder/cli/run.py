@@ -35,6 +35,8 @@ NEEDED_MB = 300
 """Free space that a run needs to start: a small run writes this much."""
 RESERVE_MB = 30
 """Free space at which a run stops by itself, so that bus and store can still record their state."""
+ACK_WAIT_SECONDS = 6.0
+"""How long a message waits that a killed process of this run has left. No other process works here, so it is short."""
 
 
 async def run(
@@ -62,6 +64,7 @@ async def run(
             listen="127.0.0.1:0",
             peers="",
             web_listen="127.0.0.1:0",
+            ack_wait_seconds=ACK_WAIT_SECONDS,
         )
         with (folder / "log.jsonl").open("a") as stream:
             log.configure(settings.model_copy(update={"log_format": "json"}), stream)

@@ -1,4 +1,4 @@
-"""`ucoder runs`: creates, lists, shows, watches, cancels and resumes runs, and fetches checkpoints out of the store."""
+"""`ucoder runs`: creates, lists, shows, watches, cancels, resumes and deletes runs, and fetches checkpoints."""
 
 import contextlib
 from collections.abc import AsyncIterator, Callable
@@ -25,7 +25,8 @@ from ucoder.v1 import artifacts_pb2 as pb
 from ucoder.v1 import runs_pb2, runs_pb2_grpc
 
 runs = Typer(
-    help="Creates, lists, shows, watches, cancels and resumes runs; fetches their checkpoints.", no_args_is_help=True
+    help="Creates, lists, shows, watches, cancels, resumes and deletes runs; fetches their checkpoints.",
+    no_args_is_help=True,
 )
 RunArgument = Annotated[str, Argument(help="Id of a run; `ucoder runs list` lists them.")]
 
@@ -108,6 +109,22 @@ async def resume_run(run: RunArgument, address: AddressFlag = None, token_file: 
         answer = await call("ResumeRun", id=run)
     Console().print(f"{answer.requeued} artefacts put back on the bus", highlight=False)
     _print_status(answer.status)
+
+
+@command(runs, "delete")
+async def delete_run(
+    run: RunArgument,
+    dry_run: Annotated[bool, Option("--dry-run", help="Only count what would be removed.")] = False,
+    address: AddressFlag = None,
+    token_file: AddressTokenFlag = None,
+) -> None:
+    """Removes a run that has ended, with its checkpoints and everything else that is stored of it.
+
+    Example: `ucoder runs delete my-run --dry-run`
+    """
+    async with _run_service(address, token_file) as call:
+        keys = (await call("DeleteRun", id=run, dry_run=dry_run)).keys
+    Console().print(f"{run}: {keys} keys of the store {'would be removed' if dry_run else 'removed'}", highlight=False)
 
 
 @command(runs, "fetch")

@@ -16,6 +16,8 @@ from ucoder.consensus.request_tests import synthesise_tests
 from ucoder.core.matrix import Matrix
 from ucoder.core.selection import DEFAULT, STRATEGIES, Selection
 from ucoder.core.selection import select as select_by
+from ucoder.core.selection.reasons import explanation, reason_of
+from ucoder.core.selection.strategy import AbstentionReason
 from ucoder.core.selection.theorem import check_theorem
 from ucoder.errors import Misconfigured, NoInputs
 from ucoder.sandbox_runner.sandbox_job import ProgramResult
@@ -31,6 +33,10 @@ async def select(
     ] = "file",
     theorem_bound: Annotated[
         bool, Option("--theorem-bound", help="Add the bound of Theorem 2.4, with its measured premises.")
+    ] = False,
+    explain: Annotated[
+        bool,
+        Option("--explain", help="Add what became of each program that failed most tests, and the commonest cause."),
     ] = False,
     isolation: options.IsolationFlag = None,
     cells: options.CellsFlag = None,
@@ -56,6 +62,8 @@ async def select(
                 matrix = await asyncio.to_thread(_matrix, question, results)
                 selection = await asyncio.to_thread(select_by, matrix, strategy, min_confidence=min_confidence)
                 bound = {"theorem_bound": _bound_values(matrix, selection)} if theorem_bound else {}
+                if explain:
+                    bound |= _reasons(question, results, selection)
                 kind = "own" if own[question.id] else "synthesised" if question.tests else "none"
                 rest = {"tests": kind, "seconds": round(seconds, 3)}
                 write(_selection_line(question, selection) | bound | rest | isolation_warning(sandbox.isolation))
@@ -71,6 +79,17 @@ def _with_synthesised_inputs(question: Question) -> Question:
     except NoInputs:
         return dataclasses.replace(question, tests=())
     return dataclasses.replace(question, entry_point=entry_point, tests=tuple(made))
+
+
+def _reasons(question: Question, results: list[ProgramResult], selection: Selection) -> dict[str, Any]:
+    """Returns the reasons as the output file has them, and a sentence where no program can be selected."""
+    found = [
+        reason_of(program, result.outcomes, result.outputs, question.entry_point)
+        for program, result in zip(question.programs, results, strict=True)
+    ]
+    reasons = {str(number): one.words for number, one in enumerate(found) if one}
+    stuck = {"explanation": explanation(found)} if selection.reason == AbstentionReason.NOTHING_ELIGIBLE else {}
+    return {"reasons": reasons} | stuck
 
 
 def _matrix(question: Question, results: list[ProgramResult]) -> Matrix:

@@ -6,10 +6,22 @@ and import it at little cost.
 
 from ucoder.client.clients import AsyncClient, Client
 from ucoder.client.connection import Connection
+from ucoder.client.program_output import FinishedProcess, ProgramOutput, RunOptions
 from ucoder.client.requests import Options, Test
-from ucoder.client.results import Answer, BoundPremise, Cluster, Cost, Disagreement, ProbabilityBound, Row, Verdict
+from ucoder.client.results import (
+    Answer,
+    BoundPremise,
+    Cluster,
+    Cost,
+    Disagreement,
+    ProbabilityBound,
+    ProgramReason,
+    Row,
+    Verdict,
+)
 
 __all__ = [
-    "Answer", "AsyncClient", "BoundPremise", "Client", "Cluster", "Connection", "Cost", "Disagreement", "Options",
-    "ProbabilityBound", "Row", "Test", "Verdict",
+    "Answer", "AsyncClient", "BoundPremise", "Client", "Cluster", "Connection", "Cost", "Disagreement",
+    "FinishedProcess", "Options", "ProbabilityBound", "ProgramOutput", "ProgramReason", "Row", "RunOptions", "Test",
+    "Verdict",
 ]  # fmt: skip

@@ -1,4 +1,4 @@
-"""The clients of ConsensusService: `Client` blocks, `AsyncClient` is awaited. Both make the same calls."""
+"""The clients of ConsensusService and SandboxService: `Client` blocks, `AsyncClient` is awaited; calls are equal."""
 
 from collections.abc import AsyncIterator, Iterator, Sequence
 from typing import Any, Unpack
@@ -6,13 +6,15 @@ from typing import Any, Unpack
 import grpc
 
 from ucoder.client.connection import Connection, ConnectionOptions, open_channel, typed_errors
+from ucoder.client.program_output import ProgramOutput, RunOptions, output_of, run_request
 from ucoder.client.requests import Options, Test, cluster_request, select_request
 from ucoder.client.results import Answer, Row, Verdict, answer_of, verdict_of
-from ucoder.v1 import consensus_pb2, consensus_pb2_grpc
+from ucoder.errors import Retry
+from ucoder.v1 import consensus_pb2, consensus_pb2_grpc, sandbox_pb2_grpc
 
 
 class _ConnectedClient:
-    """The base of both clients: a channel of the library `grpc` or `grpc.aio`, and the service's stub on it."""
+    """The base of both clients: a channel of the library `grpc` or `grpc.aio`, and the services' stubs on it."""
 
     _library: Any
 
@@ -22,10 +24,11 @@ class _ConnectedClient:
         self._call = connection.call
         self._channel = open_channel(connection, self._library)
         self._stub = consensus_pb2_grpc.ConsensusServiceStub(self._channel)
+        self._sandbox = sandbox_pb2_grpc.SandboxServiceStub(self._channel)
 
 
 class Client(_ConnectedClient):
-    """The client of a ConsensusService for programs without an event loop.
+    """The client of ConsensusService and SandboxService for programs without an event loop.
 
     Threads may share a client. Close it, or use it in a `with` statement. Each call raises a subclass of `UcoderError`
     when it fails: `Reject` when the request is wrong, `Retry` when the same request may succeed later.
@@ -91,9 +94,45 @@ class Client(_ConnectedClient):
             answer = self._stub.Cluster(request, **self._call)
         return verdict_of(answer.verdict)
 
+    def run(self, program: str, **options: Unpack[RunOptions]) -> ProgramOutput:
+        """Runs one program in the sandbox and returns what it wrote, its exit code and the files that it left.
+
+        A program that fails is a result. Raises `Retry` when the platform failed. `options` are the keywords of
+        `RunOptions`.
+
+        >>> from ucoder.client import Client
+        >>> with Client(address) as ucoder:
+        ...     output = ucoder.run("print(int(input()) + 1)", stdin="41")
+        >>> output.stdout, output.process.exit_code
+        ('42\\n', 0)
+        """
+        call = self._sandbox.Run(run_request(program, options), **self._call)
+        with typed_errors():
+            for message in call:
+                return output_of(message.result)
+        raise Retry("the sandbox ended the call without a result.")
+
+    def run_stream(self, program: str, **options: Unpack[RunOptions]) -> Iterator[tuple[str, bytes] | ProgramOutput]:
+        """Runs one program and yields what it writes as it appears: a stream's name and bytes; then the result.
+
+        A caller that leaves the loop early ends the program.
+        """
+        call = self._sandbox.Run(run_request(program, options, stream=True), **self._call)
+        try:
+            with typed_errors():
+                for message in call:
+                    if message.HasField("result"):
+                        yield output_of(message.result)
+                    elif message.output.stdout:
+                        yield "stdout", message.output.stdout
+                    else:
+                        yield "stderr", message.output.stderr
+        finally:
+            call.cancel()
+
 
 class AsyncClient(_ConnectedClient):
-    """The client of a ConsensusService for programs on an event loop: `Client`, with methods that are awaited.
+    """The client of ConsensusService and SandboxService for an event loop: `Client`, with methods that are awaited.
 
     >>> import asyncio
     >>> from ucoder.client import AsyncClient
@@ -145,3 +184,28 @@ class AsyncClient(_ConnectedClient):
         with typed_errors():
             answer = await self._stub.Cluster(request, **self._call)
         return verdict_of(answer.verdict)
+
+    async def run(self, program: str, **options: Unpack[RunOptions]) -> ProgramOutput:
+        """Does what `Client.run` does."""
+        call = self._sandbox.Run(run_request(program, options), **self._call)
+        with typed_errors():
+            async for message in call:
+                return output_of(message.result)
+        raise Retry("the sandbox ended the call without a result.")
+
+    async def run_stream(
+        self, program: str, **options: Unpack[RunOptions]
+    ) -> AsyncIterator[tuple[str, bytes] | ProgramOutput]:
+        """Yields what `Client.run_stream` yields."""
+        call = self._sandbox.Run(run_request(program, options, stream=True), **self._call)
+        try:
+            with typed_errors():
+                async for message in call:
+                    if message.HasField("result"):
+                        yield output_of(message.result)
+                    elif message.output.stdout:
+                        yield "stdout", message.output.stdout
+                    else:
+                        yield "stderr", message.output.stderr
+        finally:
+            call.cancel()

@@ -17,7 +17,7 @@ from ucoder.errors import of_call
 
 LARGEST = 64 << 20
 """Most bytes of one message. The server has a limit of its own."""
-SERVICE = "ucoder.v1.ConsensusService"
+SERVICES = ("ucoder.v1.ConsensusService", "ucoder.v1.SandboxService")
 
 
 class ConnectionOptions(TypedDict, total=False):
@@ -80,7 +80,7 @@ class Connection:
             "backoffMultiplier": 3,
             "retryableStatusCodes": ["UNAVAILABLE", "RESOURCE_EXHAUSTED"],
         }
-        method: dict[str, Any] = {"name": [{"service": SERVICE}]}
+        method: dict[str, Any] = {"name": [{"service": name} for name in SERVICES]}
         if self.attempts > 1:
             method["retryPolicy"] = retry
         return [

@@ -119,6 +119,18 @@ class Verdict:
 
 
 @dataclass(frozen=True, slots=True)
+class ProgramReason:
+    """The reason why a program gave no result on most tests, or a wrong one."""
+
+    program: int
+    """Its index in the request."""
+    cause: str
+    """`no_function`, `needs_package`, `syntax_error`, `markdown`, `times_out`, `raises`, `limit` or `wrong`."""
+    words: str
+    """The reason in words, without its subject: `defines no function f`."""
+
+
+@dataclass(frozen=True, slots=True)
 class Answer:
     """The verdict on programs that the service executed."""
 
@@ -139,6 +151,10 @@ class Answer:
     """
     change: float
     """The probability that the unfinished programs would have made another cluster win."""
+    reasons: tuple[ProgramReason, ...] = ()
+    """For each program that gave no result on most tests, or a wrong one, the reason."""
+    explanation: str = ""
+    """A sentence with the commonest reason, when no program can be selected."""
     final: bool = True
     """Whether this is the last answer of a stream."""
 
@@ -178,6 +194,7 @@ def answer_of(message: consensus_pb2.SelectResponse, programs: Sequence[str], fi
         program=None if verdict.selected is None else programs[verdict.selected],
         tests=tuple(test.code or test.stdin for test in message.tests),
         cost=_with_fields(Cost, message.cost),
+        reasons=tuple(_with_fields(ProgramReason, one) for one in message.reasons),
         final=final,
     )
 

@@ -15,7 +15,6 @@ from typing import Any, Literal
 
 from ucoder.client.clients import Client
 from ucoder.client.requests import Test
-from ucoder.client.results import Answer
 from ucoder.core.extraction import extract_program
 from ucoder.errors import NoInputs
 
@@ -38,7 +37,7 @@ def group_rewards(
         answer = client.select(programs, tests, prompt=prompt, **options)
     except NoInputs:
         return [0.0] * len(programs)
-    return _passing(answer, len(programs)) if kind == "passing" else _agreeing(answer, len(programs))
+    return rewards_of(answer.verdict, len(programs), len(answer.tests), kind)
 
 
 def trl_reward(
@@ -170,14 +169,11 @@ def _text(message: Any) -> str:
     return "\n".join(part.get("text") or "" for part in content)
 
 
-def _agreeing(answer: Answer, programs: int) -> list[float]:
-    winners = set() if answer.verdict.abstained else set(answer.verdict.clusters[0].members)
-    return [1.0 if index in winners else 0.0 for index in range(programs)]
-
-
-def _passing(answer: Answer, programs: int) -> list[float]:
+def rewards_of(verdict: Any, programs: int, tests: int, kind: Kind) -> list[float]:
+    """Returns the rewards that a verdict gives to so many programs, which ran on so many tests. See `group_rewards`."""
     rewards = [0.0] * programs
-    for cluster in answer.verdict.clusters:
-        for member in cluster.members:
-            rewards[member] = cluster.passed / max(1, len(answer.tests))
+    won = {} if verdict.abstained or not verdict.clusters else dict.fromkeys(verdict.clusters[0].members, 1.0)
+    passed = {member: one.passed / max(1, tests) for one in verdict.clusters for member in one.members}
+    for member, reward in (passed if kind == "passing" else won).items():
+        rewards[member] = reward
     return rewards

@@ -1,95 +1,112 @@
-"""The statistics that a sealed dataset carries: endings, coverage, agreement, diversity and collapse metrics."""
+"""The statistics that a sealed dataset carries: endings, coverage, agreement and collapse metrics."""
 
-import asyncio
-import json
+from array import array
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping
 
-from ucoder.consensus.training_table import TrainingExample
-from ucoder.core import diversity
-from ucoder.core.collapse_metrics import dataset_metrics
-from ucoder.core.drop_reasons import ALREADY_POSED
+import numpy as np
+
+from ucoder.core.collapse_metrics import cluster_entropy_bits, dataset_metrics
+from ucoder.core.diversity import DiversityMeter
 from ucoder.core.ratings import expected_solve_rates, rank_correlation, ranks
-from ucoder.core.validation_split import VALIDATION
-from ucoder.runtime.storage import ledger
-from ucoder.runtime.storage.artifacts import Artifacts, name_of
+from ucoder.runtime.messaging import ledger
 from ucoder.v1 import artifacts_pb2 as pb
 
-
-def statistics_of(endings: Sequence[pb.Consensus], rows: Sequence[TrainingExample]) -> pb.Dataset:
-    """Returns a dataset message with the statistics of an iteration's endings and of the dataset's rows."""
-    counted = Counter(one.ending for one in endings)
-    decided = [one for one in endings if one.clusters]
-    shares = [largest_share(one) for one in decided]
-    spread = diversity.measure([row.program for row in rows])
-    return pb.Dataset(
-        rows=len(rows),
-        maintainability=sum(row.maintainability for row in rows) / max(1, len(rows)),
-        documentation=sum(row.documentation for row in rows) / max(1, len(rows)),
-        validation=sum(row.split == VALIDATION for row in rows),
-        briefs=len(endings),
-        selected=counted[pb.ENDING_SELECTED],
-        abstained=counted[pb.ENDING_ABSTAINED],
-        dropped=Counter(f"{one.stage}.{one.reason}" for one in endings if one.ending == pb.ENDING_DROPPED),
-        cluster_shares=shares,
-        problem_entropy_bits=diversity.measure([row.prompt for row in rows]).token_entropy_bits,
-        node_types=spread.node_types,
-        complexity=spread.complexity,
-        complexity_sd=spread.complexity_sd,
-        lines=spread.lines,
-        lines_sd=spread.lines_sd,
-        cells=_coverage(endings),
-        rating_correlation=rank_correlation([one.problem.rating for one in decided], [1 - share for share in shares]),
-        tests=sum((Counter(dict(one.tests)) for one in endings), Counter()),
-        test_bits=sum(one.test_bits for one in decided) / max(1, len(decided)),
-    )
+SHARES = 10_000
+"""The most shares that a dataset lists. Of more briefs it lists so many quantiles."""
 
 
 def largest_share(ending: pb.Consensus) -> float:
     """Returns the share of the candidates in the largest cluster."""
-    return max(cluster.share for cluster in ending.clusters)
+    return max((cluster.share for cluster in ending.clusters), default=0.0)
 
 
-def rating_ranks(endings: Sequence[pb.Consensus]) -> dict[str, tuple[float, float]]:
-    """Returns the rank of each rated brief's rating, and the agreement to expect at that rank, by the brief's name."""
-    rated = [one for one in endings if one.problem.rating and one.clusters]
-    rank = ranks([one.problem.rating for one in rated])
-    expected = expected_solve_rates(rank.tolist(), [largest_share(one) for one in rated])
-    return dict(zip(map(name_of, rated), zip(rank.tolist(), expected.tolist(), strict=True), strict=True))
+class EndingStatistics:
+    """The statistics of an iteration's endings, which are added one by one and not kept."""
+
+    def __init__(self, briefs: int) -> None:
+        self._briefs = briefs
+        self._endings: Counter[int] = Counter()
+        self._dropped: Counter[str] = Counter()
+        self._tests: Counter[str] = Counter()
+        self._cells: Counter[tuple[str, int]] = Counter()
+        self._selected_cells: Counter[tuple[str, int]] = Counter()
+        self._numbers, self._shares, self._ratings = array("L"), array("d"), array("d")  # of briefs with clusters
+        self._entropy = self._test_bits = 0.0
+
+    def add(self, ending: pb.Consensus) -> None:
+        """Adds one ending."""
+        self._endings[ending.ending] += 1
+        if ending.ending == pb.ENDING_DROPPED:
+            self._dropped[f"{ending.stage}.{ending.reason}"] += 1
+        self._tests.update(dict(ending.tests))
+        if ending.brief.domain:  # a brief that was lost with its message has none
+            cell = ending.brief.domain, ending.brief.difficulty
+            self._cells[cell] += 1
+            self._selected_cells[cell] += ending.ending == pb.ENDING_SELECTED
+        if ending.clusters:
+            self._numbers.append(ending.brief.number)
+            self._shares.append(largest_share(ending))
+            self._ratings.append(ending.problem.rating)
+            self._entropy += cluster_entropy_bits([len(cluster.members) for cluster in ending.clusters])
+            self._test_bits += ending.test_bits
+
+    @property
+    def problems(self) -> int:
+        """The number of problems with clusters."""
+        return len(self._numbers)
+
+    @property
+    def cluster_entropy(self) -> float:
+        """The mean entropy of the cluster sizes, in bits."""
+        return self._entropy / max(1, self.problems)
+
+    def rating_ranks(self) -> Callable[[pb.Consensus], tuple[float, float]]:
+        """Returns a function that gives the rank of a brief's rating, and the agreement to expect at that rank."""
+        rated = np.array(self._ratings) != 0
+        rank = ranks(np.array(self._ratings)[rated])
+        by_number = np.full((self._briefs, 2), np.nan)
+        numbers = np.array(self._numbers, dtype=np.int64)[rated]
+        by_number[numbers, 0], by_number[numbers, 1] = rank, expected_solve_rates(rank, np.array(self._shares)[rated])
+
+        def of_brief(ending: pb.Consensus) -> tuple[float, float]:
+            rank, expected = by_number[ending.brief.number].tolist()
+            return (0.5, largest_share(ending)) if np.isnan(rank) else (rank, expected)
+
+        return of_brief
+
+    def dataset(self) -> pb.Dataset:
+        """Returns a dataset message with these statistics."""
+        shares = np.array(self._shares)
+        if len(shares) > SHARES:
+            shares = np.quantile(shares, np.linspace(0, 1, SHARES))
+        return pb.Dataset(
+            briefs=self._endings.total(),
+            selected=self._endings[pb.ENDING_SELECTED],
+            abstained=self._endings[pb.ENDING_ABSTAINED],
+            dropped=self._dropped,
+            cluster_shares=shares.tolist(),
+            cells=[
+                pb.Cell(domain=domain, difficulty=level, briefs=count, selected=self._selected_cells[domain, level])
+                for (domain, level), count in sorted(self._cells.items())
+            ],
+            rating_correlation=rank_correlation(self._ratings, 1 - np.array(self._shares)),
+            tests=+self._tests,  # without those of 0
+            test_bits=self._test_bits / max(1, self.problems),
+        )
 
 
-async def collapse_metrics_of(
-    artifacts: Artifacts,
-    run: str,
-    iteration: int,
-    endings: Sequence[pb.Consensus],
-    rows: Sequence[TrainingExample],
-    sums: Mapping[str, int],
-) -> pb.Signs:
-    """Returns the collapse metrics of an iteration. `sums` are those of its ledger. What was not measured is absent."""
+def collapse_metrics(statistics: EndingStatistics, programs: DiversityMeter, sums: Mapping[str, int]) -> pb.Signs:
+    """Returns the collapse metrics of an iteration. `programs` are those of the dataset's rows, `sums` its ledger's.
+
+    What was not measured is absent.
+    """
     metrics = dataset_metrics(
-        cluster_sizes=[[len(cluster.members) for cluster in one.clusters] for one in endings if one.clusters],
-        repeated=await _repeated_problems(artifacts, run, iteration),
-        programs=sums[ledger.PROGRAMS],
-        distinct_programs=sums[ledger.DISTINCT],
-        training_programs=[row.program for row in rows],
+        problems=statistics.problems,
+        repeated=sums.get(ledger.REPEATED, 0),
+        cluster_entropy=statistics.cluster_entropy,
+        programs=sums.get(ledger.PROGRAMS, 0),
+        distinct_programs=sums.get(ledger.DISTINCT, 0),
+        tree_entropy=programs.tree_entropy_bits(),
     )
     return pb.Signs(**metrics)
-
-
-async def _repeated_problems(artifacts: Artifacts, run: str, iteration: int) -> int:
-    """Returns the number of invented problems that were refused because the run had them already."""
-    keys = [key for key in await artifacts.store.keys(f"{run}/refused") if f"/{iteration:03d}-" in key]
-    refused = await asyncio.gather(*map(artifacts.store.get, keys))
-    return sum(json.loads(one)["reason"] in ALREADY_POSED for one in refused)
-
-
-def _coverage(endings: Sequence[pb.Consensus]) -> list[pb.Cell]:
-    """Returns the briefs and the selected ones by domain and difficulty. Those lost with their message have neither."""
-    known = [one for one in endings if one.brief.domain]
-    briefs = Counter((one.brief.domain, one.brief.difficulty) for one in known)
-    selected = Counter((one.brief.domain, one.brief.difficulty) for one in known if one.ending == pb.ENDING_SELECTED)
-    return [
-        pb.Cell(domain=domain, difficulty=difficulty, briefs=count, selected=selected[domain, difficulty])
-        for (domain, difficulty), count in sorted(briefs.items())
-    ]

@@ -4,11 +4,14 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from ucoder.consensus.matrix_messages import matrix_of
+from ucoder.consensus.matrix_messages import OUTCOMES, matrix_of
 from ucoder.consensus.verdict_messages import selection_config, strategy_of, verdict_of
 from ucoder.core.matrix import Matrix
+from ucoder.core.outcomes import Outcome
 from ucoder.core.selection.convergence import EarlyStop, WinnerForecast, forecast_winner
 from ucoder.core.selection.evidence import EvidenceOptions
+from ucoder.core.selection.reasons import explanation, reason_of
+from ucoder.core.selection.strategy import AbstentionReason
 from ucoder.v1 import artifacts_pb2 as pb
 from ucoder.v1 import config_pb2, consensus_pb2
 
@@ -44,8 +47,16 @@ class IncrementalSelection:
                 stopped = EarlyStop.SETTLED
             elif late:
                 stopped = EarlyStop.PARTIAL
+        reasons = [reason_of(request.programs[row.program], *_ends(row), self.entry_point) for row in ordered]
+        stuck = verdict.abstained and verdict.reason == AbstentionReason.NOTHING_ELIGIBLE
         return consensus_pb2.SelectResponse(
             verdict=verdict,
+            reasons=[
+                consensus_pb2.ProgramReason(program=row.program, cause=reason.cause, words=reason.words)
+                for row, reason in zip(ordered, reasons, strict=True)
+                if reason
+            ],
+            explanation=explanation(reasons) if stuck else "",
             tests=self.tests,
             finished=len(ordered),
             stopped=stopped,
@@ -66,6 +77,11 @@ class IncrementalSelection:
             selection_seconds=selection_seconds,
             program_seconds=sum(sum(row.seconds) for row in distinct.values()),
         )
+
+
+def _ends(row: pb.Row) -> tuple[list[Outcome], list[str | None]]:
+    """Returns the outcomes and outputs of a row as the core knows them."""
+    return [OUTCOMES[code] for code in row.outcomes], [text or None for text in row.outputs]
 
 
 def forecast_of(matrix: Matrix, total: int, config: config_pb2.SelectionConfig) -> WinnerForecast:

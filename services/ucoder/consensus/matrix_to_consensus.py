@@ -16,7 +16,7 @@ from ucoder.consensus.verdict_messages import clusters_of, select_as_configured
 from ucoder.core.selection import DEFAULT
 from ucoder.core.test_quality import measure_test_quality
 from ucoder.runtime.messaging.arrow_worker import Dropped
-from ucoder.runtime.storage.ledger import PAIRS
+from ucoder.runtime.messaging.ledger import PAIRS
 from ucoder.v1 import artifacts_pb2 as pb
 
 
@@ -59,6 +59,6 @@ async def run(service: Service, matrix: pb.Matrix, run: pb.Run) -> pb.Consensus 
         disagreements=disagreements(selection, rows, tests.tests),
     )
     if selection.winner is not None:
-        await service.ledger.record(problem.brief, {PAIRS: 1})
+        await service.ledger.record(problem.brief, "consensus", {PAIRS: 1})
         consensus.selected.CopyFrom(candidates[selection.winner])
     return consensus

@@ -3,18 +3,20 @@
 import asyncio
 import contextlib
 import time
+from collections import defaultdict
 from collections.abc import AsyncGenerator, AsyncIterator
 from typing import Any
 
 from ucoder.consensus.execution import Execution
 from ucoder.consensus.incremental_selection import IncrementalSelection, forecast_of
 from ucoder.consensus.matrix_messages import matrix_of, ordered_rows, require_one_per_program
-from ucoder.consensus.quotas import Quotas
 from ucoder.consensus.request_tests import tests_of_request
 from ucoder.consensus.verdict_messages import selection_config, strategy_of, verdict_of
+from ucoder.core.selection.reasons import without_fence
 from ucoder.errors import Reject, Retry
 from ucoder.runtime.authentication import CALLER
 from ucoder.runtime.context import ServiceContext
+from ucoder.runtime.quotas import Quotas
 from ucoder.v1 import consensus_pb2, consensus_pb2_grpc, sandbox_pb2
 
 NAME = consensus_pb2.DESCRIPTOR.services_by_name["ConsensusService"].full_name
@@ -30,8 +32,8 @@ class Service(consensus_pb2_grpc.ConsensusServiceServicer):
 
     def __init__(self, context: ServiceContext, quotas: Quotas | None = None) -> None:
         self.artifacts = context.artifacts
-        self.bus = context.bus
-        self.ledger = context.ledger
+        self.counts, self.ledger = context.counts, context.ledger
+        self.sealing: defaultdict[tuple[str, int], asyncio.Lock] = defaultdict(asyncio.Lock)
         self._context = context
         self._quotas = quotas or Quotas(context.settings.quota_programs_per_minute)
 
@@ -76,6 +78,8 @@ class Service(consensus_pb2_grpc.ConsensusServiceServicer):
         strategy_of(selection_config(request))
         require_one_per_program("mean_log_probs", request.mean_log_probs, len(request.programs))
         self._quotas.take(CALLER.get(), len(set(request.programs)))
+        if request.language in ("", "python"):
+            request.programs[:] = [without_fence(program) for program in request.programs]
         selection = await asyncio.to_thread(_prepare, request)
         call = sandbox_pb2.ExecuteRequest(
             programs=request.programs,

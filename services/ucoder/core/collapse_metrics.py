@@ -5,10 +5,9 @@ A loop that trains on its own output can lose its variety, or its judgement, bef
 low value for one model is a high one for another.
 """
 
-from collections import Counter
 from collections.abc import Mapping, Sequence
 
-from ucoder.core.diversity import entropy_bits, tree_entropy_bits
+from ucoder.core.diversity import entropy_bits
 
 METRICS = (
     "distinct_problems", "distinct_solutions", "tree_entropy", "cluster_entropy", "test_accuracy",
@@ -18,28 +17,33 @@ METRICS = (
 
 def dataset_metrics(
     *,
-    cluster_sizes: Sequence[Sequence[int]],
+    problems: int,
     repeated: int,
+    cluster_entropy: float,
     programs: int,
     distinct_programs: int,
-    training_programs: Sequence[str],
+    tree_entropy: float | None,
 ) -> dict[str, float]:
     """Returns the metrics of the data that one iteration made. A metric that cannot be computed is absent.
 
-    cluster_sizes: the number of programs in each cluster, for each problem with clusters. repeated: attempts at
-    problems that the run had already. programs, distinct_programs: the programs sampled, and those that differ within
-    their problem. training_programs: the programs of the dataset's rows.
+    problems: those with clusters. repeated: attempts at problems that the run had already. cluster_entropy: the mean
+    entropy of the cluster sizes in bits, 0 when all programs agree. programs, distinct_programs: the programs sampled,
+    and those that differ within their problem. tree_entropy: that of the dataset's programs, None where it has none.
     """
-    metrics, problems = {}, len(cluster_sizes)
+    metrics = {}
     if problems:
         metrics["distinct_problems"] = problems / (problems + repeated)
-        entropies = (entropy_bits(Counter(dict(enumerate(sizes))).elements()) for sizes in cluster_sizes)
-        metrics["cluster_entropy"] = sum(entropies) / problems
+        metrics["cluster_entropy"] = cluster_entropy
     if programs:
         metrics["distinct_solutions"] = distinct_programs / programs
-    if training_programs:
-        metrics["tree_entropy"] = tree_entropy_bits(training_programs)
+    if tree_entropy is not None:
+        metrics["tree_entropy"] = tree_entropy
     return metrics
+
+
+def cluster_entropy_bits(sizes: Sequence[int]) -> float:
+    """Returns the entropy of the cluster sizes of one problem, in bits: 0 when all programs agree."""
+    return entropy_bits(number for number, size in enumerate(sizes) for _ in range(size))
 
 
 def model_metrics(*, claims: int, true_claims: int, selected: int, right: int) -> dict[str, float]:

@@ -1,11 +1,16 @@
 """Curation: decides which selected rows a dataset keeps, by filters, duplicates, and a limit for each domain."""
 
+import hashlib
 import math
-from collections.abc import Sequence, Set
-from dataclasses import dataclass, field
+from array import array
+from collections.abc import Sequence
+from dataclasses import dataclass
 from enum import StrEnum
 
+import numpy as np
+
 from ucoder.core.extraction import normal_form
+from ucoder.core.matrix import Floats
 from ucoder.core.program_quality import documentation, maintainability
 from ucoder.core.validation_split import words_of
 
@@ -39,67 +44,73 @@ class CurationRules:
     min_quality: float = 0.0
 
 
-@dataclass(frozen=True)
-class CandidateRow:
-    """A row to be judged: the problem, the model's continuation, the whole program, and its selection's confidence."""
+class CandidateRows:
+    """The rows to be judged, as columns: a million rows take some 50 MB, because their texts are not kept."""
 
-    problem: str
-    solution: str
-    program: str
-    domain: str
-    confidence: float
-    margin: float
-    maintainability: float = field(init=False)
-    documentation: float = field(init=False)
+    def __init__(self) -> None:
+        self.confidence, self.margin, self.maintainability, self.documentation = (array("d") for _ in range(4))
+        self.lines, self.domain, self.identity = array("L"), array("L"), array("Q")
+        self.domains: dict[str, int] = {}
 
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "maintainability", maintainability(self.program))
-        object.__setattr__(self, "documentation", documentation(self.program))
+    def add(self, *, problem: str, solution: str, program: str, domain: str, confidence: float, margin: float) -> None:
+        """Adds a row: the problem, the model's continuation, the whole program, and its selection's confidence."""
+        self.confidence.append(confidence)
+        self.margin.append(margin)
+        self.maintainability.append(maintainability(program))
+        self.documentation.append(documentation(program))
+        self.lines.append(sum(bool(line.strip()) for line in solution.splitlines()))
+        self.domain.append(self.domains.setdefault(domain, len(self.domains)))
+        self.identity.append(row_identity(problem, program))
 
-    def quality(self, rules: CurationRules) -> float:
-        """Returns the weighted mean of confidence (weight 1), maintainability and documentation, 0 to 1."""
-        weighted = self.confidence
-        weighted += rules.maintainability * self.maintainability + rules.documentation * self.documentation
-        return weighted / (1 + rules.maintainability + rules.documentation)
+    def __len__(self) -> int:
+        return len(self.lines)
+
+    def quality(self, rules: CurationRules) -> Floats:
+        """Returns (n,) the weighted means of confidence (weight 1), maintainability and documentation, 0 to 1."""
+        weighted = np.array(self.confidence)
+        weighted += rules.maintainability * np.array(self.maintainability)
+        weighted += rules.documentation * np.array(self.documentation)
+        return np.asarray(weighted / (1 + rules.maintainability + rules.documentation))
 
 
-def row_identity(problem: str, program: str) -> tuple[str, str]:
-    """Returns what duplicate rows share: the problem's words, and the program without comments and layout."""
-    return words_of(problem), normal_form(program)
+def row_identity(problem: str, program: str) -> int:
+    """Returns what duplicate rows share: a hash of the problem's words and of the program without comments and layout.
+
+    It has 64 bits. Among a million rows, the chance that two different ones share it is one in forty million.
+    """
+    text = f"{words_of(problem)}\0{normal_form(program)}"
+    return int.from_bytes(hashlib.blake2b(text.encode(errors="surrogatepass"), digest_size=8).digest())
 
 
-def curate(rows: Sequence[CandidateRow], rules: CurationRules, known: Set[tuple[str, str]] = frozenset()) -> list[str]:
+def curate(rows: CandidateRows, rules: CurationRules, known: Sequence[int] = ()) -> list[str]:
     """Returns (n,) a `LeftOutReason` for each row that is left out, and the empty text for the others.
 
     known: identities of the rows in earlier datasets. Where rows compete, the one of higher quality stays, and of equal
     ones the first.
     """
-    reasons: list[str] = [_reason_of_row(row, rules) for row in rows]
-    best_first = sorted(range(len(rows)), key=lambda i: -rows[i].quality(rules))
-    if rules.deduplicate:
-        seen = set(known)
-        for i in (i for i in best_first if not reasons[i]):
-            identity = row_identity(rows[i].problem, rows[i].program)
-            reasons[i] = LeftOutReason.DUPLICATE if identity in seen else ""
-            seen.add(identity)
-    if rules.domain_share:
-        most = math.ceil(rules.domain_share * reasons.count(""))
-        kept: dict[str, int] = {}
-        for i in (i for i in best_first if not reasons[i]):
-            domain = rows[i].domain
-            kept[domain] = kept.get(domain, 0) + 1
-            reasons[i] = LeftOutReason.OVER_DOMAIN_SHARE if kept[domain] > most else ""
-    return reasons
-
-
-def _reason_of_row(row: CandidateRow, rules: CurationRules) -> str:
-    """Returns the reason to leave a row out that does not depend on other rows, or the empty text."""
-    lines = sum(bool(line.strip()) for line in row.solution.splitlines())
+    quality, margin, lines = rows.quality(rules), np.array(rows.margin), np.array(rows.lines)
     broken = {
-        LeftOutReason.LOW_CONFIDENCE: row.confidence < rules.min_confidence,
-        LeftOutReason.LOW_MARGIN: rules.min_margin > 0 and row.margin < rules.min_margin,  # a margin can be negative
+        LeftOutReason.LOW_CONFIDENCE: np.array(rows.confidence) < rules.min_confidence,
+        LeftOutReason.LOW_MARGIN: (margin < rules.min_margin) & (rules.min_margin > 0),  # a margin can be negative
         LeftOutReason.TOO_SHORT: lines < rules.min_lines,
-        LeftOutReason.TOO_LONG: 0 < rules.max_lines < lines,
-        LeftOutReason.LOW_QUALITY: row.quality(rules) < rules.min_quality,
+        LeftOutReason.TOO_LONG: (lines > rules.max_lines) & (rules.max_lines > 0),
+        LeftOutReason.LOW_QUALITY: quality < rules.min_quality,
     }
-    return next((reason for reason, applies in broken.items() if applies), "")
+    reasons = np.full(len(rows), "", dtype=object)
+    for reason, applies in broken.items():
+        reasons[applies & (reasons == "")] = str(reason)
+    best_first = np.argsort(-quality, kind="stable")
+    if rules.deduplicate:
+        left = best_first[reasons[best_first] == ""]
+        identities = np.array(rows.identity, dtype=np.uint64)[left]
+        first = np.zeros(len(left), dtype=bool)
+        first[np.unique(identities, return_index=True)[1]] = True
+        seen = ~first | np.isin(identities, np.array(known, dtype=np.uint64))
+        reasons[left[seen]] = str(LeftOutReason.DUPLICATE)
+    if rules.domain_share:
+        left = best_first[reasons[best_first] == ""]
+        most = math.ceil(rules.domain_share * len(left))
+        for domain in range(len(rows.domains)):
+            of_domain = left[np.array(rows.domain)[left] == domain]
+            reasons[of_domain[most:]] = str(LeftOutReason.OVER_DOMAIN_SHARE)
+    return list(reasons)

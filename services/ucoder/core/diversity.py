@@ -6,9 +6,12 @@ A loop that trains on its own output can collapse. These numbers fall before its
 import ast
 import math
 import re
+from array import array
 from collections import Counter
 from collections.abc import Hashable, Iterable, Sequence
 from dataclasses import dataclass
+
+import numpy as np
 
 from ucoder.core.extraction import normal_form, parse
 
@@ -33,21 +36,52 @@ class Diversity:
     lines_sd: float
 
 
-def measure(programs: Sequence[str]) -> Diversity:
-    """Measures the diversity of programs. One that does not parse counts for entropy and lines only."""
-    lines = [sum(bool(line.strip()) for line in text.splitlines()) for text in programs]
-    trees = [tree for tree in map(parse, programs) if tree is not None]
-    complexities = [cyclomatic_complexity(tree) for tree in trees]
-    return Diversity(
-        programs=len(programs),
-        distinct=len(set(map(normal_form, programs))) / max(1, len(programs)),
-        token_entropy_bits=_mean(entropy_bits(tokens(text)) for text in programs),
-        node_types=_mean(len({type(node) for node in ast.walk(tree)}) for tree in trees),
-        complexity=_mean(complexities),
-        complexity_sd=_deviation(complexities),
-        lines=_mean(lines),
-        lines_sd=_deviation(lines),
-    )
+class DiversityMeter:
+    """Measures programs one at a time, without keeping them. One that does not parse counts for entropy and lines only.
+
+    The numbers of a million programs take some 50 MB.
+    """
+
+    def __init__(self) -> None:
+        self._entropies, self._node_types, self._complexities, self._lines = (array("d") for _ in range(4))
+        self._forms, self._nodes = array("q"), Counter[str]()
+
+    def add(self, program: str) -> None:
+        """Measures one more program."""
+        self._entropies.append(entropy_bits(tokens(program)))
+        self._lines.append(sum(bool(line.strip()) for line in program.splitlines()))
+        self._forms.append(hash(normal_form(program)))
+        if (tree := parse(program)) is not None:
+            names = Counter(type(node).__name__ for node in ast.walk(tree))
+            self._nodes.update(names)
+            self._node_types.append(len(names))
+            self._complexities.append(cyclomatic_complexity(tree))
+
+    def result(self) -> Diversity:
+        """Returns the measures of all programs so far."""
+        return Diversity(
+            programs=len(self._lines),
+            distinct=len(np.unique(self._forms)) / max(1, len(self._forms)),
+            token_entropy_bits=_mean(self._entropies),
+            node_types=_mean(self._node_types),
+            complexity=_mean(self._complexities),
+            complexity_sd=_deviation(self._complexities),
+            lines=_mean(self._lines),
+            lines_sd=_deviation(self._lines),
+        )
+
+    def tree_entropy_bits(self) -> float | None:
+        """Returns the entropy in bits of the node types in all syntax trees together; None without a tree."""
+        total = self._nodes.total()
+        return -sum(n / total * math.log2(n / total) for n in self._nodes.values()) if total else None
+
+
+def measure(programs: Iterable[str]) -> Diversity:
+    """Measures the diversity of programs."""
+    meter = DiversityMeter()
+    for program in programs:
+        meter.add(program)
+    return meter.result()
 
 
 def tokens(program: str) -> list[str]:
@@ -62,12 +96,6 @@ def entropy_bits(symbols: Iterable[Hashable]) -> float:
     return -sum(n / total * math.log2(n / total) for n in counts.values()) if len(counts) > 1 else 0.0
 
 
-def tree_entropy_bits(programs: Iterable[str]) -> float:
-    """Returns the entropy in bits of the node types in all syntax trees together. Programs must parse to count."""
-    trees = [tree for tree in map(parse, programs) if tree is not None]
-    return entropy_bits(type(node).__name__ for tree in trees for node in ast.walk(tree))
-
-
 def cyclomatic_complexity(tree: ast.AST) -> int:
     """Returns McCabe's number: 1 + branches, where each further operand of `and` or `or` is a branch."""
     nodes = list(ast.walk(tree))
@@ -75,11 +103,10 @@ def cyclomatic_complexity(tree: ast.AST) -> int:
     return 1 + sum(isinstance(node, _BRANCHES) for node in nodes) + operands
 
 
-def _mean(values: Iterable[float]) -> float:
-    numbers = list(values)
-    return sum(numbers) / len(numbers) if numbers else 0.0
+def _mean(values: Sequence[float]) -> float:
+    return sum(values) / len(values) if values else 0.0
 
 
 def _deviation(values: Sequence[float]) -> float:
     mean = _mean(values)
-    return math.sqrt(_mean((value - mean) ** 2 for value in values))
+    return math.sqrt(sum((value - mean) ** 2 for value in values) / max(1, len(values)))

@@ -1,6 +1,6 @@
 """Domain coverage: the next iteration asks more often for domains and difficulties that gave too few training pairs."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import TypeVar
 
 Cell = TypeVar("Cell")
@@ -10,8 +10,8 @@ LEAST, MOST = 0.5, 2.0
 and a cell that yields nothing must not take up the iteration."""
 
 
-def assign_cells(cells: Sequence[Cell], briefs: int, history: Mapping[Cell, tuple[int, int]]) -> list[Cell]:
-    """Returns the cell (domain and difficulty) of each brief. The cells alternate, so that any prefix is spread alike.
+def assign_cells(cells: Sequence[Cell], briefs: int, history: Mapping[Cell, tuple[int, int]]) -> Iterator[Cell]:
+    """Yields the cell (domain and difficulty) of each brief. The cells alternate, so that any prefix is spread alike.
 
     history: (briefs, selected) of each cell in the iterations so far; empty for even shares. A cell's share is the
     number of pairs that it lacks of an equal distribution, over its yield. Because of the alternation an iteration that
@@ -27,10 +27,8 @@ def assign_cells(cells: Sequence[Cell], briefs: int, history: Mapping[Cell, tupl
         shares = [min(MOST, max(LEAST, number / mean)) for number in needed]
     total = sum(shares)
     owed = [0.0] * len(cells)
-    assigned = []
     for _ in range(briefs):
         owed = [debt + share / total for debt, share in zip(owed, shares, strict=True)]
         most_owed = max(range(len(cells)), key=lambda i: (owed[i], -i))
         owed[most_owed] -= 1.0
-        assigned.append(cells[most_owed])
-    return assigned
+        yield cells[most_owed]

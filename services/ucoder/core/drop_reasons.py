@@ -1,6 +1,6 @@
 """The reasons for which a stage refuses an invented problem, or drops a brief before its programs are compared.
 
-Two more reasons come from the runtime: `over_<limit>` (`storage/ledger`) and `dead_letter` (`messaging/arrow_worker`).
+Two more reasons come from runtime/messaging: `over_<limit>` (`ledger`) and `dead_letter` (`arrow_worker`).
 """
 
 from enum import StrEnum

@@ -17,15 +17,16 @@ def read_rating(text: str) -> float | None:
     return min(5.0, float(number.group())) if number else None
 
 
-def ranks(values: Sequence[float]) -> Floats:
+def ranks(values: Sequence[float] | Floats) -> Floats:
     """Returns (n,) the place of each value among all, 0 to 1. Equal values share their middle; one value has 0.5."""
-    array = np.asarray(values, dtype=np.float64)
-    below = (array[:, None] > array[None, :]).sum(axis=1)
-    same = (array[:, None] == array[None, :]).sum(axis=1)
-    return np.asarray((below + (same - 1) / 2) / max(1, len(array) - 1)) if len(array) > 1 else np.full(len(array), 0.5)
+    if len(values) < 2:
+        return np.full(len(values), 0.5)
+    _, place, same = np.unique(np.asarray(values, dtype=np.float64), return_inverse=True, return_counts=True)
+    below = np.cumsum(same) - same
+    return np.asarray((below + (same - 1) / 2)[place] / (len(values) - 1))
 
 
-def rank_correlation(one: Sequence[float], other: Sequence[float]) -> float:
+def rank_correlation(one: Sequence[float] | Floats, other: Sequence[float] | Floats) -> float:
     """Returns Spearman's rank correlation, -1 to 1, or 0 where one of the two does not vary."""
     a, b = ranks(one), ranks(other)
     if len(a) < 2 or not a.std() or not b.std():
@@ -33,7 +34,7 @@ def rank_correlation(one: Sequence[float], other: Sequence[float]) -> float:
     return float(np.corrcoef(a, b)[0, 1])
 
 
-def expected_solve_rates(rank: Sequence[float], solved: Sequence[float]) -> Floats:
+def expected_solve_rates(rank: Sequence[float] | Floats, solved: Sequence[float] | Floats) -> Floats:
     """Returns (n,) the solve rate to expect at each rank: an isotonic regression, which never rises with the rank.
 
     rank: (n,) from `ranks`, higher for harder problems. solved: (n,) share of candidates in the winning cluster.

@@ -3,13 +3,14 @@
 import json
 from dataclasses import asdict
 
+from ucoder.core.drop_reasons import ALREADY_POSED
 from ucoder.generator.novelty import Novelty
 from ucoder.generator.problem_invention import ProblemChecks, invent_problem
 from ucoder.generator.service import Service
 from ucoder.models.token_counts import TokenCounter
 from ucoder.runtime.messaging.arrow_worker import Dropped
+from ucoder.runtime.messaging.ledger import REPEATED, reason_of_limit
 from ucoder.runtime.storage.artifacts import name_of
-from ucoder.runtime.storage.ledger import reason_of_limit
 from ucoder.v1 import artifacts_pb2 as pb
 
 
@@ -29,5 +30,6 @@ async def run(service: Service, brief: pb.Brief, run: pb.Run) -> pb.Problem | Dr
     for refusal in checks.refused:
         key = f"{run.id}/refused/{name}-{refusal.attempt}.json"
         await store.create(key, json.dumps({"brief": name} | asdict(refusal)).encode())
-    await service.ledger.record(brief, {"tokens-problem": model.tokens})
+    repeated = sum(refusal.reason in ALREADY_POSED for refusal in checks.refused)
+    await service.ledger.record(brief, "problem", {"tokens-problem": model.tokens, REPEATED: repeated})
     return problem

@@ -18,7 +18,8 @@ async def run(service: Service, checkpoint: pb.Checkpoint, run: pb.Run) -> pb.Se
     model = await _model_name(service, checkpoint.path)
     while service.model.exclusive and not await _may_replace_served(service, checkpoint, run):  # noqa: ASYNC110
         await asyncio.sleep(POLL_SECONDS)
-    await service.model.serve(model)
+    with service.metrics.switch_seconds.time():
+        await service.model.serve(model)
     if checkpoint.HasField("probe_log_prob"):
         check_log_prob(model, (await service.model.score(model, PROBE_TEXT)).mean_log_prob, checkpoint.probe_log_prob)
     return pb.ServedModel(checkpoint=checkpoint, model=model)

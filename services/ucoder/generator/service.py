@@ -24,7 +24,7 @@ class Service(generator_pb2_grpc.GeneratorServiceServicer):
     def __init__(self, context: ServiceContext) -> None:
         self.model = model_of(context)
         self.artifacts = context.artifacts
-        self.states = context.states
+        self.states, self.metrics = context.states, context.metrics
         self.ledger = context.ledger
         self.peers = context.peers
         self._decontamination: dict[tuple[str, ...], Decontamination] = {}

@@ -6,8 +6,8 @@ from ucoder.generator.adaptive_sampling import SampledPrograms, WinnerForecasts,
 from ucoder.generator.service import Service
 from ucoder.generator.solution_sampling import sample_solutions
 from ucoder.models.token_counts import TokenCounter
+from ucoder.runtime.messaging import ledger
 from ucoder.runtime.messaging.arrow_worker import Dropped
-from ucoder.runtime.storage import ledger
 from ucoder.v1 import artifacts_pb2 as pb
 
 
@@ -39,6 +39,7 @@ async def run(service: Service, tests: pb.Tests, run: pb.Run) -> pb.Candidates |
     candidates = programs.candidates
     await service.ledger.record(
         brief,
+        "candidates",
         {
             "tokens-candidates": model.tokens,
             ledger.PROGRAMS: len(candidates),

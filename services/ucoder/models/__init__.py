@@ -55,5 +55,11 @@ def open_model(settings: "Settings", store: "Store | None" = None) -> Model:
 
 def model_of(context: "ServiceContext") -> Model:
     """Returns the model client that all services of a process share; the first call opens it."""
-    model: Model = context.shared("model", lambda: open_model(context.settings, context.artifacts.store))
-    return model
+
+    def opened() -> Model:
+        model = open_model(context.settings, context.artifacts.store)
+        context.metrics.model_requests.set_function(lambda: getattr(model, "under_way", 0))
+        return model
+
+    shared: Model = context.shared("model", opened)
+    return shared

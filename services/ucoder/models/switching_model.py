@@ -53,6 +53,11 @@ class SwitchingModel:
         async with self._loaded(model):
             pass
 
+    @property
+    def under_way(self) -> int:
+        """The number of requests that the server works on now; none while it is being switched."""
+        return self._under_way
+
     async def served(self) -> list[str]:
         """Returns the checkpoints that the server lists; none while it is down."""
         return await self._client.served() if self._server.up else []

@@ -6,14 +6,19 @@ import secrets
 from collections.abc import AsyncIterator
 
 from ucoder.errors import Conflict, NotFound
+from ucoder.runs.admission import Admission
 from ucoder.runs.dashboard import serve_dashboard
 from ucoder.runs.dashboard.views import DashboardViews
+from ucoder.runs.deletion import Deletion
+from ucoder.runs.housekeeping import Housekeeping
 from ucoder.runs.requeueing import requeue
 from ucoder.runs.run_config import refuse_shared_tasks
 from ucoder.runs.run_status import StatusReader
 from ucoder.runtime.authentication import CALLER
 from ucoder.runtime.context import ServiceContext
+from ucoder.runtime.messaging.bus_gauges import BusGauges
 from ucoder.runtime.messaging.progress_events import TrainingsInProgress
+from ucoder.runtime.messaging.run_states import DELETING
 from ucoder.runtime.storage.artifacts import FORMAT
 from ucoder.v1 import artifacts_pb2 as pb
 from ucoder.v1 import runs_pb2, runs_pb2_grpc
@@ -32,18 +37,33 @@ class Service(runs_pb2_grpc.RunServiceServicer):
         self.states = context.states
         self._bus = context.bus
         self._trainings = trainings
-        self._reader = StatusReader(context.artifacts, context.bus)
+        self.counts, self.admission = context.counts, Admission(context.bus, context.counts)
+        self._reader = StatusReader(context.artifacts, context.counts)
+        self._deletion = Deletion(context.bus, context.states, context.counts, context.artifacts.store)
         self._known: dict[str, pb.Run] = {}
 
     @classmethod
     @contextlib.asynccontextmanager
     async def open(cls, context: ServiceContext) -> AsyncIterator["Service"]:
-        """Opens the service and its dashboard while the block runs."""
+        """Opens the service with its dashboard and its housekeeping while the block runs."""
+        await context.bus.drop_acknowledged()
         service = cls(context, await TrainingsInProgress.listen(context.bus))
-        async with serve_dashboard(
-            context.settings, DashboardViews(context.artifacts, service.status, service.statuses)
-        ) as context.web:
-            yield service
+        housekeeping = Housekeeping(
+            service.artifacts, context.bus, service.states, service.counts, service._deletion,
+            context.settings.retention_days, context.settings.retention_runs,
+        )  # fmt: skip
+        gauges = BusGauges(context.bus, context.metrics)
+        tasks = [asyncio.create_task(regular.run()) for regular in (housekeeping, gauges)]
+        try:
+            async with serve_dashboard(
+                context.settings, DashboardViews(context.artifacts, service.status, service.statuses)
+            ) as context.web:
+                yield service
+        finally:
+            while running := [task for task in tasks if not task.done()]:
+                for task in running:  # again and again, because a call of the bus can swallow a cancellation
+                    task.cancel()
+                await asyncio.wait(running, timeout=1)
 
     async def CreateRun(self, request: runs_pb2.CreateRunRequest, context: object) -> runs_pb2.CreateRunResponse:
         """Starts a run, or returns the one of the same id and configuration.
@@ -52,6 +72,7 @@ class Service(runs_pb2_grpc.RunServiceServicer):
         """
         refuse_shared_tasks(request.config)
         name = request.id or f"run-{secrets.token_hex(4)}"
+        await self._deletion.refuse_deleted(name)
         run = pb.Run(id=name, config=request.config, format=FORMAT, owner=CALLER.get())
         run.created.GetCurrentTime()
         ref = await self.artifacts.save(run.id, run)
@@ -91,7 +112,7 @@ class Service(runs_pb2_grpc.RunServiceServicer):
         await self._stored(request.id)
         await self.states.begin(request.id)
         await self.states.reopen(request.id)
-        count = await requeue(request.id, self.artifacts, self._bus)
+        count = await requeue(request.id, self.artifacts, self.counts, self._bus)
         return runs_pb2.ResumeRunResponse(status=await self.status(request.id), requeued=count)
 
     async def CancelRun(self, request: runs_pb2.CancelRunRequest, context: object) -> runs_pb2.CancelRunResponse:
@@ -99,6 +120,13 @@ class Service(runs_pb2_grpc.RunServiceServicer):
         await self.status(request.id)
         await self.states.end(request.id, "cancelled", request.reason or "cancelled by a caller")
         return runs_pb2.CancelRunResponse(status=await self.status(request.id))
+
+    async def DeleteRun(self, request: runs_pb2.DeleteRunRequest, context: object) -> runs_pb2.DeleteRunResponse:
+        """Removes a run that has ended, or counts what would be removed."""
+        await self.status(request.id)
+        if request.dry_run:
+            return runs_pb2.DeleteRunResponse(keys=await self._deletion.count_keys(request.id))
+        return runs_pb2.DeleteRunResponse(keys=await self._deletion.delete(request.id))
 
     async def statuses(self) -> list[runs_pb2.RunStatus]:
         """Returns the status of every run that the caller may see."""
@@ -111,6 +139,8 @@ class Service(runs_pb2_grpc.RunServiceServicer):
     async def status(self, run: str) -> runs_pb2.RunStatus:
         """Returns how far a run is. Raises NotFound when there is no such run, or when it belongs to another caller."""
         state = await self.states.get(run)
+        if state.state == DELETING:
+            raise NotFound(f"run {run} was deleted.")
         stored = await self._stored(run)
         status = await self._reader.read(stored, state)
         if status.state == runs_pb2.RUN_STATE_RUNNING:

@@ -28,13 +28,17 @@ log = structlog.get_logger()
 
 
 @contextlib.asynccontextmanager
-async def serving(settings: Settings, services: tuple[str, ...]) -> AsyncIterator[ServiceContext]:
+async def serving(
+    settings: Settings, services: tuple[str, ...], *, standalone: bool = False
+) -> AsyncIterator[ServiceContext]:
     """Serves while the block runs, then ends gracefully.
 
     At the end no new work is taken, work in progress is finished or handed back to the bus, and the port is closed.
+    `standalone` needs neither bus nor store: the services answer calls and work on no arrow.
     """
+    open_context = ServiceContext.open_standalone if standalone else ServiceContext.open
     async with contextlib.AsyncExitStack() as stack:
-        context = await stack.enter_async_context(ServiceContext.open(settings, services))
+        context = await stack.enter_async_context(open_context(settings, services))
         modules = {name: importlib.import_module(f"ucoder.{name}.service") for name in services}
         grpc_names = [module.NAME for module in modules.values()]
         server, health_servicer = new_server(context, grpc_names)
@@ -48,7 +52,7 @@ async def serving(settings: Settings, services: tuple[str, ...]) -> AsyncIterato
             else:
                 service = module.Service(context)
             module.REGISTER(service, server)
-            for arrow in arrows_of(name):
+            for arrow in () if standalone else arrows_of(name):
                 run = functools.partial(importlib.import_module(arrow.module).run, service)
                 workers.append(ArrowWorker(arrow, run, context))
         await server.start()
@@ -70,7 +74,7 @@ async def serving(settings: Settings, services: tuple[str, ...]) -> AsyncIterato
             log.info("service.stopped", services=services)
 
 
-async def serve(settings: Settings, services: tuple[str, ...]) -> None:
+async def serve(settings: Settings, services: tuple[str, ...], *, standalone: bool = False) -> None:
     """Serves until SIGTERM or SIGINT."""
     logs.configure(settings)
     for name in services:
@@ -79,7 +83,7 @@ async def serve(settings: Settings, services: tuple[str, ...]) -> None:
     stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
-    async with serving(settings, services):
+    async with serving(settings, services, standalone=standalone):
         await stop.wait()
 
 

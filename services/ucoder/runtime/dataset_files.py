@@ -47,9 +47,7 @@ def read_json_lines(path: Path) -> Iterator[NumberedRow]:
                     value = json.loads(line)
                 except (ValueError, RecursionError) as error:
                     raise Misconfigured(f"{path}:{number}: not JSON: {error}.") from None
-                if not isinstance(value, dict):
-                    raise Misconfigured(f"{path}:{number}: expected an object, found a {type(value).__name__}.")
-                yield number, value
+                yield _numbered_row(path, number, value)
     except EOFError:
         raise Misconfigured(f"{path}:{number + 1}: the file is cut off here; download it again.") from None
     except UnicodeDecodeError as error:
@@ -65,9 +63,13 @@ def _items_of_array(path: Path, text: str) -> Iterator[NumberedRow]:
     except (ValueError, RecursionError) as error:
         raise Misconfigured(f"{path}:{getattr(error, 'lineno', 1)}: not JSON: {error}.") from None
     for number, item in enumerate(items, 1):
-        if not isinstance(item, dict):
-            raise Misconfigured(f"{path}:{number}: expected an object, found a {type(item).__name__}.")
-        yield number, item
+        yield _numbered_row(path, number, item)
+
+
+def _numbered_row(path: Path, number: int, value: object) -> NumberedRow:
+    if not isinstance(value, dict):
+        raise Misconfigured(f"{path}:{number}: expected an object, found {str(value)[:60]}.")
+    return number, value
 
 
 def _read_parquet(path: Path) -> Iterator[NumberedRow]:

@@ -1,8 +1,9 @@
 """The gRPC calls of one service to another, all of them: `flow.CALLS` lists who calls whom, and a test compares."""
 
 import grpc
+from grpc_health.v1 import health_pb2, health_pb2_grpc
 
-from ucoder.errors import Misconfigured
+from ucoder.errors import Misconfigured, Retry, of_call
 from ucoder.runtime import tls
 from ucoder.runtime.settings import Settings
 from ucoder.runtime.tracing import TraceSender
@@ -36,6 +37,16 @@ class Peers:
     def test_synth(self) -> "test_synth_pb2_grpc.TestSynthServiceAsyncStub":
         """TestSynthService, which writes tests."""
         return test_synth_pb2_grpc.TestSynthServiceStub(self._channel("test_synth"))
+
+    async def check(self, service: str, seconds: float) -> None:
+        """Asks another service whether it is ready. Raises Retry when it is not, or does not answer in time."""
+        health = health_pb2_grpc.HealthStub(self._channel(service))
+        try:
+            answer = await health.Check(health_pb2.HealthCheckRequest(), timeout=seconds)
+        except grpc.RpcError as error:
+            raise of_call(error) from None
+        if answer.status != health_pb2.HealthCheckResponse.SERVING:
+            raise Retry(f"{service} is not ready.")
 
     async def close(self) -> None:
         """Closes all connections; calls in progress fail."""

@@ -98,6 +98,25 @@ class Settings(BaseSettings):
     web_listen: str = "127.0.0.1:7071"
     """host:port of the dashboard that `runs` serves beside its gRPC server; empty for none. It requires a token of
     `tokens_file` and speaks TLS as the gRPC server does."""
+    retention_days: float = Field(default=0, ge=0)
+    """Days after which the service `runs` deletes a run that has ended; 0 for never."""
+    retention_runs: int = Field(default=0, ge=0)
+    """Ended runs of one owner that are kept, those that ended last; the others are deleted. 0 keeps all."""
+    gateway_listen: str = "127.0.0.1:8080"
+    """host:port of the gateway's HTTP server."""
+    gateway_requests_per_minute: int = Field(default=0, ge=0)
+    """HTTP requests of one caller in a minute; 0 is no limit."""
+    gateway_faults: Literal["504", "200"] = "504"
+    """Status of a SandboxFusion or ScaleBox answer when the platform failed. 504 is the one that every client which
+    retries does retry; 200 is what those servers answer, and many clients take it for a wrong program."""
+    gateway_origins: str = ""
+    """Origins of web pages that may call the gateway, with commas between them; `*` for all; empty for none."""
+    gateway_upstream: str = ""
+    """Model server behind the gateway's OpenAI-compatible paths, such as http://127.0.0.1:8000/v1; empty for none."""
+    gateway_samples: int = Field(default=16, ge=1, le=1024)
+    """Programs that compete for an answer of the OpenAI-compatible paths."""
+    gateway_temperature: float = Field(default=0.8, ge=0, le=2)
+    """Temperature of these programs where the client names none, or 0."""
     kubernetes_url: str = ""
     """Kubernetes API server, e.g. http://127.0.0.1:8001 (`kubectl proxy`); empty: the pod's or the kubeconfig's."""
     kubernetes_namespace: str = ""

@@ -15,13 +15,14 @@ from pathlib import Path
 from ucoder.core.test_plans import Plan
 from ucoder.errors import Overloaded
 from ucoder.sandbox_runner.host import gvisor_platforms
-from ucoder.sandbox_runner.host.batch import PoolRun, Program
 from ucoder.sandbox_runner.host.pool import Pool
+from ucoder.sandbox_runner.host.program import PoolRun, Program
 from ucoder.sandbox_runner.host.result_cache import ResultCache
 from ucoder.sandbox_runner.isolation import choice
 from ucoder.sandbox_runner.isolation.boundary import NoIsolation, Root
 from ucoder.sandbox_runner.judging.job_tests import JobTests
 from ucoder.sandbox_runner.languages import Language, language
+from ucoder.sandbox_runner.program_runs import ProgramRuns
 from ucoder.sandbox_runner.sandbox_job import Limits, ProgramResult, SandboxJob
 
 __all__ = ["NoIsolation", "Sandbox"]
@@ -34,6 +35,8 @@ class Sandbox:
         self.isolation = kind
         """The kind of boundary around the cells."""
         self.pool = pool
+        self.runs = ProgramRuns(pool, queue, cache)
+        """Runs programs for their output."""
         self._root, self._share = root, share_forks
         self._cache = ResultCache(cache, f"{kind} {root.version}")
         self._most_waiting, self._waiting = queue, 0

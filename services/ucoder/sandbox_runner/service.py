@@ -7,7 +7,9 @@ from ucoder.core.idle_tests import idle_test
 from ucoder.core.outcomes import Outcome
 from ucoder.core.test_plans import Test
 from ucoder.errors import Reject
+from ucoder.runtime.authentication import CALLER
 from ucoder.runtime.context import ServiceContext
+from ucoder.sandbox_runner.run_messages import run_job, run_response
 from ucoder.sandbox_runner.sandbox import Sandbox
 from ucoder.sandbox_runner.sandbox_job import Limits, ProgramResult, SandboxJob
 from ucoder.v1 import artifacts_pb2 as pb
@@ -52,6 +54,16 @@ class Service(sandbox_pb2_grpc.SandboxServiceServicer):
         )
         async for result in self.sandbox.execute(job):
             yield sandbox_pb2.ExecuteResponse(row=row_message(result))
+
+    async def Run(self, request: sandbox_pb2.RunRequest, context: object) -> AsyncIterator[sandbox_pb2.RunResponse]:
+        """Yields the output of a program as it appears, where that was asked for, and then its result."""
+        job, caller = run_job(request), CALLER.get()
+        if not request.stream:
+            yield run_response(await self.sandbox.runs.run(job, caller))
+            return
+        async with contextlib.aclosing(self.sandbox.runs.stream(job, caller)) as events:
+            async for event in events:
+                yield run_response(event)
 
 
 def tests_from_messages(tests: Sequence[pb.TestCase]) -> tuple[Test, ...]:

@@ -2,7 +2,7 @@
 
 from ucoder.models.token_counts import TokenCounter
 from ucoder.runtime.messaging.arrow_worker import Dropped
-from ucoder.runtime.storage.ledger import reason_of_limit
+from ucoder.runtime.messaging.ledger import reason_of_limit
 from ucoder.test_synth.service import Service
 from ucoder.test_synth.test_writing import synthesize_tests
 from ucoder.v1 import artifacts_pb2 as pb
@@ -15,5 +15,5 @@ async def run(service: Service, problem: pb.Problem, run: pb.Run) -> pb.Tests | 
         return Dropped(reason_of_limit(limit))
     seed = brief.seed ^ 0x7E57
     tests = await synthesize_tests(model, brief.model, problem, config.tests, config.model.profile, seed=seed)
-    await service.ledger.record(brief, {"tokens-tests": model.tokens})
+    await service.ledger.record(brief, "tests", {"tokens-tests": model.tokens})
     return tests

@@ -32,6 +32,8 @@ log = structlog.get_logger()
 RUN_LABEL, DATASET_ANNOTATION = "ucoder.dev/run", "ucoder.dev/dataset"
 TRAIN_JOB = "TrainJob"
 """The kind of Kubeflow Trainer's objects; it makes a JobSet of the same name for each."""
+OWNER_LABELS = ("app.kubernetes.io/instance", "app.kubernetes.io/component")
+"""The labels of the template that all Jobs of this release have, and no other Job of the namespace."""
 LOG_LINES = 40
 """Number of lines that are read from the end of a pod's log."""
 
@@ -83,7 +85,9 @@ class KubernetesJobs:
         while True:
             try:
                 async with KubernetesApi.open(self.settings) as api:
-                    await api.delete(kind, name)
+                    with contextlib.suppress(NotFound):
+                        _check_owner(await api.get(kind, name), template)
+                        await api.delete(kind, name)
                 return
             except UcoderError as error:
                 if not isinstance(error, Retry) or time.monotonic() > deadline:
@@ -93,9 +97,10 @@ class KubernetesJobs:
 
     async def remove_unwanted(self, has_ended: Callable[[str], Awaitable[object]]) -> None:
         """Deletes the Jobs of runs that ended while no trainer was running; `has_ended` gets a run's id."""
-        kind = ResourceKind.of(self._read_template())
+        template = self._read_template()
+        kind, labels = ResourceKind.of(template), _owner_labels(template)
         async with KubernetesApi.open(self.settings) as api:
-            for job in await api.list(kind):
+            for job in await api.list(kind, ",".join(f"{key}={value}" for key, value in labels.items())):
                 run = job["metadata"].get("labels", {}).get(RUN_LABEL)
                 if run and await has_ended(run):
                     log.info("training.job_removed", job=job["metadata"]["name"], run=run)
@@ -145,6 +150,24 @@ def _pod_templates(job: Object) -> list[Object]:
     return [replicated["template"]["spec"]["template"] for replicated in spec["replicatedJobs"]]
 
 
+def _owner_labels(template: Object) -> dict[str, str]:
+    labels = template["metadata"].get("labels", {})
+    return {key: labels[key] for key in OWNER_LABELS if key in labels}
+
+
+def _check_owner(job: Object, template: Object) -> None:
+    """Raises Misconfigured for a Job that has our name but was not made from our template: it is never touched.
+
+    A Role cannot hold this rule: it knows names, and no labels, and the names of Jobs are not known before.
+    """
+    labels, has = _owner_labels(template), job["metadata"].get("labels", {})
+    if any(has.get(key) != value for key, value in labels.items()):
+        raise Misconfigured(
+            f"{job['kind']} {job['metadata']['name']} exists and does not have this release's labels "
+            f"({', '.join(f'{key}={value}' for key, value in labels.items())}): delete it or rename it."
+        )
+
+
 class _FollowedJob:
     """One Job that is submitted and then checked again and again; knows how long ago anything changed."""
 
@@ -179,6 +202,7 @@ class _FollowedJob:
         """Returns whether the Job that has the name already can be followed; removes it first if it has failed."""
         try:
             job = await self._api.get(self._kind, self._name)
+            _check_owner(job, self._template)
             if condition(job, "Failed"):
                 await self._api.delete(self._kind, self._name)
                 return False
@@ -194,6 +218,7 @@ class _FollowedJob:
         label = "job-name" if self._kind.plural == "jobs" else "jobset.sigs.k8s.io/jobset-name"
         try:
             job = await self._api.get(self._kind, self._name)
+            _check_owner(job, self._template)
             pods = await self._api.list(PODS, f"{label}={self._name}")
             logs = "\n".join([await self._read_log(pod) for pod in pods])
         except NotFound:

@@ -16,18 +16,27 @@ from ucoder.cli.shared import options
 
 
 async def measure_latency(
-    rounds: Annotated[int, typer.Option(min=1, help="Calls of each kind.")] = 20,
+    rounds: Annotated[int, typer.Option(min=1, help="Calls of each kind, or turns of each way with --callers.")] = 20,
+    callers: Annotated[
+        int, typer.Option(min=0, help="Callers at once, each with small questions of new programs. 0: one large one.")
+    ] = 0,
     isolation: options.IsolationFlag = None,
     cells: options.CellsFlag = None,
     as_json: options.JsonFlag = False,
 ) -> None:
-    """Measures how long Select takes for 128 programs x 100 tests, and how much of that is not execution.
+    """Measures how long Select takes for 128 programs x 100 tests, and how much of that is not execution. With
+    `--callers`: small questions of many callers at once, with and without shared forks.
 
-    Example: `ucoder bench latency --rounds 50`
+    Example: `ucoder bench latency --callers 16 --rounds 3`
     """
     from ucoder_development.select_latency import measure_select
+    from ucoder_development.small_selects import measure_small_selects
 
-    latency = await measure_select(rounds, isolation, cells)
+    latency = (
+        await measure_small_selects(callers, rounds, isolation, cells)
+        if callers
+        else await measure_select(rounds, isolation, cells)
+    )
     print(json.dumps(asdict(latency)) if as_json else latency.summary())
 
 
@@ -97,30 +106,38 @@ class VerdictCheck(StrEnum):
     SHARING = "sharing"
     LOAD = "load"
     SOAK = "soak"
+    ORACLE = "oracle"
 
 
 async def check_verdicts(
-    data: Annotated[Path, typer.Argument(help="Questions with `check` and `correct`, as the dev file has them.")],
+    data: Annotated[
+        Path | None,
+        typer.Argument(help="Questions with `check` and `correct`, as the dev file has them. `oracle` needs none."),
+    ] = None,
     part: Annotated[
         list[VerdictCheck] | None, typer.Option(help="Check to run; may be given several times. Default: all.")
     ] = None,
     tasks: options.TaskCountFlag = None,
+    cache: Annotated[Path, typer.Option(help="Folder that keeps the verdicts of plain Python.")] = Path(
+        "~/.cache/ucoder/oracle"
+    ),
     programs: Annotated[int, typer.Option(min=100, help="Programs of the soak test.")] = 100_000,
     isolation: options.IsolationFlag = None,
     cells: options.CellsFlag = None,
     as_json: options.JsonFlag = False,
 ) -> None:
-    """Checks that verdicts are true and the same with and without shared forks and load, and that a soak test leaks
-    nothing.
+    """Checks that verdicts are true and the same with and without shared forks and load, that a soak test leaks
+    nothing, and (`oracle`) that plain Python gives the same verdicts on thousands of generated programs and tests.
 
-    Example: `ucoder bench verdicts dev.jsonl.gz --part truth --part sharing`
+    Example: `ucoder bench verdicts dev.jsonl.gz --part truth --part oracle`
     """
     from ucoder_development.verdict_checks import run_and_print
 
     parts = [str(one) for one in part or VerdictCheck]
     await run_and_print(
-        data, tasks=tasks, parts=parts, programs=programs, isolation=isolation or "auto", cells=cells, as_json=as_json
-    )
+        data, tasks=tasks, parts=parts, programs=programs, isolation=isolation or "auto", cells=cells, as_json=as_json,
+        cache=cache.expanduser(),
+    )  # fmt: skip
 
 
 async def compare_generation(
@@ -182,9 +199,25 @@ async def measure_load(
     await measure_and_print(briefs, calls, isolation or "auto", plot=plot, as_json=as_json)
 
 
+async def measure_growth(
+    briefs: Annotated[int, typer.Option(min=1000, help="Briefs that are announced and counted.")] = 1_000_000,
+    sealed: Annotated[int, typer.Option(min=1000, help="Endings that are stored and sealed.")] = 1_000_000,
+    store: Annotated[str, typer.Option(help="URL of the store. Default: a temporary folder.")] = "",
+    endpoint: Annotated[str, typer.Option(help="S3 endpoint of that store.")] = "",
+    as_json: options.JsonFlag = False,
+) -> None:
+    """Measures what a million briefs cost the bus, a status and the sealing, beside a tenth of them.
+
+    Example: `ucoder bench growth --briefs 100000 --sealed 20000`
+    """
+    from ucoder_development.growth_test import measure_and_print
+
+    await measure_and_print(briefs, sealed, store, endpoint, as_json=as_json)
+
+
 COMMANDS: dict[str, Callable[..., Any]] = {
     "latency": measure_latency, "sandbox": compare_sandbox, "consensus": compare_selection,
     "evaluate": compare_evaluation, "verdicts": check_verdicts, "generate": compare_generation,
-    "scale": measure_scale, "load": measure_load,
+    "scale": measure_scale, "load": measure_load, "growth": measure_growth,
 }  # fmt: skip
 """Commands by name."""

@@ -20,7 +20,9 @@ from ucoder.cli.shared.progress_bar import progress_bar
 from ucoder.flow import FLOW
 from ucoder.runs.run_config import load
 from ucoder.runtime.messaging.bus import Bus
+from ucoder.runtime.messaging.count_chunks import MADE
 from ucoder.runtime.messaging.nats_server import nats_server
+from ucoder.runtime.messaging.running_counts import RunningCounts
 from ucoder.runtime.settings import Settings
 from ucoder.runtime.storage.artifacts import SUFFIX
 from ucoder.runtime.storage.store import Store
@@ -108,13 +110,14 @@ async def _briefs(
         await runs.CreateRun(runs_pb2.CreateRunRequest(id=RUN, config=_config(folder, briefs)))
         taken: list[memory_growth.MemorySample] = []
         started, sampled = None, -SAMPLE_SECONDS
+        counts = await RunningCounts.open(bus)
         with progress_bar("sending", briefs, "briefs") as advance:
             shown = 0
-            while (ended := await bus.count("consensus", RUN)) < briefs:
+            while (ended := (await counts.sums(RUN, 1, "consensus"))[MADE]) < briefs:
                 status = (await runs.GetRun(runs_pb2.GetRunRequest(id=RUN))).status if not ended else None
                 if status and status.state != runs_pb2.RUN_STATE_RUNNING:
                     raise AssertionError(f"the run ended: {status.reason}")
-                started = started or (time.monotonic() if await bus.count("brief", RUN) else None)
+                started = started or (time.monotonic() if (await counts.sums(RUN, 1, "brief"))[MADE] else None)
                 if time.monotonic() - sampled > SAMPLE_SECONDS:
                     sampled = time.monotonic()
                     taken += memory_growth.take_samples(fleet, ended)

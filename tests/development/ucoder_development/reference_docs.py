@@ -1,7 +1,8 @@
 """The generator of docs/reference: `python -m ucoder_development.reference_docs` writes what the code says of itself.
 
-The command line comes from typer, the settings from their model, the configuration of a run from its default file, and
-the API from the protos with their comments. `tests/unit/test_reference_docs.py` holds the files equal to this output.
+The command line comes from typer, the settings from their model, the configuration of a run from its default file, the
+API from the protos with their comments, and the chart's README from the comments of its values.
+`tests/unit/test_reference_docs.py` holds the files equal to this output.
 """
 
 import inspect
@@ -19,6 +20,7 @@ from google.protobuf import descriptor_pb2
 
 from ucoder.cli.command_line import app
 from ucoder.runtime.settings import PREFIX, Settings
+from ucoder_development.chart_readme import chart_page
 
 ROOT = Path(__file__).parents[3]
 FOLDER = ROOT / "docs" / "reference"
@@ -33,6 +35,7 @@ def pages() -> dict[str, str]:
         "settings.md": NOTICE + settings_page(),
         "run-configuration.md": NOTICE + configuration_page(),
         "api.md": NOTICE + api_page(),
+        "../../helm/ucoder/README.md": NOTICE + chart_page(),
     }
 
 

@@ -20,6 +20,7 @@ from rich.table import Table
 from ucoder.core import values
 from ucoder.core.outcomes import Outcome
 from ucoder.runtime.messaging.bus import STREAM
+from ucoder.runtime.messaging.count_chunks import MADE
 from ucoder.runtime.messaging.dead_letters import DeadLetters
 from ucoder.v1 import artifacts_pb2 as pb
 from ucoder_development.autoscaler_replay import replay_autoscaler
@@ -119,7 +120,7 @@ async def kill_runners(bed: ScaleTestBed, messages: int, kills: int, seed: int) 
         "messages": messages,
         "rows_lost": messages * PROGRAMS - rows,
         "rows_wrong": wrong,
-        "announced_twice": await bed.bus.count("matrix", "killed") - messages,
+        "counted_twice": (await bed.counts.sums("killed", 1, "matrix"))[MADE] - messages,
         "infra_errors": infra,
         "dead_letters": len(await DeadLetters(bed.bus).all()),
     }

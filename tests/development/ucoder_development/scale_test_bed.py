@@ -16,8 +16,10 @@ from pathlib import Path
 from ucoder.runs import run_config
 from ucoder.runtime.child_process import ending_with_parent
 from ucoder.runtime.messaging.bus import Bus
+from ucoder.runtime.messaging.count_chunks import MADE
 from ucoder.runtime.messaging.nats_server import nats_server
 from ucoder.runtime.messaging.run_states import RunStates
+from ucoder.runtime.messaging.running_counts import RunningCounts
 from ucoder.runtime.settings import Settings
 from ucoder.runtime.storage.artifacts import Artifacts
 from ucoder.runtime.storage.store import Store
@@ -59,7 +61,8 @@ class RunnerProcess:
 class ScaleTestBed:
     """A NATS server, a store, and runners."""
 
-    def __init__(self, settings: Settings, bus: Bus, isolation: str, loops: int) -> None:
+    def __init__(self, settings: Settings, bus: Bus, counts: RunningCounts, isolation: str, loops: int) -> None:
+        self.counts = counts
         self.settings, self.bus, self.isolation, self.loops = settings, bus, isolation, loops
         self.artifacts = Artifacts(Store(settings))
         self.cores = sorted(os.sched_getaffinity(0))
@@ -74,7 +77,7 @@ class ScaleTestBed:
                 settings = Settings(nats_url=url, store_url=f"file://{folder}/store", cache_dir=folder / "cache")
                 bus = await Bus.connect(settings)
                 try:
-                    yield cls(settings, bus, isolation, loops)
+                    yield cls(settings, bus, await RunningCounts.open(bus), isolation, loops)
                 finally:
                     await bus.close()
 
@@ -131,7 +134,7 @@ class ScaleTestBed:
     async def ended(self, run: str, messages: int) -> float:
         """Waits until every matrix is published. Returns the seconds it took."""
         started = time.perf_counter()
-        while await self.bus.count("matrix", run) < messages:
+        while (await self.counts.sums(run, 1, "matrix"))[MADE] < messages:
             await asyncio.sleep(0.05)  # the bus sends no notice of a count
         return time.perf_counter() - started
 

@@ -2,7 +2,8 @@
 
 Truth: the file's own `check` is the only test of each program, and its verdict must equal `correct`. Sharing: every
 program on every test, once sharing forks and once each in a fork of its own; outcomes and outputs must be equal. Load:
-the same twice, the second time while another job keeps every core busy. Soak: many distinct programs through one
+the same twice, the second time while another job keeps every core busy. Oracle: plain Python gives the same verdicts
+(`verdict_oracle`). Soak: many distinct programs through one
 sandbox; afterwards there must be no more processes and files than before, and memory must not have grown.
 """
 
@@ -29,6 +30,8 @@ from ucoder.runtime.dataset_files import read_json_lines
 from ucoder.sandbox_runner.host.machine_load import process_tree, resident_mb
 from ucoder.sandbox_runner.sandbox import Sandbox
 from ucoder.sandbox_runner.sandbox_job import Limits, ProgramResult
+from ucoder_development.oracle_benchmarks import SHARED, oracle_groups
+from ucoder_development.verdict_oracle import PAGE, OracleReport, compare_with_plain_python, documented_kinds
 
 CHECK = Limits(cpu_seconds=5.0, wall_seconds=20.0, give_up_after_timeouts=1)
 """A check holds all assertions of a task, so that even fast programs need seconds."""
@@ -203,10 +206,15 @@ def read_records(data: Path, tasks: int | None) -> list[LabelledQuestion]:
 
 
 async def run_and_print(
-    data: Path, *, tasks: int | None, parts: list[str], programs: int, isolation: str, cells: int | None, as_json: bool
-) -> None:
-    """Runs the given checks and prints their results, with `as_json` as one object."""
-    records = read_records(data, tasks)
+    data: Path | None, *, tasks: int | None, parts: list[str], programs: int, isolation: str, cells: int | None,
+    as_json: bool, cache: Path,
+) -> None:  # fmt: skip
+    """Runs the given checks and prints their results, with `as_json` as one object. Misconfigured when a check other
+    than the oracle has no file.
+    """
+    if data is None and parts != ["oracle"]:
+        raise Misconfigured("Give a file of questions with `check` and `correct`; only `--part oracle` needs none.")
+    records = read_records(data, tasks) if data else []
     found: dict[str, Any] = {}
     if "truth" in parts:
         found["truth"] = await check_truth(records, isolation, cells)
@@ -216,11 +224,19 @@ async def run_and_print(
         found["load"] = await check_load(records, isolation, cells)
     if "soak" in parts:
         found["soak"] = await soak_test(records, programs, isolation, cells)
+    if "oracle" in parts:
+        groups, absent = oracle_groups(SHARED, data, tasks)
+        kinds = documented_kinds(PAGE.read_text())
+        found["oracle"] = await compare_with_plain_python(groups, cache, isolation, cells, kinds)
+        found["oracle"].absent = absent
     if as_json:
         print(json.dumps({name: asdict(part) for name, part in found.items()}, indent=2))
         return
     for name, part in found.items():
         print(f"{name} ({isolation}):")
+        if isinstance(part, OracleReport):
+            print("\n".join(f"  {line}" for line in part.lines()))
+            continue
         for field, value in asdict(part).items():
             lines = value if isinstance(value, list | tuple) and value and not isinstance(value[0], int | float) else []
             print(f"  {field}: {value if not lines else len(lines)}")

@@ -1,7 +1,10 @@
 """`ucoder evaluate` and `ucoder compare` as a user types them: real programs in a real sandbox."""
 
 import json
+import subprocess
+import sys
 import threading
+import time
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -78,7 +81,7 @@ def test_samples_are_taken_as_they_are_or_sanitized(data: Path, tmp_path: Path) 
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        ("", "s.jsonl: the file holds no sample."),
+        ("", "s.jsonl: holds no sample."),
         ('{"task_id": "Sum/add", "completion": "x"}\n{"task_id": "Su', "s.jsonl:2: not JSON"),
         ('{"task_id": "Sum/add", "completion": "x"}\n\n{"task_id": "Sum/none", "completion": ""}\n',
          "s.jsonl:3: the benchmark has no task 'Sum/none'."),
@@ -89,7 +92,8 @@ def test_samples_are_taken_as_they_are_or_sanitized(data: Path, tmp_path: Path) 
         ('{"question_id": "Sum/add", "code_list": []}\n', "s.jsonl:1: code_list holds no program."),
         ('{"task_id": "Sum/add", "completion": "x"}\n',
          "s.jsonl: 1 of 2 tasks of humaneval have no sample, the first is Sum/plus."),
-        ("[1]\n", "s.jsonl:1: expected an object, found a list."),
+        ("[1]\n", "s.jsonl:1: expected an object, found 1."),
+        ('5\n', "s.jsonl:1: expected an object, found 5."),
     ],
 )  # fmt: skip
 def test_broken_samples_are_named(data: Path, tmp_path: Path, content: str, message: str) -> None:
@@ -123,6 +127,8 @@ class Completions(BaseHTTPRequestHandler):
     """Knows the answer when it is sampled, not when it is greedy; remembers what it was asked."""
 
     asked: list[dict[str, Any]] = []
+    held = threading.Event()
+    """While it is set, no answer about `plus` is given."""
 
     def do_GET(self) -> None:
         self._answer({"data": [{"id": "tiny"}]})
@@ -131,6 +137,8 @@ class Completions(BaseHTTPRequestHandler):
         body = json.loads(self.rfile.read(int(self.headers["content-length"])))
         self.asked.append(body)
         name = "plus" if "def plus" in body["prompt"] else "add"
+        while name == "plus" and self.held.is_set():
+            time.sleep(0.02)
         text = f"def {name}(a, b):\n{WRONG if body['temperature'] == 0 else RIGHT}"
         one = {"text": text, "logprobs": {"token_logprobs": [-0.5]}, "finish_reason": "stop"}
         self._answer({"choices": [{**one, "index": i} for i in range(body["n"])]})
@@ -153,6 +161,7 @@ def model() -> Iterator[str]:
         thread = threading.Thread(target=server.serve_forever, daemon=True)
         thread.start()
         yield f"http://127.0.0.1:{server.server_port}/v1"
+        Completions.held.clear()
         server.shutdown()
         thread.join()
 
@@ -175,6 +184,41 @@ def test_a_served_model_is_asked_in_the_official_words(model: str, data: Path, t
     cold = json.loads(ucoder("evaluate", *common, "--model", f"{model}#tiny", "--temperature", "0").stdout)
     assert cold["pass@1"] == 0.0
     assert ucoder("evaluate", *common, "--model", f"{model}#other").exit_code == 2
+
+
+def test_a_killed_evaluation_goes_on_where_it_was(model: str, data: Path, tmp_path: Path) -> None:
+    kept = tmp_path / "kept.jsonl"
+    common = ("evaluate", "--benchmark", "humaneval", "--data", str(data), "--cells", "1", "--json", "--out", str(kept))
+    Completions.held.set()
+    killed = subprocess.Popen(
+        [sys.executable, "-m", "ucoder", *common, "--model", model, "-n", "2"], stdout=subprocess.DEVNULL
+    )
+    deadline = time.monotonic() + 60
+    while time.monotonic() < deadline and not (kept.exists() and kept.read_text().count("\n") == 2):
+        time.sleep(0.05)
+    killed.kill()
+    killed.wait()
+    first = kept.read_text()
+    assert [json.loads(line)["task_id"] for line in first.splitlines()] == ["Sum/add"] * 2
+    kept.write_text(first + first[:30].replace("add", "plus"))  # as a kill within a write leaves it
+    Completions.held.clear()
+    Completions.asked.clear()
+    done = ucoder(*common, "--model", model, "-n", "2")
+    assert done.exit_code == 0, done.output
+    assert json.loads(done.stdout)["pass@1"] == 1.0
+    assert all("def plus" in body["prompt"] for body in Completions.asked)
+    whole = kept.read_text()
+    assert whole.startswith(first)
+    assert whole.count("\n") == 4
+    for flags, words in ((("-n", "1"), "2 samples of Sum/add"), (("-n", "2", "--temperature", "0.5"), "not by")):
+        refused = ucoder(*common, "--model", model, *flags)
+        assert (refused.exit_code, words in refused.stderr) == (2, True), refused.stderr
+    mine = tmp_path / "mine.jsonl"
+    mine.write_text("my own notes\nwithout an end")
+    refused = ucoder(*common[:-1], str(mine), "--model", model)
+    assert (refused.exit_code, mine.read_text()) == (2, "my own notes\nwithout an end")
+    assert f"{mine}:1: not JSON" in refused.stderr
+    assert kept.read_text() == whole
 
 
 def test_compare_pairs_what_each_did_on_the_same_tasks(model: str, data: Path, tmp_path: Path) -> None:

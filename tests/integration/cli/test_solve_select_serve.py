@@ -1,4 +1,4 @@
-"""`ucoder solve`, `ucoder select --tests none` and `ucoder serve proxy`, as a user types them."""
+"""`ucoder solve`, `ucoder select --tests none` and `ucoder serve`, as a user types them."""
 
 import json
 import os
@@ -129,20 +129,44 @@ def test_select_adds_the_bound_of_theorem_2_4_on_request(tmp_path: Path) -> None
     assert lines["empty"]["theorem_bound"] is None
 
 
-def test_serve_proxy_listens_answers_and_ends_when_told(model: str, served: str, tmp_path: Path) -> None:
-    command = [sys.executable, "-m", "ucoder", "serve", "proxy", "--upstream", model, "--consensus", served]
-    with subprocess.Popen([*command, "--listen", "127.0.0.1:0", "-n", "6"], stderr=subprocess.PIPE, text=True) as proxy:
-        assert proxy.stderr is not None
-        line = proxy.stderr.readline()
-        url = line.split()[2]
-        answer = httpx.post(f"{url}/completions", json={"model": "tiny", "prompt": TASK}, timeout=60).json()
+def test_serve_gateway_listens_answers_and_ends_when_told(model: str, served: str, tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "ucoder", "serve", "gateway", "--upstream", model, "-n", "6"]
+    environment = {**os.environ, "UCODER_PEERS": f"consensus={served},sandbox_runner={served}"}
+    with subprocess.Popen(
+        [*command, "--listen", "127.0.0.1:0"], stderr=subprocess.PIPE, text=True, env=environment
+    ) as gateway:
+        assert gateway.stderr is not None
+        url = gateway.stderr.readline().split()[1]
+        answer = httpx.post(f"{url}/v1/completions", json={"model": "tiny", "prompt": TASK}, timeout=60).json()
         assert answer["choices"][0]["text"] in (RIGHT, ALSO_RIGHT)
         assert answer["ucoder"]["n"] == 6
-        proxy.send_signal(signal.SIGTERM)
-        proxy.wait(30)
-        assert proxy.stderr.read() == ""
+        gateway.send_signal(signal.SIGTERM)
+        assert gateway.wait(30) == 0
+        assert gateway.stderr.read() == ""
     with socket.create_server(("127.0.0.1", 0)) as busy:
         there = f"127.0.0.1:{busy.getsockname()[1]}"
-        done = ucoder("serve", "proxy", "--upstream", model, "--listen", there, folder=tmp_path)
-    error = f"ucoder: --listen {there}: Address already in use; give another HOST:PORT.\n"
+        done = ucoder("serve", "gateway", "--upstream", model, "--listen", there, folder=tmp_path)
+    error = f"ucoder: UCODER_GATEWAY_LISTEN={there}: Address already in use; give another HOST:PORT.\n"
     assert (done.returncode, done.stderr) == (2, error)
+    done = ucoder("serve", "trainer", "--standalone", folder=tmp_path)
+    assert "gateway, consensus, sandbox_runner can be standalone" in done.stderr
+
+
+def test_run_code_is_the_program_s_output_and_exit_code(tmp_path: Path) -> None:
+    (tmp_path / "main.py").write_text(
+        "import sys\nprint(open('data.csv').read(), sys.argv[1:], input())\n"
+        "open('out.txt', 'w').write('made')\nprint('warned', file=sys.stderr)\nraise SystemExit(3)\n"
+    )
+    (tmp_path / "data.csv").write_text("1;2")
+    command = ("run-code", "main.py", "a", "b", "--file", "data.csv", "--fetch", "out.txt", "--stdin", "data.csv")
+    done = ucoder(*command, folder=tmp_path)
+    assert (done.returncode, done.stdout, done.stderr) == (3, "1;2 ['a', 'b'] 1;2\n", "warned\n")
+    assert (tmp_path / "out.txt").read_text() == "made"
+
+
+def test_run_code_ends_a_program_at_its_limit(served: str, tmp_path: Path) -> None:
+    (tmp_path / "loop.py").write_text("print('begun', flush=True)\nwhile True: pass\n")
+    done = ucoder("run-code", "loop.py", "--seconds", "0.5", "--sandbox", served, folder=tmp_path)
+    assert (done.returncode, done.stdout) == (124, "begun\n")
+    assert "limit of processor time" in done.stderr
+    assert "absent.py: No such file" in ucoder("run-code", "absent.py", folder=tmp_path).stderr

@@ -27,7 +27,7 @@ from ucoder.v1 import config_pb2, consensus_pb2, consensus_pb2_grpc
 def test_the_examples_in_the_docstrings_run(served: str) -> None:
     finder, runner = doctest.DocTestFinder(), doctest.DocTestRunner()
     found = [test for test in finder.find(ucoder.client.clients, globs={"address": served}) if test.examples]
-    assert len(found) == 2
+    assert len(found) == 3
     for test in found:
         runner.run(test)
     assert runner.summarize().failed == 0

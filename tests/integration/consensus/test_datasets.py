@@ -17,6 +17,7 @@ from ucoder.consensus.training_table import TrainingExample
 from ucoder.core.validation_split import split_of
 from ucoder.runs.run_config import load
 from ucoder.runtime.context import ServiceContext
+from ucoder.runtime.messaging.count_chunks import MADE, ending_key
 from ucoder.runtime.settings import Settings
 from ucoder.v1 import artifacts_pb2 as pb
 
@@ -52,7 +53,8 @@ def ending(number: int, iteration: int = 1, body: str = "return x + {}", domain:
 async def sealed(context: ServiceContext, run: pb.Run, endings: list[pb.Consensus]) -> list[pb.Dataset]:
     """Seals an iteration with these endings. Returns the loop's dataset, and the control's in the first iteration."""
     for one in endings:
-        await context.bus.publish(await context.artifacts.save("r", one))
+        ref = await context.artifacts.save("r", one)
+        await context.counts.record("r", ref.name, "consensus", {MADE: 1, ending_key(one): 1})
     datasets = await seal(Service(context), endings[-1], run)
     assert datasets
     for one in datasets:

@@ -5,10 +5,10 @@ from pathlib import Path
 
 import grpc
 
-from ucoder.consensus.quotas import Quotas
 from ucoder.consensus.service import REGISTER, Service
 from ucoder.runtime.context import ServiceContext
 from ucoder.runtime.grpc_server import CallChecks
+from ucoder.runtime.quotas import Quotas
 from ucoder.runtime.settings import Settings
 from ucoder.v1 import artifacts_pb2 as pb
 from ucoder.v1 import consensus_pb2, consensus_pb2_grpc
@@ -22,7 +22,7 @@ async def test_each_token_has_its_own_quota(
     settings = make_settings(nats_url=nats_url, tokens_file=tokens, peers=f"sandbox_runner={served}")
     async with ServiceContext.open(settings, ("consensus",)) as context:
         server = grpc.aio.server(interceptors=[CallChecks(context)])
-        REGISTER(Service(context, Quotas(programs_per_minute=3)), server)
+        REGISTER(Service(context, Quotas(3)), server)
         port = server.add_insecure_port("127.0.0.1:0")
         await server.start()
         try:

@@ -53,6 +53,27 @@ async def test_the_answer_has_winner_clusters_disagreements_plausibility_and_cos
     assert (answer.finished, answer.stopped, answer.change) == (4, "", 0)
 
 
+async def test_each_program_that_fails_has_its_reason(stub) -> None:
+    fenced = f"Sure:\n```python\n{RIGHT}```\n"
+    answer = await stub.Select(
+        request_for([RIGHT, "def triple(x): return 3 * x", WRONG, fenced, "import nothing_here"])
+    )
+    assert answer.verdict.selected in (0, 3)
+    assert sorted(answer.verdict.clusters[0].members) == [0, 3]
+    assert [(one.program, one.cause) for one in answer.reasons] == [
+        (1, "no_function"),
+        (2, "wrong"),
+        (4, "needs_package"),
+    ]
+    assert answer.reasons[0].words == "defines no function double; it defines triple"
+    assert answer.explanation == ""
+    broken = await stub.Select(request_for(["def double(x:", RAISES, "def double(x):\n  retrun 2 * x"]))
+    assert broken.verdict.abstained
+    assert broken.explanation.startswith(
+        "None of the 3 programs can be selected. The commonest cause, 2 of 3: it has a"
+    )
+
+
 async def test_without_tests_the_example_and_synthesised_inputs_are_run(stub) -> None:
     programs = [WRONG, RIGHT, ALSO_RIGHT]
     answer = await stub.Select(consensus_pb2.SelectRequest(programs=programs, prompt=PROMPT, inputs=20))
@@ -117,6 +138,14 @@ async def test_a_wrong_request_is_refused_before_anything_runs(stub) -> None:
         assert code == grpc.StatusCode.INVALID_ARGUMENT
         assert words in said
         assert time.perf_counter() - started < 1
+
+
+async def test_a_test_that_calls_nothing_is_refused_by_its_number(stub) -> None:
+    idle = pb.TestCase(code="def test_it():\n    assert helper() == 1\n\ndef helper():\n    return 1\n")
+    request = consensus_pb2.SelectRequest(programs=[RIGHT, WRONG], tests=[TESTS[0], idle], entry_point="f")
+    code, words = await refusal(stub.Select(request))
+    assert code == grpc.StatusCode.INVALID_ARGUMENT
+    assert "test 2 calls nothing of the program" in words
 
 
 async def test_an_abstention_below_the_threshold_has_its_evidence(stub) -> None:

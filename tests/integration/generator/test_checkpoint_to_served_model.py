@@ -12,6 +12,7 @@ from ucoder.generator import checkpoint_to_served_model
 from ucoder.models import TextScore
 from ucoder.runtime.messaging.bus import Bus
 from ucoder.runtime.messaging.run_states import RunStates
+from ucoder.runtime.metrics import Metrics
 from ucoder.runtime.settings import Settings
 from ucoder.runtime.storage.artifacts import Artifacts
 from ucoder.runtime.storage.store import Store
@@ -37,7 +38,11 @@ async def service(nats_url: str, make_settings: Callable[..., Settings]) -> Asyn
     bus = await Bus.connect(settings)
     model = RecordingModel(folders=True, exclusive=True)
     yield SimpleNamespace(
-        model=model, artifacts=Artifacts(Store(settings)), states=await RunStates.open(bus), settings=settings
+        model=model,
+        artifacts=Artifacts(Store(settings)),
+        states=await RunStates.open(bus),
+        settings=settings,
+        metrics=Metrics(),
     )
     await bus.close()
 
@@ -61,6 +66,7 @@ async def test_the_next_checkpoint_waits_until_the_last_was_evaluated(service: S
     control = checkpoint(run, 1, pb.VARIANT_CONTROL)
     task = asyncio.create_task(checkpoint_to_served_model.run(service, control, run))
     await asyncio.sleep(1.3)
+    assert service.metrics.registry.get_sample_value("ucoder_checkpoint_switch_seconds_count")
     assert service.model.serves[-1] == "/weights/1/1"
     await service.artifacts.save(run.id, pb.Evaluation(served=first))
     assert (await task).model == service.model.serves[-1] == control.path

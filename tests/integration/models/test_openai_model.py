@@ -10,8 +10,9 @@ from typing import Any
 import pytest
 
 from ucoder.errors import Misconfigured, NotFound, Overloaded, Reject, Retry
-from ucoder.models import SamplingParameters, open_model
+from ucoder.models import SamplingParameters, model_of, open_model
 from ucoder.models.openai_model import OpenAIModel
+from ucoder.runtime.context import ServiceContext
 from ucoder.runtime.settings import Settings
 
 WARM = SamplingParameters(temperature=0.8, top_p=0.95, max_tokens=16)
@@ -235,3 +236,16 @@ async def until(happened: Callable[[], bool]) -> None:
     async with asyncio.timeout(5):
         while not happened():
             await asyncio.sleep(0.01)
+
+
+async def test_requests_under_way_are_a_metric(make_settings: Callable[..., Settings]) -> None:
+    async with scripted("hang") as server:
+        settings = make_settings(model_url=server.url)
+        async with ServiceContext.open_standalone(settings, ("generator",)) as context:
+            task = asyncio.create_task(model_of(context).complete("m", "p", n=1, sampling=WARM))
+            while not server.asked:
+                await asyncio.sleep(0.02)
+            assert context.metrics.registry.get_sample_value("ucoder_model_requests") == 1
+            task.cancel()
+            await asyncio.gather(task, return_exceptions=True)
+            assert context.metrics.registry.get_sample_value("ucoder_model_requests") == 0

@@ -11,8 +11,8 @@ from tests.integration.models.test_openai_model import Reply, ScriptedServer, sc
 from ucoder.errors import Misconfigured, Retry
 from ucoder.models import open_model
 from ucoder.models.openai_model import OpenAIModel
-from ucoder.models.serving.statefulset import ANNOTATION, REVISION, StatefulSetServer
-from ucoder.runtime.kubernetes_api import STATEFUL_SETS, Object
+from ucoder.models.serving.statefulset import ANNOTATION, MAX_UNAVAILABLE, REVISION, StatefulSetServer
+from ucoder.runtime.kubernetes_api import PODS, STATEFUL_SETS, Object
 from ucoder.runtime.settings import Settings
 
 NEW = "store:run/weights/001"
@@ -135,8 +135,8 @@ async def test_the_error_after_a_timeout_names_what_was_missing(
     message = "0/5 nodes have nvidia.com/gpu"
     controller.conditions = [{"type": "PodScheduled", "reason": "Unschedulable", "message": message}]
     client = OpenAIModel(endpoint.url)
-    server = StatefulSetServer(client, settings(controller, endpoint, model_seconds=0.5), poll_seconds=0.05)
-    with pytest.raises(Retry, match=f"after 0.5 s.*vllm-1 finds no node: {message}"):
+    server = StatefulSetServer(client, settings(controller, endpoint, model_seconds=3.0), poll_seconds=0.05)
+    with pytest.raises(Retry, match=f"after 3 s.*vllm-1 finds no node: {message}"):
         await server.switch(NEW)
     await client.close()
 
@@ -178,6 +178,72 @@ async def test_changes_by_other_clients_during_a_rollout_are_reported(
     kept["spec"]["template"]["metadata"]["annotations"][ANNOTATION] = "store:other/weights/001"
     with pytest.raises(Retry, match="another client made vllm serve store:other"):
         await task
+
+
+class LargeRollout:
+    """A controller of eight pods that takes one old pod away at a time; a pod is ready four readings after its start.
+
+    A reading is one look of the server at the StatefulSet, which is a second in a cluster.
+    """
+
+    def __init__(self, controller: Controller, most: str) -> None:
+        self.api, self.controller, self.reading, self.most_away = controller.api, controller, 0, 0
+        self.item = self.api.objects[STATEFUL_SETS, "vllm"]
+        self.item["spec"]["replicas"] = 8
+        self.item["metadata"]["annotations"] = {MAX_UNAVAILABLE: most}
+        self.started = dict.fromkeys((f"vllm-{number}" for number in range(8)), -4)
+        self.revisions = dict.fromkeys(self.started, "r1")
+        self.api.react = lambda item: None
+        self.api.on_call = self.step
+        self.show("r1")
+
+    def step(self, verb: str, resource: str) -> None:
+        if (verb, resource) != ("get", "statefulsets"):
+            return
+        self.item, self.reading = self.api.objects[STATEFUL_SETS, "vllm"], self.reading + 1
+        revision = f"r{self.item['metadata']['generation']}"
+        for name in self.started:
+            if (PODS, name) not in self.api.objects:
+                self.started[name], self.revisions[name] = self.reading, revision
+        ready = [name for name, since in self.started.items() if self.reading - since >= 4]
+        self.most_away = max(self.most_away, 8 - len(ready))
+        old = [name for name in self.started if self.revisions[name] != revision]
+        if old and len(ready) == 8:
+            self.started[old[-1]], self.revisions[old[-1]] = self.reading, revision
+        self.show(revision)
+
+    def show(self, revision: str) -> None:
+        ready = {name for name, since in self.started.items() if self.reading - since >= 4}
+        for name, own in self.revisions.items():
+            condition = {"type": "Ready", "status": str(name in ready)}
+            self.api.pod(name, {**LABELS, REVISION: own}, conditions=[condition])
+        updated = [name for name, own in self.revisions.items() if own == revision]
+        self.item["status"] = {
+            "observedGeneration": self.item["metadata"]["generation"], "updateRevision": revision,
+            "updatedReplicas": len(updated), "readyReplicas": len(ready),
+        }  # fmt: skip
+        self.controller.names = [NEW] if set(updated) & ready else ["base"]
+
+
+@pytest.mark.parametrize(("most", "away", "readings"), [("50%", 4, 12), ("100%", 8, 8), ("1", 1, 48)])
+async def test_pods_are_replaced_together_up_to_the_budget(
+    controller: Controller, server: StatefulSetServer, most: str, away: int, readings: int
+) -> None:
+    rollout = LargeRollout(controller, most)
+    await server.switch(NEW)
+    assert rollout.most_away == away
+    assert rollout.reading <= readings
+    assert set(rollout.revisions.values()) == {"r2"}
+
+
+async def test_without_the_right_to_delete_pods_the_controller_replaces_them(
+    controller: Controller, server: StatefulSetServer
+) -> None:
+    rollout = LargeRollout(controller, "50%")
+    controller.api.refuse["delete"] = 403
+    await server.switch(NEW)
+    assert rollout.most_away == 1
+    assert len([call for call in controller.api.calls if call[0] == "delete"]) == 1
 
 
 async def test_a_missing_permission_is_misconfigured(controller: Controller, server: StatefulSetServer) -> None:

@@ -14,7 +14,8 @@ from ucoder.errors import Reject, Retry
 from ucoder.flow import FLOW
 from ucoder.runtime.context import ServiceContext
 from ucoder.runtime.messaging.arrow_worker import ArrowWorker, Dropped
-from ucoder.runtime.messaging.bus import Bus
+from ucoder.runtime.messaging.count_chunks import MADE
+from ucoder.runtime.messaging.running_counts import RunningCounts
 from ucoder.runtime.settings import Settings
 from ucoder.v1 import artifacts_pb2 as pb
 
@@ -48,7 +49,7 @@ class Bench:
 
     async def until(self, kind: str, count: int, seconds: float = 15) -> None:
         async with asyncio.timeout(seconds):
-            while await self.bus.count(kind, RUN) < count:
+            while (await self.context.counts.sums(RUN, 1, kind))[MADE] < count:
                 await asyncio.sleep(0.02)
 
     async def settled(self) -> None:
@@ -90,37 +91,46 @@ async def test_two_workers_share_the_messages_and_each_is_worked_on_once(bench: 
     assert (await bench.artifacts.get(pb.Problem, RUN, "001-000007")).prompt == "problem 7"
 
 
-async def test_an_artefact_announced_twice_counts_once(bench: Bench) -> None:
+async def test_a_queued_artefact_is_refused_a_second_time_and_an_acknowledged_one_leaves_nothing(bench: Bench) -> None:
+    async def run(brief: pb.Brief, run: pb.Run) -> pb.Problem:
+        return problem(brief)
+
     ref = await bench.send(0)
     assert not await bench.bus.publish(ref)
-    assert await bench.bus.count("brief", RUN) == await bench.bus.count("brief", RUN, 1) == 1
-    assert await bench.bus.count("brief", RUN, 2) == 0
+    assert not await bench.bus.requeue(ref)
+    assert (await bench.bus.queue(ARROW.name)).waiting == 1
+    async with bench.working(run):
+        await bench.settled()
+    state = (await bench.bus.jetstream.stream_info("UCODER", subjects_filter="ucoder.brief.>")).state
+    assert not state.subjects
+    assert await bench.bus.requeue(ref), "nothing stands in the way of a retry"
+    assert (await bench.bus.queue(ARROW.name)).waiting == 1
 
 
-async def test_has_published_sees_the_last_announcement_and_makes_the_server_count_seldom(
-    bench: Bench,
-) -> None:
-    """Otherwise the server would look at five billion subjects in an iteration of a hundred thousand briefs."""
-    counts = 0
+async def test_all_ended_sees_the_last_ending_and_reads_the_counts_seldom(bench: Bench) -> None:
+    reads = 0
 
     async def look(message: Msg) -> None:
-        nonlocal counts
-        counts += b"subjects_filter" in message.data
+        nonlocal reads
+        reads += 1
 
-    await bench.bus.client.subscribe("$JS.API.STREAM.INFO.UCODER", cb=look)
-    other = await Bus.connect(bench.settings)  # another replica, which sees every third announcement
+    await bench.bus.client.subscribe("$JS.API.STREAM.MSG.GET.KV_ucoder-counts", cb=look)
+    other = await RunningCounts.open(bench.bus)  # another replica, which sees every third announcement
+    counts = bench.context.counts
     for number in range(300):
-        assert not await (other if number % 3 == 2 else bench.bus).has_published("brief", RUN, 1, 300)
-        ref = await bench.send(number)
-        made = problem(await bench.artifacts.get(pb.Brief, RUN, ref.name))
-        await bench.bus.publish(await bench.artifacts.save(RUN, made))
-    assert await other.has_published("brief", RUN, 1, 300)
-    assert await bench.bus.has_published("brief", RUN, 1, 300)
-    assert not await bench.bus.has_published("brief", RUN, 2, 1), "an iteration of its own"
+        assert not await (other if number % 3 == 2 else counts).all_ended(RUN, 1, 300)
+        ending = pb.Consensus(brief=pb.Brief(run=RUN, iteration=1, number=number), ending=pb.ENDING_ABSTAINED)
+        ref = await bench.artifacts.save(RUN, ending)
+        for _ in range(2):  # a redelivered one counts once
+            await counts.record(RUN, ref.name, "consensus", {MADE: 1, "abstained": 1})
+        await bench.bus.publish(ref)
+    assert await other.all_ended(RUN, 1, 300)
+    assert await counts.all_ended(RUN, 1, 300)
+    assert not await counts.all_ended(RUN, 2, 1), "an iteration of its own"
     await bench.bus.requeue(ref)
-    assert await bench.bus.has_published("brief", RUN, 1, 300)
-    await other.close()
-    assert 3 < counts < 40
+    assert await counts.all_ended(RUN, 1, 300)
+    assert await counts.sums(RUN, 1, "consensus") == {MADE: 300, "abstained": 300}
+    assert 3 < reads < 40
 
 
 async def test_a_product_made_before_a_crash_is_not_made_again(bench: Bench) -> None:
@@ -235,7 +245,7 @@ async def test_messages_of_a_cancelled_run_are_not_worked_on(bench: Bench) -> No
     await bench.send(0)
     async with bench.working(run):
         await bench.settled()
-    assert await bench.bus.count("problem", RUN) == 0
+    assert await bench.artifacts.names(RUN, "problem") == []
     assert await bench.dead_letters.all() == []
 
 

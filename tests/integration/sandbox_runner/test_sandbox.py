@@ -45,9 +45,12 @@ async def test_script_reads_and_prints(sandbox: Sandbox) -> None:
         "import os\nos.write(1, str(sum(map(int, os.read(0, 99).split()))).encode())",
         "print(8)",
         "import sys\nprint(7)\nsys.exit(3)",
+        "if __name__ == '__main__': print(7)",
+        "if __name__ is '__main__': print(7)",  # the name is equal to the literal, and not the same object
     )
     results = await results_of(sandbox, SandboxJob(programs, (case,)))
-    assert [str(row.outcomes[0]) for row in results] == ["passed", "passed", "passed", "failed", "exception"]
+    outcomes = ["passed", "passed", "passed", "failed", "exception", "passed", "failed"]
+    assert [str(row.outcomes[0]) for row in results] == outcomes
 
 
 async def test_leaving_the_iteration_stops_the_work(sandbox: Sandbox) -> None:

@@ -1,6 +1,7 @@
 """Trainings as Jobs of a scripted cluster, made from the chart's own template; the pods that train are real."""
 
 import asyncio
+import copy
 import hashlib
 import json
 import os
@@ -144,7 +145,9 @@ async def test_a_job_that_disappears_while_it_blocks_the_name_is_made_anew(train
         await asyncio.sleep(0.3)
         assert not task.done()
         training.server.refuse.clear()
-        await training.until_submitted(training.server.calls.count(("create", "jobs", "")) + 1)
+        async with asyncio.timeout(30):
+            while not any(kind == JOBS for kind, _ in training.server.objects):
+                await asyncio.sleep(0.02)
         assert training.job()
 
 
@@ -187,6 +190,26 @@ async def test_the_jobs_of_ended_runs_are_removed(training: ClusterTraining) -> 
     runs.add("r")
     await training.jobs.remove_unwanted(ended)
     assert [name for kind, name in training.server.objects if kind == JOBS] == ["another"]
+
+
+async def test_jobs_of_others_are_never_touched(training: ClusterTraining) -> None:
+    """Another release in the namespace has Jobs of the same kind, even for a run of the same id."""
+    async with training.followed():
+        pass
+    other = copy.deepcopy(training.job())
+    name = other["metadata"]["name"]
+    other["metadata"]["labels"]["app.kubernetes.io/instance"] = "other"
+    training.server.put(other)
+
+    async def ended(run: str) -> bool:
+        return True
+
+    await training.jobs.remove_unwanted(ended)
+    await training.jobs.remove(training.dataset)
+    with pytest.raises(Misconfigured, match=f"Job {name} exists and does not have this release's labels"):
+        await training.train()
+    assert training.job() == other
+    assert not [call for call in training.server.calls if call[0] in ("delete", "patch")]
 
 
 async def test_an_invalid_template_is_named(training: ClusterTraining, tmp_path: Path) -> None:

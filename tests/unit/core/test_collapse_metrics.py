@@ -2,7 +2,14 @@
 
 import pytest
 
-from ucoder.core.collapse_metrics import METRICS, collapsed, collapses, dataset_metrics, model_metrics
+from ucoder.core.collapse_metrics import (
+    METRICS,
+    cluster_entropy_bits,
+    collapsed,
+    collapses,
+    dataset_metrics,
+    model_metrics,
+)
 from ucoder.v1 import artifacts_pb2 as pb
 from ucoder.v1 import config_pb2
 
@@ -41,7 +48,12 @@ def test_every_metric_can_be_limited_and_has_a_source() -> None:
 
 def test_metrics_of_a_dataset_by_hand() -> None:
     found = dataset_metrics(
-        cluster_sizes=[[2, 2], [4]], repeated=2, programs=8, distinct_programs=6, training_programs=["1"]
+        problems=2,
+        repeated=2,
+        cluster_entropy=(cluster_entropy_bits([2, 2]) + cluster_entropy_bits([4])) / 2,
+        programs=8,
+        distinct_programs=6,
+        tree_entropy=1.584963,
     )
     assert found == pytest.approx(
         {"distinct_problems": 0.5, "cluster_entropy": 0.5, "distinct_solutions": 0.75, "tree_entropy": 1.584963},
@@ -50,7 +62,10 @@ def test_metrics_of_a_dataset_by_hand() -> None:
 
 
 def test_what_was_not_measured_is_absent() -> None:
-    assert dataset_metrics(cluster_sizes=[], repeated=9, programs=0, distinct_programs=0, training_programs=[]) == {}
+    assert (
+        dataset_metrics(problems=0, repeated=9, cluster_entropy=0, programs=0, distinct_programs=0, tree_entropy=None)
+        == {}
+    )
     assert model_metrics(claims=0, true_claims=0, selected=4, right=1) == {"selection_precision": 0.25}
     assert model_metrics(claims=4, true_claims=3, selected=0, right=0) == {"test_accuracy": 0.75}
 

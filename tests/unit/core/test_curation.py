@@ -1,8 +1,11 @@
 """Curation rule by rule: the rows that stay, and the reasons of the others."""
 
+from collections.abc import Sequence
+from typing import Any
+
 import pytest
 
-from ucoder.core.curation import CandidateRow, CurationRules, curate, row_identity
+from ucoder.core.curation import CandidateRows, CurationRules, curate, row_identity
 from ucoder.core.program_quality import documentation, maintainability
 
 PLAIN = "def f(x):\n    return x + 1\n"
@@ -12,7 +15,7 @@ TANGLED = "def f(x):\n" + "".join(
 )
 
 
-def offer(number: int = 0, program: str = PLAIN, **other: object) -> CandidateRow:
+def offer(number: int = 0, program: str = PLAIN, **other: Any) -> dict[str, Any]:
     values = {
         "problem": f"p{number}",
         "solution": "    return x + 1\n",
@@ -20,7 +23,14 @@ def offer(number: int = 0, program: str = PLAIN, **other: object) -> CandidateRo
         "confidence": 0.8,
         "margin": 0.5,
     }
-    return CandidateRow(**{**values, "program": program, **other})
+    return {**values, "program": program, **other}
+
+
+def decide(offers: list[dict[str, Any]], rules: CurationRules, known: Sequence[int] = ()) -> list[str]:
+    rows = CandidateRows()
+    for one in offers:
+        rows.add(**one)
+    return curate(rows, rules, known)
 
 
 @pytest.mark.parametrize(
@@ -40,30 +50,30 @@ def offer(number: int = 0, program: str = PLAIN, **other: object) -> CandidateRo
     ],
 )
 def test_a_row_by_itself(rules: CurationRules, other: dict[str, object], reason: str) -> None:
-    assert curate([offer(**other)], rules) == [reason]
+    assert decide([offer(**other)], rules) == [reason]
 
 
 def test_of_equal_rows_the_better_stays_and_known_ones_go() -> None:
     rows = [offer(1), offer(1, PLAIN + "# again\n", confidence=0.9), offer(1, PLAIN.replace("1", "2")), offer(2)]
     rules = CurationRules(deduplicate=True)
-    assert curate(rows, rules) == ["duplicate", "", "", ""]
-    assert curate(rows, rules, {row_identity("P2!", PLAIN)}) == ["duplicate", "", "", "duplicate"]
-    assert curate(rows, CurationRules()) == [""] * 4
+    assert decide(rows, rules) == ["duplicate", "", "", ""]
+    assert decide(rows, rules, [row_identity("P2!", PLAIN)]) == ["duplicate", "", "", "duplicate"]
+    assert decide(rows, CurationRules()) == [""] * 4
 
 
 def test_the_worst_rows_above_the_share_of_a_domain_are_left_out() -> None:
     rows = [offer(n, domain="a", confidence=0.5 + n / 100) for n in range(8)] + [
         offer(n + 8, domain="b") for n in range(2)
     ]
-    assert curate(rows, CurationRules(domain_share=0.5)) == ["over_domain_share"] * 3 + [""] * 7
-    assert curate(rows[:1], CurationRules(domain_share=0.01)) == [""]
-    assert curate([], CurationRules(domain_share=0.5)) == []
+    assert decide(rows, CurationRules(domain_share=0.5)) == ["over_domain_share"] * 3 + [""] * 7
+    assert decide(rows[:1], CurationRules(domain_share=0.01)) == [""]
+    assert decide([], CurationRules(domain_share=0.5)) == []
 
 
 def test_a_row_that_another_rule_left_out_does_not_count_in_the_share() -> None:
     rows = [offer(n, confidence=0.2 if n < 6 else 0.9) for n in range(8)]
     rules = CurationRules(min_confidence=0.5, domain_share=0.5)
-    assert curate(rows, rules) == ["low_confidence"] * 6 + ["", "over_domain_share"]
+    assert decide(rows, rules) == ["low_confidence"] * 6 + ["", "over_domain_share"]
 
 
 def test_maintainability_by_hand() -> None:

@@ -8,7 +8,7 @@ CELLS = [("a", 1), ("a", 2), ("b", 1), ("b", 2)]
 
 
 def test_nothing_known_is_spread_evenly_in_every_prefix() -> None:
-    found = assign_cells(CELLS, 10, {})
+    found = list(assign_cells(CELLS, 10, {}))
     assert found[:8] == CELLS * 2
     assert len(found) == 10
 

@@ -14,6 +14,13 @@ BELIEVED = (
     "from enum import Enum\nclass Color(Enum):\n    RED = 1",
     "def f(x): return '{:>5}'.format(x)",
     "def f(xs): return next(iter(xs), None)",
+    "from dataclasses import dataclass\n@dataclass(frozen=True, order=True)\nclass P:\n    x: int",
+    "import functools\ndef keep(g):\n    @functools.wraps(g)\n    def kept(*a): return g(*a)\n    return kept",
+    "from functools import wraps\ndef keep(g):\n    @wraps(g)\n    def kept(*a): return g(*a)\n    return kept",
+    "def f(x): return type(x).__name__ + x.__class__.__name__",
+    "import warnings\ndef f(x): warnings.warn('old', DeprecationWarning, stacklevel=2)",
+    "import random\ndef f(seed): return random.Random(seed).random()",
+    "from functools import reduce, lru_cache",
     "this is no Python",
 )
 NOT_BELIEVED = (
@@ -28,6 +35,19 @@ NOT_BELIEVED = (
     "def f(x, form): return form.format(x)",
     "from collections import Counter\nCounter.update = None",
     "from dataclasses import dataclass\n@dataclass(eq=True)\nclass P:\n    x: int",
+    "from dataclasses import dataclass\nx = {'eq': False}\n@dataclass(**x)\nclass P:\n    x: int",
+    "from functools import wraps\ndef f(g): return wraps(f)(g)",
+    "from functools import wraps as w\ndef f(g): return g",
+    "import functools\ndef f(g): return functools.wraps(f)(g)",
+    "import functools as t\ndef keep(g):\n    @t.wraps(g, ['x'])\n    def kept(*a): return g(*a)\n    return kept",
+    "import functools, random\n@functools.wraps(random)\ndef f(x): return f._os",
+    "def f(x): return x.__class__",
+    "def f(x): return type(x).__subclasses__()",
+    "def f(x): x.__name__ = 'f'",
+    "import warnings\nwarnings.warn = None",
+    "import warnings\nwarnings.simplefilter('ignore')",
+    "import random\nclass R(random.Random): pass",
+    "import random\nrandom.Random.random = None",
 )
 
 

@@ -2,8 +2,9 @@
 
 from ucoder.core.fork_safety import ForkSafety
 from ucoder.sandbox_runner.guest.cell_protocol import REFRESH_STATUS, CellProgram, CellTest, Job
-from ucoder.sandbox_runner.host.batch import MOST_SHARED, Batch, Program, batches
+from ucoder.sandbox_runner.host.batch import MOST_SHARED, Batch, batches
 from ucoder.sandbox_runner.host.cell import CellResult, ForkEnd, ProgramReport, read_report
+from ucoder.sandbox_runner.host.program import Program
 from ucoder.sandbox_runner.sandbox_job import Limits
 
 OK = CellResult("ok", "1", 0.0)
@@ -116,7 +117,8 @@ def test_a_script_has_a_fork_of_its_own_for_each_test() -> None:
     batch.reports = [ProgramReport(0, 0, (OK,))]
     [batch] = batch.finish(CLEAN)
     assert (batch.job(2)["script"], batch.job(2)["tests"]) == (True, [tests[1:2]])
-    [batch] = batch.finish(ForkEnd("exit", 0, 20.0, output=b"out"))
+    batch.receive(0, b"out")
+    [batch] = batch.finish(ForkEnd("exit", 0, 20.0))
     assert batch.job(3)["tests"] == [tests[2:]]
     assert batch.finish(ForkEnd("exit", 3 << 8, 20.0)) == []
     assert [(one.status, one.text) for one in program.results if one] == [

@@ -9,12 +9,12 @@ import pytest
 import ucoder.sandbox_runner
 
 PACKAGE = Path(ucoder.sandbox_runner.__file__).parent
-TYPES = {"core", "errors", "sandbox_job", "outcome_table"}
+TYPES = {"core", "errors", "sandbox_job", "run_job", "outcome_table"}
 ALLOWED = {
     "guest": {"guest", "core.values"},
     "isolation": {"isolation", "errors", "runtime.atomic"},
     "languages": {"languages", "isolation", "core", "errors"},
-    "host": TYPES | {"host", "isolation", "guest"},
+    "host": TYPES | {"host", "isolation", "guest", "languages.commands"},
     "judging": TYPES | {"judging", "host", "guest"},
 }
 """By room, what its modules may import of the package, names below sandbox_runner without that prefix."""

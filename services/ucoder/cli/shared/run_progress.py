@@ -9,7 +9,7 @@ from rich.table import Table
 
 from ucoder.runs.brief_history import BRIEF_STAGES
 from ucoder.runs.checkpoint_scores import checkpoint_label
-from ucoder.runtime.storage.ledger import limit_of_reason
+from ucoder.runtime.messaging.ledger import limit_of_reason
 from ucoder.v1 import config_pb2, runs_pb2, trainer_pb2
 
 LOG_SECONDS = 5.0

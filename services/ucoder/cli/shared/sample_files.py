@@ -103,8 +103,10 @@ def _samples(value: dict[str, Any], known: Collection[str]) -> tuple[str, tuple[
     """Returns the task id and the samples of a line. Raises KeyError or TypeError on a line of another form."""
     if "code_list" in value:
         task, codes = _task_id(value["question_id"], "question_id", known), value["code_list"]
-        if not isinstance(codes, list) or not codes or not all(isinstance(code, str | None) for code in codes):
+        if not isinstance(codes, list) or not all(isinstance(code, str | None) for code in codes):
             raise TypeError("code_list is not a list of programs")
+        if not codes:
+            raise TypeError("code_list holds no program")
         return task, tuple(evaluator_pb2.Sample(task_id=task, solution=code or "\n") for code in codes)
     task = _task_id(value["task_id"], "task_id", known)
     key = "solution" if value.get("solution") is not None else "completion"

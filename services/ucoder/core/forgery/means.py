@@ -6,6 +6,7 @@ import importlib
 from collections.abc import Callable, Iterator
 from functools import cache
 
+from ucoder.core.forgery.dataclasses_held import holds_its_fields, is_dataclass
 from ucoder.core.fork_safety import WhitelistVisitor
 from ucoder.core.fork_safety.attribute_writes import bound_names, check_attribute_writes
 from ucoder.core.fork_safety.whitelist import MODULES, NotForkSafe
@@ -24,6 +25,8 @@ _BASES = frozenset(
 ) | {"object", "NamedTuple", "ABC", "Enum", "IntEnum", "Generic"}  # fmt: skip
 _HEAP_TYPE = 1 << 9
 """The flag of classes whose members can be set (Py_TPFLAGS_HEAPTYPE)."""
+_WRAPS = "wraps"
+"""Copies attributes from one function to another: allowed where a function of the program is decorated with it."""
 _RECORDS = frozenset({"namedtuple", "NamedTuple"})
 _MORE_MODULES = {
     "sys": frozenset({"exit", "maxsize", "version_info"}),
@@ -34,9 +37,13 @@ _MORE_MODULES = {
     "dataclasses": frozenset({"dataclass", "field"}),
     "queue": frozenset({"Queue", "PriorityQueue", "Empty"}),
     "struct": frozenset({"pack", "unpack", "error", "calcsize"}),
+    "random": frozenset({"Random"}),
+    "warnings": frozenset({"warn"}),
+    "functools": frozenset({_WRAPS}),
 }
 """Modules that may disturb a neighbour, but not forge."""
-_MODULES = {name: members | _MORE_MODULES.get(name, frozenset()) for name, members in (MODULES | _MORE_MODULES).items()}
+_NONE = frozenset[str]()
+_MODULES = {name: MODULES.get(name, _NONE) | _MORE_MODULES.get(name, _NONE) for name in (*MODULES, *_MORE_MODULES)}
 
 
 def has_no_means(program: str, absent: Callable[[str], bool] = lambda module: False) -> bool:
@@ -61,7 +68,7 @@ class _MeansVisitor(WhitelistVisitor):
 
     def __init__(self, tree: ast.Module, nodes: list[ast.AST], absent: Callable[[str], bool]) -> None:
         self.own = {node.name for node in nodes if isinstance(node, ast.ClassDef)}
-        self.values = any(map(_is_dataclass, nodes))
+        self.values = any(map(is_dataclass, nodes))
         self.writes_to_own = _writes_to_own(tree, nodes)
         super().__init__(nodes, absent)
         if self.values and not self.writes_to_own:
@@ -78,13 +85,17 @@ class _MeansVisitor(WhitelistVisitor):
         """Allows every generator, because no other program follows in the process."""
 
     def visit_Name(self, node: ast.Name) -> None:
-        if node.id in _STOPPERS or node.id == "super":
+        if node.id in _STOPPERS or node.id in ("super", _WRAPS):
             raise NotForkSafe(f"the name {node.id}")
         if node.id not in _ALLOWED_NAMES and node.id not in ("__slots__", "__all__"):
             super().visit_Name(node)
 
     def visit_Attribute(self, node: ast.Attribute) -> None:
         match node:
+            case ast.Attribute(attr=name) if name == _WRAPS:
+                raise NotForkSafe("functools.wraps that does not decorate a function of the program")
+            case ast.Attribute(attr="__name__", value=value, ctx=ast.Load()) if not self.is_module(value):
+                self.visit(_named_object(value))
             case ast.Attribute(value=ast.Call(func=ast.Name(id="super"), args=[], keywords=[]), ctx=ast.Load()):
                 if node.attr.startswith("__") and node.attr not in _METHODS:
                     raise NotForkSafe(f"super().{node.attr}")
@@ -130,12 +141,22 @@ class _MeansVisitor(WhitelistVisitor):
     def visit_FunctionDef(self, node: ast.FunctionDef) -> None:
         if node.name.startswith("__") and node.name not in _METHODS:
             raise NotForkSafe(f"defines {node.name}")
-        self.generic_visit(node)
+        for field, value in ast.iter_fields(node):
+            for part in value if isinstance(value, list) else [value]:
+                if field == "decorator_list" and (wrapped := _wrapped(part)):
+                    self.visit(wrapped)
+                elif isinstance(part, ast.AST):
+                    self.visit(part)
+
+    def visit_ImportFrom(self, node: ast.ImportFrom) -> None:
+        if any(alias.name == _WRAPS and alias.asname for alias in node.names):
+            raise NotForkSafe("functools.wraps under another name")
+        super().visit_ImportFrom(node)
 
     def visit_ClassDef(self, node: ast.ClassDef) -> None:
         if node.keywords or not all(map(self.may_be_base, node.bases)):
             raise NotForkSafe("a class with other bases")
-        if node.decorator_list and not (_is_dataclass(node) and _holds_its_fields(node)):
+        if node.decorator_list and not (is_dataclass(node) and holds_its_fields(node)):
             raise NotForkSafe("a class that does not hold what it was given")
         for statement in node.body:
             self.visit(statement)
@@ -166,42 +187,22 @@ def _writes_to_own(tree: ast.Module, nodes: list[ast.AST]) -> bool:
     return True
 
 
-def _is_dataclass(node: ast.AST) -> bool:
-    return isinstance(node, ast.ClassDef) and [ast.unparse(one) for one in node.decorator_list] in (
-        ["dataclass"], ["dataclasses.dataclass"]
-    )  # fmt: skip
+def _wrapped(decorator: ast.expr) -> ast.expr | None:
+    """Returns the function whose attributes `@wraps(function)` copies; None for any other decorator."""
+    match decorator:
+        case ast.Call(ast.Name(name) | ast.Attribute(ast.Name("functools"), name), [ast.Name() as only], []):
+            return only if name == _WRAPS else None
+    return None
 
 
-def _holds_its_fields(node: ast.ClassDef) -> bool:
-    """Returns whether the equality of a dataclass is that of the values it was made with: its fields are plain, and no
-    method makes or replaces them.
-    """
-    fields = [one for one in node.body if isinstance(one, ast.AnnAssign)]
-    others = [one for one in node.body if not isinstance(one, ast.AnnAssign)]
-    plain = all(
-        isinstance(one.target, ast.Name)
-        and "ClassVar" not in ast.unparse(one.annotation)
-        and "InitVar" not in ast.unparse(one.annotation)
-        and (one.value is None or isinstance(one.value, ast.Constant) or _is_field(one.value))
-        for one in fields
-    )
-    names = [
-        name
-        for one in node.body
-        for name in (ast.unparse(one.target) if isinstance(one, ast.AnnAssign) else getattr(one, "name", ""),)
-    ]
-    methods = all(
-        (isinstance(one, ast.FunctionDef) and one.name not in ("__init__", "__post_init__"))
-        or (isinstance(one, ast.Expr) and isinstance(one.value, ast.Constant))
-        or isinstance(one, ast.Pass)
-        for one in others
-    )
-    named = [name for name in names if name]
-    return bool(fields) and plain and methods and len(named) == len(set(named)) and not node.bases
-
-
-def _is_field(node: ast.expr) -> bool:
-    return isinstance(node, ast.Call) and ast.unparse(node.func) in ("field", "dataclasses.field")
+def _named_object(node: ast.expr) -> ast.expr:
+    """Returns x for `type(x)` and `x.__class__`, whose name alone is asked for; any other expression as it is."""
+    match node:
+        case ast.Call(ast.Name("type"), [argument], []) if not isinstance(argument, ast.Starred):
+            return argument
+        case ast.Attribute(value, "__class__"):
+            return value
+    return node
 
 
 def _is_plain(node: ast.expr) -> bool:

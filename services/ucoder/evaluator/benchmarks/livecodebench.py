@@ -1,16 +1,12 @@
 """LiveCodeBench's JSONL for code generation: scripts that read stdin, or a method of `Solution`; compressed tests."""
 
-import base64
-import binascii
-import io
 import json
-import pickle
 import re
-import zlib
 from typing import Any, NamedTuple
 
 from ucoder.core.test_plans import Test
 from ucoder.evaluator.benchmarks.task import FENCE_STOP, BenchmarkTask, nested_json
+from ucoder.runtime.plain_pickle import read_packed
 
 MODULES = (
     "string", "re", "datetime", "collections", "heapq", "bisect", "copy", "math", "random", "statistics", "itertools",
@@ -25,6 +21,8 @@ PREAMBLE = (
 CPU_SECONDS = 6.0
 """Limit of one test, as in the official harness."""
 MEMORY_MB = 4096
+LARGEST_TESTS = 1 << 30
+"""The most bytes of unpacked tests."""
 RULE = "livecodebench"
 """The rule by which outputs are compared."""
 SYSTEM = (
@@ -83,7 +81,7 @@ def _read_official(entry: dict[str, Any]) -> _Line:
 
 
 def _read_fusion(entry: dict[str, Any]) -> _Line:
-    labels, test = nested_json(entry["labels"]), _unpack(entry["test"])
+    labels, test = nested_json(entry["labels"]), read_packed(entry["test"], LARGEST_TESTS)
     cases = json.loads(test["input_output"] if isinstance(test, dict) else test)
     pairs = list(zip(cases["inputs"], cases["outputs"], strict=True))
     return _Line(entry["content"], cases.get("fn_name") or "", labels["task_id"], labels["difficulty"], pairs)
@@ -102,18 +100,4 @@ def _private_cases(text: str) -> list[dict[str, str]]:
     try:
         return json.loads(text)  # type: ignore[no-any-return]
     except ValueError:
-        return json.loads(_unpack(text))  # type: ignore[no-any-return]
-
-
-def _unpack(text: str) -> Any:
-    try:
-        return _PlainUnpickler(io.BytesIO(zlib.decompress(base64.b64decode(text, validate=True)))).load()
-    except (binascii.Error, zlib.error, EOFError, IndexError, pickle.UnpicklingError) as error:
-        raise ValueError(f"the compressed tests are broken: {error}") from None
-
-
-class _PlainUnpickler(pickle.Unpickler):
-    """An unpickler of texts, numbers, lists and dicts only: a pickle that names anything else could run code."""
-
-    def find_class(self, module_name: str, global_name: str) -> Any:
-        raise pickle.UnpicklingError(f"it asks for {module_name}.{global_name}")
+        return json.loads(read_packed(text, LARGEST_TESTS))  # type: ignore[no-any-return]

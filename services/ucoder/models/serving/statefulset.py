@@ -3,6 +3,10 @@
 Other weights are a patch of that annotation and a rollout. Where the new pods cannot run, the annotation is put back,
 so that the old weights go on answering, and the error repeats what the pods reported. The pods themselves fetch the
 weights: nothing is copied here.
+
+The controller of StatefulSets replaces one pod after another, because its own `maxUnavailable` is off in most clusters.
+Therefore old pods are deleted here, as many at once as the annotation MAX_UNAVAILABLE allows. The controller makes new
+ones.
 """
 
 import asyncio
@@ -18,6 +22,8 @@ from ucoder.runtime.settings import Settings
 
 log = structlog.get_logger()
 ANNOTATION = "ucoder.dev/checkpoint"
+MAX_UNAVAILABLE = "ucoder.dev/max-unavailable"
+"""The annotation of the StatefulSet with the number of its pods, or their share, that may be away during a rollout."""
 REVISION = "controller-revision-hash"
 """The label of a StatefulSet's pod that names the template it was made from."""
 MOST_CRASHES = 3
@@ -35,10 +41,11 @@ class StatefulSetServer:
     exclusive = True
     up = True
 
-    def __init__(self, client: OpenAIModel, settings: Settings, poll_seconds: float = 3.0) -> None:
+    def __init__(self, client: OpenAIModel, settings: Settings, poll_seconds: float = 1.0) -> None:
         self.url = client.url
         self._client, self._settings, self._poll_seconds = client, settings, poll_seconds
         self._name = settings.rollout_statefulset
+        self._may_delete = True
 
     async def switch(self, model: str) -> None:
         """Rolls the pods to `model` and waits until they serve it; see `ModelServer`.
@@ -108,12 +115,35 @@ class StatefulSetServer:
         problems = [problem for pod in new_pods for problem in _problems_of(pod)]
         replicas = statefulset["spec"].get("replicas", 1)
         if min(status.get("updatedReplicas", 0), status.get("readyReplicas", 0)) < replicas:
+            await self._delete_old_pods(cluster, statefulset, pods)
             return "; ".join(problems) or f"{status.get('readyReplicas', 0)} of {replicas} pods are ready"
         try:
             names = await self._client.served()
         except Retry as error:
             return str(error)
         return "" if model in names else f"{self.url} still serves {', '.join(names)}"
+
+    async def _delete_old_pods(self, cluster: KubernetesApi, statefulset: Object, pods: list[Object]) -> None:
+        """Deletes pods of the old template, as long as no more pods are away than the annotation allows.
+
+        Where the right is missing, the rollout continues at the controller's pace.
+        """
+        replicas, revision = statefulset["spec"].get("replicas", 1), statefulset["status"].get("updateRevision")
+        present = [pod for pod in pods if "deletionTimestamp" not in pod["metadata"]]
+        room = _budget(statefulset, replicas) - (replicas - sum(map(_is_ready, present)))
+        old = [pod for pod in present if pod["metadata"].get("labels", {}).get(REVISION, revision) != revision]
+        if not self._may_delete or _budget(statefulset, replicas) < 2:
+            return
+        for pod in [pod for pod in old if _is_ready(pod)][: max(0, room)]:
+            try:
+                await cluster.delete(PODS, pod["metadata"]["name"])
+            except Misconfigured as error:
+                self._may_delete = False
+                log.warning("model.rolled_one_by_one", statefulset=self._name, error=str(error))
+                return
+            except Retry as error:
+                log.warning("model.cluster_away", error=str(error))
+                return
 
 
 class _PodsFailed(Exception):
@@ -130,6 +160,20 @@ def _annotation_patch(model: str | None) -> Object:
 def _annotation(statefulset: Object) -> str | None:
     annotation: str | None = statefulset["spec"]["template"]["metadata"].get("annotations", {}).get(ANNOTATION)
     return annotation
+
+
+def _budget(statefulset: Object, replicas: int) -> int:
+    """Returns how many pods may be away at once during a rollout; a share is rounded down, but never to 0."""
+    most = str(statefulset["metadata"].get("annotations", {}).get(MAX_UNAVAILABLE, 1))
+    try:
+        return max(1, replicas * int(most[:-1]) // 100 if most.endswith("%") else int(most))
+    except ValueError:
+        return 1
+
+
+def _is_ready(pod: Object) -> bool:
+    conditions = pod.get("status", {}).get("conditions", [])
+    return any(one.get("type") == "Ready" and one.get("status") == "True" for one in conditions)
 
 
 def _served_by(statefulset: Object) -> str:

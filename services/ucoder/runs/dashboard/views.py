@@ -1,6 +1,7 @@
 """Collects the data of each dashboard page from store and bus: plain data, without markup."""
 
 import asyncio
+import contextlib
 import datetime
 import io
 from collections import Counter
@@ -11,6 +12,7 @@ from typing import Any
 import pyarrow.parquet as pq
 
 from ucoder.core.collapse_metrics import METRICS
+from ucoder.errors import NotFound
 from ucoder.runs.brief_history import BRIEF_STAGES, brief_history, ending_name
 from ucoder.runs.checkpoint_scores import checkpoint_label, loop_evaluations, pass_at_1
 from ucoder.runs.collapse_history import collapse_history
@@ -53,18 +55,29 @@ class DashboardViews:
 
     async def briefs(self, run: str, iteration: int, page: int) -> dict[str, Any]:
         """Returns a page of an iteration's briefs, each with its ending where it has one."""
-        await self.status(run)
-        names = await self.artifacts.names(run, "brief", f"{iteration:03d}-")
-        ended = set(await self.artifacts.names(run, "consensus", f"{iteration:03d}-"))
-        shown = names[page * PAGE_LENGTH : (page + 1) * PAGE_LENGTH]
-        rows = await asyncio.gather(*(self._brief_row(run, name, name in ended) for name in shown))
-        return {"iteration": iteration, "briefs": rows, "page": page, "pages": _pages(len(names)), "total": len(names)}
+        status = await self.status(run)
+        total = status.briefs if iteration == status.iteration else 0
+        if 0 < iteration < status.iteration:  # an iteration before the last one has all its briefs
+            total = (await self.artifacts.get(pb.Run, run, "000")).config.loop.briefs
+        shown = range(page * PAGE_LENGTH, min(total, (page + 1) * PAGE_LENGTH))
+        rows = await asyncio.gather(*(self._brief_row(run, f"{iteration:03d}-{number:06d}") for number in shown))
+        briefs = [row for row in rows if row]
+        return {"iteration": iteration, "briefs": briefs, "page": page, "pages": _pages(total), "total": total}
 
-    async def _brief_row(self, run: str, name: str, ended: bool) -> dict[str, Any]:
-        brief = await self.artifacts.get(pb.Brief, run, name)
-        consensus = await self.artifacts.get(pb.Consensus, run, name) if ended else None
-        ending = ending_name(consensus) if consensus else ""
-        return {"name": name, "brief": brief, "ending": ending, "consensus": consensus}
+    async def _brief_row(self, run: str, name: str) -> dict[str, Any] | None:
+        """Returns a brief with its ending; None where the brief does not exist yet."""
+        try:
+            brief, consensus = await self.artifacts.get(pb.Brief, run, name), None
+        except NotFound:
+            return None
+        with contextlib.suppress(NotFound):
+            consensus = await self.artifacts.get(pb.Consensus, run, name)
+        return {
+            "name": name,
+            "brief": brief,
+            "ending": ending_name(consensus) if consensus else "",
+            "consensus": consensus,
+        }
 
     async def brief(self, run: str, name: str) -> dict[str, Any]:
         """Returns a brief from what it asked for to how it ended, with the time of each step."""

@@ -14,7 +14,7 @@ from ucoder.runs import run_config
 from ucoder.runs.checkpoint_scores import pass_at_1
 from ucoder.runs.collapse_history import collapse_history
 from ucoder.runs.report.theorem_bounds import theorem_bounds
-from ucoder.runtime.storage import ledger
+from ucoder.runtime.messaging import ledger
 from ucoder.runtime.storage.artifacts import SUFFIX, Artifacts
 from ucoder.v1 import artifacts_pb2 as pb
 

@@ -26,12 +26,15 @@ from ucoder.errors import NotFound, Overloaded, Reject, Retry, UcoderError, Unwa
 from ucoder.flow import BRIEF_KINDS, Arrow
 from ucoder.runtime.context import ServiceContext
 from ucoder.runtime.messaging.bus import parse_ref
+from ucoder.runtime.messaging.count_chunks import MADE, STAGES, ending_key
 from ucoder.runtime.messaging.pull_consumer import PullConsumer
 from ucoder.runtime.storage.artifacts import brief_named, brief_of
 from ucoder.runtime.tracing import trace_id
 from ucoder.v1 import artifacts_pb2 as pb
 
 log = structlog.get_logger()
+FAN_OUTS = 256
+"""Messages of an arrow that fans out that one process works on at once; it mostly waits for room for its products."""
 RETRY_FACTOR = 4
 """Times as many attempts are made after transient failures as after bugs."""
 
@@ -44,7 +47,8 @@ class Dropped:
     detail: str = ""
 
 
-Product = Message | Sequence[Message] | Dropped | None
+Product = Message | Sequence[Message] | AsyncIterator[Sequence[Message]] | Dropped | None
+"""The result of a stage. One that makes more artefacts than fit into memory yields them bit by bit."""
 Run = Callable[[Any, pb.Run], Awaitable[Product]]
 
 
@@ -55,12 +59,16 @@ class ArrowWorker:
         self.arrow = arrow
         self._run, self._context = run, context
         settings = context.settings
-        self._limit = {
-            "single": 1,
-            "model": settings.model_concurrency,
-            "sandbox": settings.sandbox_concurrency,
-            "compute": settings.compute_concurrency,
-        }[arrow.bound]
+        self._limit = (
+            FAN_OUTS
+            if arrow.shape == "fan_out"
+            else {
+                "single": 1,
+                "model": settings.model_concurrency,
+                "sandbox": settings.sandbox_concurrency,
+                "compute": settings.compute_concurrency,
+            }[arrow.bound]
+        )
         self._draining = asyncio.Event()
         self._runs: dict[str, pb.Run] = {}
         self.ready = asyncio.Event()
@@ -153,13 +161,12 @@ class ArrowWorker:
         return "dead"
 
     async def _produce(self, ref: pb.Ref) -> None:
-        """Makes the products, or finds them already made; stores and announces them."""
-        if self.arrow.shape == "map":
-            product_ref = await self._context.artifacts.find(ref.run, self.arrow.product, ref.name)
-            ended = ref.kind in BRIEF_KINDS and await self._context.artifacts.find(ref.run, "consensus", ref.name)
-            if existing := product_ref or ended:
-                await self._context.bus.publish(existing)
-                return
+        """Makes the products, or finds them already made; stores, counts and announces them."""
+        if self.arrow.shape == "map" and (existing := await self._existing(ref)):
+            if existing.kind in STAGES:
+                await self._count(existing)
+            await self._context.bus.publish(existing)
+            return
         source = await self._context.artifacts.load(ref)
         try:
             product = await self._run(source, await self._run_of(ref.run))
@@ -169,13 +176,41 @@ class ArrowWorker:
             return
         if isinstance(product, Dropped):
             product = self._ending(brief_of(source), product)
-        for artefact in [product] if isinstance(product, Message) else product:
-            if isinstance(artefact, pb.Consensus):
-                self._context.metrics.briefs.labels(pb.Ending.Name(artefact.ending), artefact.reason).inc()
-            await self._announce(ref.run, artefact)
+        if isinstance(product, AsyncIterator):
+            async for artefacts in product:
+                await asyncio.gather(*(self._announce(ref.run, artefact) for artefact in artefacts))
+                if self._draining.is_set():
+                    raise Overloaded("this process ends; another one goes on with the products.")
+        else:
+            for artefact in [product] if isinstance(product, Message) else product:
+                await self._announce(ref.run, artefact)
+
+    async def _existing(self, ref: pb.Ref) -> pb.Ref | None:
+        """Returns the Ref of the product that an earlier attempt made, or that of the ending of the brief."""
+        made = await self._context.artifacts.find(ref.run, self.arrow.product, ref.name)
+        if made or ref.kind not in BRIEF_KINDS:
+            return made
+        return await self._context.artifacts.find(ref.run, "consensus", ref.name)
 
     async def _announce(self, run: str, artefact: Message) -> None:
-        await self._context.bus.publish(await self._context.artifacts.save(run, artefact))
+        """Stores a product and announces it.
+
+        A brief's artefact is counted before it is announced, so that the last ending of an iteration finds all of them
+        counted. A brief itself is counted afterwards: the briefs that are counted need not be announced again.
+        """
+        if isinstance(artefact, pb.Consensus):
+            self._context.metrics.briefs.labels(pb.Ending.Name(artefact.ending), artefact.reason).inc()
+        ref = await self._context.artifacts.save(run, artefact)
+        if ref.kind in STAGES and ref.kind != "brief":
+            await self._count(ref)
+        await self._context.bus.publish(ref)
+        if ref.kind == "brief":
+            await self._count(ref)
+
+    async def _count(self, ref: pb.Ref) -> None:
+        ended = await self._context.artifacts.load(ref) if ref.kind == "consensus" else None
+        endings = {ending_key(ended): 1} if isinstance(ended, pb.Consensus) else {}
+        await self._context.counts.record(ref.run, ref.name, ref.kind, {MADE: 1, **endings})
 
     def _ending(self, brief: pb.Brief, dropped: Dropped) -> pb.Consensus:
         """Returns the end of a brief that this stage dropped."""

@@ -1,14 +1,15 @@
-"""The bus: one JetStream stream is the work queue and event log of all arrows; a second one keeps the dead letters.
+"""The bus: one JetStream stream is the work queue of all arrows; a second one keeps the dead letters.
 
-Subjects are `ucoder.<kind>.<run>.<name>`, and each holds one message for ever: the server refuses a second one. So a
-worker that repeats its work causes nothing twice, and the number of subjects is the number of artefacts.
+Subjects are `ucoder.<kind>.<run>.<name>`. Each holds one message until its arrow has acknowledged it, and the server
+refuses a second one. So the bus is as large as the work under way. A message that arrives again later causes nothing
+twice, because the store's keys are created once: a stage finds the product that it has made before.
 """
 
 import asyncio
 import contextlib
-import json
 import time
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -17,8 +18,8 @@ from google.protobuf import json_format
 from nats.aio.client import Client
 from nats.errors import Error as NatsError
 from nats.js import JetStreamContext
-from nats.js.api import AckPolicy, ConsumerConfig, DiscardPolicy, StorageType, StreamConfig
-from nats.js.errors import APIError
+from nats.js.api import AckPolicy, ConsumerConfig, DiscardPolicy, RetentionPolicy, StorageType, StreamConfig
+from nats.js.errors import APIError, NotFoundError
 
 from ucoder.errors import Misconfigured, Reject, Retry
 from ucoder.flow import BRIEF_KINDS, FLOW, KINDS
@@ -37,13 +38,21 @@ UNREACHABLE = (NatsError, TimeoutError, OSError)
 log = structlog.get_logger()
 
 
+@dataclass(frozen=True, slots=True)
+class Queue:
+    """The messages of one arrow: those that wait, those that are worked on, and those of them that came again."""
+
+    waiting: int
+    working: int
+    redelivered: int
+
+
 class Bus:
     """A connection to the bus. Methods raise Retry while no server can be reached; nats reconnects by itself."""
 
     def __init__(self, client: Client, settings: Settings) -> None:
         self.client = client
         self.jetstream: JetStreamContext = client.jetstream(timeout=10)
-        self._counted: dict[tuple[str, str, int], tuple[int, int]] = {}  # the stream's last number, and the count then
         self._ack_wait, self.replicas = settings.ack_wait_seconds, settings.nats_replicas
 
     @classmethod
@@ -100,6 +109,7 @@ class Bus:
                 name=STREAM,
                 subjects=["ucoder.>"],
                 storage=StorageType.FILE,
+                retention=RetentionPolicy.INTEREST,  # a message goes when its arrow has acknowledged it
                 discard=DiscardPolicy.NEW,
                 discard_new_per_subject=True,
                 max_msgs_per_subject=1,
@@ -128,55 +138,68 @@ class Bus:
             if error.err_code != STREAM_DIFFERS:
                 raise
 
+    async def drop_acknowledged(self) -> None:
+        """Changes a stream of an older version, which kept every message for ever; takes the right to update it."""
+        with retry_when_unreachable(f"updating {STREAM}"):
+            config = (await self.jetstream.stream_info(STREAM)).config
+            if config.retention != RetentionPolicy.INTEREST:
+                await self.jetstream.update_stream(config, retention=RetentionPolicy.INTEREST)
+
     async def publish(self, ref: pb.Ref) -> bool:
         """Announces an artefact; returns False when it was announced before, raises Retry without confirmation."""
         headers = {"Nats-Msg-Id": f"{subject_of(ref)}/{ref.sha256}", **trace_headers()}
         with retry_when_unreachable(f"publishing {ref.kind} {ref.name}"):
-            try:
-                acknowledgement = await self.jetstream.publish(subject_of(ref), _body(ref), headers=headers)
-            except APIError as error:
-                if error.err_code == SUBJECT_TAKEN:
-                    return False
-                raise Retry(f"bus: {error.description}.") from error
+            return await self._send(ref, headers)
+
+    async def requeue(self, ref: pb.Ref) -> bool:
+        """Announces an artefact again; returns False when its message is still on the queue."""
+        with retry_when_unreachable(f"requeueing {ref.kind} {ref.name}"):
+            return await self._send(ref, None)  # the server would refuse a message id that it knows
+
+    async def _send(self, ref: pb.Ref, headers: dict[str, str] | None) -> bool:
+        try:
+            acknowledgement = await self.jetstream.publish(subject_of(ref), _body(ref), headers=headers)
+        except APIError as error:
+            if error.err_code == SUBJECT_TAKEN:
+                return False
+            raise Retry(f"bus: {error.description}.") from error
         return not acknowledgement.duplicate
 
-    async def requeue(self, ref: pb.Ref) -> None:
-        """Announces an artefact again; the new message replaces the old one."""
-        with retry_when_unreachable(f"requeueing {ref.kind} {ref.name}"):
-            await self.jetstream.purge_stream(STREAM, subject=subject_of(ref))
-            # no message id: the server would refuse the message as a duplicate
-            await self.jetstream.publish(subject_of(ref), _body(ref))
+    async def queue(self, consumer: str) -> Queue:
+        """Returns how long the queue of an arrow is."""
+        with retry_when_unreachable(f"reading the queue of {consumer}"):
+            info = await self.jetstream.consumer_info(STREAM, consumer)
+        return Queue(info.num_pending or 0, info.num_ack_pending or 0, info.num_redelivered or 0)
 
-    async def count(self, kind: str, run: str, iteration: int | None = None) -> int:
-        """Returns the number of announced artefacts of a kind, in a run or in one of its iterations.
+    async def oldest(self, kind: str) -> float:
+        """Returns when the oldest message about artefacts of a kind was published; 0 where there is none."""
+        with retry_when_unreachable(f"looking for the oldest {kind}"), contextlib.suppress(NotFoundError):
+            message = await self.jetstream.get_msg(STREAM, 1, f"ucoder.{kind}.>", next=True)
+            return message.time.timestamp() if message.time else 0.0
+        return 0.0
 
-        One request: an offset past the end asks the server for the total alone.
-        """
-        below = f"ucoder.{kind}.{run}.>" if iteration is None else f"ucoder.{kind}.{run}.{iteration:03d}.>"
-        return int((await self._info({"subjects_filter": below, "offset": 1 << 40})).get("total", 0))
+    async def storage(self) -> tuple[int, int]:
+        """Returns how many bytes the account of the bus stores, and how many it may store; 0 for no limit."""
+        with retry_when_unreachable("reading the storage of the bus"):
+            account = await self.jetstream.account_info()
+        return account.storage, max(0, account.limits.max_storage)
 
-    async def has_published(self, kind: str, run: str, iteration: int, total: int) -> bool:
-        """Returns whether `total` artefacts of a kind were announced in an iteration.
+    async def has_messages(self, run: str) -> bool:
+        """Returns whether a message of a run waits or is worked on."""
+        with retry_when_unreachable(f"looking for messages of {run}"), contextlib.suppress(NotFoundError):
+            await self.jetstream.get_msg(STREAM, 1, f"ucoder.*.{run}.>", next=True)
+            return True
+        return False
 
-        The server counts by looking at each of them. So it is asked only when the messages since the last count could
-        be enough; a caller that asks after the last announcement always gets the right answer.
-        """
-        key = (kind, run, iteration)
-        sequence, counted = self._counted.get(key, (0, 0))
-        last = int((await self._info({}))["state"]["last_seq"])
-        if sequence <= last < sequence + total - counted:
-            return False
-        self._counted[key] = last, await self.count(kind, run, iteration)
-        return self._counted[key][1] >= total
+    async def purge(self, run: str) -> None:
+        """Removes all messages of a run."""
+        with retry_when_unreachable(f"removing the messages of {run}"):
+            await self.jetstream.purge_stream(STREAM, subject=f"ucoder.*.{run}.>")
 
-    async def _info(self, query: dict[str, Any]) -> dict[str, Any]:
-        """Returns the server's information about the stream."""
-        request = json.dumps(query).encode()
+    async def last_sequence(self) -> int:
+        """Returns the number of the last message that the stream got."""
         with retry_when_unreachable(f"reading the state of {STREAM}"):
-            answer = json.loads((await self.client.request(f"$JS.API.STREAM.INFO.{STREAM}", request, timeout=10)).data)
-        if "error" in answer:
-            raise Retry(f"bus: {answer['error'].get('description')}.")
-        return answer  # type: ignore[no-any-return]
+            return int((await self.jetstream.stream_info(STREAM)).state.last_seq)
 
     async def close(self) -> None:
         """Closes the connection. The server gives unacknowledged messages to others after the acknowledgement wait."""

@@ -46,6 +46,11 @@ class DeadLetters:
                 headers={"Nats-Msg-Id": f"{arrow.name}/{subject_of(ref)}/{ref.sha256 or time.time_ns()}"},
             )
 
+    async def count(self) -> int:
+        """Returns how many dead letters there are."""
+        with retry_when_unreachable("counting dead letters"):
+            return int((await self._bus.jetstream.stream_info(DEAD_STREAM)).state.messages)
+
     async def all(self) -> list[DeadLetter]:
         """Returns all dead letters, the oldest first."""
         info = await self._bus.jetstream.stream_info(DEAD_STREAM)
@@ -67,6 +72,11 @@ class DeadLetters:
         """Removes a dead letter; raises NotFound when there is none of that number."""
         await self.get(sequence)
         await self._bus.jetstream.delete_msg(DEAD_STREAM, sequence)
+
+    async def purge(self, run: str) -> None:
+        """Removes all dead letters of a run."""
+        with retry_when_unreachable(f"removing the dead letters of {run}"):
+            await self._bus.jetstream.purge_stream(DEAD_STREAM, subject=f"ucoder-dead.*.{run}")
 
     async def retry(self, sequence: int) -> None:
         """Announces the artefact again, so that its arrow gets the message once more, and removes the dead letter."""

@@ -1,8 +1,10 @@
 """The artefacts: protobuf messages in the store at `<run>/<kind>/<name>`, compressed and written once."""
 
+import contextlib
 import hashlib
 import re
 import zlib
+from collections.abc import AsyncGenerator
 from typing import Any, TypeVar
 
 from google.protobuf.message import DecodeError, Message
@@ -109,9 +111,13 @@ class Artifacts:
 
     async def names(self, run: str, kind: str, prefix: str = "") -> list[str]:
         """Returns the names of the artefacts of a kind, sorted."""
-        keys = await self.store.keys(f"{run}/{kind}")
-        stems = (key.rsplit("/", 1)[-1].removesuffix(SUFFIX) for key in keys if key.endswith(SUFFIX))
-        return [stem for stem in stems if stem.startswith(prefix)]
+        return sorted([name async for page in self.name_pages(run, kind) for name in page if name.startswith(prefix)])
+
+    async def name_pages(self, run: str, kind: str) -> AsyncGenerator[list[str], None]:
+        """Yields the names of the artefacts of a kind, a page at a time and in any order."""
+        async with contextlib.aclosing(self.store.pages(f"{run}/{kind}")) as pages:
+            async for page in pages:
+                yield [key.rsplit("/", 1)[-1].removesuffix(SUFFIX) for key in page if key.endswith(SUFFIX)]
 
 
 SUFFIX = ".binpb.z"

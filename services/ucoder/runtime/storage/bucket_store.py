@@ -1,8 +1,11 @@
 """Objects in S3, Google Cloud Storage or Azure, by obstore."""
 
+import asyncio
 import contextlib
+import os
+import shutil
 import uuid
-from collections.abc import Iterator
+from collections.abc import AsyncGenerator, Collection, Iterator
 from pathlib import Path
 
 import obstore
@@ -14,6 +17,11 @@ from ucoder.runtime.atomic import TemporaryFolder
 DONE = "DONE"
 """The key in a folder's prefix that is written once and last. It holds the sub-prefix of the complete folder, because
 each writer of a folder writes below a name of its own."""
+
+CACHED = 6
+"""Folders that stay in the cache: those used last, the best checkpoint too, which the loop serves in each iteration."""
+SINGLE_PUT = 64 << 20
+"""Bytes of a file that is written by one conditional put."""
 
 
 class BucketStore:
@@ -38,24 +46,37 @@ class BucketStore:
         with _errors():
             await obstore.put_async(self._store, key, data, mode="create")
 
+    async def replace(self, key: str, data: bytes) -> None:
+        """Writes by a put without a condition."""
+        with _errors():
+            await obstore.put_async(self._store, key, data)
+
     async def get(self, key: str) -> bytes:
         """Returns an object's bytes."""
         with _errors():
             result = await obstore.get_async(self._store, key)
             return bytes(await result.bytes_async())
 
-    async def written_times(self, prefix: str) -> dict[str, float]:
-        """Lists the keys page by page."""
-        times: dict[str, float] = {}
+    async def pages(self, prefix: str) -> AsyncGenerator[dict[str, float], None]:
+        """Yields the bucket's own pages."""
         with _errors():
-            async for chunk in obstore.list(self._store, prefix):
-                times |= {entry["path"]: entry["last_modified"].timestamp() for entry in chunk}
-        return times
+            async for chunk in obstore.list(self._store, prefix, chunk_size=1000):
+                yield {entry["path"]: entry["last_modified"].timestamp() for entry in chunk}
 
     async def written_at(self, key: str) -> float:
         """Returns the time to the second."""
         with _errors():
             return (await obstore.head_async(self._store, key))["last_modified"].timestamp()
+
+    async def create_file(self, path: Path, key: str) -> None:
+        """Uploads a file. Parts know no condition, so before a large file the key is looked up."""
+        if path.stat().st_size <= SINGLE_PUT:
+            await self.create(key, path.read_bytes())
+            return
+        with contextlib.suppress(FileNotFoundError):
+            await self.written_at(key)
+            raise FileExistsError
+        await self.put_file(path, key)
 
     async def put_file(self, path: Path, key: str) -> None:
         """Uploads a file, in parts where it is large."""
@@ -75,6 +96,13 @@ class BucketStore:
         with _errors():
             await obstore.delete_async(self._store, key)
 
+    async def remove_folder(self, prefix: str) -> None:
+        """Removes the keys page by page, and the folder's copies in the cache."""
+        async for page in self.pages(prefix):
+            with _errors():
+                await obstore.delete_async(self._store, list(page))
+        await asyncio.to_thread(shutil.rmtree, self._cache / prefix, ignore_errors=True)
+
     async def put_folder(self, folder: Path, prefix: str) -> None:
         """Uploads file by file below a name of this writer: a bucket has no rename, and other writers may exist."""
         with contextlib.suppress(FileNotFoundError):
@@ -89,7 +117,7 @@ class BucketStore:
         with contextlib.suppress(FileExistsError):
             await self.create(f"{prefix}/{DONE}", own.encode())
         complete = await self._complete_prefix(prefix)
-        for key in await self.written_times(prefix):
+        for key in await self._keys(prefix):
             if key != f"{prefix}/{DONE}" and not key.startswith(f"{complete}/"):
                 with contextlib.suppress(FileNotFoundError):  # another writer that lost removes it too
                     await self.remove(key)
@@ -97,16 +125,22 @@ class BucketStore:
     async def get_folder(self, prefix: str, folder: Path) -> None:
         """Downloads file by file."""
         complete = await self._complete_prefix(prefix)
-        for key in await self.written_times(complete):
+        for key in await self._keys(complete):
             path = folder / key.removeprefix(f"{complete}/")
             path.parent.mkdir(parents=True, exist_ok=True)
             await self.get_file(key, path)
 
-    async def local_folder(self, prefix: str) -> Path:
-        """Returns a copy in the cache, which is downloaded once."""
+    async def local_folder(self, prefix: str, keep: Collection[str] = ()) -> Path:
+        """Returns a copy in the cache, which is downloaded once.
+
+        Of other copies those in `keep` and those used last stay. Raises OSError where the disk has no room even then.
+        """
         target = self._cache / prefix
         if target.exists():
+            os.utime(target)
             return target
+        size = await self._size(await self._complete_prefix(prefix))
+        await asyncio.to_thread(self._make_room, target, size, {self._cache / one for one in keep})
         with TemporaryFolder(str(self._cache / ".aside")).new_path() as temporary:
             await self.get_folder(prefix, Path(temporary))
             target.parent.mkdir(parents=True, exist_ok=True)
@@ -115,11 +149,43 @@ class BucketStore:
             except OSError:
                 if not target.exists():  # no other process was faster
                     raise
+        os.utime(target)
         return target
+
+    def _make_room(self, new: Path, size: int, keep: Collection[Path]) -> None:
+        """Removes copies of checkpoints, `<run>/weights/<name>`, before a new one is downloaded.
+
+        Those used last stay, as many as `CACHED` says, or fewer where the disk lacks room. Those in `keep` always stay.
+        """
+        others = [path for path in self._cache.glob("[!.]*/*/*") if path.is_dir() and path != new]
+        surplus = len(others) - (CACHED - 1)
+        for path in sorted(others, key=lambda path: path.stat().st_mtime):
+            if surplus <= 0 and self._free_bytes() >= size:
+                break
+            if path not in keep:
+                shutil.rmtree(path, ignore_errors=True)
+                surplus -= 1
+        if (free := self._free_bytes()) < size:
+            raise OSError(
+                f"the disk of {self._cache} has {free / 1e9:.1f} GB free and the folder needs {size / 1e9:.1f} GB; "
+                "make the disk larger."
+            )
+
+    def _free_bytes(self) -> int:
+        """Returns the free bytes of the cache's disk."""
+        return shutil.disk_usage(next(path for path in (self._cache, *self._cache.parents) if path.exists())).free
+
+    async def _size(self, prefix: str) -> int:
+        """Returns the bytes of all objects below a prefix."""
+        with _errors():
+            return sum([entry["size"] async for page in obstore.list(self._store, prefix) for entry in page])
 
     async def get_from_folder(self, prefix: str, name: str) -> bytes:
         """Returns one file of a complete folder."""
         return await self.get(f"{await self._complete_prefix(prefix)}/{name}")
+
+    async def _keys(self, prefix: str) -> list[str]:
+        return [key async for page in self.pages(prefix) for key in page]
 
     async def _complete_prefix(self, prefix: str) -> str:
         """Returns the prefix of the complete folder's files; raises FileNotFoundError while there is none.

@@ -8,10 +8,11 @@ pathlib interns every part of a path, which would keep the memory of a million k
 import asyncio
 import contextlib
 import errno
+import itertools
 import os
 import shutil
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import AsyncGenerator, Callable, Collection, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TypeVar
@@ -20,6 +21,8 @@ from ucoder.runtime.atomic import TemporaryFolder
 
 TEMPORARY = ".aside"
 """Name of the folder for temporary files, inside the store's folder."""
+PAGE = 1000
+"""Keys of one page of a listing."""
 _THREADS = ThreadPoolExecutor(8, thread_name_prefix="store")
 T = TypeVar("T")
 
@@ -48,20 +51,45 @@ class FileStore:
 
         await self._write(key, write)
 
+    async def replace(self, key: str, data: bytes) -> None:
+        """Writes by a rename."""
+
+        def write(path: str, temporary: str) -> None:
+            with open(temporary, "wb") as file:
+                file.write(data)
+            os.replace(temporary, path)
+
+        await self._write(key, write)
+
     async def get(self, key: str) -> bytes:
         """Returns a file's bytes."""
         return await self._read(key, _bytes_of)
 
-    async def written_times(self, prefix: str) -> dict[str, float]:
+    async def pages(self, prefix: str) -> AsyncGenerator[dict[str, float], None]:
         """Walks the folder; temporary files are left out."""
-        try:
-            return await self._read(prefix, lambda folder: dict(_files_below(folder, prefix)))
-        except FileNotFoundError:
-            return {}
+        files: Iterator[tuple[str, float]] | None = None
+
+        def next_page(folder: str) -> dict[str, float]:
+            nonlocal files
+            files = files or _files_below(folder, prefix)
+            return dict(itertools.islice(files, PAGE))
+
+        with contextlib.suppress(FileNotFoundError):
+            while page := await self._read(prefix, next_page):
+                yield page
 
     async def written_at(self, key: str) -> float:
         """Returns the file's modification time."""
         return await self._read(key, os.path.getmtime)
+
+    async def create_file(self, path: Path, key: str) -> None:
+        """Copies a file into the store by a hard link to the copy, which fails where the key exists."""
+
+        def write(target: str, temporary: str) -> None:
+            shutil.copyfile(path, temporary)
+            os.link(temporary, target)
+
+        await self._write(key, write)
 
     async def put_file(self, path: Path, key: str) -> None:
         """Copies a file into the store."""
@@ -79,6 +107,15 @@ class FileStore:
     async def remove(self, key: str) -> None:
         """Removes a file; the folder that held it stays."""
         await self._read(key, os.unlink)
+
+    async def remove_folder(self, prefix: str) -> None:
+        """Removes a folder. Files that are written meanwhile may stay."""
+
+        def remove(folder: str) -> None:
+            with contextlib.suppress(OSError):  # a file was written into it in the meantime
+                shutil.rmtree(folder)
+
+        await self._read(prefix, remove)
 
     async def put_folder(self, folder: Path, prefix: str) -> None:
         """Renames the folder; one on another disk is copied first."""
@@ -98,7 +135,7 @@ class FileStore:
         """Copies a folder out of the store."""
         await self._read(prefix, lambda source: shutil.copytree(source, folder, dirs_exist_ok=True))
 
-    async def local_folder(self, prefix: str) -> Path:
+    async def local_folder(self, prefix: str, keep: Collection[str] = ()) -> Path:
         """Returns the store's own folder, without a copy."""
         await self._read(prefix, lambda folder: os.scandir(folder).close())
         return Path(self._path(prefix))

@@ -5,7 +5,7 @@ no harm. Nobody ever reads a half-written object.
 """
 
 import contextlib
-from collections.abc import Iterator
+from collections.abc import AsyncGenerator, Collection, Iterator
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
@@ -24,9 +24,11 @@ class Store:
         self.url = settings.store_url
         self._backend: FileStore | BucketStore
         parts = urlsplit(self.url)
+        self.folder = Path(unquote(parts.netloc + parts.path)).absolute() if parts.scheme == "file" else None
+        """The folder of a `file://` store; None for a bucket."""
         try:
-            if parts.scheme == "file":
-                self._backend = FileStore(Path(unquote(parts.netloc + parts.path)).absolute())
+            if self.folder:
+                self._backend = FileStore(self.folder)
             else:
                 cache = settings.cache_dir.expanduser() / "folders"
                 self._backend = BucketStore(self.url, settings.store_endpoint, cache)
@@ -43,6 +45,11 @@ class Store:
                 return False
             return True
 
+    async def replace(self, key: str, data: bytes) -> None:
+        """Writes `data` at `key` in place of what is there; only for what can be computed again."""
+        with self._errors("write", key):
+            await self._backend.replace(key, data)
+
     async def get(self, key: str) -> bytes:
         """Returns the bytes at `key`; raises NotFound when there are none."""
         with self._errors("read", key):
@@ -54,13 +61,31 @@ class Store:
 
     async def written_times(self, prefix: str) -> dict[str, float]:
         """Returns each key below a prefix with the time it was written, in seconds since the epoch."""
+        times: dict[str, float] = {}
+        async for page in self.pages(prefix):
+            times |= page
+        return times
+
+    async def pages(self, prefix: str) -> AsyncGenerator[dict[str, float], None]:
+        """Yields the keys below a prefix with the times they were written, a page at a time and in any order."""
         with self._errors("list", prefix):
-            return await self._backend.written_times(prefix)
+            async with contextlib.aclosing(self._backend.pages(prefix)) as pages:
+                async for page in pages:
+                    yield page
 
     async def written_at(self, key: str) -> float:
         """Returns the time a key was written, in seconds since the epoch; raises NotFound when there is none."""
         with self._errors("read", key):
             return await self._backend.written_at(key)
+
+    async def create_file(self, path: Path, key: str) -> bool:
+        """Writes a file at a key unless the key exists; returns whether it wrote."""
+        with self._errors("write", key):
+            try:
+                await self._backend.create_file(path, key)
+            except FileExistsError:
+                return False
+            return True
 
     async def put_file(self, path: Path, key: str) -> None:
         """Writes a file at a key and replaces the key's old content; only for keys that only their writer reads."""
@@ -82,6 +107,11 @@ class Store:
         with self._errors("remove", key), contextlib.suppress(FileNotFoundError):
             await self._backend.remove(key)
 
+    async def remove_folder(self, prefix: str) -> None:
+        """Removes all keys below a prefix; a prefix without keys is no error."""
+        with self._errors("remove", prefix), contextlib.suppress(FileNotFoundError):
+            await self._backend.remove_folder(prefix)
+
     async def put_folder(self, folder: Path, prefix: str) -> None:
         """Puts a finished folder into the store, whole or not at all; the first of several writers wins.
 
@@ -95,10 +125,14 @@ class Store:
         with self._errors("read", prefix), atomic_folder(folder) as temporary:
             await self._backend.get_folder(prefix, temporary)
 
-    async def local_folder(self, prefix: str) -> Path:
-        """Returns a local folder with the files of a stored one; raises NotFound when not all of it is stored."""
+    async def local_folder(self, prefix: str, keep: Collection[str] = ()) -> Path:
+        """Returns a local folder with the files of a stored one; raises NotFound when not all of it is stored.
+
+        Copies of other folders that were not used for long are removed, but never those in `keep`. Raises Retry when
+        the disk has no room.
+        """
         with self._errors("read", prefix):
-            return await self._backend.local_folder(prefix)
+            return await self._backend.local_folder(prefix, keep)
 
     async def get_from_folder(self, prefix: str, name: str) -> bytes:
         """Returns one file of a stored folder; raises NotFound when the file or a part of the folder is missing."""

@@ -22,6 +22,7 @@ import sys
 from ucoder.sandbox_runner.guest import fixed_time, interpreter_state, seccomp
 from ucoder.sandbox_runner.guest.cell_protocol import ENDING, GREETING, OUTPUT, JobHead, read_exactly, send
 from ucoder.sandbox_runner.guest.fork import Fork, ForkPlace, has_ended, watch
+from ucoder.sandbox_runner.guest.run_watch import send_rest, watch_run
 
 HEAVY_PACKAGES = ("numpy", "pandas", "scipy", "matplotlib.pyplot")
 SCRATCH = os.environ.get("SCRATCH", "/tmp")
@@ -70,25 +71,34 @@ class CellProcess:
             self.clean_up()
             self.spare = self.start_fork()
         fork = self.spare
+        if wish := head.get("wish"):
+            os.chmod(SCRATCH, 0o1777)  # the program may write anywhere below it; all of it is removed at the end
+            os.mkdir(f"{SCRATCH}/mnt", 0o777)
+            os.chmod(f"{SCRATCH}/mnt", 0o777)
         fork.send_head(head)
-        why = watch(fork, head)
-        usage = kill_all(fork.child)
-        if head["script"]:
-            send_output(fork.output)
-        self.clean_up()
-        status, peak, processor = usage
+        why = watch_run(fork, head["limits"], wish) if wish else watch(fork, head)
+        status, peak, processor = kill_all(fork.child)
+        if wish:
+            send_rest(fork, wish)
+        elif head["script"]:
+            send_output(fork.script_output)
+        self.clean_up(everything=bool(wish))
         ending = {"id": head["id"], "why": why, "status": status, "peak_kb": peak, "processor": processor - fork.used}
         send((ENDING, json.dumps(ending).encode()))
         self.spare = self.start_fork()
 
-    def clean_up(self) -> None:
-        """Removes all that the fork left, after its last process has ended."""
+    def clean_up(self, everything: bool = False) -> None:
+        """Removes all that the fork left, after its last process has ended.
+
+        `everything`: it may have written anywhere in the scratch folder, as programs that have our user may.
+        """
         self.spare.close()
         if os.getpid() == 1:  # the shared memory is the cell's own
             empty_folder(SHARED_MEMORY)
             os.chmod(SHARED_MEMORY, 0o1777)
-        if self.other_processes:  # programs have our user, so they may have written anywhere in the scratch folder
+        if self.other_processes or everything:
             empty_folder(SCRATCH)
+            os.chmod(SCRATCH, 0o755)
         else:
             empty_folder(self.spare.place.folder)
             os.rmdir(self.spare.place.folder)
@@ -98,7 +108,7 @@ def send_output(descriptor: int) -> None:
     """Sends what a script printed, in parts."""
     at = 0
     while part := os.pread(descriptor, LARGEST_PART, at):
-        send((OUTPUT, part))
+        send((OUTPUT, b"\0" + part))
         at += len(part)
 
 

@@ -8,7 +8,7 @@ have no tag. An empty one says that the fork has read its job, and later that it
 import contextlib
 import os
 import sys
-from typing import Any, NamedTuple, TypedDict
+from typing import Any, NamedTuple, NotRequired, TypedDict
 
 # Tags of the frames that the host reads.
 GREETING = b"H"
@@ -18,7 +18,9 @@ REPORT = b"R"
 `{"program", "results"}` from one that shares a fork, then `{"program", "doubt"}` if it changed the interpreter.
 """
 OUTPUT = b"O"
-"""The bytes that a script printed. Sent after all its processes have ended, and before its ENDING."""
+"""A part of what a program wrote: one byte with the number of the stream, then bytes. The streams are stdout, stderr
+and the files that a run asks for, in their order. The output of a script is sent after all its processes have ended.
+"""
 ENDING = b"E"
 """The fork has ended: `{"id", "why", "status", "peak_kb", "processor"}`."""
 ALIVE = b"B"
@@ -32,9 +34,9 @@ SCRIPT = "script"
 PLAIN = "plain"
 """A test file, run in the program's namespace as Python runs both in one file. It decides for itself."""
 STEPS = "steps"
-"""JSON: the steps of a block test, done on the program (`block_replay`)."""
+"""JSON: the steps of a block test, done on the program (`block_tests/replay`)."""
 JUDGE = "judge"
-"""Empty. The program is the payload of a block test's judge (`block_judge`)."""
+"""Empty. The program is the payload of a block test's judge (`block_tests/judge`)."""
 
 # Statuses: what became of one test. `outcome_table` says on the host what each of them means.
 OK = "ok"
@@ -69,6 +71,8 @@ STATUSES = frozenset({
 EXITED = "exit"
 TIMEOUT_WALL = "timeout_wall"
 REPORTED_TOO_MUCH = "talk"
+NO_COMMAND = "no_command"
+"""The command of a program that was run for its output is not in the cell."""
 
 REFRESH_STATUS = 71
 """The exit status of a runner whose process has changed during a test, so that the next test needs another fork."""
@@ -95,6 +99,26 @@ class CellProgram(NamedTuple):
     group: int = 0
 
 
+class OutputWish(TypedDict):
+    """The product of a run: its output, up to a limit, and the files that it leaves."""
+
+    most_bytes: int
+    fetch: list[str]
+
+
+class RunContent(TypedDict):
+    """A program that is run for its output. Bytes are in base64."""
+
+    name: str
+    """The name of the program's file."""
+    program: str
+    command: list[str]
+    """The command that runs or compiles the program; empty for Python."""
+    args: list[str]
+    stdin: str
+    files: dict[str, str]
+
+
 class JobHead(TypedDict):
     """The part of a job that the first process of a cell reads."""
 
@@ -109,6 +133,8 @@ class JobHead(TypedDict):
     limits: dict[str, Any]
     """The fields of `sandbox_job.Limits`."""
     seed: int
+    wish: NotRequired[OutputWish]
+    """Set where one program is run for its output; it then has a `content` and no tests."""
 
 
 class Job(JobHead):
@@ -117,6 +143,11 @@ class Job(JobHead):
     programs: list[CellProgram]
     tests: list[list[CellTest]]
     """By group of programs, the tests that each of them runs."""
+    content: NotRequired[RunContent]
+
+
+BODY = ("programs", "tests", "content")
+"""The keys of a job that only the fork reads."""
 
 
 def read_exactly(descriptor: int, size: int) -> bytes:

@@ -5,6 +5,7 @@ itself reads the programs and tests, so that nothing of one job is in the memory
 watches it: passes its reports on to the host, and says when it must end.
 """
 
+import base64
 import contextlib
 import fcntl
 import json
@@ -15,7 +16,7 @@ import time
 from dataclasses import dataclass
 
 from ucoder.sandbox_runner.guest import cell_protocol as protocol
-from ucoder.sandbox_runner.guest import interpreter_state, program_runner, script_run
+from ucoder.sandbox_runner.guest import interpreter_state, program_run, program_runner, script_run
 from ucoder.sandbox_runner.guest.cell_protocol import (
     OUTPUT_DESCRIPTOR,
     PIPE_BYTES,
@@ -33,9 +34,9 @@ from ucoder.sandbox_runner.guest.fixed_time import FixedTime
 
 GRACE_SECONDS = 0.1
 """Processor time beyond the limit of a test before the fork is ended from outside."""
-BUSY_SHARE, BUSY_FACTOR = 0.3, 10
-"""A fork that used this share of its processor time is not waiting by itself: a loaded machine makes it wait. Its wall
-limit is this many times longer."""
+BUSY_SHARE, BUSY_FACTOR = 0.1, 10
+"""A fork that had this share of a processor does not sleep: a loaded machine makes it wait. Its wall limit is this many
+times longer."""
 INTERPRETER_SECONDS = 2.0
 """Processor time that another language's interpreter may take to start, beyond the limit of its first test."""
 LARGEST_REPORT = 8 << 20
@@ -64,7 +65,9 @@ class Fork:
     child: int
     reports: int
     orders: int
-    output: int
+    script_output: int
+    run_outputs: tuple[int, int]
+    """What a program that is run for its output writes to stdout and stderr."""
     used: float = 0.0
     """Processor seconds that it took before it had a job."""
 
@@ -73,23 +76,25 @@ class Fork:
         """Forks; the child waits for its job and never returns from here."""
         reports, reporting = os.pipe()
         awaited, orders = os.pipe()
-        output = os.memfd_create("stdout")
-        os.set_blocking(reports, False)
+        (stdout, to_stdout), (stderr, to_stderr) = os.pipe(), os.pipe()
+        script_output = os.memfd_create("stdout")
+        for pipe in (reports, stdout, stderr):
+            os.set_blocking(pipe, False)
         with contextlib.suppress(PermissionError):  # where a user has too many; a small pipe is read more often
             fcntl.fcntl(reports, fcntl.F_SETPIPE_SZ, PIPE_BYTES)
         child = os.fork()
         if child == 0:
             try:
-                os.close(reports)
-                os.close(orders)
+                for pipe in (reports, orders, stdout, stderr):
+                    os.close(pipe)
                 move_descriptor(reporting, REPORT_DESCRIPTOR)
-                move_descriptor(output, OUTPUT_DESCRIPTOR)
-                run_child(place, awaited, libraries, fixed)
+                move_descriptor(script_output, OUTPUT_DESCRIPTOR)
+                run_child(place, awaited, (to_stdout, to_stderr), libraries, fixed)
             finally:
                 os._exit(70)
-        os.close(reporting)
-        os.close(awaited)
-        return cls(place, child, reports, orders, output)
+        for pipe in (reporting, awaited, to_stdout, to_stderr):
+            os.close(pipe)
+        return cls(place, child, reports, orders, script_output, (stdout, stderr))
 
     def send_head(self, head: JobHead) -> None:
         """Sends the head of a job; the fork then reads the rest of the job and runs it."""
@@ -100,9 +105,8 @@ class Fork:
 
     def close(self) -> None:
         """Closes the pipes and the file."""
-        os.close(self.reports)
-        os.close(self.orders)
-        os.close(self.output)
+        for descriptor in (self.reports, self.orders, self.script_output, *self.run_outputs):
+            os.close(descriptor)
 
 
 def processor_seconds(child: int, otherwise: float = 0.0) -> float:
@@ -113,7 +117,13 @@ def processor_seconds(child: int, otherwise: float = 0.0) -> float:
         return otherwise
 
 
-def run_child(place: ForkPlace, awaited: int, libraries: interpreter_state.Libraries, fixed: FixedTime) -> None:
+def run_child(
+    place: ForkPlace,
+    awaited: int,
+    run_outputs: tuple[int, int],
+    libraries: interpreter_state.Libraries,
+    fixed: FixedTime,
+) -> None:
     """Runs in the child: gives up its rights, warms up, waits for its job and runs it."""
     redirect_to_null(1, 2)
     signal.pthread_sigmask(signal.SIG_UNBLOCK, [signal.SIGCHLD])
@@ -129,12 +139,18 @@ def run_child(place: ForkPlace, awaited: int, libraries: interpreter_state.Libra
     os.close(awaited)
     send_heartbeat()
     if job["script"]:
-        script_run.set_standard_input(CellTest(*job["tests"][0][0]).text)
+        script_run.set_standard_input(CellTest(*job["tests"][0][0]).text.encode("utf-8", "surrogateescape"))
         os.dup2(OUTPUT_DESCRIPTOR, 1)
+    elif "content" in job:
+        script_run.set_standard_input(base64.b64decode(job["content"]["stdin"]))
     else:
         redirect_to_null(0)
     os.close(OUTPUT_DESCRIPTOR)
     set_limits(place, job)
+    if "content" in job:
+        program_run.main(job["content"], run_outputs, fixed)
+    for pipe in run_outputs:
+        os.close(pipe)
     if job["interpreter"]:
         become_interpreter(job)
     program_runner.main(job, libraries, fixed)
@@ -223,7 +239,7 @@ def watch(fork: Fork, head: JobHead) -> str:
         elif processor_seconds(child, spent) - spent > allowed + starting:
             return protocol.TIMEOUT_CPU
         if now - heard > limits["wall_seconds"]:
-            busy = processor_seconds(child, spent) - spent > BUSY_SHARE * allowed
+            busy = processor_seconds(child, spent) - spent > BUSY_SHARE * (now - heard)
             if not busy or now - heard > BUSY_FACTOR * limits["wall_seconds"]:
                 return protocol.TIMEOUT_WALL
         if now - alive_at > 1.0:

@@ -117,13 +117,12 @@ class ProcessWatch:
 
 def surroundings() -> tuple[object, ...]:
     """Returns what a program may have changed outside the interpreter: folder, files, environment, child processes."""
-    folder = os.getcwd()
     try:
         os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOHANG | os.WNOWAIT)
         has_children = True
     except ChildProcessError:
         has_children = False
-    return folder, os.stat(folder).st_mtime_ns, dict(os.environ), has_children
+    return os.getcwd(), os.stat(".").st_mtime_ns, dict(os.environ), has_children
 
 
 def settings() -> dict[str, object]:

@@ -15,8 +15,9 @@ from types import CodeType
 from typing import Any
 
 from ucoder.core.values import TooLarge, written
-from ucoder.sandbox_runner.guest import block_judge, interpreter_state, plain_tests, script_run
-from ucoder.sandbox_runner.guest.block_replay import Answer, BlockReplay, ReplayRefused, Step
+from ucoder.sandbox_runner.guest import interpreter_state, plain_tests, script_run
+from ucoder.sandbox_runner.guest.block_tests import judge
+from ucoder.sandbox_runner.guest.block_tests.replay import Answer, BlockReplay, ReplayRefused, Step
 from ucoder.sandbox_runner.guest.cell_protocol import (
     ABANDONED,
     CALL,
@@ -137,7 +138,7 @@ class ProgramRunner:
             report({"program": program.key, "test": 0, "result": result})
 
         timer.start()
-        status = script_run.run_script(program.source, ended_by)
+        status = script_run.run_script(script_run.write_program(program.source), program.source, [], ended_by)
         os._exit(status)
 
     def measured(
@@ -153,7 +154,7 @@ class ProgramRunner:
             try:
                 if kind == JUDGE:
                     sys.stdout = sys.stderr = script_run.OutputSink(0)
-                    status, text = block_judge.run(code, TimeLimit)
+                    status, text = judge.run(code, TimeLimit)
                 else:
                     if namespace is None:
                         fresh = self.new_namespace(path)

@@ -26,7 +26,7 @@ UNNAMED_FILE = "<program>"
 """The file name of programs that share a fork, where no files are written."""
 _DEVICES = re.compile(r"/dev/(?:fd/(\d+)|(stdin|stdout|stderr))")
 _DESCRIPTORS = {"stdin": 0, "stdout": 1, "stderr": 2}
-_ERROR_STATUS, _UNFLUSHED_STATUS = 1, 120
+_ERROR_STATUS, _UNFLUSHED_STATUS, _INTERRUPTED_STATUS = 1, 120, 130
 
 
 class OutputSink(io.TextIOBase):
@@ -60,14 +60,16 @@ def open_streams() -> None:
     sys.stderr.reconfigure(line_buffering=True)
 
 
-def run_script(source: str, report: Callable[[BaseException], None]) -> int:
-    """Runs a program and returns its exit status. `report` is called with the exception that ended it."""
-    path = write_program(source)
+def run_script(path: str, source: str, args: list[str], report: Callable[[BaseException], None]) -> int:
+    """Runs the program whose file is at `path` and returns its exit status.
+
+    `report` is called with the exception that ended it.
+    """
     open_streams()
     if _DEVICES.search(source):
         open_devices_by_descriptor()
-    sys.argv, sys.path[:0] = [path], [os.path.dirname(path)]
-    main = ModuleType("__main__")
+    sys.argv, sys.path[:0] = [path, *args], [os.path.dirname(path)]
+    main = ModuleType("".join(("__main", "__")))  # not the literal's object: `__name__ is "__main__"` is false there
     main.__dict__.update(__file__=path, __builtins__=builtins, __annotations__={}, __cached__=None)
     sys.modules["__main__"] = main
     status = 0
@@ -78,19 +80,20 @@ def run_script(source: str, report: Callable[[BaseException], None]) -> int:
         if status:
             report(error)
     except BaseException as error:
-        status = _ERROR_STATUS
+        status = _INTERRUPTED_STATUS if isinstance(error, KeyboardInterrupt) else _ERROR_STATUS
         report(error)
+        own = error.__traceback__  # the frame of this function, which `python solution.py` does not show
         with contextlib.suppress(BaseException):
-            sys.excepthook(type(error), error, error.__traceback__)
+            sys.excepthook(type(error), error.with_traceback(own and own.tb_next), error.__traceback__)
     return end_script(main) or status
 
 
-def set_standard_input(text: str) -> None:
-    """Makes descriptor 0 a file that holds a text; lone surrogates stand for single bytes."""
+def set_standard_input(data: bytes) -> None:
+    """Makes descriptor 0 a file that holds these bytes."""
     descriptor = os.memfd_create("stdin")
-    data = memoryview(text.encode("utf-8", "surrogateescape"))
-    while data:
-        data = data[os.write(descriptor, data) :]
+    left = memoryview(data)
+    while left:
+        left = left[os.write(descriptor, left) :]
     os.lseek(descriptor, 0, os.SEEK_SET)
     os.dup2(descriptor, 0)
     os.close(descriptor)
@@ -103,10 +106,9 @@ def program_bytes(source: str) -> bytes:
 
 def write_program(source: str) -> str:
     """Writes the program into its folder and returns the path."""
-    path = os.path.join(os.getcwd(), SCRIPT_FILE)
-    with open(path, "wb") as file:
+    with open(SCRIPT_FILE, "wb") as file:
         file.write(program_bytes(source))
-    return path
+    return os.path.join(os.getcwd(), SCRIPT_FILE)
 
 
 def open_devices_by_descriptor() -> None:

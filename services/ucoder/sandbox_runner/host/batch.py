@@ -1,13 +1,12 @@
 """Batches: which programs share a fork, which run alone, and what must run again after a fork has ended."""
 
-import asyncio
 from dataclasses import dataclass, field
 
-from ucoder.core.fork_safety import ForkSafety
 from ucoder.core.outcomes import Outcome
 from ucoder.sandbox_runner.guest import cell_protocol as protocol
-from ucoder.sandbox_runner.guest.cell_protocol import PLAIN, SCRIPT, TIMEOUT_CPU, CellProgram, CellTest, Job
+from ucoder.sandbox_runner.guest.cell_protocol import PLAIN, SCRIPT, TIMEOUT_CPU, CellProgram, Job
 from ucoder.sandbox_runner.host.cell import CellResult, ForkEnd, ProgramReport
+from ucoder.sandbox_runner.host.program import TIMEOUTS, Program
 from ucoder.sandbox_runner.sandbox_job import Limits
 
 FEWEST_SHARED, MOST_SHARED = 8, 120
@@ -21,113 +20,10 @@ _CERTAIN_SHARE = 0.5
 alone.
 """
 _MOST_RETRIES = 3
-_TIMEOUTS = (TIMEOUT_CPU, protocol.TIMEOUT_WALL)
-_NOT_COMPARED = (*_TIMEOUTS, Outcome.INFRA_ERROR)
 _MOST_DEATHS = 3
 """After this many deaths a program's other tests get the result of the last one."""
 _SIGXFSZ = 25
 """The signal that ends a process whose file grows beyond its limit."""
-
-
-@dataclass(eq=False, slots=True)
-class PoolRun:
-    """Programs on tests, waiting or running. Who submitted them waits for `next_finished`, and sets `cancelled` when
-    the rest is no longer wanted.
-    """
-
-    limits: Limits
-    urgent: bool = False
-    """Runs before everything that is not urgent."""
-    seed: int = 0
-    """1: in cells with other hashes, random numbers and time."""
-    interpreter: tuple[str, ...] = ()
-    queue: str = ""
-    """The queue that it waits in. Queues take turns, however long one of them is."""
-    finished: "asyncio.Queue[Program | Exception]" = field(default_factory=asyncio.Queue)
-    cancelled: asyncio.Event = field(default_factory=asyncio.Event)
-
-    async def next_finished(self) -> "list[Program]":
-        """Waits for a finished program, and returns it with all others that are finished; raises what went wrong."""
-        programs: list[Program] = []
-        while not programs or not self.finished.empty():
-            item = await self.finished.get()
-            if isinstance(item, Exception):
-                raise item
-            programs.append(item)
-        return programs
-
-    def may_share_with(self, other: "PoolRun") -> bool:
-        """Returns whether programs of both may share a fork: they need the same limits and the same cells."""
-        return (self.limits, self.seed, self.interpreter) == (other.limits, other.seed, other.interpreter)
-
-
-@dataclass(slots=True, eq=False)
-class Program:
-    """One distinct program, the tests that it runs on in a cell, and its results so far: None where there is none."""
-
-    key: int
-    source: str
-    fork_safety: ForkSafety
-    tests: list[CellTest]
-    places: dict[int, int] = field(default_factory=dict)
-    """By test number of the job, the place of the test among `tests`."""
-    results: list[CellResult | None] = field(default_factory=list)
-    run: PoolRun = field(default_factory=lambda: PoolRun(Limits()))
-    """The run that it was submitted with."""
-    peak_mb: float = 0.0
-    note: str = ""
-    verdicts: dict[int, Outcome] = field(default_factory=dict)
-    """By test number: what the judge of a block test says."""
-    beside: dict[int, CellResult] = field(default_factory=dict)
-    """By test number: the results of tests that ran beside the program after everything else."""
-    deaths: int = 0
-    timeouts: int = 0
-
-    def __post_init__(self) -> None:
-        self.results = self.results or [None] * len(self.tests)
-
-    @property
-    def next_test(self) -> int:
-        """The first test without a result, or the number of tests when every test has one."""
-        return next((number for number, result in enumerate(self.results) if result is None), len(self.results))
-
-    @property
-    def done(self) -> bool:
-        """True when every test has a result."""
-        return None not in self.results
-
-    @property
-    def timed_out(self) -> bool:
-        """True when a test used up its processor time."""
-        return any(result is not None and result.status == TIMEOUT_CPU for result in self.results)
-
-    @property
-    def next_tests(self) -> list[CellTest]:
-        """The tests that its next fork runs: one script, or all others up to the next script."""
-        first = self.next_test
-        scripts = (at for at in range(first, len(self.tests)) if self.tests[at].kind == SCRIPT)
-        at = next(scripts, len(self.tests))
-        return self.tests[first : max(at, first + 1)]
-
-    def mark_differences(self, other: "Program") -> None:
-        """Marks as nondeterministic the results that another run, under other hashes, random numbers and time, did not
-        confirm.
-
-        Time-outs are not compared, because no two runs take exactly the same time.
-        """
-        for number, (first, second) in enumerate(zip(self.results, other.results, strict=True)):
-            if not first or not second or first.status == TIMEOUT_CPU or second.status in _NOT_COMPARED:
-                continue
-            error, other_error = first.text.split(":")[0], second.text.split(":")[0]
-            same_error = first.status == protocol.EXCEPTION and error == other_error
-            if (first.status, first.text) != (second.status, second.text) and not same_error:
-                self.results[number] = CellResult(Outcome.NONDETERMINISTIC, first.text, first.seconds)
-
-    def restart(self) -> None:
-        """Forgets all results, so that the program can run again alone."""
-        self.results = [None] * len(self.tests)
-        self.deaths = self.timeouts = 0
-        self.note = ""
 
 
 @dataclass(slots=True)
@@ -143,6 +39,8 @@ class Batch:
     reports: list[ProgramReport] = field(default_factory=list)
     first: int = 0
     """The number of the test that its fork began with."""
+    output: bytearray = field(default_factory=bytearray)
+    """What a script printed."""
 
     @property
     def limits(self) -> Limits:
@@ -158,6 +56,7 @@ class Batch:
         """Returns the batch as a cell reads it. A program's key is its place in the batch."""
         lead, limits = self.programs[0], self.limits
         self.first = 0 if self.shared else lead.next_test
+        self.output.clear()
         groups = (
             {id(one.tests): one.tests for one in self.programs} if self.shared else {id(lead.tests): lead.next_tests}
         )
@@ -176,13 +75,18 @@ class Batch:
             "limits": {
                 **limits.as_frame(),
                 "cpu_seconds": limits.cpu_seconds * self.time_factor,
-                "wall_seconds": max(limits.wall_seconds, 2 * limits.cpu_seconds * self.time_factor),
+                "wall_seconds": limits.wall_seconds * self.time_factor,
                 "give_up_after_timeouts": limits.give_up_after_timeouts
                 if self.shared
                 else max(1, limits.give_up_after_timeouts - lead.timeouts),
             },
             "seed": lead.run.seed,
         }
+
+    def receive(self, stream: int, data: bytes) -> None:
+        """Keeps a part of what a script printed, up to the limit."""
+        if len(self.output) < self.limits.file_size_mb << 20:
+            self.output += data
 
     def finish(self, end: ForkEnd) -> list["Batch"]:
         """Records what was reported and how the fork ended; returns the batches that must run next."""
@@ -238,7 +142,7 @@ class Batch:
         status = _status_of_death(end)
         program.results[program.next_test] = CellResult(status, "", 0.0)
         program.deaths += 1
-        program.timeouts += status in _TIMEOUTS
+        program.timeouts += status in TIMEOUTS
         return self._unless_abandoned(program, status)
 
     def _ended_as_asked(self, program: Program, end: ForkEnd) -> bool:
@@ -261,14 +165,14 @@ class Batch:
         """Gives a script its result: what it reported about its end, or how its process ended, and its output."""
         reported = program.results[self.first]
         seconds = reported.seconds if reported else end.seconds
-        output = end.output.decode("utf-8", "replace")
-        if len(end.output) >= self.limits.file_size_mb << 20:
+        output = self.output.decode("utf-8", "replace")
+        if len(self.output) >= self.limits.file_size_mb << 20:
             result = CellResult(protocol.OUTPUT_LIMIT, "", seconds)
         elif reported and reported.status != protocol.ENDED:
             result = reported
         elif end.why != protocol.EXITED or _exit_status(end) is None:
             result = CellResult(_status_of_death(end), "", seconds)
-            program.timeouts += result.status in _TIMEOUTS
+            program.timeouts += result.status in TIMEOUTS
         elif _exit_status(end) == 0:
             result = CellResult(protocol.STDOUT, output, seconds)
         elif reported:
@@ -296,7 +200,7 @@ def _exit_status(end: ForkEnd) -> int | None:
 
 def _status_of_death(end: ForkEnd) -> str:
     """Returns the status of the test during which a fork ended."""
-    if end.why in _TIMEOUTS:
+    if end.why in TIMEOUTS:
         return end.why
     return Outcome.OUTPUT_LIMIT if end.status & 0x7F == _SIGXFSZ else Outcome.CRASHED
 

@@ -13,7 +13,17 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
 
-from ucoder.sandbox_runner.guest.cell_protocol import ENDING, GREETING, JUDGE, OUTPUT, REPORT, STEPS, TIMEOUT_CPU, Job
+from ucoder.sandbox_runner.guest.cell_protocol import (
+    BODY,
+    ENDING,
+    GREETING,
+    JUDGE,
+    OUTPUT,
+    REPORT,
+    STEPS,
+    TIMEOUT_CPU,
+    Job,
+)
 from ucoder.sandbox_runner.host import machine_load
 from ucoder.sandbox_runner.isolation.boundary import Launch
 from ucoder.sandbox_runner.outcome_table import ALLOWED_STATUSES
@@ -66,8 +76,6 @@ class ForkEnd:
     """How many times too fast the clock of the cell was meanwhile (`machine_load`)."""
     seconds: float = 0.0
     """Its processor time."""
-    output: bytes = b""
-    """What a script printed."""
 
 
 class Cell:
@@ -107,18 +115,22 @@ class Cell:
             raise
         return cell
 
-    async def run(self, job: Job, on_report: Callable[[ProgramReport], None]) -> ForkEnd:
-        """Sends a job and calls `on_report` with each report until the fork has ended; raises `CellLost` when the cell
-        falls silent.
+    async def run(
+        self,
+        job: Job,
+        on_report: Callable[[ProgramReport], None],
+        on_output: Callable[[int, bytes], None] = lambda stream, data: None,
+    ) -> ForkEnd:
+        """Sends a job and calls `on_report` with each report, and `on_output` with each part of the output of a program
+        that is run for it, until the fork has ended; raises `CellLost` when the cell falls silent.
         """
         assert self._process.stdin is not None
-        body = json.dumps({"programs": job["programs"], "tests": job["tests"]}).encode()
-        head = {name: value for name, value in job.items() if name not in ("programs", "tests")} | {"size": len(body)}
+        body = json.dumps({name: job[name] for name in BODY if name in job}).encode()  # type: ignore[literal-required]
+        head = {name: value for name, value in job.items() if name not in BODY} | {"size": len(body)}
         data = json.dumps(head).encode()
         silence = float(job["limits"]["wall_seconds"]) + _SLACK_SECONDS
         waits = machine_load.ProcessorWait(self._process.pid) if self._launch.clock_drifts else None
         used = self.processor_seconds if waits else 0.0
-        output, most = bytearray(), (int(job["limits"]["file_size_mb"]) << 20) + 1
         self.served += len(job["programs"])
         try:
             self._process.stdin.write(len(data).to_bytes(4, "big") + data + body)
@@ -133,14 +145,14 @@ class Cell:
                     self.suspect = True
                 else:
                     on_report(replace(report, lost=waits.read()) if waits and report.timed_out else report)
-            elif tag == OUTPUT and len(output) < most:
-                output += payload
+            elif tag == OUTPUT and payload:
+                on_output(payload[0], payload[1:])
             elif tag == ENDING:
                 ending = json.loads(payload)
                 claimed = float(ending["processor"])
                 factor = machine_load.clock_factor(claimed, self.processor_seconds - used) if waits else 1.0
                 peak_mb = int(ending["peak_kb"]) / 1024
-                return ForkEnd(str(ending["why"]), int(ending["status"]), peak_mb, factor, claimed, bytes(output))
+                return ForkEnd(str(ending["why"]), int(ending["status"]), peak_mb, factor, claimed)
 
     @property
     def memory_mb(self) -> float:

@@ -13,8 +13,8 @@ from pathlib import Path
 from ucoder.core import fork_safety
 from ucoder.errors import Retry
 from ucoder.sandbox_runner.guest.cell_protocol import CALL, CellTest
-from ucoder.sandbox_runner.host.batch import PoolRun, Program
 from ucoder.sandbox_runner.host.pool import Pool
+from ucoder.sandbox_runner.host.program import PoolRun, Program
 from ucoder.sandbox_runner.isolation import gvisor, root_filesystem
 from ucoder.sandbox_runner.isolation.boundary import Root
 from ucoder.sandbox_runner.isolation.choice import Boundary
@@ -23,9 +23,9 @@ from ucoder.sandbox_runner.sandbox_job import Limits
 PLATFORMS = ("systrap", "kvm", "ptrace")
 """The first is the default, taken unless another is clearly faster."""
 _CLEARLY_FASTER = 0.8
-_MOST_SECONDS = 6.0
-"""For starting cells and running the programs. A platform that needs longer is useless here; one that does not run at
-all may hang.
+_MOST_SECONDS, _MOST_SECONDS_OF_DEFAULT = 6.0, 60.0
+"""For starting cells and running the programs. Another platform that needs longer is useless here, and one that does
+not run at all may hang; the default is taken however slow a loaded machine makes it.
 """
 _SHARING, _ALONE, _TESTS = 120, 16, 20
 """Numbers of programs that share forks and that run alone, as in a model's samples, and of tests."""
@@ -42,7 +42,8 @@ async def on_fastest_platform(kind: Boundary, root: Root, folder: Path | None = 
         return kind
     place = (folder or root_filesystem.cache_folder()) / "platforms" / await asyncio.to_thread(_machine)
     if not (place / _FILE).is_file():
-        measured = {name: await measure_seconds(kind.on(name), root) for name in PLATFORMS}
+        measured = {PLATFORMS[0]: await measure_seconds(kind.on(PLATFORMS[0]), root, _MOST_SECONDS_OF_DEFAULT)}
+        measured |= {name: await measure_seconds(kind.on(name), root) for name in PLATFORMS[1:]}
         seconds = {name: taken for name, taken in measured.items() if taken is not None}
         await asyncio.to_thread(
             root_filesystem.create_once, place, lambda draft: (draft / _FILE).write_text(json.dumps(seconds))
@@ -57,12 +58,12 @@ def fastest(seconds: dict[str, float]) -> str:
     return best if seconds.get(best, 0.0) < _CLEARLY_FASTER * seconds.get(default, float("inf")) else default
 
 
-async def measure_seconds(kind: Boundary, root: Root) -> float | None:
+async def measure_seconds(kind: Boundary, root: Root, most: float = _MOST_SECONDS) -> float | None:
     """Returns the seconds that warm cells, one per core, take for some programs; None if they cannot run them."""
     tests = [CellTest(CALL, f"f({number})") for number in range(_TESTS)]
     safeties = [fork_safety.check_program(_PROGRAM)] * _SHARING + [fork_safety.OWN_FORK] * _ALONE
     try:
-        async with asyncio.timeout(_MOST_SECONDS), Pool.open(kind, root, None) as pool:
+        async with asyncio.timeout(most), Pool.open(kind, root, None) as pool:
             for _ in range(2):  # the first round warms the cells up
                 started = time.perf_counter()
                 run = PoolRun(Limits())

@@ -11,8 +11,9 @@ from pathlib import Path
 from ucoder.core.outcomes import Outcome
 from ucoder.errors import Retry
 from ucoder.sandbox_runner.host import orphan_cleanup
-from ucoder.sandbox_runner.host.batch import MOST_SHARED, Batch, PoolRun, Program, batches
+from ucoder.sandbox_runner.host.batch import MOST_SHARED, Batch, batches
 from ucoder.sandbox_runner.host.cell import Cell, CellLost, CellResult
+from ucoder.sandbox_runner.host.program import PoolRun, Program
 from ucoder.sandbox_runner.isolation.boundary import Root
 from ucoder.sandbox_runner.isolation.choice import Boundary
 
@@ -114,6 +115,12 @@ class Pool:
             self._repeaters = [asyncio.create_task(self._serve(None, 1)) for _ in self._workers]
         self._enqueue(batches(programs, share, max(1, self._idle)))
 
+    def submit_batch(self, run: PoolRun, batch: Batch) -> None:
+        """Puts one batch into the queue of its run."""
+        for program in batch.programs:
+            program.run = run
+        self._enqueue([batch])
+
     def memory_mb(self) -> float:
         """Returns the mean memory of a cell on this machine, in MB."""
         return sum(cell.memory_mb for cell in self._cells) / max(1, len(self._cells))
@@ -196,7 +203,7 @@ class Pool:
         self._number += 1
         batch.reports.clear()
         batch.time_factor = max(batch.time_factor, self._time_factor)
-        running = asyncio.create_task(cell.run(batch.job(self._number), batch.reports.append))
+        running = asyncio.create_task(cell.run(batch.job(self._number), batch.reports.append, batch.receive))
         cancelled = asyncio.create_task(_all_cancelled({one.run for one in batch.programs}))
         try:
             await asyncio.wait((running, cancelled), return_when=asyncio.FIRST_COMPLETED)

@@ -19,7 +19,7 @@ from ucoder.errors import Misconfigured
 from ucoder.runtime.atomic import TemporaryFolder
 from ucoder.sandbox_runner.isolation.boundary import NODE, PACKAGES, Root
 
-LAYOUT = 4
+LAYOUT = 5
 """To be increased whenever the code here composes something else."""
 GUEST = "/guest"
 """The folder of the guest's files inside."""
@@ -41,7 +41,8 @@ def guest_files() -> dict[str, bytes]:
     """
     package = Path(ucoder.__file__).parent
     paths = [*package.glob("__init__.py"), *package.glob("core/__init__.py"), *package.glob("core/values/*.py")]
-    paths += [package / "sandbox_runner" / "__init__.py", *package.glob("sandbox_runner/guest/*.*")]
+    paths += [package / "sandbox_runner" / "__init__.py", *package.glob("sandbox_runner/guest/**/*.py")]
+    paths += package.glob("sandbox_runner/guest/*.js")
     return {str(path.relative_to(package.parent)): path.read_bytes() for path in sorted(paths) if path.is_file()}
 
 
@@ -51,6 +52,7 @@ def compose(folder: Path | None = None, packages: Path | None = None) -> Root:
     `packages` is a folder that `pip install --target FOLDER` of the same interpreter made; the root then has the
     libraries that these packages load. Raises Misconfigured when the folder holds no packages.
     """
+    packages = packages and packages.resolve()
     library = Path(sys.base_prefix) / "lib" / f"python{sys.version_info.major}.{sys.version_info.minor}"
     python = f"/python/bin/python{sys.version_info.major}.{sys.version_info.minor}"
     node = Path(command).resolve() if (command := shutil.which("node")) else None
@@ -69,6 +71,7 @@ def of_image(folder: Path, packages: Path | None = None) -> Root:
 
     Its third-party packages are in its folder /packages, or `packages` is shown there.
     """
+    packages = packages and packages.resolve()
     python_file = folder / "guest.python"
     guest, version = _copy_guest(cache_folder())
     python = python_file.read_text().strip() if python_file.is_file() else "/usr/bin/python3"
@@ -142,6 +145,7 @@ def _fill(draft: Path, library: Path, python: str, node: Path | None, packages: 
     (draft / NODE.lstrip("/")).touch()
     for name in ("tmp", "proc", "sys", "dev", "etc", "guest", PACKAGES.lstrip("/")):
         (draft / name).mkdir()
+    (draft / "mnt").symlink_to("tmp/mnt")  # a run program may use absolute paths below it
     (draft / "etc" / "passwd").write_text("root:x:0:0::/:/bin/false\n")
 
 

@@ -17,10 +17,10 @@ from ucoder.core import fork_safety
 from ucoder.core.outcomes import Outcome
 from ucoder.core.test_plans import BlockPlan, Plan
 from ucoder.sandbox_runner.guest import cell_protocol as protocol
-from ucoder.sandbox_runner.guest.block_replay import RAISED, VALUE, Answer, Step, resolved
+from ucoder.sandbox_runner.guest.block_tests.replay import RAISED, VALUE, Answer, Step, resolved
 from ucoder.sandbox_runner.guest.cell_protocol import CellTest
-from ucoder.sandbox_runner.host.batch import Program
 from ucoder.sandbox_runner.host.cell import CellResult
+from ucoder.sandbox_runner.host.program import Program
 from ucoder.sandbox_runner.outcome_table import OUTCOME_OF
 
 MOST_ROUNDS = 12

@@ -19,8 +19,8 @@ from ucoder.sandbox_runner.guest.cell_protocol import (
     STDOUT,
     CellTest,
 )
-from ucoder.sandbox_runner.host.batch import Program
 from ucoder.sandbox_runner.host.cell import CellResult
+from ucoder.sandbox_runner.host.program import Program
 from ucoder.sandbox_runner.outcome_table import OUTCOME_OF
 from ucoder.sandbox_runner.sandbox_job import ProgramResult
 

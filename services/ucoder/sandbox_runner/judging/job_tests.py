@@ -13,8 +13,8 @@ from ucoder.core import forgery, fork_safety
 from ucoder.core.fork_safety import ForkSafety
 from ucoder.core.test_plans import BlockPlan, CallPlan, Plan
 from ucoder.sandbox_runner.guest.cell_protocol import PLAIN, CellTest
-from ucoder.sandbox_runner.host.batch import Program
 from ucoder.sandbox_runner.host.cell import CellResult
+from ucoder.sandbox_runner.host.program import Program
 from ucoder.sandbox_runner.judging.block_tests import BlockTests, RunPrograms
 from ucoder.sandbox_runner.judging.comparison import ResultComparison, cell_test
 from ucoder.sandbox_runner.sandbox_job import ProgramResult, SandboxJob

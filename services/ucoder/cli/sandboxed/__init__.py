@@ -1,0 +1,1 @@
+"""The commands that run untrusted programs in the sandbox."""

@@ -1,0 +1,1 @@
+"""The HTTP protocols of other systems: reward servers of trainers, and environments."""
